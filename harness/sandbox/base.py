@@ -1,0 +1,104 @@
+"""What every sandbox is for the harness: a warm fork server, tasks on it, tools run in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from harness.errors import SandboxError
+from harness.sandbox.limits import Limits, Result, WorkerError
+from harness.sandbox.task import Server, Task
+from harness.sandbox.tools import run_tool
+
+
+class Backend(Protocol):
+    """One way to make a sandbox on this machine."""
+
+    name: str
+    description: str  #: one line for a receipt; may be completed by ``launch``
+    needs: str  #: what to install when it is missing
+
+    def launch(self, limits: Limits) -> Server:
+        """Start a fork server in a new sandbox. Raises :class:`SandboxError` with the reason it cannot."""
+
+
+class Sandbox:
+    """A warm sandbox, for one thread at a time. Close it, or use it as a context manager.
+
+    ``name`` is the backend's; ``description`` is one line for receipts. It dies with the process that opened it.
+    """
+
+    def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
+        self._backend = backend
+        self.limits = limits or Limits()
+        self.name = backend.name
+        self._server: Server | None = backend.launch(self.limits)
+        self.description = backend.description
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox and everything in it; a later task starts a new one."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @contextlib.contextmanager
+    def task(self, limits: Limits | None = None) -> Iterator[Task]:
+        """A fresh process for one candidate. Raises :class:`WorkerError` (the next task gets a new sandbox).
+
+        Raises :class:`harness.errors.SandboxError` when a new sandbox cannot be started.
+        """
+        task: Task | None = None
+        clean = False
+        try:
+            task = Task(self._running(), limits or self.limits)
+            yield task
+            task.leave()
+            clean = task.report is None or task.report.clean
+        except WorkerError:
+            raise
+        except BaseException:
+            if task is not None:
+                with contextlib.suppress(WorkerError):
+                    clean = task.finish().clean
+            raise
+        finally:
+            if not clean:  # dead, stuck, or with a temp folder that cannot be emptied
+                self.close()
+
+    def _running(self) -> Server:
+        if self._server is None:
+            self._server = self._backend.launch(self.limits)
+        return self._server
+
+    def run(
+        self, argv: Sequence[str], files: Mapping[str, bytes | str] | None = None, limits: Limits | None = None
+    ) -> Result:
+        """Run a program in an empty private folder that holds ``files`` (relative path to content).
+
+        All it starts is ended with it. Raises :class:`harness.errors.SandboxError` for a path outside of the folder,
+        and when the sandbox broke twice.
+        """
+        for attempt in (1, 2):
+            try:
+                result, clean = run_tool(self._running(), argv, files or {}, limits or self.limits)
+            except WorkerError as error:
+                self.close()
+                if attempt == 2:
+                    raise SandboxError(f"{self.name}: {error}, twice while it ran {argv[0]}") from None
+            else:
+                if not clean:
+                    self.close()
+                break
+        return result
+
+    def with_limits(self, **changes: Any) -> Limits:
+        """This sandbox's limits with some of them changed."""
+        return replace(self.limits, **changes)

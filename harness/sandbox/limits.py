@@ -1,0 +1,75 @@
+"""What a task may use, how it ended, and the three ways in which it can go wrong.
+
+::
+
+    CandidateError    the candidate raised or could not be loaded: about the candidate
+    TaskError         its process ended, or its time was over, before it answered: about the candidate
+    WorkerError        the fork server or the sandbox is gone: start anew, run the task once more
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one task may use. Sizes in bytes, times in seconds."""
+
+    wall: float = 6.0
+    cpu: int = 3
+    memory: int = 1 << 30
+    processes: int = 16  #: of a tool; a candidate cannot start any
+    open_files: int = 64
+    file_bytes: int = 16 << 20
+    temp_bytes: int = 64 << 20
+    output_bytes: int = 1 << 20  #: of a tool, each of stdout and stderr
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a task's process ended: exit code or signal (the server's own SIGKILL if it was still running)."""
+
+    code: int | None
+    signal: int | None
+    cpu: float
+    rss: int
+    over: str | None
+    clean: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a tool left: ``reason`` is ``exit``, ``signal``, ``timeout``, ``output``, ``memory``, ``disk`` or ``start``.
+
+    ``code`` is its exit code with reason ``exit`` and ``None`` otherwise. Output is cut at the limit. ``start`` means
+    that the program could not be started; stderr says why.
+    """
+
+    reason: str
+    code: int | None
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+
+class WorkerError(Exception):
+    """The fork server or its sandbox is gone, or did not obey in time."""
+
+
+class TaskError(Exception):
+    """The candidate's process ended or ran out of time before it answered; ``reason`` is a short code."""
+
+    def __init__(self, reason: str, evidence: str) -> None:
+        super().__init__(reason, evidence)
+        self.reason = reason
+        self.evidence = evidence
+
+
+class CandidateError(Exception):
+    """The candidate raised, or could not be loaded: ``reason`` is a short code, ``evidence`` the error as text."""
+
+    def __init__(self, reason: str, evidence: str) -> None:
+        super().__init__(reason, evidence)
+        self.reason = reason
+        self.evidence = evidence

@@ -1,0 +1,95 @@
+"""The files that make a Python interpreter run, and no others: what a candidate may read.
+
+Left out on purpose is every installed package: benchmark packages hold the answers.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import SandboxError
+
+#: parts of the standard library folder that are not the standard library, or useless inside
+EXCLUDED = frozenset(
+    {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"}
+)
+
+_INVENTORY = """
+import importlib, json, os, sys
+stdlib = os.path.dirname(os.__file__)
+for folder in sys.path:
+    if folder.endswith("lib-dynload"):
+        for file in os.listdir(folder):
+            if not file.startswith(("_tkinter", "_test", "xx", "_xx", "nis", "readline", "_curses")):
+                try:
+                    importlib.import_module(file.partition(".")[0])
+                except Exception:
+                    pass
+libraries = set()
+if os.path.exists("/proc/self/maps"):
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            path = line[73:].strip()
+            if path.startswith("/") and ".so" in os.path.basename(path) and not path.startswith(stdlib):
+                libraries.add(path)
+print(json.dumps([os.path.realpath(sys.executable), sys.prefix, stdlib, sorted(libraries)]))
+"""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A Python installation: its executable, its prefix, its standard library and the shared libraries it maps."""
+
+    executable: Path
+    prefix: Path
+    stdlib: Path
+    libraries: tuple[Path, ...]
+
+    @property
+    def entries(self) -> tuple[Path, ...]:
+        """What of the standard library folder belongs inside."""
+        return tuple(
+            path
+            for path in sorted(self.stdlib.iterdir())
+            if path.name not in EXCLUDED and not path.name.startswith("config-")
+        )
+
+    @property
+    def library_names(self) -> dict[Path, Path]:
+        """Every name under which the loader may look for a library, with the real file behind it."""
+        names = {}
+        for library in self.libraries:
+            stem = library.name.partition(".so")[0] + ".so"
+            for name in library.parent.glob(f"{stem}*"):
+                if name.resolve() == library:
+                    names[name] = library
+        for folder in ("/lib64", "/lib"):
+            for name in Path(folder).glob("ld-*.so*"):
+                names[name] = name.resolve()
+        cache = Path("/etc/ld.so.cache")
+        return {**names, cache: cache} if cache.exists() else names
+
+
+@functools.cache
+def find_runtime() -> Runtime:
+    """The interpreter that runs the harness, without its virtual environment. Raises :class:`SandboxError`."""
+    base = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+    found = subprocess.run([base, "-I", "-S", "-c", _INVENTORY], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        raise SandboxError(f"the interpreter {base} does not start by itself: {found.stderr.strip()[-300:]}")
+    executable, prefix, stdlib, libraries = json.loads(found.stdout)
+    return Runtime(Path(executable), Path(prefix), Path(stdlib), tuple(Path(path) for path in libraries))
+
+
+def server_files() -> dict[str, Path]:
+    """The server's modules, by their place under the folder that :func:`harness.sandbox.launch.boot_code` is given."""
+    from harness.sandbox.worker import INSIDE
+
+    here = Path(__file__).parent
+    return {f"harness/sandbox/{name}.py": here / f"{name}.py" for name in INSIDE}

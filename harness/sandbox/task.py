@@ -1,0 +1,226 @@
+"""The harness's end: a running fork server, and one task on it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import SandboxError
+from harness.sandbox import codec
+from harness.sandbox.limits import CandidateError, Limits, Report, TaskError, WorkerError
+
+START_SECONDS = 20.0  #: until a sandbox must be ready
+STOP_SECONDS = 5.0  #: until the server must have ended a task and emptied its folder
+
+
+@dataclass
+class Server:
+    """The harness's end of one running sandbox."""
+
+    control: socket.socket
+    settings: dict[str, Any]
+    stop: Callable[[], str]  #: ends it at once; returns what it wrote to stderr while starting
+    owed: int = 0  #: reports of tasks that were ended without waiting for them
+
+    def handshake(self) -> None:
+        """Send the settings and wait until the server stands. Raises :class:`SandboxError`."""
+        try:
+            self.control.settimeout(START_SECONDS)
+            self.control.sendall(codec.pack(self.settings))
+            ready = read_frame(self.control)
+        except (OSError, EOFError, codec.ProtocolError) as error:
+            raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or type(error).__name__}") from None
+        if not isinstance(ready, dict) or ready.get("ready") is not True:
+            self.stop()
+            raise SandboxError("its private temp folder is not writable")
+
+    def send(self, order: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """One order on the control socket. Raises :class:`WorkerError`."""
+        try:
+            self.control.settimeout(STOP_SECONDS)
+            socket.send_fds(self.control, [codec.pack(order)], descriptors)
+        except OSError as error:
+            raise WorkerError(f"the fork server is gone: {error}") from None
+
+    def release(self) -> None:
+        """End the running task and do not wait: its report is read when the next one starts. Raises as :meth:`send`."""
+        self.send({"op": "stop"})
+        self.owed += 1
+
+    def settle(self) -> None:
+        """Read the reports still owed. Raises :class:`WorkerError` when a task's folder could not be emptied."""
+        while self.owed:
+            self.owed -= 1
+            if not report_of(self.receive()).clean:
+                raise WorkerError("the folder of the task before could not be emptied")
+
+    def receive(self) -> dict[str, Any]:
+        """The next message of the server. Raises :class:`WorkerError`."""
+        try:
+            self.control.settimeout(STOP_SECONDS)
+            message = read_frame(self.control)
+        except (OSError, EOFError, codec.ProtocolError) as error:
+            raise WorkerError(f"the fork server does not answer: {type(error).__name__}") from None
+        if not isinstance(message, dict):
+            raise WorkerError("the fork server sent what is no message")
+        return message
+
+
+def printable(text: str) -> str:
+    """Text of a candidate as it may be shown: no line ends, no terminal codes, no half characters."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def read_frame(sock: socket.socket) -> Any:
+    """One message. Raises ``EOFError`` at the end of the stream, ``OSError`` and :class:`codec.ProtocolError`."""
+    parts: list[bytes] = []
+    missing, body = 4, False
+    while True:
+        part = sock.recv(missing)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        missing -= len(part)
+        if missing:
+            continue
+        data = b"".join(parts)
+        if body:
+            return codec.unpack(data)
+        missing, body, parts = codec.frame_length(data), True, []
+        if not missing:
+            raise codec.ProtocolError("an empty frame")
+
+
+class Task:
+    """One candidate in a process of its own, for as long as the ``with`` block of :meth:`Sandbox.task` lasts."""
+
+    def __init__(self, server: Server, limits: Limits) -> None:
+        self._server = server
+        self._limits = limits
+        self._number = 0
+        self._buffer = b""
+        self._load = b""
+        self.report: Report | None = None
+        self._channel, far = socket.socketpair()
+        try:
+            server.send({"op": "start", "limits": order_of(limits, tool=False)}, [far.fileno()])
+            # the clock starts when what the task before left is gone: it must not cost this one any time
+            server.settle()
+        except WorkerError:
+            self._channel.close()
+            raise
+        finally:
+            far.close()
+        self._deadline = time.monotonic() + limits.wall
+
+    def load(self, source: str, entry: str, hide: Sequence[str] = ()) -> None:
+        """Give the candidate its program; ``entry`` is the function to call, ``hide`` names to drop after loading.
+
+        Nothing is awaited: an error in the program comes with the first call.
+        """
+        try:
+            self._load = codec.pack({"source": source, "entry": entry, "hide": list(hide)})
+        except codec.EncodeError as error:
+            raise CandidateError("too-long", str(error)) from None
+
+    def call(self, arguments: Sequence[Any]) -> Any:
+        """Call the entry with positional arguments and return its result as plain data.
+
+        Raises :class:`CandidateError` when it raises or could not be loaded, :class:`TaskError` when its process ended
+        or its time is over, and :class:`codec.ProtocolError` when it sent what is no answer.
+        """
+        self._number += 1
+        try:
+            order = codec.pack([self._number, codec.encode(tuple(arguments))])
+            self._channel.settimeout(max(self._deadline - time.monotonic(), 0.001))
+            self._channel.sendall(self._load + order)
+            self._load = b""
+        except TimeoutError:
+            raise self._ended(timed_out=True) from None
+        except OSError:
+            pass  # it is gone; what it said before may still be there
+        return self._answer(self._receive())
+
+    def _receive(self) -> Any:
+        length = -1
+        while True:
+            if length < 0 and len(self._buffer) >= 4:
+                length = codec.frame_length(self._buffer[:4])
+            if 0 <= length <= len(self._buffer) - 4:
+                body, self._buffer = self._buffer[4 : 4 + length], self._buffer[4 + length :]
+                return codec.unpack(body)
+            try:
+                self._channel.settimeout(max(self._deadline - time.monotonic(), 0.001))
+                part = self._channel.recv(1 << 16)
+            except TimeoutError:
+                raise self._ended(timed_out=True) from None
+            except OSError:
+                part = b""
+            if not part:
+                raise self._ended(timed_out=False)
+            self._buffer += part
+
+    def _answer(self, reply: Any) -> Any:
+        if type(reply) is not list or len(reply) < 3 or not all(type(text) is str for text in reply[1:2]):
+            raise codec.ProtocolError("a reply that is no reply")
+        number, kind, *rest = reply
+        if kind == "value" and number == self._number and len(rest) == 1:
+            return codec.decode(rest[0])
+        text = ": ".join(printable(str(part)[:300]) for part in rest)
+        if kind == "syntax" and number == 0:
+            raise CandidateError("syntax", text)
+        if kind == "missing" and number == 0:
+            raise CandidateError("missing", f"the program defines no function {text}")
+        if kind == "raise" and number in (0, self._number):
+            reason = {"SystemExit": "early-exit", "MemoryError": "memory"}.get(str(rest[0]), "exception")
+            raise CandidateError(reason, text)
+        raise codec.ProtocolError("a reply to something else")
+
+    def _ended(self, timed_out: bool) -> TaskError:
+        report = self.finish()
+        if report.over:
+            return TaskError(report.over, f"went over the limit on {report.over}")
+        if timed_out:
+            return TaskError("timeout", f"no answer within {self._limits.wall:g} s")
+        if report.signal == signal.SIGXCPU or (report.signal is not None and report.cpu >= self._limits.cpu):
+            return TaskError("timeout", f"used {report.cpu:.1f} s of processor time, at most {self._limits.cpu}")
+        if report.signal not in (None, signal.SIGKILL):
+            return TaskError("crash", f"killed by signal {report.signal}")
+        how = "closed its channel" if report.code is None else f"exited with code {report.code}"
+        return TaskError("early-exit", f"the process {how} instead of answering")
+
+    def finish(self) -> Report:
+        """End the process and return how it ended; a second call returns the same. Raises :class:`WorkerError`."""
+        if self.report is None:
+            self._channel.close()
+            self._server.send({"op": "stop"})
+            self.report = report_of(self._server.receive())
+        return self.report
+
+    def leave(self) -> None:
+        """End the process without waiting for the report. Raises :class:`WorkerError`."""
+        if self.report is None:
+            self._channel.close()
+            self._server.release()
+
+
+def order_of(limits: Limits, tool: bool, extra_processes: int = 0) -> dict[str, Any]:
+    return {
+        "cpu": limits.cpu,
+        "memory": limits.memory,
+        "open_files": limits.open_files,
+        "file_bytes": limits.file_bytes,
+        "processes": limits.processes + extra_processes,
+        "tool": tool,
+    }
+
+
+def report_of(message: dict[str, Any]) -> Report:
+    try:
+        return Report(**message)
+    except TypeError:
+        raise WorkerError(f"the fork server sent no report: {sorted(message)}") from None

@@ -1,0 +1,120 @@
+"""Running a program, not a candidate, in a sandbox: its files in, its output and exit code out."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from harness.errors import SandboxError
+from harness.sandbox import codec
+from harness.sandbox.limits import Limits, Report, Result, WorkerError
+from harness.sandbox.task import Server, order_of, read_frame, report_of
+
+
+def run_tool(
+    server: Server, argv: Sequence[str], files: Mapping[str, bytes | str], limits: Limits
+) -> tuple[Result, bool]:
+    """Run ``argv`` on ``server``; the result, and whether the sandbox may be used again."""
+    order = codec.pack({"argv": list(argv), "files": {path: _content(path, data) for path, data in files.items()}})
+    began = time.monotonic()
+    channel, far = socket.socketpair()
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    try:
+        start = {"op": "start", "limits": order_of(limits, tool=True, extra_processes=server.settings["others"])}
+        try:
+            server.send(start, [far.fileno(), out_end, err_end])
+            server.settle()
+        finally:
+            far.close()
+            os.close(out_end)
+            os.close(err_end)
+        channel.settimeout(limits.wall)
+        try:
+            channel.sendall(order)
+        except OSError:
+            raise WorkerError("a tool's process did not take its order") from None
+        output, gone, over = _collect(server, out, err, began + limits.wall, limits)
+        server.send({"op": "stop"})
+        report = _last(server)
+        _drain(out, output[out], limits)
+        _drain(err, output[err], limits)
+        reason, code = _reason(report, gone, over)
+        problem = _start_problem(channel)
+        if problem:
+            reason, code = "start", None
+            output[err] += problem.encode()
+        seconds = time.monotonic() - began
+        return Result(reason, code, bytes(output[out]), bytes(output[err]), seconds), report.clean
+    finally:
+        channel.close()
+        os.close(out)
+        os.close(err)
+
+
+def _content(path: str, data: bytes | str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or ".." in parts or path.startswith("/"):
+        raise SandboxError(f"file {path!r} for a sandbox: expected a relative path without '..'")
+    return (data.encode() if isinstance(data, str) else data).hex()
+
+
+def _collect(
+    server: Server, out: int, err: int, deadline: float, limits: Limits
+) -> tuple[dict[int, bytearray], bool, str | None]:
+    """Read both pipes until the program is gone, the time is over or it has written too much."""
+    output = {out: bytearray(), err: bytearray()}
+    poll = select.poll()
+    for fd in (out, err, server.control.fileno()):
+        poll.register(fd, select.POLLIN)
+    while (left := deadline - time.monotonic()) > 0:
+        for fd, _ in poll.poll(left * 1000):
+            if fd not in output:
+                message = server.receive()
+                return output, bool(message.get("gone")), None
+            part = os.read(fd, 1 << 16)
+            if not part:
+                poll.unregister(fd)
+            output[fd] += part
+            if len(output[fd]) > limits.output_bytes:
+                del output[fd][limits.output_bytes :]
+                return output, False, "output"
+    return output, False, "timeout"
+
+
+def _last(server: Server) -> Report:
+    """The report; a notice that the program is gone may have crossed the order to stop it."""
+    message = server.receive()
+    return report_of(server.receive() if "gone" in message else message)
+
+
+def _drain(fd: int, output: bytearray, limits: Limits) -> None:
+    os.set_blocking(fd, False)
+    try:
+        while len(output) < limits.output_bytes and (part := os.read(fd, 1 << 16)):
+            output += part
+    except BlockingIOError:
+        pass
+    del output[limits.output_bytes :]
+
+
+def _reason(report: Report, gone: bool, over: str | None) -> tuple[str, int | None]:
+    if report.over or over:
+        return report.over or over or "", None
+    if not gone or report.signal is not None:
+        return ("timeout" if report.signal == 24 else "signal"), None
+    return "exit", report.code
+
+
+def _start_problem(channel: socket.socket) -> str:
+    """What the process said before it could become the program; a started program has closed the channel unread."""
+    try:
+        channel.settimeout(0.001)
+        reply = read_frame(channel)
+        return f"{reply[2]}: {reply[3]}"
+    except (OSError, EOFError, codec.ProtocolError, LookupError, TypeError):
+        return ""
