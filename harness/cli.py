@@ -1,0 +1,159 @@
+"""``harness``: the command line. Heavy libraries are imported by the command that needs them, so that --help is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness import __version__
+from harness.errors import HarnessError
+
+USAGE = 4  # 0 to 3 are verdicts, so a command that could not run says 4
+
+
+class Group(click.Group):
+    """Prints a :class:`HarnessError` in one message and keeps exit codes 0 to 3 for verdicts."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; see :class:`Group`."""
+        try:
+            value = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.Abort:
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+        except HarnessError as error:
+            click.echo(f"harness: {error}", err=True)
+            sys.exit(USAGE)
+        sys.exit(value if isinstance(value, int) else 0)
+
+
+library_option = click.option("--library", metavar="FILE", help="library.yaml or its folder (default: the nearest upwards).")
+sandbox_option = click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "seatbelt"]),
+    default="auto",
+    show_default=True,
+    help="Where untrusted code runs; auto takes the strongest that works here.",
+)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """A release gate for model adapters.
+
+    Exit codes of `gate`: 0 SHIP, 1 NO-SHIP, 2 INCONCLUSIVE, 3 VOID. 4: a command could not run.
+    """
+
+
+@main.command("gate")
+@click.option("--adapter", required=True, metavar="NAME", help="Adapter of library.yaml to gate.")
+@click.option("--base", metavar="NAME|DIR", help="Base to gate on instead of the adapter's own.")
+@library_option
+@sandbox_option
+@click.option("--run-dir", metavar="DIR", help="Folder of the run; an interrupted run of the same gate is resumed.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Measure a seeded sample of N prompts per suite.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
+def gate_command(quiet: bool, **chosen: Any) -> int:
+    """Gate one adapter, as `pytest suites/ --adapter NAME` does, with the verdict as exit code."""
+    from harness.session import Options, gate_adapter
+
+    verdict, folder = gate_adapter(Options(**chosen), None if quiet else progress())
+    click.secho(verdict.name, bold=True, fg="green" if verdict.name.exit_code == 0 else "red")
+    for reason in [] if quiet else verdict.reasons:
+        click.echo(f"{reason.verdict:<12} {reason.about}: {reason.text}")
+    if not quiet:
+        click.echo(f"scorecard: {folder / 'scorecard.html'}")
+    return verdict.name.exit_code
+
+
+@main.command("library")
+@library_option
+def library_command(library: str | None) -> None:
+    """Print the adapters of library.yaml with their status, facets and suites."""
+    from harness import library as libraries
+    from harness import workspace
+
+    found = workspace.find(library)
+    listed = libraries.load(found)
+    rows = [("adapter", "status", "base", "facets", "owes")]
+    for name, a in listed.adapters.items():
+        rows.append((name, a.status, a.base, ", ".join(a.facets), ", ".join(a.suites)))
+    click.echo(f"{found.library}")
+    click.echo(columns(rows))
+
+
+@main.command("audit")
+@click.argument("verifiers", nargs=-1)
+@library_option
+@sandbox_option
+def audit_command(verifiers: tuple[str, ...], library: str | None, sandbox: str) -> int:
+    """Audit VERIFIERS (default: all) with known-good and known-bad answers.
+
+    Exit codes: 0 all VALID, 1 one was REFUSED, 2 one is PROVISIONAL (too few fixtures).
+    """
+    from harness.audit.certificate import State
+    from harness.audit.workspace import audit_workspace
+
+    held = audit_workspace(library, list(verifiers), sandbox, progress())
+    rows = [("verifier", "state", "bad passed", "at most", "good failed", "at most")]
+    for c in held.values():
+        false_pass = f"{sum(not n.startswith('degenerate:') for n in c.false_passes)} of {c.bad}"
+        rows.append((c.verifier, c.state, false_pass, share(c.false_pass_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound)))
+    click.echo(columns(rows))
+    for c in held.values():
+        if c.state is not State.VALID:
+            click.echo(c.sentence())
+    states = {c.state for c in held.values()}
+    return 1 if State.REFUSED in states else 2 if State.PROVISIONAL in states else 0
+
+
+@main.command("report")
+@click.argument("run", type=click.Path(path_type=Path))
+@library_option
+def report_command(run: Path, library: str | None) -> None:
+    """Write the HTML scorecard of RUN again from its files."""
+    from harness import report, workspace
+
+    click.echo(report.render(run, workspace.find(library).folder("reports")))
+
+
+@main.command("init")
+@click.argument("folder", type=click.Path(path_type=Path))
+def init_command(folder: Path) -> None:
+    """Copy the shipped workspace (library, suites, verifiers, audits, pocket factory) into FOLDER."""
+    from harness import workspace
+
+    names = workspace.initialise(folder)
+    click.echo(f"{folder}: {', '.join(names)}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+
+
+def progress() -> Callable[[str, int, int], None]:
+    """One live line on a terminal; in a log, a line when a part is done."""
+    live = sys.stderr.isatty()
+
+    def show(label: str, done: int, total: int) -> None:
+        if live:
+            click.echo(f"\r\x1b[K{label} {done}/{total}" + ("\r\x1b[K" if done == total else ""), err=True, nl=False)
+        elif done == total:
+            click.echo(f"{label} {done}/{total}", err=True)
+
+    return show
+
+
+def columns(rows: list[tuple[str, ...]]) -> str:
+    """Rows of cells as aligned text."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def share(value: float | None) -> str:
+    """A bound in percent, or ``not measured``."""
+    return "not measured" if value is None else f"{value:.1%}"

@@ -1,0 +1,120 @@
+"""``library.yaml``: the bases, the adapters with their status, and the policy of the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from harness import strict
+from harness.errors import WorkspaceError
+from harness.workspace import Workspace
+
+Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
+
+
+class Base(strict.Model):
+    """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes."""
+
+    path: str
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class Claim(strict.Model):
+    """A number somebody published about an adapter, to be held against receipts."""
+
+    text: str
+    suite: str
+    metric: Literal["elite_rate", "gain", "pass@1"]
+    value: float
+    tolerance: float = Field(ge=0)
+
+
+class Adapter(strict.Model):
+    """A LoRA folder, the base it runs on, and the suites it owes before it ships."""
+
+    path: str
+    base: str
+    status: Status
+    facets: list[str] = Field(min_length=1)
+    suites: list[str] = Field(min_length=1)
+    claims: list[Claim] = []
+    trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class Policy(strict.Model):
+    """What the gate demands beyond the margins of the suites."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    max_unverified: float = Field(default=0.02, ge=0, lt=1)
+    min_effect: float = Field(default=1e-4, gt=0)
+
+
+class Library(strict.Model):
+    """The whole file."""
+
+    bases: dict[str, Base] = Field(min_length=1)
+    adapters: dict[str, Adapter] = Field(min_length=1)
+    gate: Policy = Policy()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One adapter of the library with its paths resolved."""
+
+    name: str
+    adapter: Adapter
+    path: Path
+    base_name: str
+    base: Base
+    base_path: Path
+
+
+def load(workspace: Workspace) -> Library:
+    """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
+    library = strict.load(workspace.library, Library)
+    _, lines = strict.read_yaml(workspace.library)
+    for name, adapter in library.adapters.items():
+        if adapter.base not in library.bases:
+            line = lines.get(("adapters", name, "base"), 0)
+            raise WorkspaceError(
+                f"{workspace.library}:{line}: key 'adapters.{name}.base': found {adapter.base!r}; expected the name of "
+                f"a base{strict.nearest(adapter.base, list(library.bases))}"
+            )
+    return library
+
+
+def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
+    """Look up an adapter, and check that its folder and its base are there.
+
+    ``base`` overrides the base of the library: one of its names, or a folder. Raises :class:`WorkspaceError`.
+    """
+    if adapter not in library.adapters:
+        raise WorkspaceError(
+            f"{workspace.library}: no adapter {adapter!r}{strict.nearest(adapter, list(library.adapters))}"
+        )
+    found = library.adapters[adapter]
+    base_name = base or found.base
+    if base_name in library.bases:
+        entry = library.bases[base_name]
+    elif base is not None and Path(base).is_dir():
+        entry = Base(path=str(Path(base).resolve()))
+    else:
+        raise WorkspaceError(
+            f"--base {base_name}: neither a folder nor a base of {workspace.library}"
+            f"{strict.nearest(base_name, list(library.bases))}"
+        )
+    path, base_path = workspace.root / found.path, workspace.root / entry.path
+    _demand(base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path")
+    _demand(path, ("adapter_config.json", "adapters.safetensors"), f"{workspace.library}: adapters.{adapter}.path")
+    return Entry(adapter, found, path, base_name, entry, base_path)
+
+
+def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:
+    if not folder.is_dir():
+        raise WorkspaceError(f"{where}: no such folder: {folder}")
+    missing = [name for name in files if not (folder / name).is_file()]
+    if missing:
+        raise WorkspaceError(f"{where}: {folder} lacks {', '.join(missing)}")

@@ -1,0 +1,174 @@
+"""The run folder: settings, receipts, certificates, scorecard, verdict - the artefact of record.
+
+Receipts are appended one line at a time in the order of the suite and synced to disk, so that a killed run loses nothing
+it has judged. A torn last line is dropped on resume and judged again. Everything but ``seconds`` is the same every time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.audit.certificate import canonical_digest
+from harness.errors import RunError
+
+ARMS = ("base", "adapter")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The judgement of one criterion on one answer."""
+
+    criterion: str
+    verifier: str
+    outcome: str
+    reason: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One judged answer. ``outcome`` is ``pass`` only if every criterion passed: the answer is elite.
+
+    ``subject`` is the digest of what answered (base, or adapter); ``seconds`` is the wall time from asking to judged.
+    """
+
+    suite: str
+    case: str
+    arm: str
+    subject: str
+    prompt: str
+    answer: str
+    tokens: int
+    finish: str
+    findings: list[Finding]
+    outcome: str
+    seconds: float
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a run holds once."""
+        return (self.suite, self.arm, self.case)
+
+
+def overall(findings: Iterable[Finding]) -> str:
+    """``fail`` if any criterion failed, else ``unverified`` if any could not be judged, else ``pass``."""
+    outcomes = {finding.outcome for finding in findings}
+    if "fail" in outcomes:
+        return "fail"
+    return "pass" if outcomes == {"pass"} else "unverified"
+
+
+class Run:
+    """One run folder, opened for writing by one process at a time.
+
+    A folder that already holds a run is resumed if its settings are the same; :class:`RunError` otherwise.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._refuse_foreign(settings)
+        self._file = (folder / "receipts.jsonl").open("a+b")
+        self._lock()
+        self._write("settings.json", settings)
+        self.receipts = self._read_back()
+
+    def add(self, receipt: Receipt) -> None:
+        """Append one receipt."""
+        line = json.dumps(asdict(receipt), ensure_ascii=False, sort_keys=True) + "\n"
+        self._file.write(line.encode("utf-8", "surrogatepass"))
+        self._file.flush()
+        self.receipts[receipt.key] = receipt
+
+    def sync(self) -> None:
+        """Make every receipt so far survive a power cut."""
+        os.fsync(self._file.fileno())
+
+    def write(self, name: str, data: Any) -> Path:
+        """Write one JSON document of the run, replaced as a whole."""
+        return self._write(name, data)
+
+    def close(self) -> None:
+        """Sync and release the folder."""
+        self.sync()
+        self._file.close()
+
+    def _write(self, name: str, data: Any) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(path.name + ".draft")
+        draft.write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+        draft.replace(path)
+        return path
+
+    def _lock(self) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise RunError(f"{self.folder}: another process is writing this run; wait for it or name another --run-dir") from None
+
+    def _refuse_foreign(self, settings: dict[str, Any]) -> None:
+        path = self.folder / "settings.json"
+        if not path.exists():
+            strangers = sorted(p.name for p in self.folder.iterdir())
+            if strangers:
+                raise RunError(f"{self.folder}: not a run folder (it holds {strangers[0]!r}); name a new folder with --run-dir")
+            return
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise RunError(f"{path}: torn or not JSON; name a new folder with --run-dir") from None
+        now = json.loads(json.dumps(settings))
+        changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+        if changed:
+            raise RunError(
+                f"{self.folder}: this run was made with other settings; {changed[0]!r} was {before.get(changed[0])!r:.120} "
+                f"and is {now.get(changed[0])!r:.120}. Name a new folder with --run-dir"
+            )
+
+    def _read_back(self) -> dict[tuple[str, str, str], Receipt]:
+        self._file.seek(0)
+        raw = self._file.read()
+        whole = raw[: raw.rfind(b"\n") + 1]
+        if len(whole) != len(raw):  # the process died while it wrote this line
+            self._file.truncate(len(whole))
+        return {r.key: r for r in parse(whole.decode("utf-8", "surrogatepass"), self.folder / "receipts.jsonl")}
+
+
+def parse(text: str, path: Path) -> list[Receipt]:
+    """Receipts from the lines of a file; raises :class:`RunError` naming file and line."""
+    found = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line:
+            try:
+                data = json.loads(line)
+                found.append(Receipt(**{**data, "findings": [Finding(**f) for f in data["findings"]]}))
+            except (ValueError, TypeError, KeyError) as error:
+                raise RunError(f"{path}:{number}: not a receipt: {type(error).__name__}: {error}") from None
+    return found
+
+
+def read(folder: Path) -> tuple[dict[str, Any], list[Receipt]]:
+    """``(settings, receipts)`` of a finished or interrupted run."""
+    try:
+        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        text = (folder / "receipts.jsonl").read_bytes().decode("utf-8", "surrogatepass")
+    except FileNotFoundError as error:
+        raise RunError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from None
+    except ValueError as error:
+        raise RunError(f"{folder}/settings.json: not JSON: {error}") from None
+    return settings, parse(text, folder / "receipts.jsonl")
+
+
+def receipts_digest(receipts: Iterable[Receipt]) -> str:
+    """``sha256:...`` over every receipt without its seconds, in the order of suite, arm and case."""
+    rows = [{k: v for k, v in asdict(r).items() if k != "seconds"} for r in sorted(receipts, key=lambda r: r.key)]
+    return canonical_digest(rows)

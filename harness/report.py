@@ -1,0 +1,80 @@
+"""The HTML scorecard: one self-contained page made from a run folder and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness import receipts
+from harness.errors import RunError
+from harness.receipts import Receipt
+
+
+def render(run: Path, reports: Path) -> Path:
+    """Write ``scorecard.html`` into ``run`` with the template of ``reports``; raises :class:`RunError` for a torn run."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    settings, rows = receipts.read(run)
+    environment = Environment(
+        loader=FileSystemLoader(reports), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": percent, "points": points, "visible": visible, "number": number}
+    page = environment.get_template("scorecard.html.j2").render(
+        settings=settings,
+        card=_read(run / "scorecard.json"),
+        verdict=_read(run / "verdict.json"),
+        preflight=_read(run / "preflight.json"),
+        certificates=[_read(path) for path in sorted((run / "certificates").glob("*.json"))],
+        pairs=_pairs(rows),
+        style=(reports / "style.css").read_text(encoding="utf-8"),
+    )
+    path = run / "scorecard.html"
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(page.encode("utf-8", "replace"))
+    draft.replace(path)
+    return path
+
+
+def percent(value: float | None) -> str:
+    """``0.825`` as ``82.5 %``; what was not measured says so."""
+    return "not measured" if value is None else f"{100 * value:.1f} %"
+
+
+def points(value: float | None) -> str:
+    """A difference of shares in signed percentage points."""
+    return "not measured" if value is None else f"{100 * value:+.1f}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with ``digits`` significant digits, or ``not measured``."""
+    return "not measured" if value is None else f"{value:.{digits}g}"
+
+
+def visible(text: str) -> str:
+    """Text of a model with control and direction characters spelt out, so that none can hide or reorder what is read."""
+    hidden = {c for c in text if (ord(c) < 32 and c not in "\n\t") or c in "\x7f\u200b\u200c\u200d\u2060\ufeff"}
+    hidden |= {c for c in text if "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" or "\ud800" <= c <= "\udfff"}
+    return "".join(f"\\u{ord(c):04x}" if c in hidden else c for c in text)
+
+
+def _pairs(rows: list[Receipt]) -> dict[str, list[dict[str, Any]]]:
+    """Per suite the cases in order, each with the receipts of both arms and whether its outcome flipped."""
+    suites: dict[str, dict[str, dict[str, Receipt]]] = {}
+    for row in rows:
+        suites.setdefault(row.suite, {}).setdefault(row.case, {})[row.arm] = row
+    found: dict[str, list[dict[str, Any]]] = {}
+    for suite, cases in suites.items():
+        found[suite] = []
+        for case, arms in cases.items():
+            base, adapter = (arms[arm].outcome == "pass" if arm in arms else None for arm in receipts.ARMS)
+            flip = "" if None in (base, adapter) or base == adapter else "gained" if adapter else "lost"
+            found[suite].append({"case": case, "prompt": next(iter(arms.values())).prompt, "arms": arms, "flip": flip})
+    return found
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None
