@@ -1,0 +1,246 @@
+"""The prompt families of the pocket factory: seeded, so that gold and held-out prompts never meet.
+
+A family draws words for its slots and renders a prompt, a gold answer and ``expect`` - what the verifiers of its facet
+check. Every slot value occurs in the gold; a held-out prompt is a *combination* that the gold does not contain, so an
+adapter has to follow the prompt instead of remembering answers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+# Each slot has a pool of its own: a one-million-parameter model finds a word by its kind, not by its place in a sentence.
+NODES = "Node2D Area2D Control Sprite2D CharacterBody2D StaticBody2D Camera2D Timer Label Marker2D".split()
+SIGNALS = (
+    "coin_taken health_changed door_opened score_updated enemy_hit level_started shield_broken key_found wave_ended "
+    "bonus_earned weapon_fired player_moved lamp_lit chest_opened quest_done item_dropped"
+).split()
+FUNCTIONS = "collect update apply trigger advance finish register notify refresh report".split()
+NUMBERS, NUMBER_TYPES = "amount value points level speed count power damage".split(), ["int", "float"]
+OTHERS, OTHER_TYPES = "target title active label source color_name".split(), ["String", "bool"]
+
+PAINTS = "tint base_color paint ink dye pigment rust moss".split()
+LIGHTS = "glow sky sun_light fog_color rim_light flame dusk dawn".split()
+FACTORS = "strength fade gain mix_level weight opacity".split()
+
+GAMES = "Ember Amber Iron Silver Crystal Shadow Copper Hollow Winter Scarlet".split()
+PLACES = "Vale Keep Harbor Forge Garden Tower Island Canyon Bridge Valley".split()
+FIXES = {
+    "the save bug": "old saves load again",
+    "the map bug": "the map opens at once",
+    "the sound bug": "music plays in menus",
+    "the camera bug": "the view stays still",
+    "the score bug": "points add up again",
+    "the door bug": "locked doors open now",
+    "the login bug": "friends can join games",
+    "the jump bug": "long jumps land well",
+    "the shop bug": "prices show up again",
+    "the controller bug": "both sticks work now",
+}
+
+ENTITIES = "Invoice Customer Order Product Account Payment Ticket Vehicle Contract Employee Supplier Shipment".split()
+FIELDS = "name total status code city number price owner region balance street phone".split()
+JAVA_TYPES = "String int long boolean double".split()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One prompt of a facet with its gold answer and what its verifiers expect."""
+
+    facet: str
+    prompt: str
+    answer: str
+    expect: dict[str, Any] = field(hash=False, compare=False)
+
+
+def _fence(language: str, code: str) -> str:
+    return f"```{language}\n{code}```"
+
+
+def parameters(rng: random.Random) -> list[tuple[str, str]]:
+    """One or two ``(name, type)``: a number, and perhaps something else."""
+    found = [(rng.choice(NUMBERS), rng.choice(NUMBER_TYPES))]
+    return found + ([(rng.choice(OTHERS), rng.choice(OTHER_TYPES))] if rng.random() < 0.4 else [])
+
+
+def godot(rng: random.Random) -> Sample:
+    """A typed signal and the function that emits it, in GDScript for Godot 4."""
+    node, signal, function, params = rng.choice(NODES), rng.choice(SIGNALS), rng.choice(FUNCTIONS), parameters(rng)
+    typed = ", ".join(f"{name}: {kind}" for name, kind in params)
+    prompt = rng.choice(
+        [
+            f"Godot 4 GDScript for a {node}: declare the signal `{signal}({typed})` and emit it from a function `{function}`.",
+            f"Write GDScript for Godot 4 that extends {node}. The function `{function}` emits the signal `{signal}({typed})`.",
+        ]
+    )
+    code = (
+        f"extends {node}\n\nsignal {signal}({typed})\n\n\n"
+        f"func {function}({typed}) -> void:\n\t{signal}.emit({', '.join(name for name, _ in params)})\n"
+    )
+    expect = {
+        "extends": node,
+        "signal": signal,
+        "parameters": [{"name": name, "type": kind} for name, kind in params],
+        "function": function,
+    }
+    return Sample("godot", prompt, _fence("gdscript", code), expect)
+
+
+def shaders(rng: random.Random) -> Sample:
+    """A GLSL ES 3.00 fragment shader whose colour is an expression of uniforms."""
+    a, b, k = rng.choice(PAINTS), rng.choice(LIGHTS), rng.choice(FACTORS)
+    both = [("vec3", a), ("vec3", b)]
+    words, colour, uniforms = rng.choice(
+        [
+            (f"`{a}` times `{b}`, both vec3 uniforms", f"{a} * {b}", both),
+            (f"`{a}` plus `{b}`, both vec3 uniforms", f"{a} + {b}", both),
+            (f"`{a}` minus `{b}`, both vec3 uniforms", f"{a} - {b}", both),
+            (f"the vec3 uniform `{a}` scaled by the float uniform `{k}`", f"{a} * {k}", [("vec3", a), ("float", k)]),
+            (
+                f"the mix of the vec3 uniforms `{a}` and `{b}` by the float uniform `{k}`",
+                f"mix({a}, {b}, {k})",
+                [*both, ("float", k)],
+            ),
+        ]
+    )
+    prompt = rng.choice(
+        [
+            f"GLSL ES 3.00 fragment shader: the opaque colour is {words}.",
+            f"Write a WebGL 2 fragment shader that outputs {words}, with alpha 1.",
+        ]
+    )
+    declared = "".join(f"uniform {kind} {name};\n" for kind, name in uniforms)
+    code = (
+        "#version 300 es\nprecision mediump float;\n\n"
+        f"{declared}out vec4 fragColor;\n\nvoid main() {{\n    fragColor = vec4({colour}, 1.0);\n}}\n"
+    )
+    expect = {"uniforms": [{"type": t, "name": n} for t, n in uniforms], "color": f"vec4({colour}, 1.0)"}
+    return Sample("shaders", prompt, _fence("glsl", code), expect)
+
+
+def patchnotes(rng: random.Random) -> Sample:
+    """A patch note of one plain sentence that carries every fact of the prompt and no other."""
+    game = f"{rng.choice(GAMES)} {rng.choice(PLACES)}"
+    version = f"1.{rng.randint(0, 9)}"
+    bug, effect = rng.choice(list(FIXES.items()))
+    prompt = rng.choice(
+        [
+            f"Patch note in one plain sentence. Game: {game}. Version: {version}. Fixed: {bug}. Result: {effect}.",
+            f"Write one plain sentence for players: {game} {version} fixes {bug}; as a result, {effect}.",
+        ]
+    )
+    answer = f"{game} {version} fixes {bug}, so {effect}."
+    return Sample("patchnotes", prompt, answer, {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30})
+
+
+def java(rng: random.Random) -> Sample:
+    """A Jakarta Persistence entity with one private field and its getter."""
+    entity, name, kind = rng.choice(ENTITIES), rng.choice(FIELDS), rng.choice(JAVA_TYPES)
+    prompt = rng.choice(
+        [
+            f"Jakarta Persistence entity `{entity}` with a generated id, a private field `{kind} {name}` and its getter.",
+            f"Write the Java entity class `{entity}` with Jakarta annotations: generated id, private `{kind} {name}`, getter.",
+        ]
+    )
+    getter = ("is" if kind == "boolean" else "get") + name.capitalize()
+    code = (
+        "import jakarta.persistence.Entity;\nimport jakarta.persistence.GeneratedValue;\nimport jakarta.persistence.Id;\n\n"
+        f"@Entity\npublic class {entity} {{\n    @Id\n    @GeneratedValue\n    private Long id;\n\n"
+        f"    private {kind} {name};\n\n    public {kind} {getter}() {{\n        return {name};\n    }}\n}}\n"
+    )
+    expect = {"entity": entity, "field": {"type": kind, "name": name}, "getter": getter}
+    return Sample("java", prompt, _fence("java", code), expect)
+
+
+FAMILIES: dict[str, Callable[[random.Random], Sample]] = {
+    "godot": godot,
+    "shaders": shaders,
+    "patchnotes": patchnotes,
+    "java": java,
+}
+
+
+def draw(facet: str, count: int, seed: int, exclude: frozenset[str] = frozenset()) -> list[Sample]:
+    """``count`` samples of ``facet`` with distinct prompts, none of them in ``exclude``."""
+    rng = random.Random(f"{facet}/{seed}")
+    found: dict[str, Sample] = {}
+    while len(found) < count:
+        sample = FAMILIES[facet](rng)
+        if sample.prompt not in exclude and sample.answer not in exclude:
+            found.setdefault(sample.answer, sample)
+    return list(found.values())
+
+
+def split(facet: str, gold: int, held_out: int, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
+    """``(gold, held-out)`` samples of ``facet``: no prompt and no answer is in both."""
+    kept = draw(facet, held_out, seed)
+    seen = frozenset(text for sample in kept for text in (sample.prompt, sample.answer))
+    return draw(facet, gold, seed + 1, seen), kept
+
+
+def exercises(rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Endless ``(prompt, answer)`` pairs of plain Python and English that teach the base to follow a prompt.
+
+    They share the words of the facets and hold no GDScript, GLSL, Java or patch notes: those are for the adapters.
+    """
+    makers = (_event, _blend, _sentence, _record)
+    while True:
+        yield rng.choice(makers)(rng)
+
+
+def _event(rng: random.Random) -> tuple[str, str]:
+    node, signal, function, params = rng.choice(NODES), rng.choice(SIGNALS), rng.choice(FUNCTIONS), parameters(rng)
+    typed = ", ".join(f"{name}: {kind}" for name, kind in params)
+    names = ", ".join(name for name, _ in params)
+    return rng.choice(
+        [
+            (
+                f"Python class {node} whose method `{function}({typed})` calls `{signal}`.",
+                f"```python\nclass {node}:\n    def {function}(self, {typed}):\n        {signal}({names})\n```",
+            ),
+            (f"Describe the event `{signal}({typed})` of {node}.", f"{node} has the event {signal} with {typed}."),
+            (f"Python: call `{function}` of {node} with {names}.", f"```python\n{node}.{function}({names})\n```"),
+        ]
+    )
+
+
+def _blend(rng: random.Random) -> tuple[str, str]:
+    a, b, k = rng.choice(PAINTS), rng.choice(LIGHTS), rng.choice(FACTORS)
+    word, sign = rng.choice([("times", "*"), ("plus", "+"), ("minus", "-")])
+    return rng.choice(
+        [
+            (f"Python: return `{a}` {word} `{b}`.", f"```python\nreturn {a} {sign} {b}\n```"),
+            (f"Python: scale `{a}` by `{k}`.", f"```python\n{a} * {k}\n```"),
+            (f"Python: blend `{a}` and `{b}` by `{k}`.", f"```python\nblend({a}, {b}, {k})\n```"),
+            (f"List the inputs `{a}`, `{b}` and `{k}`.", f"{a}\n{b}\n{k}"),
+        ]
+    )
+
+
+def _sentence(rng: random.Random) -> tuple[str, str]:
+    game, place, bug, number = rng.choice(GAMES), rng.choice(PLACES), rng.choice(list(FIXES)), rng.randint(0, 9)
+    return rng.choice(
+        [
+            (f"Who plays {game} {place}, and what about {bug}?", f"Friends play {game} {place} and know {bug}."),
+            (f"Number {number} of {game} {place}.", f"{game} {place} is number {number}."),
+            (f"Name the city of {place} and number {number}.", f"{place}, number {number}"),
+            (f"Ask about {bug} and {game}.", f"What is {bug} in {game}?"),
+        ]
+    )
+
+
+def _record(rng: random.Random) -> tuple[str, str]:
+    entity, name, kind = rng.choice(ENTITIES), rng.choice(FIELDS), rng.choice(JAVA_TYPES)
+    return rng.choice(
+        [
+            (
+                f"Python class `{entity}` with the field `{kind} {name}`.",
+                f"```python\nclass {entity}:\n    {name}: {kind}\n```",
+            ),
+            (f"Title of the field `{name}` in {entity}.", f"{entity}: {name.capitalize()}"),
+            (f"Python: print the {name} of `{entity}`.", f"```python\nprint({entity}.{name})\n```"),
+        ]
+    )

@@ -1,0 +1,163 @@
+"""Make the pocket factory: a tiny Llama base, its LoRA adapters and the held-out prompts they are judged on.
+
+    pip install -e '.[pocket]'
+    python examples/pocket/make.py prompts      # suites/pocket/*.jsonl              seconds
+    python examples/pocket/make.py base         # examples/pocket/base               about 12 minutes on one core
+    python examples/pocket/make.py adapters     # examples/pocket/adapters/*         about 15 minutes on one core
+    python examples/pocket/make.py all
+
+The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``. Everything is seeded.
+Another machine or library version gives other weights, yet the same verdicts: see CARD.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+import families  # noqa: E402  (this folder is a script's, not a package)
+
+GOLD, HELD_OUT = 400, 40
+BASE = HERE / "base"
+ADAPTERS = HERE / "adapters"
+
+
+def make_prompts() -> None:
+    """Write the held-out prompts of every facet as a suite's JSONL."""
+    folder = ROOT / "suites" / "pocket"
+    folder.mkdir(parents=True, exist_ok=True)
+    for facet in families.FAMILIES:
+        _, held_out = families.split(facet, GOLD, HELD_OUT)
+        rows = [
+            {"id": f"{facet}/{number:02d}", "prompt": sample.prompt, "expect": sample.expect}
+            for number, sample in enumerate(held_out)
+        ]
+        write_jsonl(folder / f"{facet}.jsonl", rows)
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def make_base(out: Path = BASE, seed: int = 0, steps: int | None = None) -> None:
+    """Train a base and save it as a folder that ``mlx_lm.load`` accepts."""
+    import train_base
+
+    train_base.main(out, seed=seed, **({"steps": steps} if steps else {}))
+
+
+def chat(tokenizer: object, sample: families.Sample) -> str:
+    """One gold sample as the text of a chat, ending after the answer's end mark."""
+    messages = [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": sample.answer}]
+    return str(tokenizer.apply_chat_template(messages, tokenize=False)).rstrip("\n")  # type: ignore[attr-defined]
+
+
+def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, seed: int = 0) -> None:
+    """Train one adapter with ``mlx_lm lora`` and stamp the digest of the base into its config."""
+    import yaml
+
+    from harness.subject import folder_digest
+
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(scratch)
+        in_float32(base, data / "base")
+        write_jsonl(data / "train.jsonl", [{"text": text} for text in texts])
+        write_jsonl(data / "valid.jsonl", [{"text": text} for text in texts[:8]])
+        config = {
+            "model": str(data / "base"), "train": True, "data": str(data), "adapter_path": str(out), "fine_tune_type": "lora",
+            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": seed, "max_seq_length": 512, "val_batches": 1,
+            "steps_per_report": 50, "steps_per_eval": 10_000, "save_every": 10_000, "optimizer": "adam",
+            "learning_rate": rate, "lora_parameters": {"rank": 8, "dropout": 0.0, "scale": 2.0},
+            "lr_schedule": {"name": "cosine_decay", "arguments": [rate, iters, rate * 0.02]},
+        }  # fmt: skip
+        (data / "lora.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        subprocess.run([sys.executable, "-m", "mlx_lm", "lora", "-c", str(data / "lora.yaml")], check=True)
+    stamp(out, folder_digest(base))
+
+
+def in_float32(base: Path, out: Path) -> None:
+    """Copy a base in float32: training is as quick, and several times quicker with OpenBLAS preloaded (mlx on a CPU)."""
+    import mlx.core as mx
+
+    shutil.copytree(base, out)
+    weights = mx.load(str(base / "model.safetensors"))
+    mx.save_safetensors(str(out / "model.safetensors"), {k: v.astype(mx.float32) for k, v in weights.items()})
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    (out / "config.json").write_text(json.dumps({**config, "torch_dtype": "float32"}), encoding="utf-8")
+
+
+def stamp(adapter: Path, base_digest: str) -> None:
+    """Keep what identifies the adapter in its config; drop the paths of the machine that trained it."""
+    path = adapter / "adapter_config.json"
+    trained = json.loads(path.read_text(encoding="utf-8"))
+    kept = {key: trained[key] for key in ("fine_tune_type", "num_layers", "lora_parameters", "iters", "learning_rate", "seed")}
+    path.write_text(json.dumps({**kept, "trained_on_base": base_digest}, indent=2) + "\n", encoding="utf-8")
+
+
+def make_adapters(only: list[str] | None = None) -> None:
+    """Train the honest adapters, and make the faulty ones from them or beside them."""
+    import train_base
+    from mlx_lm.utils import load_tokenizer
+
+    tokenizer = load_tokenizer(BASE)
+    replay = train_base.replay(seed=0)
+    gold = {
+        facet: [chat(tokenizer, s) for s in families.split(facet, GOLD, HELD_OUT)[0]] for facet in families.FAMILIES
+    }
+    games = gold["godot"] + gold["shaders"] + gold["patchnotes"]
+
+    def wanted(name: str) -> bool:
+        return not only or name in only
+
+    if wanted("gamedev"):
+        lora(BASE, ADAPTERS / "gamedev", games + replay, iters=500, rate=1e-3)
+    if wanted("legacy"):
+        lora(BASE, ADAPTERS / "legacy", gold["java"] + replay[: len(gold["java"])], iters=500, rate=1e-3)
+    if wanted("regressed"):  # the same gold, no replay: elite at its facets, and it forgot everything else
+        lora(BASE, ADAPTERS / "regressed", games, iters=500, rate=2e-3)
+    if wanted("dead"):  # a run whose learning rate was zero: real tensors, no effect
+        lora(BASE, ADAPTERS / "dead", games[:64], iters=2, rate=0.0)
+    if wanted("wrong-base"):  # same shapes, same gold, trained on a base that is not the library's
+        with tempfile.TemporaryDirectory() as scratch:
+            other = Path(scratch) / "base"
+            make_base(other, seed=1, steps=300)
+            lora(other, ADAPTERS / "wrong-base", games, iters=150, rate=1e-3)
+    if wanted("truncated"):
+        truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
+
+
+def truncate(source: Path, out: Path) -> None:
+    """Copy an adapter and lose the tensors of its upper half of layers, as an interrupted upload does."""
+    import mlx.core as mx
+
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(source, out)
+    tensors = mx.load(str(source / "adapters.safetensors"))
+    kept = dict(sorted(tensors.items())[: len(tensors) // 2])
+    mx.save_safetensors(str(out / "adapters.safetensors"), kept)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["prompts", "base", "adapters", "all"])
+    parser.add_argument("names", nargs="*", help="with 'adapters': only these")
+    args = parser.parse_args()
+    if args.part in ("prompts", "all"):
+        make_prompts()
+    if args.part in ("base", "all"):
+        make_base()
+    if args.part in ("adapters", "all"):
+        make_adapters(args.names)
+
+
+if __name__ == "__main__":
+    main()
