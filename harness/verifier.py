@@ -131,8 +131,9 @@ class Verifier:
         given = Case(case.id, case.prompt, MappingProxyType(expect))
         try:
             found = self.function(given, answer, sandbox) if self.sandbox else self.function(given, answer)
-        except (Exception, SystemExit):  # a verifier that raises has judged nothing; the reader sees where
-            return unverified("raised", traceback.format_exc(limit=-3))
+        except (Exception, SystemExit) as error:  # a verifier that raises has judged nothing; the reader sees where
+            frames = "".join(traceback.format_tb(error.__traceback__)[1:][-3:])
+            return unverified("raised", f"{type(error).__name__}: {error}\n{frames}".rstrip())
         if not _is_judgement(found):
             return unverified("not-a-judgement", f"returned {_shown(found)}, expected harness.Judgement")
         if expect != case.expect or given != case or (text is not None and answer.text != text):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness import discovery
 from harness.audit import certificate as certificates
@@ -21,11 +21,11 @@ from harness.audit.lexing import meaning, snippet
 from harness.audit.probes import BOMB_LIMIT, Probe, operators, probes
 from harness.audit.witness import BARE, ELSEWHERE, HERE, LIMITS, STRANGE, Asked, Surroundings, Told, Witness
 from harness.errors import WorkspaceError
-from harness.judging import Judges
 from harness.verifier import Kind, Outcome, Verifier
 
 Progress = Callable[[str, int, int], None]
 REPEATED = {Kind.PROGRAM: 160, Kind.EXECUTED: 24, Kind.LLM: 60}  # known answers that are judged three times
+WITH_NETWORK = Surroundings(STRANGE, days=366)
 CULPRITS = {
     "the time zone": Surroundings(STRANGE[:1]),
     "the locale": Surroundings(STRANGE[1:3]),
@@ -55,8 +55,10 @@ class Audit:
 
     def asked(self) -> list[Asked]:
         """Everything to ask here."""
+        limits = {"bomb": BOMB_LIMIT}
         return [
-            Asked(self.verifier.id, p.case, p.answer, BOMB_LIMIT if p.group == "bomb" else self.limit) for p in self.probes
+            Asked(self.verifier.id, p.case, p.answer, limits.get(p.group, self.limit), last=p.group != "known")
+            for p in self.probes
         ]
 
     def pairs(self, *groups: str) -> list[tuple[Probe, Told]]:
@@ -64,8 +66,24 @@ class Audit:
         return [(p, t) for p, t in zip(self.probes, self.told, strict=True) if p.group in groups]
 
 
+class Place(Protocol):
+    """Where verifiers are found: :class:`harness.judging.Judges` or a :class:`Witness`."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of verifiers."""
+
+    @property
+    def digest(self) -> str:
+        """:func:`harness.discovery.digest` of the folder when judging began."""
+
+
 def certify(
-    verifiers: Iterable[Verifier], audits: Path, judges: Judges, sandbox: str | None, progress: Progress | None = None
+    verifiers: Iterable[Verifier],
+    audits: Path,
+    judges: Place,
+    sandbox: str | None,
+    progress: Progress | None = None,
 ) -> dict[str, Certificate]:
     """A certificate for each verifier: the stored one if nothing changed, else from a fresh audit.
 
@@ -157,53 +175,72 @@ def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Ve
 
 def _elsewhere(audits: Sequence[Audit], witness: Witness) -> None:
     """Judge known answers twice more, in other surroundings and another order; name what changed a verdict."""
-    for around in (BARE, ELSEWHERE, Surroundings(STRANGE, days=366)):
-        mine = [one for one in audits if _surroundings(one.verifier) == around]
-        rows = []
-        for one in mine:
-            rng = random.Random(one.known.digest)
-            known = one.pairs("known")
-            chosen = rng.sample(known, min(len(known), REPEATED[one.verifier.kind]))
-            asked = [(Asked(one.verifier.id, p.case, p.answer, one.limit), t) for p, t in chosen]
-            rows.append(asked + asked[::-1])
-        exploding = [[Asked(one.verifier.id, p.case, "", one.limit, explode=True) for p, _ in one.pairs("known")[:1]] for one in mine]
-        if not any(rows):
-            continue
-        parts = [[a for a, _ in row] + bang for row, bang in zip(rows, exploding, strict=True)]
-        said: list[list[Told]] = []
-        _each(mine, parts, witness, around, lambda _one, told, said=said: said.append(told))  # type: ignore[misc]
-        for one, row, told in zip(mine, rows, said, strict=True):
-            flipped = [a for (a, before), after in zip(row, told, strict=False) if before.outcome is not after.outcome]
-            if flipped:
-                one.faults.append(_culprit(one, flipped, row, witness))
-            if len(told) > len(row) and told[-1].outcome is Outcome.PASS:
+    flipped: list[tuple[Audit, list[Asked], list[Outcome]]] = []
+    for around in (BARE, ELSEWHERE, WITH_NETWORK):
+        mine = [one for one in audits if _surroundings(one.verifier) == around and one.known.fixtures]
+        rows = [_repeated(one) for one in mine]
+        asked = [[a for a, _ in row] + [_exploding(one)] for one, row in zip(mine, rows, strict=True)]
+        said: dict[int, list[Told]] = {}
+        if mine:
+            _each(mine, asked, witness, around, lambda one, told, said=said: said.update({id(one): told}))  # type: ignore[misc]
+        for one, row in zip(mine, rows, strict=True):
+            *told, exploded = said[id(one)]
+            changed = [(a, before) for (a, before), after in zip(row, told, strict=True) if before is not after.outcome]
+            if changed:
+                once = {id(a): (a, before) for a, before in changed}
+                flipped.append((one, [a for a, _ in once.values()], [before for _, before in once.values()]))
+            if exploded.outcome is Outcome.PASS:
                 one.faults.append("counts a failure of its own as a pass: it passes an answer that raises when it is read")
+    if flipped:
+        _name_culprits(flipped, witness)
+
+
+def _repeated(one: Audit) -> list[tuple[Asked, Outcome]]:
+    """Known answers with what was said of them, shuffled and then backwards."""
+    known = one.pairs("known")
+    chosen = random.Random(one.known.digest).sample(known, min(len(known), REPEATED[one.verifier.kind]))
+    asked = [(Asked(one.verifier.id, p.case, p.answer, one.limit), t.outcome) for p, t in chosen]
+    return asked + asked[::-1]
+
+
+def _exploding(one: Audit) -> Asked:
+    return Asked(one.verifier.id, one.known.fixtures[0].case, "", one.limit, explode=True)
 
 
 def _surroundings(verifier: Verifier) -> Surroundings:
     """The strangest surroundings in which a verifier must still work; a sandbox and declared programs need PATH."""
     if verifier.kind is Kind.LLM:
-        return Surroundings(STRANGE, days=366)
+        return WITH_NETWORK
     return ELSEWHERE if verifier.sandbox or verifier.executables else BARE
 
 
-def _culprit(one: Audit, flipped: list[Asked], row: list[tuple[Asked, Told]], witness: Witness) -> str:
-    """Which single change of the surroundings flips the verdicts; chance or order when none does."""
-    before = {id(a): t for a, t in row}
-    asked = list({id(a): a for a in flipped}.values())[:8]
-    found = []
-    for name, around in CULPRITS.items():
-        if name.startswith("programs") and one.verifier.sandbox:
-            continue
-        if name == "the network" and one.verifier.kind is Kind.LLM:
-            continue
-        told = witness.tell(asked, around)
-        again = witness.tell(asked, HERE)
-        changed = [a for a, t, h in zip(asked, told, again, strict=True) if t.outcome is not h.outcome]
-        if changed and all(h.outcome is before[id(a)].outcome for a, h in zip(asked, again, strict=True)):
-            found.append(name)
-    why = f"it depends on {' and '.join(found)}" if found else "it depends on chance, on order or on what it judged before"
-    return f"not deterministic: {len(asked)} known answers were judged otherwise a second time; {why}"
+def _name_culprits(flipped: list[tuple[Audit, list[Asked], list[Outcome]]], witness: Witness, most: int = 8) -> None:
+    """Say which single change of the surroundings flips the verdicts; chance or order when they flip without any."""
+    found: dict[int, list[str]] = {id(one): [] for one, _, _ in flipped}
+
+    def changed(around: Surroundings, rows: list[tuple[Audit, list[Asked], list[Outcome]]]) -> set[int]:
+        names: set[int] = set()
+        wanted = {id(one): before[:most] for one, _, before in rows}
+        _each(
+            [one for one, _, _ in rows], [asked[:most] for _, asked, _ in rows], witness, around,
+            lambda one, told: names.update({id(one)} if [t.outcome for t in told] != wanted[id(one)] else ()),
+        )  # fmt: skip
+        return names
+
+    by_chance = changed(HERE, flipped) | changed(HERE, flipped)
+    steady = [row for row in flipped if id(row[0]) not in by_chance]
+    for name, around in CULPRITS.items() if steady else ():
+        for number in changed(around, [row for row in steady if _allows(_surroundings(row[0].verifier), around)]):
+            found[number].append(name)
+    for one, asked, _ in flipped:
+        named = " and ".join(found[id(one)]) or "chance, on order or on what it judged before"
+        text = f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it depends on {named}"
+        one.faults.append(text)
+
+
+def _allows(strangest: Surroundings, around: Surroundings) -> bool:
+    """Whether a verifier that must work in the ``strangest`` surroundings must work ``around``."""
+    return (around.programs or not strangest.programs) and (around.network or not strangest.network)
 
 
 def _same(good: str, mutant: str, *, completion: bool) -> bool:
@@ -220,6 +257,8 @@ def _certificate(one: Audit) -> Certificate:
     tasks: dict[str, bool] = {}
     parts: dict[str, list[int]] = {}
     for probe, told in one.pairs("known", "deadly"):
+        if not told.asked:
+            continue
         wrong = told.outcome is Outcome.PASS
         if not probe.good:
             tasks[repr((probe.case.prompt, probe.case.expect))] = wrong or tasks.get(repr((probe.case.prompt, probe.case.expect)), False)
@@ -232,15 +271,15 @@ def _certificate(one: Audit) -> Certificate:
         if probe.good and not wrong:
             fails.append(probe.name)
             judged = told.judgement
-            notes.append(f"{probe.name}: {judged.outcome} ({judged.reason}) {judged.evidence}"[:300].rstrip())
+            notes.append(f"{probe.name}: {judged.outcome} ({judged.reason}) {judged.evidence}")
         elif not probe.good and wrong:
             passes.append(probe.name)
             why = probe.fixture.why if probe.fixture else f"it is {probe.of} with its substance gone ({probe.operator})"
-            notes.append(f"{probe.name} passed although: {why}"[:300])
+            notes.append(f"{probe.name} passed although: {why}")
     passes += sorted({p.name for p, t in one.pairs("degenerate") if t.outcome is Outcome.PASS})
     passes += sorted({p.name for p, t in one.pairs("bomb") if p.operator == "bomb" and t.outcome is Outcome.PASS})
-    flips = [p.name for p, t in one.pairs("variant") if t.outcome is not Outcome.PASS]
-    notes += [f"{p.name}: {t.judgement.reason} {t.judgement.evidence}"[:300] for p, t in one.pairs("variant") if p.name in flips[:3]]
+    flips = [p.name for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
+    notes += [f"{p.name}: {t.judgement.reason} {t.judgement.evidence}" for p, t in one.pairs("variant") if p.name in flips[:3]]
     return Certificate(
         verifier=one.verifier.id,
         version=one.verifier.version,
@@ -251,7 +290,7 @@ def _certificate(one: Audit) -> Certificate:
         false_passes=passes,
         false_fails=fails,
         binding=dict(one.bound),
-        notes=notes[:8],
+        notes=[" ".join(note.split())[:240] for note in notes[:4]],
         tasks=len(tasks),
         tasks_failed=sum(tasks.values()),
         deadly=len(one.pairs("deadly")),

@@ -2,7 +2,7 @@
 
 The child loads the verifiers from their sources, judges in the order it is given and writes one line for each answer.
 A verifier that hangs or ends the process loses one judgement and the child is started again behind it; one that does so
-three times is asked no more. In *elsewhere* the child has another time zone, locale, hash seed and date, no network and
+three times, or once on an answer that the harness made, is asked no more. In *elsewhere* the child has another time zone, locale, hash seed and date, no network and
 no programs on PATH (unless declared), because an honest verdict depends on none of them.
 """
 
@@ -33,13 +33,18 @@ LIMITS = {"program": 10.0, "executed": 60.0, "llm": 180.0}  # seconds for one ju
 
 @dataclass(frozen=True)
 class Asked:
-    """One judgement to make; with ``explode`` the answer raises whenever the verifier looks at it."""
+    """One judgement to make within ``limit`` seconds.
+
+    With ``explode`` the answer raises whenever the verifier looks at it; ``last`` says that a verifier lost on this one is
+    asked no more.
+    """
 
     verifier: str
     case: Case
     answer: str
     limit: float = LIMITS["program"]
     explode: bool = False
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Told:
     def outcome(self) -> Outcome:
         """The outcome of the judgement."""
         return self.judgement.outcome
+
+    @property
+    def asked(self) -> bool:
+        """Whether the verifier was asked at all."""
+        return self.judgement.reason != "not-asked"
 
     @property
     def hung(self) -> bool:
@@ -97,9 +107,9 @@ class Witness:
             if fault is not None and left:
                 culprit = asked[left[0]]
                 told[left.pop(0)] = Told(fault, culprit.limit)
-                lost[culprit.verifier] += 1
+                lost[culprit.verifier] += MOST_LOST if culprit.last else 1
                 if lost[culprit.verifier] >= MOST_LOST:
-                    note = unverified("not-asked", f"the verifier was lost {MOST_LOST} times; last: {fault.reason}")
+                    note = unverified("not-asked", f"the verifier was lost on other answers; last: {fault.reason}")
                     for i in [i for i in left if asked[i].verifier == culprit.verifier]:
                         told[i] = Told(note, 0.0)
                         left.remove(i)
@@ -168,7 +178,7 @@ class _Lines:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child and what it started: politely, so that a sandbox is closed, then not."""
-    for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 10.0)):
+    for number, patience in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 10.0)):
         if child.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, number)
@@ -182,6 +192,7 @@ def main(results: int) -> None:
     from harness.audit.elsewhere import Exploding
     from harness.judging import Bench
 
+    os.set_inheritable(results, False)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder, digest, sandbox, around, asked = pickle.load(sys.stdin.buffer)
     _change(around)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness import discovery, workspace
 from harness.audit.auditor import Progress, certify
 from harness.audit.certificate import Certificate
+from harness.audit.witness import Witness
 from harness.errors import VerifierError
-from harness.judging import Judges
 from harness.strict import nearest
 from harness.verifier import Verifier
 
@@ -20,8 +20,10 @@ def audit_workspace(
     chosen = [_named(found, name) for name in names] or list(found.verifiers.values())
     if found.broken and not names:
         raise VerifierError("\n".join(found.broken))
-    with Judges(place.folder("verifiers"), resolve_sandbox(chosen, sandbox)[0]) as judges:
-        return certify(chosen, place.folder("audits"), judges, judges.sandbox, progress)
+    folder = place.folder("verifiers")
+    opened = resolve_sandbox(chosen, sandbox)[0]
+    witness = Witness(folder, discovery.digest(folder), opened)
+    return certify(chosen, place.folder("audits"), witness, opened, progress)
 
 
 def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, str]:
