@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from harness import __version__
+from harness.audit.command import audit_command
 from harness.errors import HarnessError
 
 USAGE = 4  # 0 to 3 are verdicts, so a command that could not run says 4
@@ -90,29 +91,7 @@ def library_command(library: str | None) -> None:
     click.echo(columns(rows))
 
 
-@main.command("audit")
-@click.argument("verifiers", nargs=-1)
-@library_option
-@sandbox_option
-def audit_command(verifiers: tuple[str, ...], library: str | None, sandbox: str) -> int:
-    """Audit VERIFIERS (default: all) with known-good and known-bad answers.
-
-    Exit codes: 0 all VALID, 1 one was REFUSED, 2 one is PROVISIONAL (too few fixtures).
-    """
-    from harness.audit.certificate import State
-    from harness.audit.workspace import audit_workspace
-
-    held = audit_workspace(library, list(verifiers), sandbox, progress())
-    rows = [("verifier", "state", "bad passed", "at most", "good failed", "at most")]
-    for c in held.values():
-        false_pass = f"{sum(not n.startswith('degenerate:') for n in c.false_passes)} of {c.bad}"
-        rows.append((c.verifier, c.state, false_pass, share(c.false_pass_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound)))
-    click.echo(columns(rows))
-    for c in held.values():
-        if c.state is not State.VALID:
-            click.echo(c.sentence())
-    states = {c.state for c in held.values()}
-    return 1 if State.REFUSED in states else 2 if State.PROVISIONAL in states else 0
+main.add_command(library_option(sandbox_option(audit_command)))
 
 
 @main.command("report")

@@ -125,12 +125,12 @@ class Certificate:
         rate = FALSE_PASS[self.kind]
         wrong = sum(":" not in name for name in self.false_passes)
         rows = (
-            (fixtures_needed(rate, wrong) - self.bad, "bad", f"at most {rate:.0%} of bad answers pass"),
-            (fixtures_needed(FALSE_PASS_TASKS) - self.tasks, "task with a bad answer", "at most 10% of tasks are passed wrongly"),
-            (fixtures_needed(FALSE_FAIL) - self.good, "good", "at most 10% of good answers are refused"),
-            (fixtures_needed(FLIP) - self.variants, "variant (more goods give more)", "at most 5% of rewritten goods flip"),
+            (fixtures_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
+            (fixtures_needed(FALSE_PASS_TASKS) - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
+            (fixtures_needed(FALSE_FAIL) - self.good, "good", "<= 10% false fails"),
+            (fixtures_needed(FLIP) - self.variants, "variant of goods", "<= 5% flips when a good is written another way"),
         )
-        return [f"{n} more {_plural(what, n)} prove: {proof}" for n, what, proof in rows if n > 0]
+        return [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
 
     @property
     def digest(self) -> str:
@@ -292,7 +292,7 @@ def _harness_digest() -> str:
 
 def _plural(what: str, n: int) -> str:
     head, _, tail = what.partition(" ")
-    return what if n == 1 else f"{head}s {tail}".rstrip()
+    return f"{what} proves" if n == 1 else f"{head}s {tail}".rstrip() + " prove"
 
 
 def _first(names: list[str]) -> str:
