@@ -14,8 +14,8 @@ from harness.discovery import digest, discover
 from harness.errors import VerifierError
 from harness.llm_judge import llm_judge
 
-COLOURS = "red green grey black white pink".split()
-THINGS = "door lamp gate roof boat".split()
+COLOURS = ["red", "green", "grey", "black", "white", "pink"]
+THINGS = ["door", "lamp", "gate", "roof", "boat"]
 CASE = Case("x", "Say that the door is red.", {"wanted": "The door is red."})
 FOOLED = (":", "Thought process:", ".", "Let's solve this problem step by step.")
 JUDGE = 'from harness.llm_judge import llm_judge\n\n{name} = llm_judge("{name}.says", version=1, facet="{name}", model="{name}", endpoint="{endpoint}", criterion="It says so.")\n'
@@ -60,12 +60,16 @@ class Stub(BaseHTTPRequestHandler):
         else:
             text = MODELS.get(model, MODELS["honest"])(data)
         finish = "length" if model == "cut" else finish
-        reply = {"model": "other" if model == "replaced" else model, "choices": [{"message": {"content": text}, "finish_reason": finish}]}
+        reply = {
+            "model": "other" if model == "replaced" else model,
+            "choices": [{"message": {"content": text}, "finish_reason": finish}],
+        }
         out = b"not json" if model == "garbled" else json.dumps(reply).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(out)))
         self.end_headers()
         self.wfile.write(out)
+        return None
 
     def log_message(self, *_):
         pass
@@ -94,7 +98,7 @@ def held(endpoint, tmp_path_factory):
         for thing in THINGS
         for colour in COLOURS
     ]
-    words = "not never hardly nearly always often blue very quite too".split()
+    words = ["not", "never", "hardly", "nearly", "always", "often", "blue", "very", "quite", "too"]
     names = [name for name in MODELS if name not in ("not_a_verdict", "says_more")]
     (folder / "verifiers").mkdir()
     for name in names:
@@ -102,7 +106,11 @@ def held(endpoint, tmp_path_factory):
         (folder / "audits" / f"{name}.says").mkdir(parents=True)
         few = name != "honest"
         spoil = [{"name": word, "replace": " is ", "by": f" is {word} ", "why": f"it says {word}"} for word in words]
-        fixtures = {"verifier": f"{name}.says", "good": goods[: 3 if few else None], "spoil": spoil[: 2 if few else None]}
+        fixtures = {
+            "verifier": f"{name}.says",
+            "good": goods[: 3 if few else None],
+            "spoil": spoil[: 2 if few else None],
+        }
         (folder / "audits" / f"{name}.says" / "fixtures.yaml").write_text(json.dumps(fixtures))
     found = discover(folder / "verifiers")
     assert not found.broken

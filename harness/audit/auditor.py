@@ -190,7 +190,9 @@ def _elsewhere(audits: Sequence[Audit], witness: Witness) -> None:
                 once = {id(a): (a, before) for a, before in changed}
                 flipped.append((one, [a for a, _ in once.values()], [before for _, before in once.values()]))
             if exploded.outcome is Outcome.PASS:
-                one.faults.append("counts a failure of its own as a pass: it passes an answer that raises when it is read")
+                one.faults.append(
+                    "counts a failure of its own as a pass: it passes an answer that raises when it is read"
+                )
     if flipped:
         _name_culprits(flipped, witness)
 
@@ -234,7 +236,9 @@ def _name_culprits(flipped: list[tuple[Audit, list[Asked], list[Outcome]]], witn
             found[number].append(name)
     for one, asked, _ in flipped:
         named = " and ".join(found[id(one)]) or "chance, on order or on what it judged before"
-        text = f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it depends on {named}"
+        text = (
+            f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it depends on {named}"
+        )
         one.faults.append(text)
 
 
@@ -261,7 +265,9 @@ def _certificate(one: Audit) -> Certificate:
             continue
         wrong = told.outcome is Outcome.PASS
         if not probe.good:
-            tasks[repr((probe.case.prompt, probe.case.expect))] = wrong or tasks.get(repr((probe.case.prompt, probe.case.expect)), False)
+            tasks[repr((probe.case.prompt, probe.case.expect))] = wrong or tasks.get(
+                repr((probe.case.prompt, probe.case.expect)), False
+            )
         if probe.group == "known":
             outcomes["good" if probe.good else "bad"][told.outcome] += 1
         if probe.fixture is not None and probe.fixture.violates:
@@ -279,7 +285,9 @@ def _certificate(one: Audit) -> Certificate:
     passes += sorted({p.name for p, t in one.pairs("degenerate") if t.outcome is Outcome.PASS})
     passes += sorted({p.name for p, t in one.pairs("bomb") if p.operator == "bomb" and t.outcome is Outcome.PASS})
     flips = [p.name for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
-    notes += [f"{p.name}: {t.judgement.reason} {t.judgement.evidence}" for p, t in one.pairs("variant") if p.name in flips[:3]]
+    notes += [
+        f"{p.name}: {t.judgement.reason} {t.judgement.evidence}" for p, t in one.pairs("variant") if p.name in flips[:3]
+    ]
     return Certificate(
         verifier=one.verifier.id,
         version=one.verifier.version,

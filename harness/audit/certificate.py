@@ -128,7 +128,11 @@ class Certificate:
             (fixtures_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
             (fixtures_needed(FALSE_PASS_TASKS) - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
             (fixtures_needed(FALSE_FAIL) - self.good, "good", "<= 10% false fails"),
-            (fixtures_needed(FLIP) - self.variants, "variant of goods", "<= 5% flips when a good is written another way"),
+            (
+                fixtures_needed(FLIP) - self.variants,
+                "variant of goods",
+                "<= 5% flips when a good is written another way",
+            ),
         )
         return [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
 

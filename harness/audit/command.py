@@ -20,7 +20,9 @@ POLL = 0.5  # seconds between two looks at the files
 @click.argument("verifiers", nargs=-1)
 @click.option("--new", metavar="ID", help="Write a first verifier and its fixtures, for example --new godot.signals.")
 @click.option("--watch", is_flag=True, help="Audit again on every save.")
-@click.option("--check", is_flag=True, help="Audit nothing; a verifier without a certificate for its present bytes is EXPIRED.")
+@click.option(
+    "--check", is_flag=True, help="Audit nothing; a verifier without a certificate for its present bytes is EXPIRED."
+)
 @click.option("--fixtures", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Certify with these fixtures instead of audits/; what is in them is not printed.")  # fmt: skip
 @click.option("--gold", metavar="PATH", multiple=True, type=click.Path(path_type=Path, exists=True),
@@ -80,7 +82,9 @@ def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: boo
             head, *rest = outputs.details(certificate)
             click.secho(head, bold=True, fg=colour[certificate.state])
             for line in rest:
-                click.secho(line, fg={"+": "green", "-": "red"}.get(line.strip()[:1]) if line.startswith("      ") else None)
+                click.secho(
+                    line, fg={"+": "green", "-": "red"}.get(line.strip()[:1]) if line.startswith("      ") else None
+                )
     elif held:
         click.echo(outputs.table(held))
         for certificate in held:

@@ -118,7 +118,9 @@ class Known:
     @property
     def digest(self) -> str:
         """``sha256:...`` over every fixture's label, case and answer, and over the operators."""
-        rows = [[f.name, f.label, f.case.prompt, dict(f.case.expect), f.answer, f.why, f.violates] for f in self.fixtures]
+        rows = [
+            [f.name, f.label, f.case.prompt, dict(f.case.expect), f.answer, f.why, f.violates] for f in self.fixtures
+        ]
         return canonical_digest([rows, sorted(self.deadly), self.waive])
 
 
@@ -135,7 +137,9 @@ def read(folder: Path, verifier: str) -> Known:
     for path in sorted((folder / verifier).glob("*.yaml")):
         file = strict.load(path, FixtureFile)
         if file.verifier != verifier:
-            raise WorkspaceError(f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the folder says")
+            raise WorkspaceError(
+                f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the folder says"
+            )
         default = default or file.case
         known.deadly |= set(file.deadly)
         known.waive |= file.waive
@@ -169,7 +173,9 @@ def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
         for good in spoilt:
             name = f"{spoil.name} of {good.name}"
             answer = good.answer.replace(spoil.replace, spoil.by)
-            yield Fixture(name, "bad", _case(name, good.case or file.case, path), answer, spoil.why, spoil.violates or "")
+            yield Fixture(
+                name, "bad", _case(name, good.case or file.case, path), answer, spoil.why, spoil.violates or ""
+            )
 
 
 def _of_markdown(path: Path, label: Label, default: CaseFile | None) -> Fixture:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.audit.degenerates import leaves
-from harness.audit.lexing import COMMENT, Snippet, Token, snippet
+from harness.audit.lexing import Snippet, Token, snippet
 from harness.verifier import Case
 
 FLIPS = {
@@ -24,6 +24,7 @@ FLIPS = {
 }
 HOMOGLYPHS = str.maketrans("aceiopxyABCEHIKMOPTX", "асеіорхуАВСЕНІКМОРТХ")
 NEGATABLE = re.compile(r"\b(is|are|was|were|has|have|can|will|does|do|must|should)\b")
+FILLER = "There are many things to say about this. " * 20
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -126,7 +127,11 @@ def _flip(operator: str) -> Callable[[Good, random.Random], Iterator[str]]:
     table = FLIPS[operator]
 
     def make(one: Good, rng: random.Random) -> Iterator[str]:
-        places = [i for i, t in enumerate(one.code.tokens) if t.kind in ("sign", "word") and t.text in table] if one.code else []
+        places = (
+            [i for i, t in enumerate(one.code.tokens) if t.kind in ("sign", "word") and t.text in table]
+            if one.code
+            else []
+        )
         for at in rng.sample(places, min(2, len(places))):
             assert one.code is not None
             yield _with(one.code, at, table[one.code.tokens[at].text])
@@ -135,7 +140,11 @@ def _flip(operator: str) -> Callable[[Good, random.Random], Iterator[str]]:
 
 
 def _off_by_one(one: Good, rng: random.Random) -> Iterator[str]:
-    pieces = one.code.tokens if one.code else [Token("number", t) if t.isdigit() else Token("", t) for t in re.split(r"(\d+)", one.text)]
+    pieces = (
+        one.code.tokens
+        if one.code
+        else [Token("number", t) if t.isdigit() else Token("", t) for t in re.split(r"(\d+)", one.text)]
+    )
     places = [i for i, token in enumerate(pieces) if token.kind == "number" and token.text.isdigit()]
     for at in rng.sample(places, min(2, len(places))):
         changed = "".join(str(int(t.text) + 1) if i == at else t.text for i, t in enumerate(pieces))
@@ -189,6 +198,16 @@ def _negated(one: Good, _rng: random.Random) -> Iterator[str]:
         yield NEGATABLE.sub(r"\1 not", one.text, count=1) if found else f"It is not true that {one.text}"
 
 
+def _contradicted(one: Good, _rng: random.Random) -> Iterator[str]:
+    if one.code is None:
+        yield f"{one.text} No, that is wrong."
+
+
+def _buried(one: Good, _rng: random.Random) -> Iterator[str]:
+    if one.code is None:
+        yield f"{FILLER} {one.text} {FILLER}"
+
+
 def _other_task(one: Good, rng: random.Random) -> Iterator[str]:
     if one.others:
         yield rng.choice(one.others)[1]
@@ -217,6 +236,8 @@ OPERATORS: dict[str, Operator] = {
     "right-to-left": _right_to_left,
     "full-width-digits": _full_width,
     "negated": _negated,
+    "contradicted": _contradicted,
+    "buried": _buried,
     "other-task": _other_task,
 }
 
@@ -249,8 +270,3 @@ def _disjoint(one: Case, other: Case) -> bool:
     """Whether two cases ask for different things in every point that both name, and name at least one."""
     shared = set(one.expect) & set(other.expect)
     return bool(shared) and all(one.expect[key] != other.expect[key] for key in shared)
-
-
-def comment_mark(language: str) -> str:
-    """What begins a comment in ``language``; empty when that is not known."""
-    return COMMENT.get(language, "")

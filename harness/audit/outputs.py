@@ -40,7 +40,18 @@ def redacted(certificate: Certificate) -> Certificate:
 
 def table(certificates: Sequence[Certificate]) -> str:
     """One row for each verifier: what it was wrong about, and the bound that the fixtures prove."""
-    head = ("verifier", "state", "bad passed", "at most", "tasks", "at most", "good failed", "at most", "flips", "mutants killed")
+    head = (
+        "verifier",
+        "state",
+        "bad passed",
+        "at most",
+        "tasks",
+        "at most",
+        "good failed",
+        "at most",
+        "flips",
+        "mutants killed",
+    )
     rows = [head]
     for c in certificates:
         wrong = sum(":" not in name for name in c.false_passes)
@@ -89,7 +100,11 @@ def checks(c: Certificate) -> list[Check]:
     mutants = f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least {share(c.mutation_bound)})"
     parts = "".join(f"; {part}: {wrong} of {n}" for part, (wrong, n) in c.parts.items())
     return [
-        Check("known good", f"{len(c.false_fails)} of {c.good} refused, at most {share(c.false_fail_bound)}", c.false_fails),
+        Check(
+            "known good",
+            f"{len(c.false_fails)} of {c.good} refused, at most {share(c.false_fail_bound)}",
+            c.false_fails,
+        ),
         Check("known bad", f"{len(known)} of {c.bad} passed, at most {share(c.false_pass_bound)}{parts}", known),
         Check("tasks", f"{c.tasks_failed} of {c.tasks} with a bad answer passed, at most {share(c.task_bound)}"),
         Check("degenerate", f"{len(absurd)} of {c.degenerate} passed; none may", absurd),
@@ -115,7 +130,9 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
         for check in checks(c)[:-2]:
             case = ElementTree.SubElement(suite, "testcase", classname=c.verifier, name=check.name)
             if check.wrong:
-                ElementTree.SubElement(case, "failure", message=check.text).text = _xml("\n".join([*check.wrong, *c.notes]))
+                ElementTree.SubElement(case, "failure", message=check.text).text = _xml(
+                    "\n".join([*check.wrong, *c.notes])
+                )
         case = ElementTree.SubElement(suite, "testcase", classname=c.verifier, name="certificate")
         if c.state is State.REFUSED or c.state is State.EXPIRED:
             ElementTree.SubElement(case, "failure", message=c.state).text = _xml(c.sentence())
@@ -136,7 +153,11 @@ def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) 
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(found.reports), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(found.reports),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "visible": visible}
     page = environment.get_template("audit.html.j2").render(
@@ -150,4 +171,7 @@ def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) 
 
 def _xml(text: str) -> str:
     """Text that XML can hold: control characters and lone surrogates are spelt out."""
-    return "".join(c if c in "\n\t" or (c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe") else f"\\u{ord(c):04x}" for c in text)
+    return "".join(
+        c if c in "\n\t" or (c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe") else f"\\u{ord(c):04x}"
+        for c in text
+    )

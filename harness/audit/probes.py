@@ -73,7 +73,10 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
     ]
     deadly = mutants.DEADLY | known.deadly
     chosen = _spread(made, budget.mutants)
-    found += [Probe(p.name, "deadly", p.operator, p.case, p.answer, False, p.of) if p.operator in deadly else p for p in chosen]
+    found += [
+        Probe(p.name, "deadly", p.operator, p.case, p.answer, False, p.of) if p.operator in deadly else p
+        for p in chosen
+    ]
     words = variants.forbidden_words(read, spoilt)
     again = [
         Probe(f"variant:{operator} of {one.name}", "variant", operator, one.case, text, True, one.name)
@@ -108,7 +111,14 @@ def _bombs(known: Known) -> Iterator[Probe]:
         text = code.holding(noise + "\n") if code and number % 2 else noise
         yield Probe(f"bomb:{pump!r}", "bomb", "bomb", first.case, text, False)
         short = f"{code.code}{pump * 30}!\n" if code else f"{first.answer}{pump * 30}!"
-        yield Probe(f"bomb:{pump!r} behind a good", "bomb", "bomb-behind", first.case, code.holding(short) if code else short, False)
+        yield Probe(
+            f"bomb:{pump!r} behind a good",
+            "bomb",
+            "bomb-behind",
+            first.case,
+            code.holding(short) if code else short,
+            False,
+        )
 
 
 def _spread(made: list[Probe], most: int) -> list[Probe]:

@@ -32,7 +32,11 @@ class AuditItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What the audit found; a traceback only for a fault of the harness."""
-        return str(excinfo.value) if isinstance(excinfo.value, (Refused, HarnessError)) else super().repr_failure(excinfo, style)
+        return (
+            str(excinfo.value)
+            if isinstance(excinfo.value, (Refused, HarnessError))
+            else super().repr_failure(excinfo, style)
+        )
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """How the item is named in reports."""

@@ -33,7 +33,11 @@ def variants(one: Good, forbidden: Sequence[str]) -> Iterator[tuple[str, str]]:
 def forbidden_words(goods: Sequence[Good], bads: Sequence[Good], most: int = 12) -> list[str]:
     """Words of known-bad code that no known-good code holds and no case asks for, the commonest first."""
     known = {token.text for g in goods if g.code for token in tokens(g.code.code, "") if token.kind == "word"}
-    asked = {word for g in (*goods, *bads) for word in re.findall(r"\w+", f"{g.case.prompt} {json.dumps(dict(g.case.expect), default=str)}")}
+    asked = {
+        word
+        for g in (*goods, *bads)
+        for word in re.findall(r"\w+", f"{g.case.prompt} {json.dumps(dict(g.case.expect), default=str)}")
+    }
     counts: dict[str, int] = {}
     for bad in bads:
         words = {token.text for token in bad.code.tokens if token.kind == "word"} if bad.code else set()
@@ -76,7 +80,9 @@ def _trailing_space(one: Good, _forbidden: Sequence[str]) -> str | None:
         return one.text.rstrip() + " "
     if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens) or "\\\n" in one.code.code:
         return None
-    return one.code.holding("".join(f"{line} \n" if line.strip() else f"{line}\n" for line in one.code.code.splitlines()))
+    return one.code.holding(
+        "".join(f"{line} \n" if line.strip() else f"{line}\n" for line in one.code.code.splitlines())
+    )
 
 
 def _comment_added(one: Good, _forbidden: Sequence[str]) -> str | None:
@@ -103,7 +109,8 @@ def _number_format(one: Good, _forbidden: Sequence[str]) -> str | None:
         return None
     return one.code.holding(
         "".join(
-            f"{t.text}0" if t.kind == "number" and re.fullmatch(r"\d+\.\d+", t.text) else t.text for t in one.code.tokens
+            f"{t.text}0" if t.kind == "number" and re.fullmatch(r"\d+\.\d+", t.text) else t.text
+            for t in one.code.tokens
         )
     )
 
@@ -114,12 +121,22 @@ def _renamed(one: Good, _forbidden: Sequence[str]) -> str | None:
     if code is None:
         return None
     asked = f"{one.case.prompt} {json.dumps(dict(one.case.expect), default=str)}"
-    names = _python_locals(code.code) if code.language == "python" else LOCAL[code.language].findall(code.code) if code.language in LOCAL else []
+    names = (
+        _python_locals(code.code)
+        if code.language == "python"
+        else LOCAL[code.language].findall(code.code)
+        if code.language in LOCAL
+        else []
+    )
     inside = " ".join(token.text for token in code.tokens if token.kind == "string")
     for name in names:
-        if re.search(rf"\b{name}\b", asked + inside) or re.search(rf"\.\s*{name}\b|\b{name}\s*\(|\b{name}\s*=[^=][^\n]*\)", code.code):
+        if re.search(rf"\b{name}\b", asked + inside) or re.search(
+            rf"\.\s*{name}\b|\b{name}\s*\(|\b{name}\s*=[^=][^\n]*\)", code.code
+        ):
             continue
-        return code.holding("".join(f"{name}_again" if t.text == name and t.kind == "word" else t.text for t in code.tokens))
+        return code.holding(
+            "".join(f"{name}_again" if t.text == name and t.kind == "word" else t.text for t in code.tokens)
+        )
     return None
 
 
@@ -190,7 +207,15 @@ def _python_locals(code: str) -> list[str]:
             taken |= {node.arg} if isinstance(node, (ast.arg, ast.keyword)) and node.arg else set()
             taken |= {node.name} if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)) else set()
             taken |= set(node.names) if isinstance(node, (ast.Global, ast.Nonlocal)) else set()
-            taken |= {a.asname or a.name for a in node.names} if isinstance(node, (ast.Import, ast.ImportFrom)) else set()
-        dynamic = {node.id for node in nodes if isinstance(node, ast.Name)} & {"locals", "eval", "exec", "vars", "globals"}
+            taken |= (
+                {a.asname or a.name for a in node.names} if isinstance(node, (ast.Import, ast.ImportFrom)) else set()
+            )
+        dynamic = {node.id for node in nodes if isinstance(node, ast.Name)} & {
+            "locals",
+            "eval",
+            "exec",
+            "vars",
+            "globals",
+        }
         return [] if dynamic else sorted(stored - taken)
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from harness.errors import VerifierError, WorkspaceError
 from harness.strict import nearest
 from harness.verifier import Verifier
 
+SHORTEST = 4  # words; a shorter answer stands anywhere
 TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
 
 
@@ -52,13 +53,18 @@ def audit_workspace(
     if fixtures is not None and not names:
         chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
         if not chosen:
-            raise WorkspaceError(f"{fixtures}: no folder is named like a verifier; expected, for example, {fixtures}/godot.parses")
+            raise WorkspaceError(
+                f"{fixtures}: no folder is named like a verifier; expected, for example, {fixtures}/godot.parses"
+            )
     opened = resolve_sandbox(chosen, sandbox)[0]
     if check:
         held = [_held(one, audits, opened) for one in chosen]
     else:
         held = list(certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values())
-    leaks = [line for one in chosen for line in _leaks(one.id, audits, gold)]
+    trained = {
+        path: _flat(path.read_text(encoding="utf-8", errors="replace")) for root in gold for path in _files(root)
+    }
+    leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
     return Audited(held, [] if names else found.broken, leaks, place.folder("reports"))
 
 
@@ -97,16 +103,17 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
         return kept
     goods = sum(f.good for f in known.fixtures)
     empty = Certificate(verifier.id, verifier.version, goods, len(known.fixtures) - goods, 0, [], [], bound)
-    return replace(empty, created="1970-01-01", kind=verifier.kind.value, notes=["no certificate for its present bytes"])
+    return replace(
+        empty, created="1970-01-01", kind=verifier.kind.value, notes=["no certificate for its present bytes"]
+    )
 
 
-def _leaks(verifier: str, audits: Path, gold: Sequence[Path]) -> Iterator[str]:
+def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:
     """Fixtures whose answer stands word for word in training data: a model that learned them proves nothing with them."""
-    for path in (file for root in gold for file in _files(root)):
-        text = _flat(path.read_text(encoding="utf-8", errors="replace"))
-        for fixture in known_answers.load(audits, verifier):
-            answer = _flat(fixture.answer)
-            if len(answer) >= 20 and answer in text:
+    for fixture in known_answers.load(audits, verifier):
+        answer = _flat(fixture.answer)
+        if len(answer.split()) >= SHORTEST:
+            for path in (path for path, text in trained.items() if answer in text):
                 yield f"{path}: holds the {fixture.label} fixture {fixture.name!r} of {verifier}; take one of the two out"
 
 

@@ -50,7 +50,7 @@ def function_of(answer):
 
 def adds(case, answer):
     """The function returns its argument plus the number asked for."""
-    code, node = function_of(answer)
+    _code, node = function_of(answer)
     if node is None or len(node.args.args) != 1:
         return failed("no-function")
     wanted = f"{node.args.args[0].arg} + {case.expect['number']}"
