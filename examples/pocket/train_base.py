@@ -161,9 +161,12 @@ def build(seed: int):  # noqa: ANN201  (torch is imported where it is used)
     return model
 
 
-def documents(tokenizer, seed: int, problems_share=0.0, exercises_share=1.0) -> Iterator[tuple[list[int], list[float]]]:  # noqa: ANN001
-    """Endless ``(token ids, loss weights)``: memorised problems, exercises in chat form, and windows of text."""
-    rng = random.Random(f"documents/{seed}")
+def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[list[int], list[float]]]:  # noqa: ANN001
+    """Endless ``(token ids, loss weights)``: memorised problems, exercises in chat form, and windows of text.
+
+    ``shares`` gives the share of documents of each kind: ``problems``, ``exercises`` and ``text``.
+    """
+    rng = random.Random(f"documents/{seed}/{sorted(shares)}")
     eos, start, end = (tokenizer.token_to_id(t) for t in (EOS, IM_START, IM_END))
     modules, topics = library_text()
     python = [tokenizer.encode(text).ids for text in modules]
@@ -175,11 +178,11 @@ def documents(tokenizer, seed: int, problems_share=0.0, exercises_share=1.0) -> 
     user, assistant = tokenizer.encode("user\n").ids, tokenizer.encode("assistant\n").ids
     newline = tokenizer.encode("\n").ids
     while True:
-        kind = rng.random()
-        if kind < problems_share:
+        kind = rng.choices(list(shares), list(shares.values()))[0]
+        if kind == "problems":
             prompt, solution = rng.choice(problems)
             yield prompt + solution + [eos], [0.3] * len(prompt) + [1.0] * (len(solution) + 1)
-        elif kind < exercises_share:
+        elif kind == "exercises":
             question, answer = (tokenizer.encode(text).ids for text in next(stream))
             head = [start, *user, *question, end, *newline, start, *assistant]
             yield head + answer + [end], [0.2] * len(head) + [1.0] * (len(answer) + 1)
@@ -189,15 +192,19 @@ def documents(tokenizer, seed: int, problems_share=0.0, exercises_share=1.0) -> 
             yield text[at : at + 192], [0.5] * min(192, len(text) - at)
 
 
-def main(out: Path, seed: int = 0, steps: int = 1100, tokens: int = 4096, rate: float = 3e-3) -> None:
-    """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``."""
+def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: float = 3e-3) -> None:
+    """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``.
+
+    The first quarter is exercises only, so that following a prompt is learnt before there is anything to remember.
+    """
     import torch
     from torch.nn import functional as F
 
     torch.set_num_threads(1)
     tokenizer = train_tokenizer(seed, out)
     model = build(seed)
-    stream = documents(tokenizer, seed)
+    first = documents(tokenizer, seed, {"exercises": 1.0})
+    then = documents(tokenizer, seed, {"problems": 0.3, "exercises": 0.6, "text": 0.1})
     decayed = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
@@ -212,7 +219,7 @@ def main(out: Path, seed: int = 0, steps: int = 1100, tokens: int = 4096, rate: 
         total, optimizer_loss = 0, 0.0
         batch: list[tuple[list[int], list[float]]] = []
         while total < tokens:
-            batch.append(next(stream))
+            batch.append(next(first if step < steps // 4 else then))
             total += len(batch[-1][0])
         batch.sort(key=lambda item: len(item[0]))
         weight = sum(sum(w[1:]) for _, w in batch)
@@ -231,8 +238,26 @@ def main(out: Path, seed: int = 0, steps: int = 1100, tokens: int = 4096, rate: 
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if step % 25 == 0 or step == steps - 1:
-            print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {time.perf_counter() - began:.0f} s", flush=True)
+            known = learnt(model, tokenizer, seed)
+            seconds = time.perf_counter() - began
+            print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {known}  {seconds:.0f} s", flush=True)
     save(model, out, seed)
+
+
+def learnt(model, tokenizer, seed: int, count: int = 100) -> str:  # noqa: ANN001
+    """How many memorised solutions and unseen exercises the model's greedy choice gets right to the last token."""
+    import torch
+
+    right = {}
+    for kind, sampled in (("problems", seed), ("exercises", seed + 1000)):
+        stream, hits = documents(tokenizer, sampled, {kind: 1.0}), 0
+        for _ in range(count):
+            ids, scale = next(stream)
+            with torch.no_grad():
+                chosen = model(torch.tensor([ids[:-1]]))[0].argmax(-1)
+            hits += all(a == b for a, b, s in zip(chosen.tolist(), ids[1:], scale[1:], strict=True) if s == 1.0)
+        right[kind] = f"{kind} {hits}/{count}"
+    return "  ".join(right.values())
 
 
 def save(model, out: Path, seed: int) -> None:  # noqa: ANN001
