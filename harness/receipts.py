@@ -113,14 +113,18 @@ class Run:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise RunError(f"{self.folder}: another process is writing this run; wait for it or name another --run-dir") from None
+            raise RunError(
+                f"{self.folder}: another process is writing this run; wait for it or name another --run-dir"
+            ) from None
 
     def _refuse_foreign(self, settings: dict[str, Any]) -> None:
         path = self.folder / "settings.json"
         if not path.exists():
             strangers = sorted(p.name for p in self.folder.iterdir())
             if strangers:
-                raise RunError(f"{self.folder}: not a run folder (it holds {strangers[0]!r}); name a new folder with --run-dir")
+                raise RunError(
+                    f"{self.folder}: not a run folder (it holds {strangers[0]!r}); name a new folder with --run-dir"
+                )
             return
         try:
             before = json.loads(path.read_text(encoding="utf-8"))

@@ -17,7 +17,11 @@ def render(run: Path, reports: Path) -> Path:
 
     settings, rows = receipts.read(run)
     environment = Environment(
-        loader=FileSystemLoader(reports), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(reports),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "points": points, "visible": visible, "number": number}
     page = environment.get_template("scorecard.html.j2").render(

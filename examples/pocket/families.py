@@ -133,7 +133,9 @@ def patchnotes(rng: random.Random) -> Sample:
         ]
     )
     answer = f"{game} {version} fixes {bug}, so {effect}."
-    return Sample("patchnotes", prompt, answer, {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30})
+    return Sample(
+        "patchnotes", prompt, answer, {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30}
+    )
 
 
 def java(rng: random.Random) -> Sample:

@@ -99,7 +99,10 @@ def stamp(adapter: Path, base_digest: str) -> None:
     """Keep what identifies the adapter in its config; drop the paths of the machine that trained it."""
     path = adapter / "adapter_config.json"
     trained = json.loads(path.read_text(encoding="utf-8"))
-    kept = {key: trained[key] for key in ("fine_tune_type", "num_layers", "lora_parameters", "iters", "learning_rate", "seed")}
+    kept = {
+        key: trained[key]
+        for key in ("fine_tune_type", "num_layers", "lora_parameters", "iters", "learning_rate", "seed")
+    }
     path.write_text(json.dumps({**kept, "trained_on_base": base_digest}, indent=2) + "\n", encoding="utf-8")
 
 

@@ -265,7 +265,9 @@ def save(model, out: Path, seed: int) -> None:  # noqa: ANN001
     import torch
     from safetensors.torch import save_file
 
-    weights = {f"model.{name}": value.detach().to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
+    weights = {
+        f"model.{name}": value.detach().to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()
+    }
     path = out / "model.safetensors"
     save_file(weights, str(path), metadata={"format": "pt"})
     path.chmod(0o644)

@@ -62,7 +62,9 @@ def load(folder: Path, verifier: str) -> list[Fixture]:
     for path in sorted((folder / verifier).glob("*.yaml")):
         file = strict.load(path, FixtureFile)
         if file.verifier != verifier:
-            raise WorkspaceError(f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the folder says")
+            raise WorkspaceError(
+                f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the folder says"
+            )
         for item in (*file.good, *file.bad):
             case = item.case or file.case
             if case is None:
