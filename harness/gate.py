@@ -91,7 +91,7 @@ def decide(
 
 
 def _rank(reason: Reason) -> int:
-    """Invalid evidence outranks a regression; a regression outranks what was left unmeasured, as stopping early may not hide it."""
+    """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping early may not hide it."""
     if reason.code in ("not-measured", "incomplete"):
         return 2
     return {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 3, Name.SHIP: 4}[reason.verdict]

@@ -16,7 +16,7 @@ from harness.session import GateSession, Options
 from harness.suite import suite_id
 
 
-class Finding(pytest.fail.Exception):
+class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
     """What the gate found against an item; shown as its text, without a traceback."""
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
@@ -59,7 +59,7 @@ class SuiteItem(pytest.Item):
         if against and not limited:
             raise Rejected(against)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002  (the name is pytest's)
         """One message for a user's mistake; a traceback only for a fault of the harness."""
         if isinstance(excinfo.value, HarnessError):
             return str(excinfo.value)

@@ -274,7 +274,7 @@ class GateSession:
                     findings=findings,
                     outcome=receipts.overall(findings),
                     seconds=round(time.monotonic() - asked.began, 4),
-                )  # fmt: skip
+                )
             )
 
 
