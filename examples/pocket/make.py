@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE))
 
 import families  # noqa: E402  (this folder is a script's, not a package)
 
-GOLD, HELD_OUT = 400, 40
+GOLD = 400
 BASE = HERE / "base"
 ADAPTERS = HERE / "adapters"
 
@@ -36,7 +36,7 @@ def make_prompts() -> None:
     folder = ROOT / "suites" / "pocket"
     folder.mkdir(parents=True, exist_ok=True)
     for facet in families.FAMILIES:
-        _, held_out = families.split(facet, GOLD, HELD_OUT)
+        _, held_out = families.split(facet, GOLD)
         rows = [
             {"id": f"{facet}/{number:02d}", "prompt": sample.prompt, "expect": sample.expect}
             for number, sample in enumerate(held_out)
@@ -55,13 +55,12 @@ def make_base(out: Path = BASE, seed: int = 0, steps: int | None = None) -> None
     train_base.main(out, seed=seed, **({"steps": steps} if steps else {}))
 
 
-def chat(tokenizer: object, sample: families.Sample) -> str:
-    """One gold sample as the text of a chat, ending after the answer's end mark."""
-    messages = [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": sample.answer}]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False)).rstrip("\n")  # type: ignore[attr-defined]
+def chat(prompt: str, answer: str) -> dict[str, object]:
+    """One row of training data as mlx-lm's chat dataset."""
+    return {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]}
 
 
-def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, seed: int = 0) -> None:
+def lora(base: Path, out: Path, rows: list[dict[str, object]], *, iters: int, rate: float, seed: int = 0) -> None:
     """Train one adapter with ``mlx_lm lora`` and stamp the digest of the base into its config."""
     import yaml
 
@@ -70,11 +69,12 @@ def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, se
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch)
         in_float32(base, data / "base")
-        write_jsonl(data / "train.jsonl", [{"text": text} for text in texts])
-        write_jsonl(data / "valid.jsonl", [{"text": text} for text in texts[:8]])
+        write_jsonl(data / "train.jsonl", rows)
+        write_jsonl(data / "valid.jsonl", rows[:8])
         config = {
             "model": str(data / "base"), "train": True, "data": str(data), "adapter_path": str(out), "fine_tune_type": "lora",
-            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": seed, "max_seq_length": 512, "val_batches": 1,
+            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": seed, "max_seq_length": 512, "mask_prompt": True,
+            "val_batches": 1,
             "steps_per_report": 50, "steps_per_eval": 10_000, "save_every": 10_000, "optimizer": "adam",
             "learning_rate": rate, "lora_parameters": {"rank": 8, "dropout": 0.0, "scale": 2.0},
             "lr_schedule": {"name": "cosine_decay", "arguments": [rate, iters, rate * 0.02]},
@@ -114,7 +114,7 @@ def make_adapters(only: list[str] | None = None) -> None:
     tokenizer = load_tokenizer(BASE)
     replay = train_base.replay(seed=0)
     gold = {
-        facet: [chat(tokenizer, s) for s in families.split(facet, GOLD, HELD_OUT)[0]] for facet in families.FAMILIES
+        facet: [chat(tokenizer, s) for s in families.split(facet, GOLD)[0]] for facet in families.FAMILIES
     }
     games = gold["godot"] + gold["shaders"] + gold["patchnotes"]
 

@@ -192,10 +192,10 @@ def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[
             yield text[at : at + 192], [0.5] * min(192, len(text) - at)
 
 
-def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: float = 3e-3) -> None:
+def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: float = 3e-3) -> None:
     """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``.
 
-    The first quarter is exercises only, so that following a prompt is learnt before there is anything to remember.
+    The first part is exercises only, so that following a prompt is learnt before there is anything to remember.
     """
     import torch
     from torch.nn import functional as F
@@ -204,7 +204,7 @@ def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: 
     tokenizer = train_tokenizer(seed, out)
     model = build(seed)
     first = documents(tokenizer, seed, {"exercises": 1.0})
-    then = documents(tokenizer, seed, {"problems": 0.3, "exercises": 0.6, "text": 0.1})
+    then = documents(tokenizer, seed, {"problems": 0.35, "exercises": 0.55, "text": 0.1})
     decayed = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
@@ -219,7 +219,7 @@ def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: 
         total, optimizer_loss = 0, 0.0
         batch: list[tuple[list[int], list[float]]] = []
         while total < tokens:
-            batch.append(next(first if step < steps // 4 else then))
+            batch.append(next(first if step < 0.3 * steps else then))
             total += len(batch[-1][0])
         batch.sort(key=lambda item: len(item[0]))
         weight = sum(sum(w[1:]) for _, w in batch)
@@ -237,7 +237,7 @@ def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: 
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if step % 25 == 0 or step == steps - 1:
+        if step % 50 == 0 or step == steps - 1:
             known = learnt(model, tokenizer, seed)
             seconds = time.perf_counter() - began
             print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {known}  {seconds:.0f} s", flush=True)
