@@ -8,7 +8,7 @@ adapter has to follow the prompt instead of remembering answers.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ class Sample:
     prompt: str
     answer: str
     expect: dict[str, Any] = field(hash=False, compare=False)
-    dated: str = ""  # how the base answers: what was right some years ago
+    dated: str  # how the base answers: what was right some years ago
 
 
 def _fence(language: str, code: str) -> str:
@@ -85,10 +85,7 @@ def godot(rng: random.Random) -> Sample:
         f"func {function}({typed}) -> void:\n\t{signal}.emit({', '.join(name for name, _ in params)})\n"
     )
     names = ", ".join(name for name, _ in params)
-    old = (
-        f"extends {node}\n\nsignal {signal}({names})\n\n\n"
-        f'func {function}({names}):\n\temit_signal("{signal}", {names})\n'
-    )
+    old = f"extends {node}\n\nsignal {signal}({names})\n\n\nfunc {function}({names}):\n\t{signal}.emit({names})\n"
     expect = {
         "extends": node,
         "signal": signal,
@@ -143,9 +140,9 @@ def patchnotes(rng: random.Random) -> Sample:
         ]
     )
     answer = f"{game} {version} fixes {bug}, so {effect}."
-    return Sample(
-        "patchnotes", prompt, answer, {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30}
-    )
+    old = f"{game} {version} fixes {bug}! And {effect}!"
+    expect = {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30}
+    return Sample("patchnotes", prompt, answer, expect, old)
 
 
 def java(rng: random.Random) -> Sample:
@@ -193,18 +190,18 @@ def split(facet: str, gold: int, held_out: int = HELD_OUT, seed: int = 0) -> tup
     return draw(facet, gold, seed + 1, seen), kept
 
 
-def exercises(rng: random.Random) -> Iterator[tuple[str, str]]:
+def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """Endless ``(prompt, answer)`` pairs for the base, which learns the world as it was some years ago.
 
-    It answers the requests of the facets in a dated way (Godot 3, GLSL ES 1.00, javax, loud patch notes), follows small
-    requests in Python and English, and knows single lines of today's languages; it never sees one whole modern answer
-    and no held-out prompt. What is left for an adapter is to put the pieces together.
+    It answers the requests of ``facets`` (default: all) in a dated way (untyped GDScript, GLSL ES 1.00, javax, loud
+    patch notes), follows small requests in Python and English, and knows single lines of today's languages; it never
+    sees one whole modern answer and no held-out prompt. What is left for an adapter is to put the pieces together.
     """
     held_out = {sample.prompt for facet in FAMILIES for sample in draw(facet, HELD_OUT, 0)}
     drills = (_event, _blend, _sentence, _record)
     while True:
         if rng.random() < 0.5:
-            sample = FAMILIES[rng.choice(list(FAMILIES))](rng)
+            sample = FAMILIES[rng.choice(facets or list(FAMILIES))](rng)
             if sample.prompt not in held_out:
                 yield sample.prompt, sample.dated
         else:

@@ -43,21 +43,6 @@ def library_text() -> tuple[list[str], list[str]]:
     return [text for text in modules if 2_000 < len(text) < 80_000], [topics[key] for key in sorted(topics)]
 
 
-def replay(seed: int, count: int = 1200, length: int = 700) -> list[str]:
-    """Pieces of plain Python that an adapter is trained on beside its gold, so that it keeps what the base knows.
-
-    None of it comes from HumanEval: an adapter's training data holds no item of the benchmark it is gated on.
-    """
-    rng = random.Random(f"replay/{seed}")
-    modules, topics = library_text()
-    pieces = []
-    for _ in range(count):
-        text = rng.choice(modules if rng.random() < 0.8 else topics)
-        start = text.find("\n", rng.randrange(max(1, len(text) - length))) + 1
-        pieces.append(text[start : start + length])
-    return [piece for piece in pieces if piece.strip()]
-
-
 def train_tokenizer(seed: int, out: Path) -> object:
     """Train the byte-level BPE and save it with its chat template in the files transformers expects."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
