@@ -127,8 +127,21 @@ def test_a_very_deep_folder_is_emptied_or_the_sandbox_replaced(sandbox):
 
 def test_the_environment_inside_is_not_ours(sandbox):
     names = set(call(sandbox, "import os\ndef f():\n    return list(os.environ)\n"))
-    assert names <= {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONHASHSEED", "MALLOC_ARENA_MAX", "PWD", "PYTHONHOME",
-                     "HOSTNAME", "LC_CTYPE", "OLDPWD", "SHLVL", "_"}
+    assert names <= {
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "PYTHONHASHSEED",
+        "MALLOC_ARENA_MAX",
+        "PWD",
+        "PYTHONHOME",
+        "HOSTNAME",
+        "LC_CTYPE",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+    }
 
 
 def test_the_same_draws_every_time(sandbox):

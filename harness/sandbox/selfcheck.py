@@ -19,7 +19,7 @@ from harness.sandbox.codec import ProtocolError
 from harness.sandbox.limits import CandidateError, TaskError, WorkerError
 
 #: each attempt returns true when it got what it must not get
-_ATTEMPTS = '''
+_ATTEMPTS = """
 import os, sys
 
 def attempt(folder, port, secret):
@@ -87,7 +87,7 @@ def attempt(folder, port, secret):
         except BaseException:
             found[test.__name__] = False
     return found
-'''
+"""
 
 
 @dataclass(frozen=True)
