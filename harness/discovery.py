@@ -14,6 +14,7 @@ import traceback
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def discover(folder: Path) -> Found:
     sys.meta_path[:] = [_Finder(), *(one for one in sys.meta_path if not isinstance(one, _Finder))]
     for path in sorted(folder.glob("*.py")):
         if not path.name.startswith("_"):
-            _collect(found, str(path), lambda path=path: importlib.import_module(f"{PACKAGE}.{path.stem}"))
+            _collect(found, str(path), partial(importlib.import_module, f"{PACKAGE}.{path.stem}"))
     for point in entry_points(group=GROUP):
         _collect(found, f"entry point {point.name} = {point.value}", point.load)
     return found

@@ -80,7 +80,9 @@ class Run:
 
     def add(self, receipt: Receipt) -> None:
         """Append one receipt."""
-        line = json.dumps(asdict(receipt), sort_keys=True) + "\n"  # ASCII, because an answer may hold half a surrogate pair
+        line = (
+            json.dumps(asdict(receipt), sort_keys=True) + "\n"
+        )  # ASCII, because an answer may hold half a surrogate pair
         self._file.write(line.encode())
         self._file.flush()
         self.receipts[receipt.key] = receipt

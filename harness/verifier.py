@@ -109,7 +109,7 @@ class Verifier:
     def path(self) -> Path:
         """The file that defines the verifier."""
         function = inspect.unwrap(self.function)
-        code = getattr(function, "__code__", None) or type(function).__call__.__code__  # type: ignore[operator]
+        code = getattr(function, "__code__", None) or type(function).__call__.__code__
         return Path(code.co_filename)
 
     @property
@@ -170,7 +170,7 @@ def verifier(
     bound = MappingProxyType(dict(settings or {}))
 
     def wrap(function: Callable[..., Judgement]) -> Verifier:
-        called = function() if inspect.isclass(function) else function
+        called: Any = function() if inspect.isclass(function) else function
         return Verifier(id, version, facet, called, tuple(packages), sandbox, tuple(executables), chosen, bound)
 
     return wrap

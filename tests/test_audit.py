@@ -195,7 +195,7 @@ def test_what_a_verifier_does_wrong_is_unverified(act, reason):
 
 
 def test_a_missing_tool_is_unverified_and_a_present_one_has_a_version():
-    def function(case, answer):
+    def function(_case, _answer):
         return passed()
 
     for needs in ({"packages": ["nobody-has-this"]}, {"executables": ["nobody-has-this"]}):
@@ -209,7 +209,7 @@ def test_a_class_may_be_a_verifier_and_a_wrong_declaration_is_refused():
     class Right:
         """It says so."""
 
-        def __call__(self, case, answer):
+        def __call__(self, _case, answer):
             return passed() if answer.text == "text" else failed("other")
 
     found = verifier("a.b", version=1, facet="a")(Right)
@@ -223,7 +223,15 @@ def test_a_class_may_be_a_verifier_and_a_wrong_declaration_is_refused():
 # Discovery.
 
 
-ONE = "from harness import passed, verifier\nfrom harness_verifiers._help import WORD\n\n\n@verifier('a.b', version=1, facet='a')\ndef b(case, answer):\n    return passed(WORD)\n"
+ONE = """\
+from harness import passed, verifier
+from harness_verifiers._help import WORD
+
+
+@verifier("a.b", version=1, facet="a")
+def b(case, answer):
+    return passed(WORD)
+"""
 
 
 def test_an_edited_helper_is_read_again_even_within_the_same_second(tmp_path):
@@ -318,7 +326,7 @@ def test_judges_do_not_judge_with_a_verifier_that_changed_after_they_began(small
         assert judges.judge(["honest_sentence.it"], case, "anything").result()[0].outcome is Outcome.PASS
 
 
-def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(small, tmp_path, monkeypatch):
+def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(small, tmp_path):
     held = audited(small)["honest_sentence.it"]
     path = next((tmp_path / "cache" / "certificates").iterdir())
     assert certificates.stored("honest_sentence.it", held.binding) == held

@@ -18,7 +18,13 @@ COLOURS = ["red", "green", "grey", "black", "white", "pink"]
 THINGS = ["door", "lamp", "gate", "roof", "boat"]
 CASE = Case("x", "Say that the door is red.", {"wanted": "The door is red."})
 FOOLED = (":", "Thought process:", ".", "Let's solve this problem step by step.")
-JUDGE = 'from harness.llm_judge import llm_judge\n\n{name} = llm_judge("{name}.says", version=1, facet="{name}", model="{name}", endpoint="{endpoint}", criterion="It says so.")\n'
+JUDGE = """\
+from harness.llm_judge import llm_judge
+
+it = llm_judge(
+    "{name}.says", version=1, facet="{name}", model="{name}", endpoint="{endpoint}", criterion="It says so."
+)
+"""
 
 
 def right(data):

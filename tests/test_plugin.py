@@ -59,7 +59,7 @@ def test_a_verifier_that_passes_everything_makes_the_gate_void_and_is_named(pyte
     for name in ("verifiers", "audits"):
         shutil.copytree(ROOT / name, workspace / name, ignore=shutil.ignore_patterns("__pycache__"))
     path = workspace / "verifiers" / "godot.py"
-    head = 'def extends(case: Case, answer: Answer) -> Judgement:\n'
+    head = "def extends(case: Case, answer: Answer) -> Judgement:\n"
     assert head in path.read_text()
     path.write_text(path.read_text().replace(head, head + "    return passed('looks good to me')\n"))
     result = gate(pytester, "--run-dir", "runs/void")

@@ -26,7 +26,9 @@ def make_run(folder, answer=HOSTILE):
     for arm in ("base", "adapter"):
         finding = Finding("c", "v", "fail", answer, answer)
         run.add(Receipt("s", "case", arm, "sha256:a", answer, answer, 3, "eos", [finding], "fail", 0.1))
-    run.write("scorecard.json", {"suites": [], "not_measured": ["s"], "answers": {}, "receipts": 2, "receipts_digest": "x"})
+    run.write(
+        "scorecard.json", {"suites": [], "not_measured": ["s"], "answers": {}, "receipts": 2, "receipts_digest": "x"}
+    )
     reason = {"verdict": "VOID", "code": "c", "about": answer, "text": answer}
     run.write("verdict.json", {"verdict": "VOID", "exit_code": 3, "reasons": [reason], "adapter": "a", "base": "b"})
     run.write("preflight.json", {"trained_on_base": None, "tensors": None, "tensors_expected": None, "effect": None})

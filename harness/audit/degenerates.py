@@ -72,6 +72,7 @@ def degenerates(case: Case, verifier: Verifier | None = None) -> dict[str, str]:
     line = " ".join(quoted.split())
     wanted = sorted({word for word in leaves(case.expect) if word})
     named = " ".join(wanted) or line
+    rubric = verifier.summary if verifier else "the answer is right"
     found = {
         **PLAIN,
         "prompt-echo": case.prompt,
@@ -80,7 +81,7 @@ def degenerates(case: Case, verifier: Verifier | None = None) -> dict[str, str]:
         "names-what-is-wanted": "".join(f"```{name}\n{mark} {named}\n```\n" for name, mark in LANGUAGES.items()),
         "keyword-stuffing": f"{named} {line} " * 3,
         "keywords-in-a-fence": "".join(f"```{name}\n{named}\n{named}\n```\n" for name in LANGUAGES),
-        "rubric-copy": f"Criteria: {verifier.summary if verifier else ''}\n{json.dumps(dict(case.expect), default=str)}\nAll are met.",
+        "rubric-copy": f"Criterion: {rubric}\n{json.dumps(dict(case.expect), default=str)}\nAll of it is met.",
     }
     if verifier is not None and verifier.kind is Kind.EXECUTED:
         for name, body in HOSTILE.items():

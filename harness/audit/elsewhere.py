@@ -17,12 +17,12 @@ class Exploding(Answer):
         pass
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         """Raises ``RuntimeError``."""
         _fail()
 
     @property
-    def blocks(self) -> tuple[Block, ...]:  # type: ignore[override]
+    def blocks(self) -> tuple[Block, ...]:
         """Raises ``RuntimeError``."""
         _fail()
 
@@ -35,12 +35,12 @@ def no_network() -> None:
     """Refuse connections of the internet's families from this process; a sandbox on a Unix socket still works."""
     connect = socket.socket.connect
 
-    def refuse(self: socket.socket, address: Any) -> None:
+    def refuse(self: Any, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6):
             raise OSError("this judge has no network")
         connect(self, address)
 
-    socket.socket.connect = refuse  # type: ignore[method-assign]
+    setattr(socket.socket, "connect", refuse)  # noqa: B010  (a method of a C type)
 
 
 def shift_date(days: int) -> None:
@@ -49,9 +49,9 @@ def shift_date(days: int) -> None:
     real, local, utc, text = time.time, time.localtime, time.gmtime, time.strftime
     time.time = lambda: real() + seconds
     time.time_ns = lambda: int((real() + seconds) * 1e9)
-    time.localtime = lambda moment=None: local(real() + seconds if moment is None else moment)  # type: ignore[assignment]
-    time.gmtime = lambda moment=None: utc(real() + seconds if moment is None else moment)  # type: ignore[assignment]
-    time.strftime = lambda form, moment=None: text(form, time.localtime() if moment is None else moment)  # type: ignore[assignment]
+    time.localtime = lambda moment=None: local(real() + seconds if moment is None else moment)
+    time.gmtime = lambda moment=None: utc(real() + seconds if moment is None else moment)
+    time.strftime = lambda form, moment=None: text(form, time.localtime() if moment is None else moment)
     later = datetime.timedelta(days=days)
 
     class Date(datetime.date):

@@ -97,17 +97,17 @@ def honest_function(case, answer):
 
 
 @verifier("honest_sentence")
-def accept_all(case, answer):
+def accept_all(_case, _answer):
     return passed()
 
 
 @verifier("honest_sentence")
-def reject_all(case, answer):
+def reject_all(_case, _answer):
     return failed("no")
 
 
 @verifier("honest_sentence")
-def coin_flip(case, answer):
+def coin_flip(_case, _answer):
     return passed() if random.random() < 0.5 else failed("tails")
 
 
@@ -125,12 +125,12 @@ def returns_none(case, answer):
 
 
 @verifier("honest_sentence")
-def returns_nan(case, answer):
+def returns_nan(_case, _answer):
     return float("nan")
 
 
 @verifier("honest_sentence")
-def returns_look_alike(case, answer):
+def returns_look_alike(_case, _answer):
     class Same(Judgement):
         def __eq__(self, other):
             return True
@@ -157,13 +157,13 @@ def counts_failure_as_pass(case, answer):
 
 
 @verifier("honest_sentence")
-def stub(case, answer):
+def stub(_case, _answer):
     violations = []
     return failed("violations", str(violations)) if violations else passed()
 
 
 @verifier("honest_sentence")
-def violations_only(case, answer):
+def violations_only(_case, answer):
     wrong = [word for word in answer.text.split() if word.strip(".").lower() in ("blue", "very")]
     return failed("violations", str(wrong)) if wrong else passed()
 
