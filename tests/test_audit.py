@@ -89,25 +89,27 @@ def workspace(folder):
     write(folder / "audits/_tasks/sentences.yaml", json.dumps({"good": sentences}))
     write(folder / "audits/_tasks/functions.yaml", json.dumps({"good": functions}))
     for id, found in discover(folder / "verifiers").verifiers.items():
-        write(folder / "audits" / id / "fixtures.yaml", json.dumps(_fixtures(id, found.settings["task"], functions)))
+        write(folder / "audits" / id / "fixtures.yaml", json.dumps(_fixtures(id, found.settings["task"], sentences, functions)))
     return folder
 
 
-def _fixtures(id, task, functions):
-    if task == "sentence":
+def _fixtures(id, task, sentences, functions):
+    """Fixtures of one planted verifier; those that start a process for each answer are refused on few."""
+    if task in ("sentence", "few"):
         spoil = [
             {"name": "not", "replace": " is ", "by": " is not ", "why": "it says the opposite"},
             {"name": "blue", "replace": "The ", "by": "The very blue ", "why": "it says more"},
         ]
-        return {"verifier": id, "include": ["../_tasks/sentences.yaml"], "spoil": spoil}
+        goods = {"include": ["../_tasks/sentences.yaml"]} if task == "sentence" else {"good": sentences[:3]}
+        return {"verifier": id, "spoil": spoil, **goods}
     spoil = [
         {"name": "minus", "replace": " + ", "by": " - ", "why": "it subtracts"},
         {"name": "sorry", "replace": "return", "by": "sorry = md5(x)\n    return 0 *", "why": "it gives up"},
     ]
-    if task == "run":  # running code is slow, and these are refused on little
+    if task == "run":
         answer = "```python\ndef plus_2(x):\n    return x + 2.0\n```"
         again = {"name": "adds-a-float", "case": functions[0]["case"], "answer": answer}
-        return {"verifier": id, "good": functions[:4], "equivalent": [again], "spoil": spoil}
+        return {"verifier": id, "good": functions[:2], "equivalent": [again], "spoil": spoil}
     return {"verifier": id, "include": ["../_tasks/functions.yaml"], "spoil": spoil}
 
 
