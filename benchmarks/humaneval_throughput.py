@@ -139,9 +139,7 @@ def main() -> None:
         report(measure(runners, options.rounds, options.workers), options.workers, len(rows) * options.repeat)
 
 
-def measure(
-    runners: dict[str, Runner | None], rounds: int, workers: list[int]
-) -> dict[str, dict[int, list[float]]]:
+def measure(runners: dict[str, Runner | None], rounds: int, workers: list[int]) -> dict[str, dict[int, list[float]]]:
     """Seconds of every runner, by number of workers, one list entry a round."""
     found: dict[str, dict[int, list[float]]] = {name: {count: [] for count in workers} for name in runners}
     for _ in range(rounds):

@@ -161,8 +161,10 @@ def run(rows: Sequence[dict[str, Any]], sandbox: Sandbox, outside: Outside, verb
         start, family = time.monotonic(), row["family"]
         judgement = judge(row["task_id"], row["completion"], sandbox)
         if verbose:
-            print(f"{row['id']:6} {judgement.outcome:10} {judgement.reason:13} {time.monotonic() - start:6.2f} s  "
-                  f"{judgement.evidence[:100]!r}")
+            print(
+                f"{row['id']:6} {judgement.outcome:10} {judgement.reason:13} {time.monotonic() - start:6.2f} s  "
+                f"{judgement.evidence[:100]!r}"
+            )
         tally.total[family] += 1
         if (judgement.outcome == "pass") != (row["expected"] == "pass") or judgement.outcome == "unverified":
             tally.fault(family, f"{row['id']}: {judgement.outcome} {judgement.reason} {judgement.evidence[:300]}")

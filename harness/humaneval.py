@@ -168,4 +168,3 @@ def _short(value: Any) -> str:
     except (ValueError, RecursionError):  # an int of too many digits, a deep list
         return f"<{type(value).__name__}>"
     return text if len(text) <= 120 else f"{text[:117]}..."
-

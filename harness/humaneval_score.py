@@ -14,6 +14,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import sys
 import time
 from collections import Counter, defaultdict
@@ -37,7 +38,7 @@ KS = (1, 10, 100)  #: the k of pass@k, where every task has that many samples
 class Sample:
     """One line of a samples file. ``whole``: a complete program (key ``solution``), not a completion of the prompt.
 
-    ``rule`` says how the program was taken from the text: ``raw``, or ``markdown`` for the last complete block.
+    ``rule`` says how the program was taken from the text: ``raw``, or the rule of :class:`harness.answer.Extract`.
     """
 
     line: int
@@ -146,12 +147,14 @@ def _sample(path: Path, number: int, line: bytes) -> Sample:
 
 
 def _unwrapped(number: int, task_id: str, text: str, whole: bool) -> Sample:
-    """Take the code out of a Markdown answer; a fence at the start of a line is never Python outside of a string."""
-    if any(line.startswith(("```", "~~~")) for line in text.splitlines()):
-        code = Answer(text).code("python")
-        if code is not None:
-            # a block that holds the function is a program of its own; the prompt's helpers and imports come first
-            return Sample(number, task_id, code, whole, "markdown")
+    """Take the code out of a Markdown answer; a fence at the start of a line is never Python outside of a string.
+
+    A block that holds the function is a program of its own; the prompt still comes before it, with its imports.
+    """
+    if re.search(r"^(```|~~~)", text, re.MULTILINE):
+        found = Answer(text).extract("python")
+        if found is not None:
+            return Sample(number, task_id, found.code, whole, found.rule)
     return Sample(number, task_id, text, whole, "raw")
 
 

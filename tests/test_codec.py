@@ -42,8 +42,7 @@ values = st.recursive(
 json_data = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from([*"tdsfbacqno", "x"]), inner, max_size=2)
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*"tdsfbacqno", "x"]), inner, max_size=2)
     ),
     max_leaves=30,
 )

@@ -204,7 +204,7 @@ def test_markdown_is_unwrapped_and_the_rule_is_kept(tmp_path):
         {"task_id": "HumanEval/2", "solution": code},
     ]
     raw, markdown, whole = read_samples(write(tmp_path / "s.jsonl", rows))
-    assert (raw.rule, markdown.rule, whole.rule) == ("raw", "markdown", "raw")
+    assert (raw.rule, markdown.rule, whole.rule) == ("raw", "last python block", "raw")
     assert markdown.text.strip() == code.strip()
     assert whole.whole
     assert not markdown.whole
@@ -212,8 +212,11 @@ def test_markdown_is_unwrapped_and_the_rule_is_kept(tmp_path):
 
 def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandbox):
     name = any_sandbox.name
-    rows = [{"task_id": f"HumanEval/{number}", "completion": text}
-            for number in (0, 1, 2) for text in (canonical(number), "    return None\n")]
+    rows = [
+        {"task_id": f"HumanEval/{number}", "completion": text}
+        for number in (0, 1, 2)
+        for text in (canonical(number), "    return None\n")
+    ]
     path = write(tmp_path / "samples.jsonl", rows)
     found = score(path, sandbox=name, workers=2, progress=False)
     assert (found.samples, found.tasks, found.pass_at, found.reused) == (6, 3, {1: 0.5}, 0)

@@ -127,8 +127,21 @@ def test_a_very_deep_folder_is_emptied_or_the_sandbox_replaced(sandbox):
 
 def test_the_environment_inside_is_not_ours(sandbox):
     names = set(call(sandbox, "import os\ndef f():\n    return list(os.environ)\n"))
-    assert names <= {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONHASHSEED", "MALLOC_ARENA_MAX", "PWD", "PYTHONHOME",
-                     "HOSTNAME", "LC_CTYPE", "OLDPWD", "SHLVL", "_"}
+    assert names <= {
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "PYTHONHASHSEED",
+        "MALLOC_ARENA_MAX",
+        "PWD",
+        "PYTHONHOME",
+        "HOSTNAME",
+        "LC_CTYPE",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+    }
 
 
 def test_the_same_draws_every_time(sandbox):
@@ -279,7 +292,14 @@ def test_the_table_of_all_backends_says_what_holds_or_why_not():
         assert row.backend == name
         if row.available:
             assert {"connect", "fork", "read host", "answers"} <= set(row.blocks)
-            assert {"processor time", "wall time", "memory", "temp folder"} == set(row.limits)
+            assert set(row.limits) == {
+                "file size",
+                "memory",
+                "open files",
+                "processor time",
+                "wall time",
+                "temp folder",
+            }
         else:
             assert row.why_not
 

@@ -118,9 +118,7 @@ def _serve(channel: Stream) -> NoReturn:
             answer("value", result)
 
 
-def _become(
-    channel: Stream, outputs: list[int], settings: dict[str, Any], filters: dict[str, Filter]
-) -> NoReturn:
+def _become(channel: Stream, outputs: list[int], settings: dict[str, Any], filters: dict[str, Filter]) -> NoReturn:
     """Write the files of an order and become the program it names."""
     orders = channel.receive()
     try:

@@ -138,9 +138,7 @@ def enter() -> None:
         _leave_root(policy["uid"], keep_reading=policy["private"])
     protections: list[Any] = list(sandlock.Protection)
     sandlock.confine(
-        sandlock.Sandbox(
-            fs_readable=policy["readable"], fs_writable=policy["writable"], allow_degraded=protections
-        )
+        sandlock.Sandbox(fs_readable=policy["readable"], fs_writable=policy["writable"], allow_degraded=protections)
     )
     os.execve(policy["argv"][0], policy["argv"], policy["env"])
 

@@ -182,8 +182,9 @@ def candidate_filter(guard_metadata: bool) -> Filter:
     )
     for name in ("kill", "tgkill"):
         lines += _when(names[name], _one_of(0, (OWN_PID,)))
-    return Filter([*lines, *_refusals(names, ("fork", "vfork", "execve", "tkill", "setsid", "setpgid", "prctl"),
-                                      guard_metadata)])
+    return Filter(
+        [*lines, *_refusals(names, ("fork", "vfork", "execve", "tkill", "setsid", "setpgid", "prctl"), guard_metadata)]
+    )
 
 
 def tool_filter(guard_metadata: bool) -> Filter:
