@@ -166,9 +166,8 @@ def full_check(name: str) -> Check:
         if problem:
             return Check(name, False, problem, chosen.description, (), ())
         blocks = tuple(sorted({key.replace("_", " ") for key in _attempt(sandbox)} - {*_SIZES}))
-        limits = _SIZES + tuple(
-            key for key, (source, reason) in _SLOW.items() if _reason(sandbox, source) in reason.split()
-        )
+        slow = (name for name, (source, reasons) in _SLOW.items() if _reason(sandbox, source) in reasons.split())
+        limits = (*_SIZES, *slow)
         return Check(name, True, "", chosen.description, blocks, limits)
 
 
