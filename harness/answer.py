@@ -66,4 +66,4 @@ class Answer:
     def code(self, language: str) -> str | None:
         """The code of :meth:`extract`."""
         found = self.extract(language)
-        return found and found.code
+        return found.code if found else None

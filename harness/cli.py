@@ -128,8 +128,8 @@ def report_command(run: Path, library: str | None) -> None:
 @main.command("humaneval")
 @click.argument("samples", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @sandbox_option
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Judges at work at once (default: one a core).")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Results (default: SAMPLES_results.jsonl).")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Judges at once (default: one a core).")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: SAMPLES_results.jsonl.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def humaneval_command(samples: Path, sandbox: str, workers: int | None, out: Path | None, quiet: bool) -> int:
     """Judge HumanEval SAMPLES (lines of task_id and completion or solution) and print pass@k.

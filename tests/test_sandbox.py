@@ -292,14 +292,8 @@ def test_the_table_of_all_backends_says_what_holds_or_why_not():
         assert row.backend == name
         if row.available:
             assert {"connect", "fork", "read host", "answers"} <= set(row.blocks)
-            assert set(row.limits) == {
-                "file size",
-                "memory",
-                "open files",
-                "processor time",
-                "wall time",
-                "temp folder",
-            }
+            assert {"memory", "file size", "open files"} <= set(row.limits)
+            assert {"processor time", "wall time", "temp folder"} <= set(row.limits)
         else:
             assert row.why_not
 
