@@ -138,6 +138,7 @@ def test_the_environment_inside_is_not_ours(sandbox):
         "PYTHONHOME",
         "HOSTNAME",
         "LC_CTYPE",
+        "LD_BIND_NOW",
         "OLDPWD",
         "SHLVL",
         "_",

@@ -27,6 +27,7 @@ MAX_DIGITS = 4_300  #: decimal digits of an int, the default of Python's own gua
 MAX_NAME = 80  #: characters of a type name
 
 _HEADER = struct.Struct(">I")
+_ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))  # :func:`encode` made a tree of it
 
 
 class ProtocolError(Exception):
@@ -65,7 +66,7 @@ class Opaque:
 
 def pack(message: Any) -> bytes:
     """One frame of ``message``, already plain JSON data. Raises :class:`EncodeError` over ``MAX_FRAME``."""
-    body = json.dumps(message).encode("ascii")
+    body = _ENCODER.encode(message).encode("ascii")
     if len(body) > MAX_FRAME:
         raise EncodeError(f"{len(body)} bytes, at most {MAX_FRAME}")
     return _HEADER.pack(len(body)) + body
@@ -84,9 +85,13 @@ def unpack(body: bytes) -> Any:
     if len(body) > MAX_FRAME:
         raise ProtocolError(f"a frame of {len(body)} bytes, at most {MAX_FRAME}")
     try:
-        return _DECODER.decode(body.decode("ascii"))
-    except (ValueError, RecursionError, MemoryError) as error:
+        text = body.decode("ascii")
+        message, end = _SCAN(text, 0)
+    except (ValueError, StopIteration, RecursionError, MemoryError) as error:
         raise ProtocolError(f"not a message: {type(error).__name__}") from None
+    if end != len(text):
+        raise ProtocolError("more than one message in a frame")
+    return message
 
 
 def _parse_int(text: str) -> int:
@@ -95,7 +100,7 @@ def _parse_int(text: str) -> int:
     return int(text)
 
 
-_DECODER = json.JSONDecoder(parse_int=_parse_int)
+_SCAN = json.JSONDecoder(parse_int=_parse_int).scan_once  # without the regular expressions for outer white space
 
 
 class _Encoder:

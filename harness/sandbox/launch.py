@@ -30,6 +30,8 @@ def child_environment(temp: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "MALLOC_ARENA_MAX": "1",
+        # what is looked up before the fork is not looked up in every candidate's process
+        "LD_BIND_NOW": "1",
     }
 
 
