@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
+from json.scanner import make_scanner
 from typing import Any
 
 MAX_FRAME = 1 << 20  #: bytes in one frame
@@ -100,7 +101,8 @@ def _parse_int(text: str) -> int:
     return int(text)
 
 
-_SCAN = json.JSONDecoder(parse_int=_parse_int).scan_once  # without the regular expressions for outer white space
+# without the regular expressions for outer white space
+_SCAN = make_scanner(json.JSONDecoder(parse_int=_parse_int))
 
 
 class _Encoder:

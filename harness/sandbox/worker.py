@@ -56,11 +56,9 @@ class Task:
 
     def kill(self) -> dict[str, Any]:
         """End the process, and the group of a tool; how it had ended, if it already had."""
-        for send in (os.killpg, os.kill) if self.tool else (os.kill,):
-            try:
-                send(self.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        for end in (os.killpg, os.kill) if self.tool else (os.kill,):
+            with contextlib.suppress(ProcessLookupError):
+                end(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         return {
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
