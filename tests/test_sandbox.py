@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, backend, open_sandbox
 from harness.sandbox.base import Sandbox
-from harness.sandbox.codec import ProtocolError
+from harness.sandbox.codec import Opaque, ProtocolError
 from harness.sandbox.docker import build_image
 from harness.sandbox.launch import private_folder
 from harness.sandbox.limits import CandidateError, Limits, TaskError, WorkerError
@@ -139,10 +139,31 @@ def test_the_environment_inside_is_not_ours(sandbox):
         "HOSTNAME",
         "LC_CTYPE",
         "LD_BIND_NOW",
+        "OPENBLAS_NUM_THREADS",
         "OLDPWD",
         "SHLVL",
         "_",
     }
+
+
+def test_numpy_is_there_and_its_scalars_are_numbers_but_no_other_package_is(sandbox):
+    source = """
+import numpy as np
+def f(numbers):
+    assert np.linalg.det(np.eye(3)) == 1
+    return [np.sum(numbers), np.mean(numbers), np.bool_(True), np.array([1, 2]), np.float32(0.5)]
+"""
+    total, mean, true, array, half = call(sandbox, source, [1, 2, 6])
+    assert [(type(value), value) for value in (total, mean, true, half)] == [
+        (int, 9),
+        (float, 3.0),
+        (bool, True),
+        (float, 0.5),
+    ]
+    assert (type(array), list(array)) == (Opaque, [1, 2])
+    missing = "numpy = 0\ndef f():\n    import sys\n    return [open(p + '/pandas/__init__.py') for p in sys.path]\n"
+    assert reason(sandbox, missing) == "exception"
+    assert reason(sandbox, "numpy = 0\nimport pandas\n") == reason(sandbox, "import numpy.human_eval\n") == "exception"
 
 
 def test_the_same_draws_every_time(sandbox):

@@ -27,7 +27,7 @@ LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 
 
-def answer_calls(channel: int, filters: dict[str, Filter]) -> NoReturn:
+def answer_calls(channel: int, settings: dict[str, Any], filters: dict[str, Filter]) -> NoReturn:
     """The life of a candidate's process: harden, then wait for limits, a program and calls, all on its channel."""
     if LINUX:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -40,7 +40,7 @@ def answer_calls(channel: int, filters: dict[str, Filter]) -> NoReturn:
     limits = stream.receive()
     if limits is not None:
         _limit(limits)
-        serve(stream)
+        serve(stream, settings["packages"])
     os._exit(0)
 
 
@@ -61,11 +61,13 @@ def _limit(limits: dict[str, Any]) -> None:
         resource.setrlimit(which, (soft, hard))
 
 
-def serve(channel: Stream) -> None:
+def serve(channel: Stream, packages: str | None = None) -> None:
     """Load a program, then answer calls of its entry until the channel is closed."""
     order = channel.receive()
     if order is None:
         return
+    if packages and "numpy" in order["source"]:
+        sys.path.append(packages)
     function, problem = _load(order)
     if problem:
         _answer(channel, 0, problem)

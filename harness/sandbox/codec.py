@@ -12,12 +12,13 @@ This module is the one that both sides load: inside the sandbox it runs without 
 from __future__ import annotations
 
 import json
+import json.scanner
 import struct
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
-from json.scanner import make_scanner
 from typing import Any
 
 MAX_FRAME = 1 << 20  #: bytes in one frame
@@ -27,6 +28,7 @@ MAX_HASHED = 2_000  #: set members and dict keys in one message: equal hashes ma
 MAX_DIGITS = 4_300  #: decimal digits of an int, the default of Python's own guard
 MAX_NAME = 80  #: characters of a type name
 
+_make_scanner: Any = json.scanner.make_scanner
 _HEADER = struct.Struct(">I")
 _ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))  # :func:`encode` made a tree of it
 
@@ -102,7 +104,7 @@ def _parse_int(text: str) -> int:
 
 
 # without the regular expressions for outer white space
-_SCAN = make_scanner(json.JSONDecoder(parse_int=_parse_int))
+_SCAN = _make_scanner(json.JSONDecoder(parse_int=_parse_int))
 
 
 class _Encoder:
@@ -178,6 +180,9 @@ class _Encoder:
             return {"b" if issubclass(kind, bytes) else "a": data.hex()}
         if issubclass(kind, complex):
             return {"c": [complex.real.__get__(value), complex.imag.__get__(value)]}
+        generic = getattr(sys.modules.get("numpy"), "generic", None)
+        if isinstance(generic, type) and issubclass(kind, generic):
+            return self.value(value.item(), depth + 1)
         if kind is Fraction:
             return {"q": [self.value(value.numerator, depth), self.value(value.denominator, depth)]}
         if kind is Decimal:

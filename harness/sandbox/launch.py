@@ -30,6 +30,7 @@ def child_environment(temp: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "MALLOC_ARENA_MAX": "1",
+        "OPENBLAS_NUM_THREADS": "1",
         # what is looked up before the fork is not looked up in every candidate's process
         "LD_BIND_NOW": "1",
     }
@@ -44,12 +45,14 @@ def settings(
     police: bool = False,
     others: int = 0,
     python_home: str | None = None,
+    packages: str | None = None,
 ) -> dict[str, Any]:
     """What the server is told first.
 
     ``uid``: the user to become. ``guard_metadata``: files of the host are in reach of chmod. ``police``: no file system
     or memory limit of the kernel holds, the server has to look. ``others``: processes of that user which a limit on
     processes would count too. ``python_home``: where the interpreter finds its library, if not in its own place.
+    ``packages``: the folder that holds the packages an answer may import.
     """
     return {
         "temp": temp,
@@ -60,6 +63,7 @@ def settings(
         "others": others,
         "python": str(find_runtime().executable),
         "python_home": python_home,
+        "packages": packages,
     }
 
 

@@ -89,7 +89,7 @@ class Server:
     def fork(self) -> tuple[Task, socket.socket]:
         """A process for a candidate, and the end of its channel that belongs to the harness."""
         near, far = socket.socketpair()
-        task = Task(lambda: answer_calls(far.fileno(), self.filters))
+        task = Task(lambda: answer_calls(far.fileno(), self.settings, self.filters))
         far.close()
         return task, near
 
