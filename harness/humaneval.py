@@ -65,21 +65,27 @@ class _Proxy:
     task: Task
     name: str
     calls: int = 0
-    last: str = ""
+    arguments: tuple[Any, ...] = ()
+    results: tuple[Any, ...] = ()
     trouble: list[Exception] = field(default_factory=list)
 
     def __call__(self, *arguments: Any) -> Any:
         self.calls += 1
-        shown = ", ".join(_short(argument) for argument in arguments)
-        self.last = f"{self.name}({shown})"
+        self.arguments, self.results = arguments, ()
         try:
             value = self.task.call(arguments)
         except (CandidateError, TaskError, ProtocolError, WorkerError, EncodeError) as error:
             # kept apart: a test must not be able to swallow it
             self.trouble.append(error)
             raise
-        self.last += f" gave {_short(value)}"
+        self.results = (value,)
         return value
+
+    @property
+    def last(self) -> str:
+        """The last call and what it gave, as text."""
+        shown = ", ".join(map(_short, self.arguments))
+        return f"{self.name}({shown})" + "".join(f" gave {_short(value)}" for value in self.results)
 
 
 def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False) -> Judgement:

@@ -57,6 +57,7 @@ class Bubblewrap:
         command += _read_only(runtime)
         for path in self._readable:
             command += ["--ro-bind", path, path]
+        command += ["--perms", "0755", "--dir", "/dev"]
         for device in ("null", "zero", "random", "urandom"):
             command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
         size = ["--size", str(limits.temp_bytes)] if "--size" in can else []
