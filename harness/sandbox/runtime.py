@@ -82,9 +82,22 @@ class Runtime:
         return {**names, cache: cache} if cache.exists() else names
 
 
-@functools.cache
+_found: list[Runtime] = []
+
+
 def find_runtime() -> Runtime:
     """The interpreter that runs the harness, without its virtual environment. Raises :class:`SandboxError`."""
+    if not _found:
+        adopt(_inventory())
+    return _found[0]
+
+
+def adopt(runtime: Runtime) -> None:
+    """Take what another process of the harness has found, instead of looking for it again."""
+    _found[:] = [runtime]
+
+
+def _inventory() -> Runtime:
     base = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
     found = subprocess.run([base, "-I", "-S", "-c", _INVENTORY], capture_output=True, text=True, check=False)
     if found.returncode != 0:
