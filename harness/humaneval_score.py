@@ -242,9 +242,9 @@ def _judged(samples: Sequence[Sample], name: str, workers: int) -> Iterator[list
     batches = [samples[first : first + BATCH] for first in range(0, len(samples), BATCH)]
     # spawned: a fork would copy the threads and locks of whoever calls
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(
-        min(workers, len(batches)), initializer=_start_worker, initargs=(name, find_runtime()), context=context
-    ) as pool:
+    known = (name, find_runtime())
+    workers = min(workers, len(batches))
+    with ProcessPool(workers, initializer=_start_worker, initargs=known, context=context) as pool:
         while batches:
             futures: dict[Future[list[ScoredSample]], Sequence[Sample]] = {
                 pool.schedule(_judge_batch, args=(batch,), timeout=SLOWEST * len(batch)): batch for batch in batches
