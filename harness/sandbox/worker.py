@@ -127,6 +127,9 @@ class Server:
     def stop(self) -> bool:
         """End the task, clean up after it and hand the spare process over; whether all is clean."""
         report = self.end_tool(self.tool) if self.tool is not None else self.current.kill()
+        if self.spare.gone():  # the kernel was short of memory, or a candidate of macOS may send signals
+            self.spare.kill()
+            self.replace_spare()
         self.current, self.channel = self.spare, self.next_channel
         report["clean"] = empty(self.temp)
         self.send(report, self.channel)
@@ -146,9 +149,12 @@ class Server:
         report = tool.kill()
         while _reap():
             pass
+        self.replace_spare()
+        return report
+
+    def replace_spare(self) -> None:
         self.next_channel.close()
         self.spare, self.next_channel = self.fork()
-        return report
 
     def watch(self, task: Task) -> None:
         """Where no file system or memory limit does it for us, look and kill."""
