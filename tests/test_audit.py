@@ -89,7 +89,10 @@ def workspace(folder):
     write(folder / "audits/_tasks/sentences.yaml", json.dumps({"good": sentences}))
     write(folder / "audits/_tasks/functions.yaml", json.dumps({"good": functions}))
     for id, found in discover(folder / "verifiers").verifiers.items():
-        write(folder / "audits" / id / "fixtures.yaml", json.dumps(_fixtures(id, found.settings["task"], sentences, functions)))
+        write(
+            folder / "audits" / id / "fixtures.yaml",
+            json.dumps(_fixtures(id, found.settings["task"], sentences, functions)),
+        )
     return folder
 
 
