@@ -29,7 +29,9 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._db = sqlite3.connect(folder / "answers.sqlite", timeout=30, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT)"
+        )
 
     def get(self, key: str) -> Generation | None:
         """The stored answer, or ``None``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ class Group(click.Group):
         sys.exit(value if isinstance(value, int) else 0)
 
 
-library_option = click.option("--library", metavar="FILE", help="library.yaml or its folder (default: the nearest upwards).")
+library_option = click.option(
+    "--library", metavar="FILE", help="library.yaml or its folder (default: the nearest upwards)."
+)
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "seatbelt"]),
@@ -59,7 +61,9 @@ def main() -> None:
 @library_option
 @sandbox_option
 @click.option("--run-dir", metavar="DIR", help="Folder of the run; an interrupted run of the same gate is resumed.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Measure a seeded sample of N prompts per suite.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), help="Measure a seeded sample of N prompts per suite."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
 def gate_command(quiet: bool, **chosen: Any) -> int:
     """Gate one adapter, as `pytest suites/ --adapter NAME` does, with the verdict as exit code."""
@@ -106,7 +110,16 @@ def audit_command(verifiers: tuple[str, ...], library: str | None, sandbox: str)
     rows = [("verifier", "state", "bad passed", "at most", "good failed", "at most")]
     for c in held.values():
         false_pass = f"{sum(not n.startswith('degenerate:') for n in c.false_passes)} of {c.bad}"
-        rows.append((c.verifier, c.state, false_pass, share(c.false_pass_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound)))
+        rows.append(
+            (
+                c.verifier,
+                c.state,
+                false_pass,
+                share(c.false_pass_bound),
+                f"{len(c.false_fails)} of {c.good}",
+                share(c.false_fail_bound),
+            )
+        )
     click.echo(columns(rows))
     for c in held.values():
         if c.state is not State.VALID:
@@ -195,7 +208,7 @@ def progress() -> Callable[[str, int, int], None]:
     return show
 
 
-def columns(rows: list[tuple[str, ...]]) -> str:
+def columns(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows of cells as aligned text."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)

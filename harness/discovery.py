@@ -44,7 +44,7 @@ def discover(folder: Path) -> Found:
 def _load(path: Path) -> types.ModuleType:
     name = f"{PACKAGE}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader  # a .py path always has both
+    assert spec is not None and spec.loader is not None  # noqa: PT018  (a .py path always has both)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

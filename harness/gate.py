@@ -91,7 +91,7 @@ def decide(
 
 
 def _rank(reason: Reason) -> int:
-    """Invalid evidence outranks a regression; a regression outranks what was left unmeasured, as stopping early may not hide it."""
+    """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping early may not hide it."""
     if reason.code in ("not-measured", "incomplete"):
         return 2
     return {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 3, Name.SHIP: 4}[reason.verdict]
@@ -115,7 +115,9 @@ def judge_suite(suite: str, score: SuiteScore | None, policy: Policy) -> list[Re
 
 def numbers(score: SuiteScore) -> str:
     """``adapter 57/164, base 60/164, 0 gained, 3 lost, difference in [-4.4, +0.3] points, McNemar p = 0.25``."""
-    text = f"adapter {score.adapter.text()}, base {score.base.text()}, {len(score.gained)} gained, {len(score.lost)} lost"
+    text = (
+        f"adapter {score.adapter.text()}, base {score.base.text()}, {len(score.gained)} gained, {len(score.lost)} lost"
+    )
     if score.difference is not None:
         low, high = 100 * score.difference.low, 100 * score.difference.high
         text += f", difference in [{low:+.1f}, {high:+.1f}] points, McNemar p = {score.mcnemar_p:.2g}"
@@ -131,10 +133,14 @@ def _guard(suite: str, score: SuiteScore) -> Reason:
     margin = f"{100 * (score.margin or 0):g} points"
     lost = f"; lost: {items(score.lost)}" if score.lost else ""
     if score.state is GuardState.HELD:
-        return Reason(Name.SHIP, "held", suite, f"not worse than base by more than {margin} (95 % one-sided): {numbers(score)}")
+        return Reason(
+            Name.SHIP, "held", suite, f"not worse than base by more than {margin} (95 % one-sided): {numbers(score)}"
+        )
     if score.state in (GuardState.BROKEN, GuardState.REGRESSED):
         return Reason(Name.NO_SHIP, score.state.lower(), suite, f"margin {margin}: {numbers(score)}{lost}")
-    return Reason(Name.INCONCLUSIVE, "undecided", suite, f"margin {margin} is neither held nor broken: {numbers(score)}{lost}")
+    return Reason(
+        Name.INCONCLUSIVE, "undecided", suite, f"margin {margin} is neither held nor broken: {numbers(score)}{lost}"
+    )
 
 
 def _facet(suite: str, score: SuiteScore) -> Reason:

@@ -6,7 +6,6 @@ loaded, because mlx-lm lowers the limit of open files for the process and its ch
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,5 +101,5 @@ def _one(verifier: Verifier, case: Case, answer: Answer) -> Judgement:
         if _sandbox_name is None:
             return unverified("no-sandbox", "the verifier needs a sandbox and none was opened")
         _sandbox = open_sandbox(_sandbox_name)
-        atexit.register(contextlib.suppress(Exception)(_sandbox.close))
+        atexit.register(_sandbox.close)
     return verifier.judge(case, answer, _sandbox)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "gate a model adapter (harness)")
-    group.addoption("--adapter", metavar="NAME", help="adapter of library.yaml to gate; the suites it owes are collected")
+    group.addoption(
+        "--adapter", metavar="NAME", help="adapter of library.yaml to gate; the suites it owes are collected"
+    )
     group.addoption("--base", metavar="NAME|DIR", help="base to gate on instead of the adapter's own")
     group.addoption("--library", metavar="FILE", help="library.yaml, or its folder (default: the nearest one upwards)")
     group.addoption(
@@ -22,8 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("auto", "docker", "bubblewrap", "landlock", "seatbelt"),
         help="where untrusted code runs (default: auto, the strongest that works here)",
     )
-    group.addoption("--run-dir", metavar="DIR", help="folder of the run; an interrupted run of the same gate is resumed")
-    group.addoption("--limit", metavar="N", type=int, help="measure a seeded sample of N prompts per suite; decides nothing")
+    group.addoption(
+        "--run-dir", metavar="DIR", help="folder of the run; an interrupted run of the same gate is resumed"
+    )
+    group.addoption(
+        "--limit", metavar="N", type=int, help="measure a seeded sample of N prompts per suite; decides nothing"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,7 +47,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     asked = [Path(str(arg).partition("::")[0]) for arg in config.args]
     if config.getoption("adapter", None) is None and any(_is_suites(path) for path in asked):
-        terminalreporter.write_line("harness: suites are measured for an adapter; add --adapter NAME (see: harness library)")
+        terminalreporter.write_line(
+            "harness: suites are measured for an adapter; add --adapter NAME (see: harness library)"
+        )
 
 
 def _is_suites(path: Path) -> bool:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.gate import Name, Verdict, numbers
+from harness.gate import Name, Reason, Verdict, numbers
 from harness.scorecard import SuiteScore
 from harness.session import GateSession, Options
 from harness.suite import suite_id
 
 
-class Void(Exception):
+class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
+    """What the gate found against an item; shown as its text, without a traceback."""
+
+    def __init__(self, reasons: Iterable[Reason]) -> None:
+        super().__init__("\n".join(f"{r.verdict} {r.code}: {r.text}" for r in reasons), pytrace=False)
+
+
+class Void(Finding):
     """The evidence is not valid, so the item has nothing to measure."""
 
 
-class Rejected(Exception):
+class Rejected(Finding):
     """The item was measured, and its suite does not support SHIP."""
 
 
@@ -38,7 +45,7 @@ class SuiteItem(pytest.Item):
         """Prepare the gate once; what makes the evidence void is an error of every item."""
         self.gate.prepare()
         if self.gate.session.invalid:
-            raise Void("\n".join(f"VOID {reason.code}: {reason.text}" for reason in self.gate.session.invalid))
+            raise Void(self.gate.session.invalid)
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless its reason supports SHIP."""
@@ -50,11 +57,11 @@ class SuiteItem(pytest.Item):
         against = [reason for reason in reasons if reason.verdict is not Name.SHIP]
         limited = self.gate.session.options.limit is not None and all(r.code == "incomplete" for r in against)
         if against and not limited:
-            raise Rejected("\n".join(f"{reason.verdict} {reason.code}: {reason.text}" for reason in against))
+            raise Rejected(against)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """One readable paragraph for what the gate found; a traceback only for a fault of the harness."""
-        if isinstance(excinfo.value, (Void, Rejected, HarnessError)):
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002  (the name is pytest's)
+        """One message for a user's mistake; a traceback only for a fault of the harness."""
+        if isinstance(excinfo.value, HarnessError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 

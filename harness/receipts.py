@@ -80,8 +80,10 @@ class Run:
 
     def add(self, receipt: Receipt) -> None:
         """Append one receipt."""
-        line = json.dumps(asdict(receipt), ensure_ascii=False, sort_keys=True) + "\n"
-        self._file.write(line.encode("utf-8", "surrogatepass"))
+        line = (
+            json.dumps(asdict(receipt), sort_keys=True) + "\n"
+        )  # ASCII, because an answer may hold half a surrogate pair
+        self._file.write(line.encode())
         self._file.flush()
         self.receipts[receipt.key] = receipt
 
@@ -102,7 +104,7 @@ class Run:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".draft")
-        draft.write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         draft.replace(path)
         return path
 
@@ -113,14 +115,18 @@ class Run:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise RunError(f"{self.folder}: another process is writing this run; wait for it or name another --run-dir") from None
+            raise RunError(
+                f"{self.folder}: another process is writing this run; wait for it or name another --run-dir"
+            ) from None
 
     def _refuse_foreign(self, settings: dict[str, Any]) -> None:
         path = self.folder / "settings.json"
         if not path.exists():
             strangers = sorted(p.name for p in self.folder.iterdir())
             if strangers:
-                raise RunError(f"{self.folder}: not a run folder (it holds {strangers[0]!r}); name a new folder with --run-dir")
+                raise RunError(
+                    f"{self.folder}: not a run folder (it holds {strangers[0]!r}); name a new folder with --run-dir"
+                )
             return
         try:
             before = json.loads(path.read_text(encoding="utf-8"))
@@ -140,7 +146,7 @@ class Run:
         whole = raw[: raw.rfind(b"\n") + 1]
         if len(whole) != len(raw):  # the process died while it wrote this line
             self._file.truncate(len(whole))
-        return {r.key: r for r in parse(whole.decode("utf-8", "surrogatepass"), self.folder / "receipts.jsonl")}
+        return {r.key: r for r in parse(whole.decode(), self.folder / "receipts.jsonl")}
 
 
 def parse(text: str, path: Path) -> list[Receipt]:

@@ -147,7 +147,9 @@ class GateSession:
                     if found.broken:
                         raise VerifierError("\n".join(found.broken))
                     hint = nearest(criterion.verifier, list(found.verifiers))
-                    raise WorkspaceError(f"{each.path}: criterion {criterion.id!r}: no verifier {criterion.verifier!r}{hint}")
+                    raise WorkspaceError(
+                        f"{each.path}: criterion {criterion.id!r}: no verifier {criterion.verifier!r}{hint}"
+                    )
                 needed[criterion.verifier] = found.verifiers[criterion.verifier]
         return needed
 
@@ -189,7 +191,11 @@ class GateSession:
         from harness import __version__
 
         return {
-            "adapter": {"name": self.entry.name, "digest": self.preflight.adapter_digest, "status": self.entry.adapter.status},
+            "adapter": {
+                "name": self.entry.name,
+                "digest": self.preflight.adapter_digest,
+                "status": self.entry.adapter.status,
+            },
             "base": {"name": self.entry.base_name, "digest": self.preflight.base_digest},
             "suites": {id: each.digest for id, each in self.suites.items()},
             "certificates": {id: held.digest for id, held in sorted(self.certificates.items())},
@@ -257,10 +263,18 @@ class GateSession:
             subject = self.preflight.adapter_digest if asked.arm == "adapter" else self.preflight.base_digest
             self.run.add(
                 Receipt(
-                    suite=found.id, case=asked.case.id, arm=asked.arm, subject=subject, prompt=asked.case.prompt,
-                    answer=asked.answer.text, tokens=asked.answer.tokens, finish=asked.answer.finish, findings=findings,
-                    outcome=receipts.overall(findings), seconds=round(time.monotonic() - asked.began, 4),
-                )  # fmt: skip
+                    suite=found.id,
+                    case=asked.case.id,
+                    arm=asked.arm,
+                    subject=subject,
+                    prompt=asked.case.prompt,
+                    answer=asked.answer.text,
+                    tokens=asked.answer.tokens,
+                    finish=asked.answer.finish,
+                    findings=findings,
+                    outcome=receipts.overall(findings),
+                    seconds=round(time.monotonic() - asked.began, 4),
+                )
             )
 
 
@@ -271,5 +285,3 @@ def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[ga
         for id in session.suites:
             session.measure(id)
         return session.conclude(), session.run.folder
-
-

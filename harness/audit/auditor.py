@@ -45,7 +45,9 @@ def audit(verifier: Verifier, known: list[fixtures.Fixture], judges: Judges, bou
         judgement = pending.result()[0]
         if fixture.good and judgement.outcome is not Outcome.PASS:
             false_fails.append(fixture.name)
-            notes.append(f"{fixture.name}: {judgement.outcome} ({judgement.reason}) {judgement.evidence}"[:300].rstrip())
+            notes.append(
+                f"{fixture.name}: {judgement.outcome} ({judgement.reason}) {judgement.evidence}"[:300].rstrip()
+            )
         elif not fixture.good and judgement.outcome is Outcome.PASS:
             false_passes.append(fixture.name)
             notes.append(f"{fixture.name} passed although: {fixture.why}"[:300])

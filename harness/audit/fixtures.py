@@ -62,15 +62,17 @@ def load(folder: Path, verifier: str) -> list[Fixture]:
     for path in sorted((folder / verifier).glob("*.yaml")):
         file = strict.load(path, FixtureFile)
         if file.verifier != verifier:
-            raise WorkspaceError(f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the folder says")
+            raise WorkspaceError(
+                f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the folder says"
+            )
         for item in (*file.good, *file.bad):
-            case = item.case or file.case
-            if case is None:
+            stated = item.case or file.case
+            if stated is None:
                 raise WorkspaceError(f"{path}: fixture {item.name!r} has no case, and the file gives none for all")
             if item.name in found:
                 raise WorkspaceError(f"{path}: fixture {item.name!r} is given twice")
             why = item.why if isinstance(item, Bad) else ""
-            case = Case(item.name, case.prompt, case.expect)
+            case = Case(item.name, stated.prompt, stated.expect)
             found[item.name] = Fixture(item.name, not isinstance(item, Bad), case, item.answer, why)
     return list(found.values())
 
