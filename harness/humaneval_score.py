@@ -83,12 +83,14 @@ class Score:
     reasons: dict[str, int]
     seconds: float
     reused: int
+    sandbox: str
 
     def lines(self) -> Iterator[str]:
         """The score as text; what is not whole is said."""
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
         again = f", {self.reused} of them from an earlier run" if self.reused else ""
         yield f"{self.samples} samples of {self.tasks} tasks: {counts}{again}, {self.seconds:.1f} s"
+        yield f"sandbox: {self.sandbox}"
         for k, value in self.pass_at.items():
             yield f"pass@{k}  {100 * value:.2f} %"
         if self.missing:
@@ -176,7 +178,7 @@ def _judge_batch(samples: Sequence[Sample]) -> list[ScoredSample]:
 def _scored(sample: Sample, sandbox: Sandbox) -> ScoredSample:
     began = time.monotonic()
     judgement = judge(sample.task_id, sample.text, sandbox, whole=sample.whole)
-    return _result(sample, judgement, time.monotonic() - began, sandbox.name)
+    return _result(sample, judgement, time.monotonic() - began, sandbox.description)
 
 
 def _result(sample: Sample, judgement: Judgement, seconds: float, sandbox: str) -> ScoredSample:
@@ -213,14 +215,15 @@ def score(
     results_file = results_file or samples_file.with_name(f"{samples_file.name}_results.jsonl")
     done = _earlier(results_file, samples)
     todo = [sample for sample in samples if sample.line not in done]
-    reused = len(done)
+    reused, used = len(done), "none needed"
     if todo:
         # here and now, so that a machine without a sandbox says so once, before any worker starts
         with open_sandbox(sandbox) as first:
-            name = first.name
+            name, description = first.name, first.description
+            used = f"{description} ({first.why})"
         synced = time.monotonic()
         with results_file.open("a", encoding="utf-8") as file, _bar(len(samples), reused, progress) as bar:
-            for batch in _judged(todo, name, workers or os.cpu_count() or 1):
+            for batch in _judged(todo, name, description, workers or os.cpu_count() or 1):
                 for result in batch:
                     done[result.line] = result
                     file.write(json.dumps(asdict(result)) + "\n")
@@ -230,10 +233,10 @@ def score(
                     synced = time.monotonic()
                 bar.update(len(batch))
             os.fsync(file.fileno())
-    return _summary(results_file, [done[sample.line] for sample in samples], time.monotonic() - began, reused)
+    return _summary(results_file, [done[sample.line] for sample in samples], time.monotonic() - began, reused, used)
 
 
-def _judged(samples: Sequence[Sample], name: str, workers: int) -> Iterator[list[ScoredSample]]:
+def _judged(samples: Sequence[Sample], name: str, description: str, workers: int) -> Iterator[list[ScoredSample]]:
     """Batches of results as they come; a batch whose judge died or got stuck is judged again one by one."""
     from concurrent.futures import Future, as_completed
 
@@ -259,7 +262,7 @@ def _judged(samples: Sequence[Sample], name: str, workers: int) -> Iterator[list
                         batches += [[sample] for sample in batch]
                     else:
                         judgement = unverified("judge-died", f"{type(error).__name__}: {error}")
-                        yield [_result(batch[0], judgement, SLOWEST, name)]
+                        yield [_result(batch[0], judgement, SLOWEST, description)]
 
 
 def _bar(total: int, done: int, progress: bool) -> Any:
@@ -293,7 +296,7 @@ def _earlier(path: Path, samples: Sequence[Sample]) -> dict[int, ScoredSample]:
     return {line: result for line, result in found.items() if result.outcome != Outcome.UNVERIFIED}
 
 
-def _summary(path: Path, results: Sequence[ScoredSample], seconds: float, reused: int) -> Score:
+def _summary(path: Path, results: Sequence[ScoredSample], seconds: float, reused: int, sandbox: str) -> Score:
     by_task: dict[str, list[bool]] = defaultdict(list)
     for result in results:
         by_task[result.task_id].append(result.outcome == Outcome.PASS)
@@ -313,6 +316,7 @@ def _summary(path: Path, results: Sequence[ScoredSample], seconds: float, reused
         reasons=dict(Counter(result.reason for result in results if result.outcome != Outcome.PASS).most_common()),
         seconds=seconds,
         reused=reused,
+        sandbox=sandbox,
     )
 
 

@@ -41,6 +41,7 @@ def test_a_file_of_samples_is_scored_and_then_resumed(tmp_path, sandbox_name):
     assert found.exit_code == 0, found.output
     assert "2 samples of 1 tasks: 1 pass, 1 fail" in found.output
     assert "pass@1  50.00 %" in found.output
+    assert "(as asked)" in found.output
     assert "163 of 164 tasks have no sample" in found.output
     results = sorted(map(json.loads, out.read_text().splitlines()), key=lambda result: result["line"])
     assert [(result["outcome"], result["rule"]) for result in results] == [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -321,6 +322,15 @@ def test_without_any_sandbox_there_is_one_message_and_no_sandbox(monkeypatch):
     with pytest.raises(SandboxError, match="no sandbox works on this machine") as caught:
         open_sandbox()
     assert str(caught.value).count("install it") == 4
+
+
+def test_auto_says_what_it_took_and_why_not_a_stronger_one(sandbox, monkeypatch):
+    monkeypatch.setattr(
+        "harness.sandbox.NAMES", ("auto", "seatbelt" if Path("/proc").exists() else "landlock", sandbox.name)
+    )
+    with open_sandbox() as chosen:
+        assert chosen.name == sandbox.name
+        assert re.match(r"the strongest that passes its self-check; not (seatbelt|landlock): .*part of", chosen.why)
 
 
 def test_a_sandbox_that_leaks_is_not_used(monkeypatch):

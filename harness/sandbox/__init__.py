@@ -79,6 +79,9 @@ def open_sandbox(name: str = "auto", limits: Limits | None = None, readable: Seq
             continue
         problem = quick_check(sandbox)
         if problem is None:
+            if name == "auto":
+                others = "".join(f"; not{line[1:]}" for line in tried)
+                sandbox.why = f"the strongest that passes its self-check{others}"
             return sandbox
         sandbox.close()
         tried.append(f"  {candidate}: its self-check failed: {problem}")

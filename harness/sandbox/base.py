@@ -36,6 +36,7 @@ class Sandbox:
         self.name = backend.name
         self._server: Server | None = backend.launch(self.limits)
         self.description = backend.description
+        self.why = "as asked"  #: why this sandbox and not another, for whoever reads the run
 
     def __enter__(self) -> Sandbox:
         return self
