@@ -61,7 +61,8 @@ class Verdict:
 
 def validity(preflight: Preflight, certificates: dict[str, Certificate], needed: Sequence[str]) -> list[Reason]:
     """Reasons why nothing may be judged: a faulty subject, or a verifier without a valid certificate."""
-    reasons = [Reason(Name.VOID, fault.code, "subject", fault.text) for fault in preflight.faults]
+    verdicts = {"void": Name.VOID, "block": Name.NO_SHIP}
+    reasons = [Reason(verdicts[fault.severity], fault.code, "subject", fault.text) for fault in preflight.faults]
     for verifier in needed:
         held = certificates[verifier]
         if held.state is not State.VALID:
