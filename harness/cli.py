@@ -37,6 +37,9 @@ class Group(click.Group):
 library_option = click.option(
     "--library", metavar="FILE", help="library.yaml or its folder (default: the nearest upwards)."
 )
+train_data_option = click.option(
+    "--train-data", metavar="FILE|DIR", type=click.Path(exists=True), help="What the adapter was trained on (JSONL)."
+)
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "seatbelt"]),
@@ -60,6 +63,7 @@ def main() -> None:
 @click.option("--base", metavar="NAME|DIR", help="Base to gate on instead of the adapter's own.")
 @library_option
 @sandbox_option
+@train_data_option
 @click.option("--run-dir", metavar="DIR", help="Folder of the run; an interrupted run of the same gate is resumed.")
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), help="Measure a seeded sample of N prompts per suite."
@@ -76,6 +80,34 @@ def gate_command(quiet: bool, **chosen: Any) -> int:
     if not quiet:
         click.echo(f"scorecard: {folder / 'scorecard.html'}")
     return verdict.name.exit_code
+
+
+@main.command("preflight")
+@click.argument("adapter", metavar="NAME")
+@click.option("--base", metavar="NAME|DIR", help="Base to check on instead of the adapter's own.")
+@library_option
+@train_data_option
+def preflight_command(**chosen: Any) -> int:
+    """Check the adapter NAME before anything is scored: identity, tensors, effect, recipe, corpus, contamination.
+
+    Exit codes: 0 it may be scored, 1 a rule of its training forbids to ship it, 3 scoring it would say nothing.
+    """
+    from harness.session import GateSession, Options
+
+    with GateSession(Options(**chosen)) as session:
+        found = session.check()
+        rows = [("base", found.base_digest), ("adapter", found.adapter_digest)]
+        rows.append(("trained on", found.trained_on_base or "not recorded"))
+        rows.append(("tensors", f"{found.tensors} of {found.tensors_expected}"))
+        rows.append(("update", number(found.update, "of the largest changed weight")))
+        rows.append(("effect", number(found.effect, "nats per token, KL(base || adapter)")))
+        rows.append(("training data", session.training.data_digest or "not named, so not checked (--train-data)"))
+        rows.append(("not checked", ", ".join(session.training.not_checked) or "nothing"))
+    click.echo(columns(rows))
+    for fault in [*found.faults, *found.notices]:
+        click.echo(f"{fault.severity:<6} {fault.code}: {fault.text}")
+    severities = {fault.severity for fault in found.faults}
+    return 3 if "void" in severities else 1 if "block" in severities else 0
 
 
 @main.command("library")
@@ -165,6 +197,11 @@ def columns(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows of cells as aligned text."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def number(value: float | None, unit: str) -> str:
+    """A measured number with its unit, or ``not measured``."""
+    return "not measured" if value is None else f"{value:.3g} {unit}"
 
 
 def share(value: float | None) -> str:

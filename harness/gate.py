@@ -15,7 +15,7 @@ from harness.audit.certificate import Certificate, State
 from harness.library import Policy
 from harness.scorecard import MIN_RATE_N, SuiteScore
 from harness.stats.paired import GuardState
-from harness.subject import Preflight
+from harness.subject import Fault, Preflight
 
 
 class Name(enum.StrEnum):
@@ -61,13 +61,18 @@ class Verdict:
 
 def validity(preflight: Preflight, certificates: dict[str, Certificate], needed: Sequence[str]) -> list[Reason]:
     """Reasons why nothing may be judged: a faulty subject, or a verifier without a valid certificate."""
-    verdicts = {"void": Name.VOID, "block": Name.NO_SHIP}
-    reasons = [Reason(verdicts[fault.severity], fault.code, "subject", fault.text) for fault in preflight.faults]
+    reasons = subject_reasons(preflight.faults)
     for verifier in needed:
         held = certificates[verifier]
         if held.state is not State.VALID:
             reasons.append(Reason(Name.VOID, "certificate", verifier, f"no valid certificate: {held.sentence()}"))
     return reasons
+
+
+def subject_reasons(faults: Sequence[Fault]) -> list[Reason]:
+    """What faults of the subject call for: VOID, or NO-SHIP for a rule of the corpus or the recipe."""
+    verdicts = {"void": Name.VOID, "block": Name.NO_SHIP}
+    return [Reason(verdicts[f.severity], f.code, "subject", f.text) for f in faults if f.severity in verdicts]
 
 
 def decide(

@@ -90,7 +90,8 @@ class GatePlugin:
             raise pytest.UsageError(f"--limit {get('limit')}: expected a number of prompts, 1 or more")
         if getattr(config.option, "numprocesses", None):
             raise pytest.UsageError("--adapter cannot be combined with -n: one process holds the model; leave -n out")
-        options = Options(get("adapter"), get("base"), get("library"), get("sandbox"), get("run_dir"), get("limit"))
+        names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
+        options = Options(**{name: get(name) for name in names})
         try:
             self.session = GateSession(options, self._progress)
         except HarnessError as error:

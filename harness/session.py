@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from harness.verifier import Case, Verifier
 
 if TYPE_CHECKING:
     from harness.engines.mlx import MlxEngine
+    from harness.subject import Preflight
 
 Progress = Callable[[str, int, int], None]
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
@@ -44,6 +45,7 @@ class Options:
     sandbox: str = "auto"
     run_dir: str | None = None
     limit: int | None = None
+    train_data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class GateSession:
         self.entry = library.resolve(self.workspace, self.library, options.adapter, options.base)
         root = self.workspace.folder("suites")
         self.suites = {s.id: s for s in (suite.load(f, root) for f in suite.owed(self.entry.adapter.suites, root))}
+        self._prompts: dict[tuple[str, str], list[int]] = {}
         self.cached = dict.fromkeys(ARMS, 0)
         self.answered = dict.fromkeys(ARMS, 0)
         self.invalid: list[gate.Reason] = []
@@ -88,7 +91,7 @@ class GateSession:
         audits = self.workspace.folder("audits")
         self.certificates = certify(needed.values(), audits, self._judges, self.sandbox, self._progress)
         self._engine = self._load_engine()
-        self.preflight = self._preflight(self._engine)
+        self.check(self._engine)
         self.invalid = gate.validity(self.preflight, self.certificates, list(needed))
         self._cache = self._open_cache()
         self.run = Run(self._run_folder(), self._settings())
@@ -96,6 +99,23 @@ class GateSession:
         for id, certificate in self.certificates.items():
             self.run.write(f"certificates/{id}.json", certificate.to_json())
         self.run.write("preflight.json", asdict(self.preflight))
+        self.run.write("training.json", self.training.to_json())
+
+    def check(self, engine: MlxEngine | None = None) -> Preflight:
+        """The preflight alone: identity, tensors and effect of the adapter, then its training. Raises :class:`HarnessError`."""
+        from harness import subject, training
+
+        engine = engine or self._load_engine()
+        self._prompts = encode(self.suites.values(), engine)
+        probe = [
+            self._prompts[each.id, case.id] for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]
+        ]
+        memory, policy = workspace.cache_folder(), self.library.gate
+        self.preflight = subject.preflight(self.entry, engine, probe, policy.min_effect, memory)
+        data = Path(self.options.train_data) if self.options.train_data else None
+        self.training = training.examine(self.entry, list(self.suites.values()), engine, policy, data)
+        self.preflight.add(self.training.faults)
+        return self.preflight
 
     def measure(self, suite_id: str) -> scorecard.SuiteScore | None:
         """Answer and judge every prompt of a suite on base and base+adapter; ``None`` when nothing may be judged."""
@@ -114,18 +134,31 @@ class GateSession:
         return self.score(suite_id)
 
     def score(self, suite_id: str) -> scorecard.SuiteScore | None:
-        """The numbers of a suite from the receipts so far."""
-        mine = [r for r in self.run.receipts.values() if r.suite == suite_id]
-        return scorecard.score(self.suites[suite_id], scorecard.table(mine), self.library.gate.alpha)
+        """The numbers of a suite from the receipts so far, without the prompts that the training data shows."""
+        return self._score(suite_id, self.training.flagged(suite_id))
+
+    def _score(self, suite_id: str, left_out: set[str]) -> scorecard.SuiteScore | None:
+        found = self.suites[suite_id]
+        found = replace(found, cases=tuple(case for case in found.cases if case.id not in left_out))
+        mine = [r for r in self.run.receipts.values() if r.suite == suite_id and r.case not in left_out]
+        return scorecard.score(found, scorecard.table(mine), self.library.gate.alpha)
 
     def conclude(self) -> gate.Verdict:
         """Decide, and write scorecard.json, verdict.json and scorecard.html into the run folder."""
         from harness import report
+        from harness.subject import changed
 
         scores = {id: self.score(id) for id in self.suites}
+        if not self.invalid:
+            self.invalid = gate.subject_reasons(changed(self.entry, self.preflight, workspace.cache_folder()))
         verdict = gate.decide(self.invalid, scores, self.entry.adapter.facets, self.library.gate)
         card = {
             "suites": [score.to_json() for score in scores.values() if score is not None],
+            "with_flagged": [
+                whole.to_json()
+                for id in self.suites
+                if self.training.flagged(id) and (whole := self._score(id, set())) is not None
+            ],
             "not_measured": [id for id, score in scores.items() if score is None],
             "answers": {arm: {"answered": self.answered[arm], "from_cache": self.cached[arm]} for arm in ARMS},
             "receipts": len(self.run.receipts),
@@ -158,16 +191,6 @@ class GateSession:
 
         return MlxEngine(self.entry.base_path)
 
-    def _preflight(self, engine: MlxEngine) -> Any:
-        from harness.subject import preflight
-
-        probe = [
-            engine.encode(case.prompt, each.spec.mode, each.spec.system)
-            for each in self.suites.values()
-            for case in each.cases[:PROBE_PROMPTS]
-        ]
-        return preflight(self.entry, engine, probe, self.library.gate.min_effect)
-
     def _open_cache(self) -> Any:
         from harness.cache import Cache
 
@@ -199,6 +222,7 @@ class GateSession:
             "base": {"name": self.entry.base_name, "digest": self.preflight.base_digest},
             "suites": {id: each.digest for id, each in self.suites.items()},
             "certificates": {id: held.digest for id, held in sorted(self.certificates.items())},
+            "training": {"rules": self.training.rules_digest, "data": self.training.data_digest},
             "policy": self.library.gate.model_dump(),
             "engine": self._engine.identity,
             "decoding": "greedy",
@@ -216,18 +240,12 @@ class GateSession:
         return [case for number, case in enumerate(found.cases) if number in kept]
 
     def _answer(self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding, waiting: deque[Asked]) -> None:
-        """Get the answers of one arm and hand each to the judges as soon as it and those before it are there."""
+        """Get the answers of one arm, and hand each to the judges as soon as it is there."""
         self._engine.mount(self.entry.path if arm == "adapter" else None)
-        ready: dict[int, tuple[Generation, float]] = {}
-        given = 0
-        for number, answer in self._generations(found, arm, todo, decoding):
-            ready[number] = (answer, time.monotonic())
-            while given in ready:
-                answer, began = ready.pop(given)
-                verifiers = [criterion.verifier for criterion in found.spec.criteria]
-                pending = self._judges.judge(verifiers, todo[given], answer.text)
-                waiting.append(Asked(todo[given], arm, answer, pending, began))
-                given += 1
+        verifiers = [criterion.verifier for criterion in found.spec.criteria]
+        for given, (number, answer) in enumerate(self._generations(found, arm, todo, decoding), start=1):
+            pending = self._judges.judge(verifiers, todo[number], answer.text)
+            waiting.append(Asked(todo[number], arm, answer, pending, time.monotonic()))
             self._settle(found, waiting, wait=False)
             self._progress(f"{found.id} {arm}", given, len(todo))
 
@@ -236,7 +254,7 @@ class GateSession:
     ) -> Iterable[tuple[int, Generation]]:
         from harness.cache import key
 
-        ids = [self._engine.encode(case.prompt, found.spec.mode, found.spec.system) for case in todo]
+        ids = [self._prompts[found.id, case.id] for case in todo]
         adapter = self.preflight.adapter_digest if arm == "adapter" else None
         keys = [key(self._engine.identity, self.preflight.base_digest, adapter, row, decoding) for row in ids]
         missing = []
@@ -253,7 +271,7 @@ class GateSession:
             yield missing[at], answer
 
     def _settle(self, found: Suite, waiting: deque[Asked], *, wait: bool) -> None:
-        """Write the receipts of judged answers, in order."""
+        """Write the receipts of judged answers, in the order in which they were answered."""
         while waiting and (wait or waiting[0].pending.done()):
             asked = waiting.popleft()
             findings = [
@@ -276,6 +294,21 @@ class GateSession:
                     seconds=round(time.monotonic() - asked.began, 4),
                 )
             )
+
+
+def encode(suites: Iterable[Suite], engine: MlxEngine) -> dict[tuple[str, str], list[int]]:
+    """Token ids of every prompt by suite and case; raises :class:`WorkspaceError` for one that leaves no room to answer."""
+    ids = {}
+    for each in suites:
+        for case in each.cases:
+            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            if len(row) >= engine.context:
+                raise WorkspaceError(
+                    f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context is {engine.context}; "
+                    "shorten the prompt, or gate on a base with a longer context"
+                )
+            ids[each.id, case.id] = row
+    return ids
 
 
 def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[gate.Verdict, Path]:

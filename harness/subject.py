@@ -19,7 +19,7 @@ from harness.library import Entry
 if TYPE_CHECKING:
     from harness.engines.mlx import MlxEngine
 
-__all__ = ["Fault", "Preflight", "effect", "file_digest", "folder_digest", "preflight"]
+__all__ = ["Fault", "Preflight", "changed", "effect", "file_digest", "folder_digest", "preflight"]
 
 PROBE_TOKENS = 32  # the last positions of a probe prompt at which base and adapter are compared
 
@@ -89,6 +89,17 @@ def preflight(
         found.add(weak)
     engine.mount(None)
     return found
+
+
+def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
+    """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored would not be shipped."""
+    now = {"base": folder_digest(entry.base_path, memory), "adapter": folder_digest(entry.path)}
+    before = {"base": found.base_digest, "adapter": found.adapter_digest}
+    return [
+        Fault("changed-in-run", f"the {part} was {before[part]} when it was scored and is {digest} now")
+        for part, digest in now.items()
+        if digest != before[part]
+    ]
 
 
 def effect(engine: MlxEngine, adapter: Path, probe: Sequence[list[int]]) -> float:
