@@ -71,7 +71,6 @@ class GateSession:
         self.entry = library.resolve(self.workspace, self.library, options.adapter, options.base)
         root = self.workspace.folder("suites")
         self.suites = {s.id: s for s in (suite.load(f, root) for f in suite.owed(self.entry.adapter.suites, root))}
-        self._prompts: dict[tuple[str, str], list[int]] = {}
         self.cached = dict.fromkeys(ARMS, 0)
         self.answered = dict.fromkeys(ARMS, 0)
         self.invalid: list[gate.Reason] = []
@@ -91,7 +90,7 @@ class GateSession:
         audits = self.workspace.folder("audits")
         self.certificates = certify(needed.values(), audits, self._judges, self.sandbox, self._progress)
         self._engine = self._load_engine()
-        self.check(self._engine)
+        self.preflight = self._preflight(self._engine)
         self.invalid = gate.validity(self.preflight, self.certificates, list(needed))
         self._cache = self._open_cache()
         self.run = Run(self._run_folder(), self._settings())
@@ -101,20 +100,9 @@ class GateSession:
         self.run.write("preflight.json", asdict(self.preflight))
         self.run.write("training.json", self.training.to_json())
 
-    def check(self, engine: MlxEngine | None = None) -> Preflight:
-        """The preflight alone: identity, tensors and effect of the adapter, then its training. Raises :class:`HarnessError`."""
-        from harness import subject, training
-
-        engine = engine or self._load_engine()
-        self._prompts = encode(self.suites.values(), engine)
-        probe = [
-            self._prompts[each.id, case.id] for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]
-        ]
-        memory, policy = workspace.cache_folder(), self.library.gate
-        self.preflight = subject.preflight(self.entry, engine, probe, policy.min_effect, memory)
-        data = Path(self.options.train_data) if self.options.train_data else None
-        self.training = training.examine(self.entry, list(self.suites.values()), engine, policy, data)
-        self.preflight.add(self.training.faults)
+    def check(self) -> Preflight:
+        """The preflight alone, without verifiers, sandbox and run folder. Raises :class:`HarnessError`."""
+        self.preflight = self._preflight(self._load_engine())
         return self.preflight
 
     def measure(self, suite_id: str) -> scorecard.SuiteScore | None:
@@ -191,6 +179,19 @@ class GateSession:
 
         return MlxEngine(self.entry.base_path)
 
+    def _preflight(self, engine: MlxEngine) -> Preflight:
+        """Identity, tensors and effect of the adapter, then its training."""
+        from harness import subject, training
+
+        prompts = encode(self.suites.values(), engine)
+        probe = [prompts[each.id, case.id] for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
+        policy = self.library.gate
+        found = subject.preflight(self.entry, engine, probe, policy.min_effect, workspace.cache_folder())
+        data = Path(self.options.train_data) if self.options.train_data else None
+        self.training = training.examine(self.entry, list(self.suites.values()), engine, policy, data)
+        found.add(self.training.faults)
+        return found
+
     def _open_cache(self) -> Any:
         from harness.cache import Cache
 
@@ -240,12 +241,17 @@ class GateSession:
         return [case for number, case in enumerate(found.cases) if number in kept]
 
     def _answer(self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding, waiting: deque[Asked]) -> None:
-        """Get the answers of one arm, and hand each to the judges as soon as it is there."""
+        """Get the answers of one arm, hand each to the judges as soon as it is there, and queue them in order."""
         self._engine.mount(self.entry.path if arm == "adapter" else None)
         verifiers = [criterion.verifier for criterion in found.spec.criteria]
-        for given, (number, answer) in enumerate(self._generations(found, arm, todo, decoding), start=1):
+        ready: dict[int, Asked] = {}
+        given = 0
+        for number, answer in self._generations(found, arm, todo, decoding):
             pending = self._judges.judge(verifiers, todo[number], answer.text)
-            waiting.append(Asked(todo[number], arm, answer, pending, time.monotonic()))
+            ready[number] = Asked(todo[number], arm, answer, pending, time.monotonic())
+            while given in ready:
+                waiting.append(ready.pop(given))
+                given += 1
             self._settle(found, waiting, wait=False)
             self._progress(f"{found.id} {arm}", given, len(todo))
 
@@ -254,7 +260,7 @@ class GateSession:
     ) -> Iterable[tuple[int, Generation]]:
         from harness.cache import key
 
-        ids = [self._prompts[found.id, case.id] for case in todo]
+        ids = [self._engine.encode(case.prompt, found.spec.mode, found.spec.system) for case in todo]
         adapter = self.preflight.adapter_digest if arm == "adapter" else None
         keys = [key(self._engine.identity, self.preflight.base_digest, adapter, row, decoding) for row in ids]
         missing = []
@@ -271,7 +277,7 @@ class GateSession:
             yield missing[at], answer
 
     def _settle(self, found: Suite, waiting: deque[Asked], *, wait: bool) -> None:
-        """Write the receipts of judged answers, in the order in which they were answered."""
+        """Write the receipts of judged answers, in order."""
         while waiting and (wait or waiting[0].pending.done()):
             asked = waiting.popleft()
             findings = [

@@ -16,6 +16,7 @@ from harness.engines import Decoding, Generation
 from harness.errors import EngineError
 
 BATCH, PREFILL_BATCH = 16, 8
+WINDOW = 4 * BATCH  # prompts that are sorted by length among themselves, so that no answer waits for the whole suite
 
 
 class MlxEngine:
@@ -127,7 +128,7 @@ class MlxEngine:
         return rows
 
     def generate(self, prompts: Sequence[list[int]], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
-        """Greedy answers in the order in which they finish, longest prompts first, so that a batch holds like lengths.
+        """Greedy answers as they finish; in every window of prompts the longest go first, so a batch holds like lengths.
 
         Raises :class:`EngineError` for a prompt that fills the context.
         """
@@ -149,7 +150,7 @@ class MlxEngine:
     def _drive(
         self, batch: Any, prompts: Sequence[list[int]], room: list[int], stop: tuple[str, ...]
     ) -> Iterator[tuple[int, Generation]]:
-        order = sorted(range(len(prompts)), key=lambda n: -len(prompts[n]))
+        order = sorted(range(len(prompts)), key=lambda n: (n // WINDOW, -len(prompts[n])))
         uids = batch.insert([list(prompts[n]) for n in order], [room[n] for n in order])
         index = dict(zip(uids, order, strict=True))
         written: dict[int, list[int]] = {uid: [] for uid in index}
