@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 
 import mlx.core as mx
 import pytest
@@ -9,7 +10,7 @@ from mlx_lm.generate import generate_step
 from mlx_lm.utils import load
 from tiny_model import edit_config, make_adapter, make_base
 
-from harness.engines import Decoding
+from harness.engines import Decoding, mixed
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 
@@ -141,3 +142,45 @@ def test_an_answer_ends_with_the_context(engine):
     assert answer.tokens <= 4
     with pytest.raises(EngineError, match="prompt 1 has 128 tokens; the base's context is 128"):
         list(engine.generate([prompt, prompt + prompt[:4]], Decoding(100)))
+
+
+@pytest.fixture(scope="session")
+def others(base):
+    """Adapters of another rank, scale and reach."""
+    root = base.parent
+    return [
+        make_adapter(root / "wide", base, seed=5, rank=8, scale=0.7),
+        make_adapter(root / "upper", base, seed=6, num_layers=2, scale=4.0),
+    ]
+
+
+def test_base_and_adapters_in_one_batch_answer_as_each_alone(engine, adapter, others):
+    owners = [None, adapter, *others]
+    rows = [(owners[n % 4], engine.encode(text, "completion")) for n, text in enumerate(PROMPTS * 6)]
+    decoding = Decoding(20, ("\n\n",))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", mixed.MixedNotice)
+        together = dict(mixed.generate(engine, rows, decoding))
+    assert together == dict(mixed.one_after_the_other(engine, rows, decoding))
+    answers = {owner: together[n].text for n, (owner, _) in enumerate(rows[:20]) if n in (0, 1, 2, 3)}
+    assert len(set(answers.values())) == 4
+    bare = logits(engine)
+    engine.mount(None)
+    assert mx.array_equal(logits(engine), bare)
+
+
+def test_what_cannot_be_mixed_is_answered_in_turn_with_a_notice(base, tmp_path, engine, adapter):
+    dora = make_adapter(tmp_path / "dora", base, kind="dora")
+    ids = engine.encode("class Shape:", "completion")
+    rows = [(adapter, ids), (dora, ids), (None, ids)]
+    with pytest.warns(mixed.MixedNotice, match="is dora, not LoRA; one adapter after the other"):
+        found = dict(mixed.generate(engine, rows, Decoding(12)))
+    assert found == dict(mixed.one_after_the_other(engine, rows, Decoding(12)))
+
+
+def test_a_library_that_changed_is_answered_in_turn_with_a_notice(engine, adapter, monkeypatch):
+    monkeypatch.setattr(mixed, "BATCHES", (("GenerationBatch", "_renamed"),))
+    rows = [(owner, engine.encode("class Shape:", "completion")) for owner in (adapter, None)]
+    with pytest.warns(mixed.MixedNotice, match=r"no GenerationBatch\._renamed .*; one adapter after the other"):
+        found = dict(mixed.generate(engine, rows, Decoding(12)))
+    assert found == dict(mixed.one_after_the_other(engine, rows, Decoding(12)))

@@ -8,7 +8,7 @@ over an adapter nests or keeps layers), and the model is put in evaluation mode 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,17 @@ class MlxEngine:
         leaves = {"lora_a", "lora_b", "m"}
         return {k: tuple(v.shape) for k, v in found if kind == "full" or k.rsplit(".", 1)[-1] in leaves}
 
+    def module(self, name: str) -> Any:
+        """One leaf module of the bare base by its path; ``None`` when it has none of that name."""
+        return self._modules.get(name)
+
+    def replace(self, modules: dict[str, Any]) -> None:
+        """Put other modules in the places of the base's own, until the next :meth:`mount`."""
+        from mlx.utils import tree_unflatten
+
+        self._model.update_modules(tree_unflatten(list(modules.items())))
+        self._model.eval()
+
     def weight(self, module: str) -> Any:
         """The weight matrix of one module of the bare base, dequantised; ``None`` when it has none."""
         found = self._modules.get(module)
@@ -127,9 +138,15 @@ class MlxEngine:
             mx.eval(rows[-1])
         return rows
 
-    def generate(self, prompts: Sequence[list[int]], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
+    def generate(
+        self,
+        prompts: Sequence[list[int]],
+        decoding: Decoding,
+        queued: Callable[[dict[int, int]], None] | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
         """Greedy answers as they finish; in every window of prompts the longest go first, so a batch holds like lengths.
 
+        ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids (uid) stands for.
         Raises :class:`EngineError` for a prompt that fills the context.
         """
         from mlx_lm.generate import BatchGenerator
@@ -143,16 +160,23 @@ class MlxEngine:
             self._model, stop_tokens=stops, completion_batch_size=BATCH, prefill_batch_size=PREFILL_BATCH
         )
         try:
-            yield from self._drive(batch, prompts, room, decoding.stop)
+            yield from self._drive(batch, prompts, room, decoding.stop, queued)
         finally:
             batch.close()
 
     def _drive(
-        self, batch: Any, prompts: Sequence[list[int]], room: list[int], stop: tuple[str, ...]
+        self,
+        batch: Any,
+        prompts: Sequence[list[int]],
+        room: list[int],
+        stop: tuple[str, ...],
+        queued: Callable[[dict[int, int]], None] | None,
     ) -> Iterator[tuple[int, Generation]]:
         order = sorted(range(len(prompts)), key=lambda n: (n // WINDOW, -len(prompts[n])))
         uids = batch.insert([list(prompts[n]) for n in order], [room[n] for n in order])
         index = dict(zip(uids, order, strict=True))
+        if queued is not None:
+            queued(index)
         written: dict[int, list[int]] = {uid: [] for uid in index}
         tail = (
             4 * max((len(s) for s in stop), default=0) + 8
