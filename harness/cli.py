@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import __version__
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.progress import Progress
 
 USAGE = 4  # 0 to 3 are verdicts, so a command that could not run says 4
 
@@ -180,17 +183,11 @@ def init_command(folder: Path) -> None:
     click.echo(f"{folder}: {', '.join(names)}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
 
 
-def progress() -> Callable[[str, int, int], None]:
-    """One live line on a terminal; in a log, a line when a part is done."""
-    live = sys.stderr.isatty()
+def progress() -> Progress:
+    """One live line on a terminal; in a log, a line when a part is done and now and then before."""
+    from harness.progress import Lines
 
-    def show(label: str, done: int, total: int) -> None:
-        if live:
-            click.echo(f"\r\x1b[K{label} {done}/{total}" + ("\r\x1b[K" if done == total else ""), err=True, nl=False)
-        elif done == total:
-            click.echo(f"{label} {done}/{total}", err=True)
-
-    return show
+    return Lines(lambda text: click.echo(text, err=True, nl=False), sys.stderr.isatty())
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from harness.audit.workspace import resolve_sandbox
 from harness.engines import Decoding, Generation
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import Judges, Pending
+from harness.progress import Pace, Progress, silent
 from harness.receipts import ARMS, Finding, Receipt, Run
 from harness.strict import nearest
 from harness.suite import Suite
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from harness.engines.mlx import MlxEngine
     from harness.subject import Preflight
 
-Progress = Callable[[str, int, int], None]
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
 
 
@@ -64,7 +64,8 @@ class GateSession:
 
     def __init__(self, options: Options, progress: Progress | None = None) -> None:
         self.options = options
-        self._progress = progress or (lambda label, done, total: None)
+        self._progress = progress or silent
+        self._pace = Pace()
         self._stack = ExitStack()
         self.workspace = workspace.find(options.library)
         self.library = library.load(self.workspace)
@@ -245,7 +246,7 @@ class GateSession:
         self._engine.mount(self.entry.path if arm == "adapter" else None)
         verifiers = [criterion.verifier for criterion in found.spec.criteria]
         ready: dict[int, Asked] = {}
-        given = 0
+        given, self._pace = 0, Pace()
         for number, answer in self._generations(found, arm, todo, decoding):
             pending = self._judges.judge(verifiers, todo[number], answer.text)
             ready[number] = Asked(todo[number], arm, answer, pending, time.monotonic())
@@ -253,7 +254,7 @@ class GateSession:
                 waiting.append(ready.pop(given))
                 given += 1
             self._settle(found, waiting, wait=False)
-            self._progress(f"{found.id} {arm}", given, len(todo))
+            self._progress(f"{found.id} {arm}", given, len(todo), self._pace.note(given, len(todo)))
 
     def _generations(
         self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding
@@ -274,6 +275,7 @@ class GateSession:
                 yield number, known
         for at, answer in self._engine.generate([ids[number] for number in missing], decoding):
             self._cache.put(keys[missing[at]], answer)
+            self._pace.generated(answer.tokens)
             yield missing[at], answer
 
     def _settle(self, found: Suite, waiting: deque[Asked], *, wait: bool) -> None:
@@ -300,6 +302,7 @@ class GateSession:
                     seconds=round(time.monotonic() - asked.began, 4),
                 )
             )
+            self._pace.judged(receipts.overall(findings))
 
 
 def encode(suites: Iterable[Suite], engine: MlxEngine) -> dict[tuple[str, str], list[int]]:
