@@ -90,7 +90,10 @@ def gate_command(quiet: bool, **chosen: Any) -> int:
 @click.option("--base", metavar="NAME|DIR", help="Base to check on instead of the adapter's own.")
 @library_option
 @train_data_option
-def preflight_command(**chosen: Any) -> int:
+@click.option("--verify", is_flag=True, help="Read every byte of the base again, whatever its files' times say.")
+@click.option("--server", metavar="URL", help="Ask this running server too whether it serves the adapter.")
+@click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
+def preflight_command(verify: bool, server: str | None, server_model: str | None, **chosen: Any) -> int:
     """Check the adapter NAME before anything is scored: identity, tensors, effect, recipe, corpus, contamination.
 
     Exit codes: 0 it may be scored, 1 a rule of its training forbids to ship it, 3 scoring it would say nothing.
@@ -98,7 +101,9 @@ def preflight_command(**chosen: Any) -> int:
     from harness.session import GateSession, Options
 
     with GateSession(Options(**chosen)) as session:
-        found = session.check()
+        found = session.check(verify)
+        if server is not None:
+            session.check_served(server, server_model)
         rows = [("base", found.base_digest), ("adapter", found.adapter_digest)]
         rows.append(("trained on", found.trained_on_base or "not recorded"))
         rows.append(("tensors", f"{found.tensors} of {found.tensors_expected}"))

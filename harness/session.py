@@ -101,10 +101,22 @@ class GateSession:
         self.run.write("preflight.json", asdict(self.preflight))
         self.run.write("training.json", self.training.to_json())
 
-    def check(self) -> Preflight:
-        """The preflight alone, without verifiers, sandbox and run folder. Raises :class:`HarnessError`."""
-        self.preflight = self._preflight(self._load_engine())
+    def check(self, verify: bool = False) -> Preflight:
+        """The preflight alone, without verifiers, sandbox and run folder; ``verify`` reads every byte of the base again.
+
+        Raises :class:`HarnessError`.
+        """
+        self._engine = self._load_engine()
+        self.preflight = self._preflight(self._engine, verify)
         return self.preflight
+
+    def check_served(self, url: str, model: str | None) -> None:
+        """After :meth:`check`: whether a running server answers with the adapter. Raises :class:`EngineError`."""
+        from harness import served
+
+        prompts = [case.prompt for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
+        if not self.preflight.faults:
+            self.preflight.add(served.check(self._engine, self.entry.path, url, model, prompts))
 
     def measure(self, suite_id: str) -> scorecard.SuiteScore | None:
         """Answer and judge every prompt of a suite on base and base+adapter; ``None`` when nothing may be judged."""
@@ -180,14 +192,16 @@ class GateSession:
 
         return MlxEngine(self.entry.base_path)
 
-    def _preflight(self, engine: MlxEngine) -> Preflight:
+    def _preflight(self, engine: MlxEngine, verify: bool = False) -> Preflight:
         """Identity, tensors and effect of the adapter, then its training."""
         from harness import subject, training
 
         prompts = encode(self.suites.values(), engine)
         probe = [prompts[each.id, case.id] for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
         policy = self.library.gate
-        found = subject.preflight(self.entry, engine, probe, policy.min_effect, workspace.cache_folder())
+        found = subject.preflight(
+            self.entry, engine, probe, policy.min_effect, None if verify else workspace.cache_folder()
+        )
         data = Path(self.options.train_data) if self.options.train_data else None
         self.training = training.examine(self.entry, list(self.suites.values()), engine, policy, data)
         found.add(self.training.faults)

@@ -3,16 +3,23 @@
 import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
 import time
+from contextlib import suppress
 
 import mlx.core as mx
 import pytest
 import yaml
+from click.testing import CliRunner
 from tiny_model import edit_config, edit_tensors, make_adapter, make_base
 
-from harness import library, workspace
+from harness import library, served, workspace
+from harness.cli import main
 from harness.digests import folder_digest
 from harness.engines.mlx import MlxEngine
+from harness.errors import EngineError
 from harness.subject import preflight
 
 PROBE = ["def add(a, b):", "func _ready() -> void:", "Write a function", "The quick brown fox"]
@@ -212,3 +219,56 @@ def test_a_remembered_digest_holds_until_a_byte_changes(tmp_path):
     (folder / "weights").write_bytes(b"a" * 4999 + b"b")
     os.utime(folder / "weights", ns=(was.st_atime_ns, was.st_mtime_ns))  # the clock is turned back
     assert folder_digest(folder, memory) == folder_digest(folder) != before
+
+
+@pytest.fixture(scope="module")
+def server(base, trained):
+    """The server that ships with mlx-lm, started with the adapter."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlx_lm", "server", "--model", str(base), "--adapter-path", str(trained),
+               "--port", str(port)]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+def test_a_server_that_ignores_the_adapter_is_named(server, engine, base, trained):
+    assert served.check(engine, trained, server, None, PROBE) == []
+    [fault] = served.check(engine, trained, server, str(base), PROBE)
+    assert (fault.code, fault.severity) == ("served-base", "void")
+    with pytest.raises(EngineError, match="cannot be asked"):
+        served.check(engine, trained, server + "/nothing/here", None, PROBE)
+
+
+def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    check()  # writes the library
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    suite = {"facet": "f", "role": "facet", "mode": "chat", "prompts": "s.jsonl", "max_tokens": 8,
+             "criteria": [{"id": "c", "verifier": "patchnotes.plain"}]}  # fmt: skip
+    (suites / "s.yaml").write_text(yaml.safe_dump(suite))
+    prompt = "Tell me all about the lamp at the gate and the old owl that lives in the tower by the sea."
+    (suites / "s.jsonl").write_text(json.dumps({"id": "a", "prompt": prompt}) + "\n")
+    (tmp_path / "train.jsonl").write_text(json.dumps({"prompt": prompt, "completion": "No."}) + "\n")
+    command = ["preflight", "new", "--library", str(tmp_path)]
+
+    clean = CliRunner().invoke(main, [*command, "--verify"])
+    assert clean.exit_code == 0
+    assert "56 of 56" in clean.output
+    leaked = CliRunner().invoke(main, [*command, "--train-data", str(tmp_path / "train.jsonl")])
+    assert leaked.exit_code == 1
+    assert "block  contamination: s: 1 of 1 prompts are in the training data, 1 verbatim" in leaked.output
+    assert CliRunner().invoke(main, ["preflight", "old", "--library", str(tmp_path)]).exit_code == 4
+    edit_tensors(adapter, zero_up)
+    dead = CliRunner().invoke(main, command)
+    assert dead.exit_code == 3
+    assert "void   zero-adapter: all 28 lora_b tensors are zero" in dead.output
