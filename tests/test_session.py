@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ PROMPTS = 30
 TOKENS = 80
 
 
+def prompt(n):
+    """A held-out prompt that shares no run of words with another."""
+    words = [f"{a}{b}" for a in ("ba", "do", "ki", "lu", "me", "no") for b in ("ran", "sil", "tok", "vim", "wen")]
+    return f"Write patch note {n}: " + " ".join(random.Random(n).sample(words, 16))
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     """A workspace of a tiny base, its adapter, and one suite judged by a shipped verifier."""
@@ -34,7 +41,7 @@ def library(tmp_path_factory):
     make_adapter(root / "adapter", base, trained_on_base=folder_digest(base))
     suites = root / "suites"
     suites.mkdir()
-    rows = [{"id": f"p{n}", "prompt": f"Write patch note {n}.", "expect": {"facts": [str(n)]}} for n in range(PROMPTS)]
+    rows = [{"id": f"p{n}", "prompt": prompt(n), "expect": {"facts": [str(n)]}} for n in range(PROMPTS)]
     (suites / "notes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     suite = {"facet": "notes", "role": "facet", "mode": "chat", "prompts": "notes.jsonl", "max_tokens": TOKENS,
              "criteria": [{"id": "plain", "verifier": "patchnotes.plain"}]}  # fmt: skip
@@ -201,6 +208,20 @@ def test_the_next_gate_pays_nothing_for_the_answers_that_are_known(library, refe
     assert_same(tmp_path / "second", reference)
     card = json.loads((tmp_path / "second" / "scorecard.json").read_text())
     assert card["answers"]["base"]["from_cache"] == card["answers"]["adapter"]["from_cache"] == PROMPTS
+
+
+def test_prompts_that_the_training_data_shows_leave_the_suite(library, reference, tmp_path):
+    shown = [{"prompt": prompt(n).replace("patch", "the"), "completion": "No."} for n in (3, 11)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in shown))
+    asked = replace(options(library, tmp_path / "run"), train_data=str(tmp_path / "train.jsonl"))
+    gate_adapter(asked)
+    card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
+    assert [suite["prompts"] for suite in card["suites"]] == [PROMPTS - 2]
+    assert [suite["prompts"] for suite in card["with_flagged"]] == [PROMPTS]
+    assert receipts(tmp_path / "run") == receipts(reference)
+    found = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert {match["case"] for match in found["contamination"]["matches"]} == {"p3", "p11"}
+    assert json.loads((reference / "scorecard.json").read_text())["with_flagged"] == []
 
 
 def test_a_prompt_that_leaves_no_room_to_answer_is_an_error_before_the_run(library, tmp_path):
