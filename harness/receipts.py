@@ -80,8 +80,10 @@ class Run:
 
     def add(self, receipt: Receipt) -> None:
         """Append one receipt; raises :class:`RunError` when the disk does not take it."""
-        line = json.dumps(asdict(receipt), ensure_ascii=False, sort_keys=True) + "\n"
-        self._put(line.encode("utf-8", "surrogatepass"))
+        line = (
+            json.dumps(asdict(receipt), sort_keys=True) + "\n"
+        )  # ASCII, because an answer may hold half a surrogate pair
+        self._put(line.encode())
         self.receipts[receipt.key] = receipt
 
     def sync(self) -> None:
@@ -110,7 +112,7 @@ class Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".draft")
         try:
-            draft.write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+            draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         except OSError as error:
             raise _full(path, error) from None
         draft.replace(path)
@@ -154,7 +156,7 @@ class Run:
         whole = raw[: raw.rfind(b"\n") + 1]
         if len(whole) != len(raw):  # the process died while it wrote this line
             self._file.truncate(len(whole))
-        return {r.key: r for r in parse(whole.decode("utf-8", "surrogatepass"), self.folder / "receipts.jsonl")}
+        return {r.key: r for r in parse(whole.decode(), self.folder / "receipts.jsonl")}
 
 
 def _full(path: Path, error: OSError) -> RunError:
