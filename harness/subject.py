@@ -33,12 +33,16 @@ def file_digest(path: Path) -> str:
 def folder_digest(folder: Path) -> str:
     """``sha256:...`` over the relative name and bytes of every file in ``folder``; dot files and Markdown are left out."""
     digest = hashlib.sha256()
-    files = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"]
-    for path in sorted(files, key=lambda p: p.relative_to(folder).as_posix()):
-        name = path.relative_to(folder).as_posix()
-        if not any(part.startswith(".") for part in name.split("/")):
-            digest.update(f"{name}\0{file_digest(path)}\n".encode())
+    for name, content in folder_files(folder).items():
+        digest.update(f"{name}\0{content}\n".encode())
     return "sha256:" + digest.hexdigest()
+
+
+def folder_files(folder: Path) -> dict[str, str]:
+    """SHA-256 in hex by relative name of every file in ``folder``, sorted; dot files and Markdown are left out."""
+    files = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"]
+    names = sorted((p.relative_to(folder).as_posix(), p) for p in files)
+    return {name: file_digest(p) for name, p in names if not any(part.startswith(".") for part in name.split("/"))}
 
 
 @dataclass(frozen=True)
