@@ -134,7 +134,8 @@ def judge(
         return Judged(dict.fromkeys(registration.plans), None, _verdict(invalid))
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in registration.plans}
     looped = degeneration.measure(registration, rows)
-    reasons = [*foreign(registration, rows), *_sentinels(registration, rows)]
+    measured = {id for id, score in scores.items() if score is not None}
+    reasons = [*foreign(registration, rows), *_sentinels(registration, rows, measured)]
     for id, score in scores.items():
         reasons += judge_suite(registration, id, score)
     reasons += _gains(registration, scores)
@@ -230,8 +231,9 @@ def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Rea
     ]
 
 
-def _sentinels(registration: Registration, receipts: Iterable[Receipt]) -> Iterator[Reason]:
-    """A verifier that is wrong about an answer known beforehand makes the run void."""
+def _sentinels(registration: Registration, receipts: Iterable[Receipt], measured: set[str]) -> Iterator[Reason]:
+    """A verifier that is wrong about an answer known beforehand, or was not asked, makes the run void."""
+    judging = {c.verifier for id in measured for c in registration.plans[id].criteria}
     shown = {row.case: row.outcome for row in receipts if row.arm == SENTINEL}
     for verifier, known in registration.sentinels.items():
         wanted = {f"{verifier}/{name}": kind == "good" for name, kind in known}
@@ -239,7 +241,7 @@ def _sentinels(registration: Registration, receipts: Iterable[Receipt]) -> Itera
         if wrong:
             text = f"wrong during the run about answers that are known beforehand: {items(wrong)}"
             yield Reason(Name.VOID, "sentinel", verifier, text, wrong)
-        elif not wanted.keys() <= shown.keys():
+        elif verifier in judging and not wanted.keys() <= shown.keys():
             text = f"{len(wanted) - len(wanted.keys() & shown.keys())} of {len(wanted)} sentinels were not judged"
             yield Reason(Name.VOID, "not-measured", verifier, text)
 

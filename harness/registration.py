@@ -119,7 +119,7 @@ class Registration(strict.Model):
         """Write the registration as JSON, replaced as a whole."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".draft")
-        text = json.dumps(self.model_dump() | {"digest": self.digest}, indent=1, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(self.model_dump() | {"digest": self.digest}, indent=1, ensure_ascii=False)
         draft.write_text(text + "\n", encoding="utf-8")
         draft.replace(path)
 
