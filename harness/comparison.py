@@ -33,7 +33,7 @@ from harness.stats.values import Interval
 kept = lru_cache(maxsize=65_536)
 
 Outcomes = dict[str, list[str]]  # by case the outcomes of its samples
-Counts = tuple[tuple[float, int], ...]  # each difference of a prompt with the number of prompts that show it
+Counts = tuple[tuple[int, int], ...]  # each lead in passes on a prompt with the number of prompts that show it
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,10 @@ class Held:
     """A comparison read against a margin.
 
     ``observed`` is the margin that the verifiers leave of the registered one on what they see: margin times J's lower
-    bound. ``p`` is the one-sided p of "worse by that or more" (Tango's, or the score test's), ``exact_p`` its exact
-    unconditional twin for one sample; HELD needs both at alpha. ``state`` needs the worst case and the plain count to
-    agree, ``agreed`` says whether they did. ``power`` is that of an unchanged adapter at the discordance that was seen.
+    bound. ``p`` is the one-sided p of "worse by that or more" (Tango's, or the score test's); ``exact_p`` is its exact
+    unconditional twin for one sample, computed where ``p`` allows HELD, which needs both at alpha. ``state`` needs the
+    worst case and the plain count to agree, ``agreed`` says whether they did. ``power`` is that of an unchanged adapter
+    at the discordance that was seen.
     """
 
     margin: float
@@ -94,25 +95,24 @@ def compare(
     arms: dict[str, Outcomes], first: str, second: str, cases: Sequence[str], min_gain: float, alpha: float
 ) -> Comparison:
     """Arm ``first`` minus arm ``second`` over ``cases``, of which both have every sample."""
-    plain = _differences(arms[first], arms[second], cases, worst=False)
-    worst = _counts(_differences(arms[first], arms[second], cases, worst=True))
-    counts, n = _counts(plain), len(cases)
-    single = all(len(arms[first][case]) == 1 for case in cases)
-    level = 1 - 2 * alpha
+    leads = _leads(arms[first], arms[second], cases)
+    worst, plain = _counts(_leads(arms[first], arms[second], cases, worst=True)), _counts(leads)
+    n, samples, level = len(cases), len(arms[first][cases[0]]), 1 - 2 * alpha
+    gains, losses = _flips(plain)
     both = sum(arms[first][c] == ["pass"] == arms[second][c] for c in cases)
     return Comparison(
         against=second,
         n=n,
-        gained=[case for case, d in zip(cases, plain, strict=True) if d > 0],
-        lost=[case for case, d in zip(cases, plain, strict=True) if d < 0],
-        delta=sum(plain) / n,
-        discordance=sum(d != 0 for d in plain) / n,
-        difference=_interval(worst, n, level, single),
-        plain=_interval(counts, n, level, single),
-        interval95=_interval(counts, n, 0.95, single),
-        newcombe=_newcombe(both, *_flips(counts), n, level) if single else None,
-        midp=_midp(*_flips(counts)) if single else None,
-        gain_p=_gain_p(worst, n, min_gain, single),
+        gained=[case for case, lead in zip(cases, leads, strict=True) if lead > 0],
+        lost=[case for case, lead in zip(cases, leads, strict=True) if lead < 0],
+        delta=sum(leads) / (n * samples),
+        discordance=(gains + losses) / n,
+        difference=_interval(worst, n, samples, level),
+        plain=_interval(plain, n, samples, level),
+        interval95=_interval(plain, n, samples, 0.95),
+        newcombe=_newcombe(both, gains, losses, n, level) if samples == 1 else None,
+        midp=mcnemar_midp(gains, losses) if samples == 1 else None,
+        gain_p=_gain_p(worst, n, samples, min_gain),
     )
 
 
@@ -128,12 +128,12 @@ def hold(
     """The same read against ``margin`` on the true scale; ``None`` without one, or where verifiers leave nothing of it."""
     if margin is None or j <= 0:
         return None
-    n, observed = len(cases), margin * j
-    single = all(len(arms[first][case]) == 1 for case in cases)
-    worst, plain = (_counts(_differences(arms[first], arms[second], cases, worst=w)) for w in (True, False))
-    states = {_state(counts, n, observed, alpha, single) for counts in (worst, plain)}
-    p, exact = _noninferiority(worst, n, observed, single)
-    flips = sum(many for d, many in plain if d)
+    n, samples, observed = len(cases), len(arms[first][cases[0]]), margin * j
+    worst = _counts(_leads(arms[first], arms[second], cases, worst=True))
+    plain = _counts(_leads(arms[first], arms[second], cases))
+    states = {_state(counts, n, samples, observed, alpha) for counts in (worst, plain)}
+    p, exact = _noninferiority(worst, n, samples, observed, alpha)
+    flips = sum(_flips(plain))
     return Held(
         margin=margin,
         youden=j,
@@ -142,7 +142,7 @@ def hold(
         exact_p=exact,
         state=states.pop() if len(states) == 1 else GuardState.INCONCLUSIVE,
         agreed=not states,
-        power=_power(n, observed, max(flips, 1) / n, alpha) if single and flips < n else None,
+        power=_power(n, observed, max(flips, 1) / n, alpha) if samples == 1 and flips < n else None,
     )
 
 
@@ -153,48 +153,52 @@ def lost_beyond_doubt(plan: Plan, arms: dict[str, Outcomes], j: float, registrat
         if id not in arms["adapter"] or id not in arms["base"]:
             break
         order.append(id)
-    margin, n = plan.margin, len(plan.cases)
+    margin, n, samples = plan.margin, len(plan.cases), registration.policy.samples
     if not order or margin is None:
         return None
-    path = eprocess(_differences(arms["adapter"], arms["base"], order, worst=False), margin)
-    at = stopped_at(path, registration.alpha)
+    leads = _leads(arms["adapter"], arms["base"], order)
+    at, evidence = _against(tuple(leads), samples, margin, registration.alpha)
     if at is not None:
-        seen = _flips(_counts(_differences(arms["adapter"], arms["base"], order[:at], worst=False)))
-        return Stop("e-process", at, *seen, evidence=path[at - 1])
-    if registration.policy.samples == 1 and len(order) < n == len(arms["base"]):
-        gains, losses = _flips(_counts(_differences(arms["adapter"], arms["base"], order, worst=False)))
+        return Stop("e-process", at, *_flips(_counts(leads[:at])), evidence=evidence)
+    if samples == 1 and len(order) < n == len(arms["base"]):
+        gains, losses = _flips(_counts(leads))
         left = sum(arms["base"][id] != ["pass"] for id, _ in plan.cases[len(order) :])
         if curtailed(gains, losses, n, margin * max(j, 1e-9), open_gains=left, alpha=registration.alpha):
             return Stop("curtailment", len(order), gains, losses)
     return None
 
 
-def _differences(first: Outcomes, second: Outcomes, cases: Sequence[str], *, worst: bool) -> list[float]:
-    """Per prompt the share passed by the first arm minus the second's; ``worst`` counts the unjudged for the second."""
-
-    def share(outcomes: list[str], counted: tuple[str, ...]) -> float:
-        return sum(outcome in counted for outcome in outcomes) / len(outcomes)
-
-    lenient = ("pass", "unverified") if worst else ("pass",)
-    return [share(first[case], ("pass",)) - share(second[case], lenient) for case in cases]
+def _leads(first: Outcomes, second: Outcomes, cases: Sequence[str], *, worst: bool = False) -> list[int]:
+    """By how many passes the first arm leads on each prompt; ``worst`` counts what could not be judged for the second."""
+    if worst:
+        return [first[c].count("pass") - second[c].count("pass") - second[c].count("unverified") for c in cases]
+    return [first[c].count("pass") - second[c].count("pass") for c in cases]
 
 
-def _counts(differences: Sequence[float]) -> Counts:
-    return tuple(sorted(Counter(round(d, 9) for d in differences).items()))
+def _counts(leads: Sequence[int]) -> Counts:
+    return tuple(sorted(Counter(leads).items()))
 
 
 def _flips(counts: Counts) -> tuple[int, int]:
     """``(prompts gained, prompts lost)``."""
-    return sum(many for d, many in counts if d > 0), sum(many for d, many in counts if d < 0)
+    return sum(many for lead, many in counts if lead > 0), sum(many for lead, many in counts if lead < 0)
 
 
-def _values(counts: Counts) -> list[float]:
-    return [d for d, many in counts for _ in range(many)]
+def _differences(counts: Counts, samples: int) -> list[float]:
+    return [lead / samples for lead, many in counts for _ in range(many)]
+
+
+@lru_cache(maxsize=64)
+def _against(leads: tuple[int, ...], samples: int, margin: float, alpha: float) -> tuple[int | None, float]:
+    """Where the evidence for "worse by more than the margin" reaches 1 / alpha, if it does, and the evidence there."""
+    path = eprocess([lead / samples for lead in leads], margin)
+    at = stopped_at(path, alpha)
+    return at, path[(at or len(path)) - 1]
 
 
 @kept
-def _interval(counts: Counts, n: int, level: float, single: bool) -> Interval:
-    return tango(*_flips(counts), n, level) if single else score_interval(_values(counts), level)
+def _interval(counts: Counts, n: int, samples: int, level: float) -> Interval:
+    return tango(*_flips(counts), n, level) if samples == 1 else score_interval(_differences(counts, samples), level)
 
 
 @kept
@@ -203,35 +207,30 @@ def _newcombe(both: int, gains: int, losses: int, n: int, level: float) -> Inter
 
 
 @kept
-def _midp(gains: int, losses: int) -> float:
-    return mcnemar_midp(gains, losses)
-
-
-@kept
-def _gain_p(counts: Counts, n: int, min_gain: float, single: bool) -> float:
+def _gain_p(counts: Counts, n: int, samples: int, min_gain: float) -> float:
     gains, losses = _flips(counts)
-    if single and min_gain == 0:
+    if samples == 1 and min_gain == 0:
         return float(bdtr(losses, gains + losses, 0.5))
-    z = tango_z(gains, losses, n, min_gain) if single else score_z(_values(counts), min_gain)
+    z = tango_z(gains, losses, n, min_gain) if samples == 1 else score_z(_differences(counts, samples), min_gain)
     return NormalDist().cdf(-z)
 
 
 @kept
-def _state(counts: Counts, n: int, margin: float, alpha: float, single: bool) -> GuardState:
-    if not single:
-        return repeated_state(_values(counts), margin, alpha)
+def _state(counts: Counts, n: int, samples: int, margin: float, alpha: float) -> GuardState:
+    if samples > 1:
+        return repeated_state(_differences(counts, samples), margin, alpha)
     state = guard_state(*_flips(counts), n, margin, alpha)
-    if state is GuardState.HELD and noninferiority_exact(*_flips(counts), n, margin) > alpha:
-        return GuardState.INCONCLUSIVE
-    return state
+    _, exact = _noninferiority(counts, n, samples, margin, alpha)
+    return GuardState.INCONCLUSIVE if state is GuardState.HELD and (exact is None or exact > alpha) else state
 
 
 @kept
-def _noninferiority(counts: Counts, n: int, margin: float, single: bool) -> tuple[float, float | None]:
-    if single:
-        flips = _flips(counts)
-        return tango_noninferiority(*flips, n, margin).p, noninferiority_exact(*flips, n, margin)
-    return score_noninferiority(_values(counts), margin).p, None
+def _noninferiority(counts: Counts, n: int, samples: int, margin: float, alpha: float) -> tuple[float, float | None]:
+    """Tango's p with its exact twin, which is asked for only where Tango's allows HELD."""
+    if samples > 1:
+        return score_noninferiority(_differences(counts, samples), margin).p, None
+    p = tango_noninferiority(*_flips(counts), n, margin).p
+    return p, noninferiority_exact(*_flips(counts), n, margin) if p <= alpha else None
 
 
 @kept
