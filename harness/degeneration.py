@@ -2,7 +2,8 @@
 
 What counts is an answer that ends in a loop, that a compressor shrinks more than base's own answers, or that never
 stopped by itself. The rules for repeated lines and n-grams flag sound code (every fourth passing answer to HumanEval), so
-they are not used here. Source: METHOD 8, with the thresholds of :mod:`harness.stats.degeneration`.
+they are not used here. Nobody tunes an adapter to loop, so alpha is not corrected for looks. Thresholds and sources are
+those of :mod:`harness.stats.degeneration`.
 """
 
 from __future__ import annotations
@@ -45,8 +46,7 @@ def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degenera
         outcomes[row.arm].setdefault(f"{row.suite}:{row.case}", []).append("fail" if found else "pass")
     samples = registration.policy.samples
     cases = [c for c, got in outcomes["base"].items() if len(got) == samples == len(outcomes["adapter"].get(c, []))]
-    alpha = registration.alpha
-    margin = registration.policy.degeneration_margin
+    alpha, margin = registration.policy.alpha, registration.policy.degeneration_margin
 
     def held(chosen: list[str]) -> Held | None:
         return hold(outcomes, "adapter", "base", chosen, margin, 1.0, alpha) if chosen else None

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness import degeneration, scorecard
 from harness.audit.certificate import Certificate, State
+from harness.contamination import MOST
 from harness.degeneration import Degeneration
 from harness.receipts import SENTINEL, Receipt
 from harness.registration import Registration, differences, prompt_digest, remedy
@@ -141,7 +142,7 @@ def judge(
     reasons += _gains(registration, scores)
     if any(score is not None and score.complete for score in scores.values()):
         reasons += _degeneration(registration, looped)
-    reasons += [*_coverage(registration, scores), *_claims(registration, scores)]
+    reasons += [*_coverage(registration, scores), *_contamination(registration), *_claims(registration, scores)]
     return Judged(scores, looped, _verdict(reasons))
 
 
@@ -382,6 +383,18 @@ def _coverage(registration: Registration, scores: Mapping[str, SuiteScore | None
         yield Reason(
             Name.INCONCLUSIVE, "no-claim", "facets", "no suite measures a primary facet, so nothing was to gain"
         )
+
+
+def _contamination(registration: Registration) -> Iterator[Reason]:
+    """Held-out prompts that the adapter was trained on."""
+    for id, found in registration.contaminated.items():
+        n, verbatim, shared = len(registration.plans[id].cases), found["verbatim"], found["shared"]
+        if verbatim or len(shared) > MOST * n:
+            text = f"of {n} held-out prompts {len(verbatim)} stand in the adapter's training data and {len(shared)} share a run of words with it"
+            yield Reason(Name.NO_SHIP, "contaminated", id, f"{text}: {items(verbatim + shared)}", verbatim + shared)
+        elif shared:
+            text = f"{len(shared)} of {n} held-out prompts share a run of words with the training data: {items(shared)}"
+            yield Reason(Name.INCONCLUSIVE, "overlap", id, f"{text}. Split again without them", shared)
 
 
 def _claims(registration: Registration, scores: Mapping[str, SuiteScore | None]) -> Iterator[Reason]:

@@ -6,13 +6,14 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness import contamination
 from harness.audit import fixtures
 from harness.audit.certificate import Certificate
 from harness.audit.fixtures import Fixture
 from harness.library import Entry, Policy
 from harness.receipts import AGAIN, ARMS, CANON
 from harness.registration import Criterion, Plan, Registration, prompt_digest
-from harness.subject import Preflight, folder_files
+from harness.subject import Preflight, file_digest, folder_files
 from harness.suite import Suite
 
 
@@ -23,8 +24,13 @@ def register(
     preflight: Preflight,
     certificates: Mapping[str, Certificate],
     sentinels: Mapping[str, list[Fixture]],
+    root: Path,
 ) -> Registration:
-    """The registration of one gate as its first look; raises :class:`WorkspaceError` for a prompt that stands twice."""
+    """The registration of one gate as its first look; ``root`` is the folder that the library's paths start from.
+
+    Raises :class:`WorkspaceError` for training data that is not there.
+    """
+    gold = contamination.files(entry.adapter.gold, root)
     return Registration(
         adapter=entry.name,
         base=entry.base_name,
@@ -37,6 +43,8 @@ def register(
         plans={id: plan(found, policy) for id, found in suites.items()},
         certificates={id: held.digest for id, held in sorted(certificates.items())},
         sentinels={id: [[f.name, "good" if f.good else "bad"] for f in known] for id, known in sentinels.items()},
+        gold={path.relative_to(root).as_posix(): file_digest(path) for path in gold},
+        contaminated={id: contamination.overlaps(found, gold) for id, found in suites.items()} if gold else {},
         policy=policy,
     )
 

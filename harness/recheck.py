@@ -27,6 +27,7 @@ def scorecard(plan: Registration, judged: Judged, count: int, head: str) -> dict
         "suites": [score.to_json() for score in judged.scores.values() if score is not None],
         "not_measured": [id for id, score in judged.scores.items() if score is None],
         "degeneration": asdict(judged.degeneration) if judged.degeneration else None,
+        "contamination": plan.contaminated or None,
         "look": plan.look,
         "alpha": plan.alpha,
         "receipts": count,

@@ -72,7 +72,8 @@ class Registration(strict.Model):
     """What was decided before the first answer.
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known answers that each
-    verifier is shown during the run: ``[name of the fixture, good or bad]``.
+    verifier is shown during the run: ``[name of the fixture, good or bad]``. ``gold`` is the training data by SHA-256;
+    ``contaminated`` are the held-out prompts that stand in it, by suite: ``verbatim``, or in ``shared`` runs of words.
     """
 
     adapter: str
@@ -86,6 +87,8 @@ class Registration(strict.Model):
     plans: dict[str, Plan]
     certificates: dict[str, str]
     sentinels: dict[str, list[list[str]]] = {}
+    gold: dict[str, str] = {}
+    contaminated: dict[str, dict[str, list[str]]] = {}
     policy: Policy
     look: int = Field(default=1, ge=1)
 

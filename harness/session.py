@@ -118,7 +118,9 @@ class GateSession:
         self.preflight = self._preflight(self._engine)
         policy = self.library.gate
         self._known = planning.sentinels(needed, audits, policy.sentinels, self.preflight.adapter_digest)
-        plan = planning.register(self.entry, policy, self.suites, self.preflight, self.certificates, self._known)
+        plan = planning.register(
+            self.entry, policy, self.suites, self.preflight, self.certificates, self._known, self.workspace.root
+        )
         self._ledger = registration.Ledger(self.workspace.runs / "looks.jsonl")
         self.registration = plan.model_copy(update={"look": self._ledger.look(plan)})
         self._registered_path = self.workspace.runs.parent / "registrations" / f"{self.entry.name}.json"
