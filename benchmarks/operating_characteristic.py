@@ -28,12 +28,12 @@ from numpy.random import Generator
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from gates import certificate, judge, pair, plan, receipt, registration
 
-from harness.gate import Name
 from harness.library import Policy
 from harness.receipts import Receipt
 from harness.registration import Registration
 from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
+from harness.verdict import Name
 
 CHEAP = {"again": False, "sentinels": 0}
 FACET = pair("facet", 40, 0, 35, 0)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.gate import Name, Reason, Verdict, numbers
+from harness.rules import numbers
 from harness.scorecard import SuiteScore
 from harness.session import GateSession, Options
 from harness.suite import suite_id
+from harness.verdict import Name, Reason, Verdict
 
 
 class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
@@ -49,7 +50,7 @@ class SuiteItem(pytest.Item):
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless its reason supports SHIP."""
-        from harness.gate import judge_alone
+        from harness.rules import judge_alone
 
         score = self.gate.session.measure(self.suite)
         reasons = judge_alone(self.gate.session.registration, self.suite, score)

@@ -15,10 +15,11 @@ from typing import Any
 from harness import attestation, gate, receipts, registration
 from harness.audit.certificate import Certificate
 from harness.errors import RunError, WorkspaceError
-from harness.gate import Judged, Reason, Verdict
+from harness.gate import Judged
 from harness.receipts import Receipt
 from harness.registration import Registration, walk
 from harness.subject import Fault, Preflight, folder_digest
+from harness.verdict import Reason, Verdict
 
 
 def scorecard(plan: Registration, judged: Judged, count: int, head: str) -> dict[str, Any]:

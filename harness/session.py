@@ -25,6 +25,7 @@ from harness.judging import Judges, Pending
 from harness.receipts import AGAIN, ARMS, CANON, SENTINEL, Finding, Receipt, Run
 from harness.strict import nearest
 from harness.suite import Suite
+from harness.verdict import Reason, Verdict
 from harness.verifier import Case, Verifier
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class GateSession:
         self.suites = {s.id: s for s in (suite.load(f, root) for f in suite.owed(self.entry.adapter.suites, root))}
         self.cached = dict.fromkeys((*ARMS, CANON, AGAIN), 0)
         self.answered = dict.fromkeys((*ARMS, CANON, AGAIN), 0)
-        self.invalid: list[gate.Reason] = []
+        self.invalid: list[Reason] = []
 
     def __enter__(self) -> GateSession:
         return self
@@ -156,7 +157,7 @@ class GateSession:
         """The numbers of a suite from the receipts so far."""
         return scorecard.score(self.registration, suite_id, self.certificates, self.run.receipts.values())
 
-    def conclude(self) -> gate.Verdict:
+    def conclude(self) -> Verdict:
         """Decide, and write scorecard.json, verdict.json, attestation.json and scorecard.html into the run folder."""
         from harness import attestation, recheck, report
 
@@ -365,7 +366,7 @@ class GateSession:
                 )
 
 
-def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[gate.Verdict, Path]:
+def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[Verdict, Path]:
     """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
     with GateSession(options, progress) as session:
         session.prepare()

@@ -24,11 +24,12 @@ from gates import (
 from pydantic import ValidationError
 
 from harness.errors import RunError
-from harness.gate import Name, judge_alone
 from harness.library import Claim, Policy
 from harness.registration import Ledger, undecidable
+from harness.rules import judge_alone
 from harness.stats.equivalence import tost_paired
 from harness.stats.paired import GuardState
+from harness.verdict import Name
 
 QUIET = {"early_stop": False, "again": False, "sentinels": 0}
 GUARD, FACET = plan("humaneval", 164, "guard"), plan("godot", 40)

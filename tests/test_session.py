@@ -12,10 +12,10 @@ import pytest
 from harness import receipts, recheck
 from harness.engines import Decoding, Generation
 from harness.errors import WorkspaceError
-from harness.gate import Verdict
 from harness.receipts import AGAIN, CANON, SENTINEL
 from harness.session import GateSession, Options
 from harness.subject import Preflight, folder_digest
+from harness.verdict import Verdict
 
 VERIFIER = '''
 from harness import failed, passed, verifier
