@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from functools import lru_cache
@@ -22,6 +23,7 @@ from harness import strict
 from harness.audit.certificate import canonical_digest
 from harness.errors import RunError, WorkspaceError
 from harness.library import Claim, Policy
+from harness.stats.intervals import z_quantile
 from harness.stats.multiplicity import look_alpha
 from harness.stats.power import noninferiority_power
 
@@ -165,7 +167,7 @@ def walk(before: Any, after: Any, at: str = "") -> Iterator[tuple[str, Any, Any]
 
 
 def undecidable(registration: Registration, youdens: dict[str, float]) -> list[str]:
-    """Guards whose margin this number of prompts cannot decide, each with what would; empty for a plan worth running.
+    """Margins that this number of prompts cannot decide, each with what would; empty for a plan worth running.
 
     ``youdens`` is J's lower bound of each suite: the margin is tested on the scale that the certificates leave of it.
     """
@@ -181,6 +183,13 @@ def undecidable(registration: Registration, youdens: dict[str, float]) -> list[s
                     f"adapter that flips {policy.discordance:.0%} of them would be HELD {power:.0%} of the time, and "
                     f"the policy asks for {policy.min_power:.0%}. {remedy(n, observed, policy.discordance, registration)}"
                 )
+    asked, margin = sum(len(plan.cases) for plan in registration.plans.values()), policy.degeneration_margin
+    needed = math.floor(z_quantile(1 - policy.alpha) ** 2 * (1 - margin) / margin) + 1
+    if asked < needed:
+        found.append(
+            f"degeneration: a margin of {100 * margin:g} points cannot be held with {asked} prompts in all, even without "
+            f"a single degenerate answer; {needed} could"
+        )
     return found
 
 
@@ -190,8 +199,6 @@ def remedy(n: int, margin: float, discordance: float, registration: Registration
     From ``(z_alpha + z_beta)^2 discordance / margin^2`` (METHOD 2.7). Answers a prompt stand in for prompts only as far
     as flips come from sampling, which greedy decoding does not have.
     """
-    from harness.stats.intervals import z_quantile
-
     z = z_quantile(1 - registration.alpha) + z_quantile(0.8)
     needed = -(-(z * z * discordance) // margin**2)
     text = f"{needed:.0f} prompts would decide it 80 % of the time"

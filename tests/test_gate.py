@@ -336,6 +336,12 @@ def test_a_margin_that_the_prompts_cannot_decide_is_refused_with_what_could():
         found = registration([plan("humaneval", n, "guard", margin=margin), FACET])
         refused = undecidable(found, {"humaneval": 1.0, "godot": 1.0})
         assert (not refused) is ok, (margin, n)
+    few = undecidable(
+        registration([plan("humaneval", 90, "guard", margin=0.1), FACET]), {"humaneval": 1.0, "godot": 1.0}
+    )
+    assert len(few) == 1
+    assert few[0].startswith("degeneration: a margin of 2 points cannot be held with 130 prompts in all")
+    assert few[0].endswith("133 could")
     hopeless = registration([plan("humaneval", 164, "guard", margin=0.02), FACET])
     assert "773 prompts would decide it" in undecidable(hopeless, {"humaneval": 1.0, "godot": 1.0})[0]
 
