@@ -148,12 +148,12 @@ def hold(
 
 def lost_beyond_doubt(plan: Plan, arms: dict[str, Outcomes], j: float, registration: Registration) -> Stop | None:
     """The first prompt, in the registered order, at which the guard is lost: by evidence, or because none can save it."""
-    order = []
-    for id, _ in plan.cases:
+    order, counted = [], plan.counted
+    for id in counted:
         if id not in arms["adapter"] or id not in arms["base"]:
             break
         order.append(id)
-    margin, n, samples = plan.margin, len(plan.cases), registration.policy.samples
+    margin, n, samples = plan.margin, len(counted), registration.policy.samples
     if not order or margin is None:
         return None
     leads = _leads(arms["adapter"], arms["base"], order)
@@ -162,7 +162,7 @@ def lost_beyond_doubt(plan: Plan, arms: dict[str, Outcomes], j: float, registrat
         return Stop("e-process", at, *_flips(_counts(leads[:at])), evidence=evidence)
     if samples == 1 and len(order) < n == len(arms["base"]):
         gains, losses = _flips(_counts(leads))
-        left = sum(arms["base"][id] != ["pass"] for id, _ in plan.cases[len(order) :])
+        left = sum(arms["base"][id] != ["pass"] for id in counted[len(order) :])
         if curtailed(gains, losses, n, margin * max(j, 1e-9), open_gains=left, alpha=registration.alpha):
             return Stop("curtailment", len(order), gains, losses)
     return None

@@ -33,7 +33,8 @@ class Degeneration:
 
 def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degeneration:
     """Count the degenerate answers to every prompt that both arms have answered with every sample."""
-    rows = [r for r in receipts if r.arm in ARMS and r.suite in registration.plans]
+    counted = {id: set(plan.counted) for id, plan in registration.plans.items()}
+    rows = [r for r in receipts if r.arm in ARMS and r.case in counted.get(r.suite, ())]
     limit = max(COMPRESSION_LIMIT, _percentile([_ratio(r.answer) for r in rows if r.arm == "base"], 0.99))
     signs: dict[str, dict[str, int]] = {}
     suites = {id: dict.fromkeys(ARMS, 0) for id in registration.plans}

@@ -8,9 +8,9 @@ INCONCLUSIVE. :func:`judge` is a pure function of the registration, the certific
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from harness import degeneration, rules, scorecard
+from harness import decisions, degeneration, scorecard
 from harness.audit.certificate import Certificate, State
 from harness.degeneration import Degeneration
 from harness.receipts import Receipt
@@ -22,11 +22,15 @@ from harness.verdict import Name, Reason, Verdict, decide
 
 @dataclass(frozen=True)
 class Judged:
-    """What the receipts say: the numbers of each owed suite (``None``: not measured), and the verdict on them."""
+    """What the receipts say: the numbers of each owed suite (``None``: not measured), and the verdict on them.
+
+    ``with_flagged`` are the numbers of suites of which cases were left out, with these cases; they decide nothing.
+    """
 
     scores: dict[str, SuiteScore | None]
     degeneration: Degeneration | None
     verdict: Verdict
+    with_flagged: list[SuiteScore] = field(default_factory=list)
 
 
 def validity(
@@ -87,15 +91,24 @@ def judge(
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in registration.plans}
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
-    reasons = [*rules.foreign(registration, rows), *rules.sentinels(registration, rows, measured)]
+    reasons = [*decisions.foreign(registration, rows), *decisions.sentinels(registration, rows, measured)]
     for id, score in scores.items():
-        reasons += rules.judge_suite(registration, id, score)
-    reasons += rules.gains(registration, scores)
+        reasons += decisions.judge_suite(registration, id, score)
+    reasons += decisions.gains(registration, scores)
     if any(score is not None and score.complete for score in scores.values()):
-        reasons += rules.degenerate(registration, looped)
+        reasons += decisions.degenerate(registration, looped)
     reasons += [
-        *rules.coverage(registration, scores),
-        *rules.contaminated(registration),
-        *rules.claims(registration, scores),
+        *decisions.coverage(registration, scores),
+        *decisions.claims(registration, scores),
     ]
-    return Judged(scores, looped, decide(reasons))
+    return Judged(scores, looped, decide(reasons), _with_flagged(registration, certificates, rows))
+
+
+def _with_flagged(
+    registration: Registration, certificates: Mapping[str, Certificate], rows: Sequence[Receipt]
+) -> list[SuiteScore]:
+    flagged = [id for id, plan in registration.plans.items() if plan.left_out]
+    plans = {id: plan.model_copy(update={"left_out": []}) for id, plan in registration.plans.items()}
+    whole = registration.model_copy(update={"plans": plans})
+    found = [scorecard.score(whole, id, certificates, rows) for id in flagged]
+    return [score for score in found if score is not None]

@@ -42,10 +42,7 @@ class Claim(strict.Model):
 
 
 class Adapter(strict.Model):
-    """A LoRA folder, the base it runs on, and the suites it owes before it ships.
-
-    ``gold`` names the files or folders of its training data, in which the held-out prompts are looked for.
-    """
+    """A LoRA folder, the base it runs on, and the suites it owes before it ships."""
 
     path: str
     base: str
@@ -53,7 +50,6 @@ class Adapter(strict.Model):
     facets: list[str] = Field(min_length=1)
     suites: list[str] = Field(min_length=1)
     claims: list[Claim] = []
-    gold: list[str] = []
     trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
 
 

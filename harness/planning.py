@@ -6,14 +6,13 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import contamination
 from harness.audit import fixtures
 from harness.audit.certificate import Certificate
 from harness.audit.fixtures import Fixture
 from harness.library import Entry, Policy
 from harness.receipts import AGAIN, ARMS, CANON
 from harness.registration import Criterion, Plan, Registration, prompt_digest
-from harness.subject import Preflight, file_digest, folder_files
+from harness.subject import Preflight, folder_files
 from harness.suite import Suite
 
 
@@ -24,13 +23,9 @@ def register(
     preflight: Preflight,
     certificates: Mapping[str, Certificate],
     sentinels: Mapping[str, list[Fixture]],
-    root: Path,
+    left_out: Mapping[str, set[str]],
 ) -> Registration:
-    """The registration of one gate as its first look; ``root`` is the folder that the library's paths start from.
-
-    Raises :class:`WorkspaceError` for training data that is not there.
-    """
-    gold = contamination.files(entry.adapter.gold, root)
+    """The registration of one gate as its first look; ``left_out`` are the cases that the training data shows, by suite."""
     return Registration(
         adapter=entry.name,
         base=entry.base_name,
@@ -40,16 +35,14 @@ def register(
         megabytes=round(sum(p.stat().st_size for p in entry.path.rglob("*") if p.is_file()) / 1e6, 6),
         facets=entry.adapter.facets,
         claims=entry.adapter.claims,
-        plans={id: plan(found, policy) for id, found in suites.items()},
+        plans={id: plan(found, policy, left_out.get(id, set())) for id, found in suites.items()},
         certificates={id: held.digest for id, held in sorted(certificates.items())},
         sentinels={id: [[f.name, "good" if f.good else "bad"] for f in known] for id, known in sentinels.items()},
-        gold={path.relative_to(root).as_posix(): file_digest(path) for path in gold},
-        contaminated={id: contamination.overlaps(found, gold) for id, found in suites.items()} if gold else {},
         policy=policy,
     )
 
 
-def plan(found: Suite, policy: Policy) -> Plan:
+def plan(found: Suite, policy: Policy, left_out: set[str]) -> Plan:
     """What is asked of one suite, and in which order."""
     spec = found.spec
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
@@ -67,6 +60,7 @@ def plan(found: Suite, policy: Policy) -> Plan:
         criteria=[Criterion(id=c.id, verifier=c.verifier) for c in spec.criteria],
         arms=arms,
         cases=cases,
+        left_out=sorted(left_out),
         sampler=f"greedy, at most {spec.max_tokens} tokens, stop {spec.stop}",
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.decisions import numbers
 from harness.errors import HarnessError
-from harness.rules import numbers
 from harness.scorecard import SuiteScore
 from harness.session import GateSession, Options
 from harness.suite import suite_id
@@ -50,7 +50,7 @@ class SuiteItem(pytest.Item):
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless its reason supports SHIP."""
-        from harness.rules import judge_alone
+        from harness.decisions import judge_alone
 
         score = self.gate.session.measure(self.suite)
         reasons = judge_alone(self.gate.session.registration, self.suite, score)

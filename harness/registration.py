@@ -41,7 +41,8 @@ class Plan(strict.Model):
     """One owed suite as registered.
 
     ``cases`` are ``[id, digest of the prompt]`` in the order in which the adapter is asked (for a guard a drawn one, so
-    that a stop on the way is a stop on a sample); ``arms`` are what is asked, ``sampler`` how.
+    that a stop on the way is a stop on a sample); ``arms`` are what is asked, ``sampler`` how. ``left_out`` are the cases
+    that the adapter's training data shows: they are asked, and decide nothing.
     """
 
     suite: str
@@ -53,7 +54,13 @@ class Plan(strict.Model):
     criteria: list[Criterion]
     arms: list[str]
     cases: list[list[str]] = Field(min_length=1)
+    left_out: list[str] = []
     sampler: str
+
+    @property
+    def counted(self) -> list[str]:
+        """The ids of the cases that decide, in the order in which the adapter is asked."""
+        return [id for id, _ in self.cases if id not in self.left_out]
 
     @property
     def prompts(self) -> str:
@@ -74,8 +81,7 @@ class Registration(strict.Model):
     """What was decided before the first answer.
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known answers that each
-    verifier is shown during the run: ``[name of the fixture, good or bad]``. ``gold`` is the training data by SHA-256;
-    ``contaminated`` are the held-out prompts that stand in it, by suite: ``verbatim``, or in ``shared`` runs of words.
+    verifier is shown during the run: ``[name of the fixture, good or bad]``.
     """
 
     adapter: str
@@ -89,8 +95,6 @@ class Registration(strict.Model):
     plans: dict[str, Plan]
     certificates: dict[str, str]
     sentinels: dict[str, list[list[str]]] = {}
-    gold: dict[str, str] = {}
-    contaminated: dict[str, dict[str, list[str]]] = {}
     policy: Policy
     look: int = Field(default=1, ge=1)
 
@@ -101,9 +105,9 @@ class Registration(strict.Model):
 
     @property
     def rules(self) -> str:
-        """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not of what answers."""
+        """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not of what is judged."""
         plans = {id: plan.model_dump(exclude={"cases", "digest"}) for id, plan in self.plans.items()}
-        return canonical_digest([self.policy.model_dump(), plans])
+        return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans])
 
     @property
     def alpha(self) -> float:
@@ -174,7 +178,7 @@ def undecidable(registration: Registration, youdens: dict[str, float]) -> list[s
     policy, found = registration.policy, []
     for id, plan in registration.plans.items():
         if plan.role == "guard" and plan.margin is not None:
-            n, observed = len(plan.cases), plan.margin * youdens[id]
+            n, observed = len(plan.counted), plan.margin * youdens[id]
             psi = policy.discordance / policy.samples
             power = noninferiority_power(n, observed, psi, alpha=registration.alpha)
             if power < policy.min_power:

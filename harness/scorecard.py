@@ -185,7 +185,7 @@ def score(
         suite=suite,
         facet=plan.facet,
         role=plan.role,
-        prompts=len(plan.cases),
+        prompts=len(plan.counted),
         samples=policy.samples,
         margin=plan.margin,
         min_gain=plan.min_gain,
@@ -200,13 +200,13 @@ def score(
         stop=lost_beyond_doubt(plan, arms, j, registration) if plan.role == "guard" and policy.early_stop else None,
         samplers={arm: sorted({row.sampler for row in rows if row.arm == arm}) for arm in plan.arms},
         criteria=[_criterion(number, c.id, c.verifier, rows, set(paired)) for number, c in enumerate(plan.criteria)],
-        missing=sum(len(plan.cases) - len(arms.get(arm, {})) for arm in plan.arms),
+        missing=sum(len(plan.counted) - len(arms.get(arm, {})) for arm in plan.arms),
     )
 
 
 def _by_arm(plan: Plan, samples: int, receipts: Iterable[Receipt]) -> tuple[dict[str, Outcomes], list[Receipt]]:
     """By arm the cases that have all their samples, in the order in which they were asked; and the suite's receipts."""
-    known = {id for id, _ in plan.cases}
+    known = set(plan.counted)
     rows = [r for r in receipts if r.suite == plan.suite and r.case in known and r.arm in plan.arms]
     found: dict[str, dict[str, dict[int, str]]] = {arm: {} for arm in plan.arms}
     for row in rows:

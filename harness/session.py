@@ -119,9 +119,7 @@ class GateSession:
         self.preflight = self._preflight(self._engine)
         policy = self.library.gate
         self._known = planning.sentinels(needed, audits, policy.sentinels, self.preflight.adapter_digest)
-        plan = planning.register(
-            self.entry, policy, self.suites, self.preflight, self.certificates, self._known, self.workspace.root
-        )
+        plan = planning.register(self.entry, policy, self.suites, self.preflight, self.certificates, self._known, {})
         self._ledger = registration.Ledger(self.workspace.runs / "looks.jsonl")
         self.registration = plan.model_copy(update={"look": self._ledger.look(plan)})
         self._registered_path = self.workspace.runs.parent / "registrations" / f"{self.entry.name}.json"
@@ -137,6 +135,7 @@ class GateSession:
         decoding = Decoding(found.spec.max_tokens, tuple(found.spec.stop))
         cases = self._chosen(found)
         waiting: deque[Asked] = deque()
+        self._guarded = sum(key[:2] == (suite_id, "adapter") for key in self.run.receipts)
         arms = self.registration.plans[suite_id].arms
         for arm in (*(a for a in arms if a != "adapter"), SENTINEL, "adapter"):
             if arm == SENTINEL:
@@ -325,9 +324,10 @@ class GateSession:
     def _look_for_loss(self, found: Suite, arm: str) -> None:
         """Every few answers, which is the same in every run: whether this guard is lost beyond doubt."""
         if arm == "adapter" and found.spec.role == "guard" and self.library.gate.early_stop:
-            mine = [r for r in self.run.receipts.values() if r.suite == found.id]
-            if sum(r.arm == "adapter" for r in mine) % LOST_EVERY == 0:
-                self._lost = scorecard.lost(self.registration, found.id, self.certificates, mine) is not None
+            self._guarded += 1
+            if self._guarded % LOST_EVERY == 0:
+                rows = self.run.receipts.values()
+                self._lost = scorecard.lost(self.registration, found.id, self.certificates, rows) is not None
 
     def _in_order(self, found: Suite, arm: str, cases: list[Case]) -> list[Case]:
         """The adapter is asked in the registered order, base once more from the end, every other arm as the suite is."""

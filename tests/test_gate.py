@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from gates import (
     ADAPTER,
@@ -23,14 +26,15 @@ from gates import (
 )
 from pydantic import ValidationError
 
+from harness.decisions import judge_alone
 from harness.errors import RunError
 from harness.library import Claim, Policy
 from harness.registration import Ledger, undecidable
-from harness.rules import judge_alone
 from harness.stats.equivalence import tost_paired
 from harness.stats.paired import GuardState
 from harness.verdict import Name
 
+DOCS = Path(__file__).parent.parent / "docs" / "method.md"
 QUIET = {"early_stop": False, "again": False, "sentinels": 0}
 GUARD, FACET = plan("humaneval", 164, "guard"), plan("godot", 40)
 BOTH = registration([GUARD, FACET])
@@ -399,3 +403,12 @@ def test_looks_at_the_same_prompts_cost_alpha_and_are_remembered(tmp_path):
 def test_a_claim_names_its_suite():
     with pytest.raises(ValidationError, match="names the suite"):
         claim("50 %", None, "pass@1", 0.5)
+
+
+def test_every_key_of_the_policy_and_every_reason_is_documented():
+    text = DOCS.read_text(encoding="utf-8")
+    undocumented = [key for key in Policy.model_fields if f"`{key}`" not in text]
+    sources = "".join((DOCS.parent.parent / "harness" / name).read_text() for name in ("gate.py", "decisions.py"))
+    found = set(re.findall(r'Reason\(Name\.\w+, "([a-z-]+)"', sources))
+    assert len(found) > 20
+    assert undocumented + [code for code in sorted(found) if f"`{code}`" not in text] == []

@@ -1,10 +1,9 @@
-"""The rules of the gate, one function each: from the registration and the numbers of a run to reasons."""
+"""What the numbers of a run call for, one function for each kind of reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from harness.contamination import MOST
 from harness.degeneration import Degeneration
 from harness.receipts import SENTINEL, Receipt
 from harness.registration import Registration, prompt_digest, remedy
@@ -238,21 +237,6 @@ def coverage(registration: Registration, scores: Mapping[str, SuiteScore | None]
         yield Reason(
             Name.INCONCLUSIVE, "no-claim", "facets", "no suite measures a primary facet, so nothing was to gain"
         )
-
-
-def contaminated(registration: Registration) -> Iterator[Reason]:
-    """Held-out prompts that the adapter was trained on."""
-    for id, found in registration.contaminated.items():
-        n, verbatim, shared = len(registration.plans[id].cases), found["verbatim"], found["shared"]
-        if verbatim or len(shared) > MOST * n:
-            text = (
-                f"of {n} held-out prompts {len(verbatim)} stand in the adapter's training data "
-                f"and {len(shared)} share a run of words with it"
-            )
-            yield Reason(Name.NO_SHIP, "contaminated", id, f"{text}: {items(verbatim + shared)}", verbatim + shared)
-        elif shared:
-            text = f"{len(shared)} of {n} held-out prompts share a run of words with the training data: {items(shared)}"
-            yield Reason(Name.INCONCLUSIVE, "overlap", id, f"{text}. Split again without them", shared)
 
 
 def claims(registration: Registration, scores: Mapping[str, SuiteScore | None]) -> Iterator[Reason]:

@@ -191,17 +191,6 @@ def test_a_hopeless_margin_is_refused_at_registration(root: Path):
     assert not (root / "registrations").exists()
 
 
-def test_a_held_out_prompt_in_the_training_data_is_contamination(root: Path):
-    """F1.15: one facet prompt stands in the gold, between other words and in another case; its twin has a sum of its own."""
-    library, gold = root / "library.yaml", root / "gold.jsonl"
-    library.write_text(library.read_text().replace("status:", "gold: [gold.jsonl], status:"))
-    gold.write_text(json.dumps({"messages": [{"role": "user", "content": "Quick: 7 + 41, please"}]}) + "\n")
-    assert gate(Session(root, run_dir=str(root / "clean"))).name == "SHIP"
-    gold.write_text(json.dumps({"messages": [{"role": "user", "content": "Quick: 7 + 40, please"}]}) + "\n")
-    verdict = gate(Session(root, run_dir=str(root / "leaked")))
-    assert (verdict.name, verdict.reasons[0].code, verdict.reasons[0].cases) == ("NO-SHIP", "contaminated", ["sums-7"])
-
-
 def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     gate(Session(root, run_dir=str(root / "one")))
     (root / "adapter" / "adapters.safetensors").write_text("revision 2")
