@@ -71,11 +71,15 @@ def main() -> None:
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), help="Measure a seeded sample of N prompts per suite."
 )
+@click.option("--register", is_flag=True, help="Write the registration of the gate ahead of it, and ask nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-def gate_command(quiet: bool, **chosen: Any) -> int:
+def gate_command(quiet: bool, register: bool, **chosen: Any) -> int:
     """Gate one adapter, as `pytest suites/ --adapter NAME` does, with the verdict as exit code."""
-    from harness.session import Options, gate_adapter
+    from harness.session import Options, gate_adapter, register_adapter
 
+    if register:
+        click.echo(register_adapter(Options(**chosen), None if quiet else progress()))
+        return 0
     verdict, folder = gate_adapter(Options(**chosen), None if quiet else progress())
     click.secho(verdict.name, bold=True, fg="green" if verdict.name.exit_code == 0 else "red")
     for reason in [] if quiet else verdict.reasons:
@@ -109,8 +113,8 @@ def preflight_command(verify: bool, server: str | None, server_model: str | None
         rows.append(("tensors", f"{found.tensors} of {found.tensors_expected}"))
         rows.append(("update", number(found.update, "of the largest changed weight")))
         rows.append(("effect", number(found.effect, "nats per token, KL(base || adapter)")))
-        rows.append(("training data", session.training.data_digest or "not named, so not checked (--train-data)"))
-        rows.append(("not checked", ", ".join(session.training.not_checked) or "nothing"))
+        rows.append(("training data", found.training["data_digest"] or "not named, so not checked (--train-data)"))
+        rows.append(("not checked", ", ".join(found.training["not_checked"]) or "nothing"))
     click.echo(columns(rows))
     for fault in [*found.faults, *found.notices]:
         click.echo(f"{fault.severity:<6} {fault.code}: {fault.text}")
@@ -176,6 +180,27 @@ def report_command(run: Path, library: str | None) -> None:
     from harness import report, workspace
 
     click.echo(report.render(run, workspace.find(library).folder("reports")))
+
+
+@main.command("recheck")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--adapter", metavar="DIR", type=click.Path(path_type=Path), help="Folder to release: must be what was judged."
+)
+def recheck_command(run: Path, adapter: Path | None) -> int:
+    """Recompute every number and the verdict of RUN from its receipts; no model and no workspace is needed.
+
+    Exit codes: 0 everything is as the receipts say (whatever the verdict), 1 something differs.
+    """
+    from harness.recheck import recheck
+
+    verdict, differences = recheck(run, adapter)
+    for text in differences:
+        click.echo(text)
+    click.echo(
+        f"{run}: the receipts say {verdict.name}; " + (f"{len(differences)} differ" if differences else "all agrees")
+    )
+    return 1 if differences else 0
 
 
 @main.command("init")

@@ -23,22 +23,25 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_digest(folder: Path, memory: Path | None = None) -> str:
-    """``sha256:...`` over the relative name and bytes of every file in ``folder``; dot files and Markdown are left out.
+def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
+    """SHA-256 in hex by relative name of every file in ``folder``, sorted; dot files and Markdown are left out.
 
     With ``memory`` (a folder) digests of files that have not changed are taken from there; without it every byte is read.
     """
     files = sorted(
-        (path.relative_to(folder).as_posix(), path)
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".md"
+        (p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"
     )
     shown = [(name, path) for name, path in files if not any(part.startswith(".") for part in name.split("/"))]
     paths = [path for _, path in shown]
     digests = _remembered(paths, memory) if memory else _read(paths)
+    return {name: digests[path] for name, path in shown}
+
+
+def folder_digest(folder: Path, memory: Path | None = None) -> str:
+    """``sha256:...`` over the names and bytes of :func:`folder_files`."""
     whole = hashlib.sha256()
-    for name, path in shown:
-        whole.update(f"{name}\0{digests[path]}\n".encode())
+    for name, content in folder_files(folder, memory).items():
+        whole.update(f"{name}\0{content}\n".encode())
     return "sha256:" + whole.hexdigest()
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from harness.decisions import numbers
 from harness.errors import HarnessError
-from harness.gate import Name, Reason, Verdict, numbers
 from harness.progress import Lines
 from harness.scorecard import SuiteScore
 from harness.session import GateSession, Options
 from harness.suite import suite_id
+from harness.verdict import Name, Reason, Verdict
 
 
 class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
@@ -50,10 +51,10 @@ class SuiteItem(pytest.Item):
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless its reason supports SHIP."""
-        from harness.gate import judge_suite
+        from harness.decisions import judge_alone
 
         score = self.gate.session.measure(self.suite)
-        reasons = judge_suite(self.suite, score, self.gate.session.library.gate)
+        reasons = judge_alone(self.gate.session.registration, self.suite, score)
         self.user_properties += _properties(score)
         against = [reason for reason in reasons if reason.verdict is not Name.SHIP]
         limited = self.gate.session.options.limit is not None and all(r.code == "incomplete" for r in against)

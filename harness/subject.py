@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.digests import file_digest, folder_digest, text_digest
+from harness.digests import file_digest, folder_digest, folder_files, text_digest
 from harness.library import Entry
 
 if TYPE_CHECKING:
     from harness.engines.mlx import MlxEngine
 
-__all__ = ["Fault", "Preflight", "changed", "effect", "file_digest", "folder_digest", "preflight"]
+__all__ = ["Fault", "Preflight", "changed", "effect", "file_digest", "folder_digest", "folder_files", "preflight"]
 
 PROBE_TOKENS = 32  # the last positions of a probe prompt at which base and adapter are compared
 
@@ -41,7 +41,8 @@ class Preflight:
     """What the preflight measured; ``faults`` is empty for a subject that may be scored, ``notices`` only warn.
 
     ``effect`` is KL(base || base+adapter) in nats per token over the probe prompts, ``update`` the largest update as a
-    share of the weight that it changes; ``None`` where it was not measured.
+    share of the weight that it changes; ``None`` where it was not measured. ``left_out`` are the cases, by suite, that the
+    training data shows; ``training`` is what :mod:`harness.training` found, as plain data.
     """
 
     base_digest: str
@@ -55,6 +56,8 @@ class Preflight:
     tensors_expected: int | None = None
     update: float | None = None
     effect: float | None = None
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
 
     def add(self, found: Iterator[Fault] | list[Fault]) -> None:
         """File each finding under ``faults`` or ``notices``."""

@@ -37,7 +37,7 @@ class Training:
         return self.contamination.flagged(suite) if self.contamination else set()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for ``training.json``; the evidence of each fact is cut to its first places."""
+        """Plain data for ``preflight.json``; the evidence of each fact is cut to its first places."""
         shown = {name: {"value": f.value, "evidence": list(f.evidence[:20])} for name, f in sorted(self.facts.items())}
         found = self.contamination.to_json() if self.contamination else None
         return {**asdict(self), "facts": shown, "contamination": found}
