@@ -88,10 +88,8 @@ class Run:
     def add(self, receipt: Receipt) -> None:
         """Append one receipt; raises :class:`RunError` when the disk does not take it."""
         head = link(self.head, receipt)
-        line = (
-            json.dumps(asdict(receipt) | {"chain": head}, sort_keys=True) + "\n"
-        )  # ASCII: an answer may hold half a pair
-        self._put(line.encode())
+        row = asdict(receipt) | {"chain": head}
+        self._put((json.dumps(row, sort_keys=True) + "\n").encode())  # ASCII: an answer may hold half a surrogate pair
         self.head = head
         self.receipts[receipt.key] = receipt
 
