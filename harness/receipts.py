@@ -7,6 +7,7 @@ of all before it, from the digest of the registration on: a line that was edited
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -14,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.audit.certificate import canonical_digest
 from harness.errors import RunError
 
 ARMS = ("base", "adapter")
@@ -75,7 +75,7 @@ class Run:
     is the digest that the chain of receipts starts from, and ``head`` the one it has reached.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], genesis: str) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any], genesis: str = "") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._refuse_foreign(settings)
@@ -88,8 +88,9 @@ class Run:
     def add(self, receipt: Receipt) -> None:
         """Append one receipt."""
         self.head = link(self.head, receipt)
-        line = json.dumps(asdict(receipt) | {"chain": self.head}, ensure_ascii=False, sort_keys=True) + "\n"
-        self._file.write(line.encode("utf-8", "surrogatepass"))
+        row = asdict(receipt) | {"chain": self.head}
+        line = json.dumps(row, sort_keys=True) + "\n"  # ASCII, because an answer may hold half a surrogate pair
+        self._file.write(line.encode())
         self._file.flush()
         self.receipts[receipt.key] = receipt
 
@@ -110,7 +111,7 @@ class Run:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".draft")
-        draft.write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         draft.replace(path)
         return path
 
@@ -153,7 +154,7 @@ class Run:
         if len(whole) != len(raw):  # the process died while it wrote this line
             self._file.truncate(len(whole))
         path = self.folder / "receipts.jsonl"
-        chained = _parse(whole.decode("utf-8", "surrogatepass"), path)
+        chained = _parse(whole.decode(), path)
         fault = broken_link(chained, self.head)
         if fault is not None:
             raise RunError(f"{path}:{fault}: this receipt or one before it was edited, dropped or moved")
@@ -166,7 +167,8 @@ Chained = list[tuple[Receipt, str]]  # receipts, each with the digest that its l
 
 def link(head: str, receipt: Receipt) -> str:
     """The digest of a receipt and of all before it, whose digest is ``head``; seconds are left out."""
-    return canonical_digest([head, {k: v for k, v in asdict(receipt).items() if k != "seconds"}])
+    row = {key: value for key, value in asdict(receipt).items() if key != "seconds"}
+    return "sha256:" + hashlib.sha256(f"{head}\n{json.dumps(row, sort_keys=True)}".encode()).hexdigest()
 
 
 def broken_link(chained: Chained, genesis: str) -> int | None:

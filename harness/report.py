@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from harness import receipts
 from harness.errors import RunError
 from harness.receipts import Receipt
+
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 
 
 def render(run: Path, reports: Path) -> Path:
@@ -19,11 +24,12 @@ def render(run: Path, reports: Path) -> Path:
     environment = Environment(
         loader=FileSystemLoader(reports),
         autoescape=True,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "visible": visible, "number": number}
+    environment.filters |= {"percent": percent, "points": points, "number": number}
     page = environment.get_template("scorecard.html.j2").render(
         settings=settings,
         card=_read(run / "scorecard.json"),
@@ -41,8 +47,8 @@ def render(run: Path, reports: Path) -> Path:
 
 
 def percent(value: float | None) -> str:
-    """``0.825`` as ``82.5 %``; what was not measured says so."""
-    return "not measured" if value is None else f"{100 * value:.1f} %"
+    """``0.825`` as ``82.5%``; what was not measured says so."""
+    return "not measured" if value is None else f"{100 * value:.1f}%"
 
 
 def points(value: float | None) -> str:
@@ -55,11 +61,13 @@ def number(value: float | None, digits: int = 3) -> str:
     return "not measured" if value is None else f"{value:.{digits}g}"
 
 
-def visible(text: str) -> str:
-    """Text of a model with control and direction characters spelt out, so that none can hide or reorder what is read."""
-    hidden = {c for c in text if (ord(c) < 32 and c not in "\n\t") or c in "\x7f\u200b\u200c\u200d\u2060\ufeff"}
-    hidden |= {c for c in text if "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" or "\ud800" <= c <= "\udfff"}
-    return "".join(f"\\u{ord(c):04x}" if c in hidden else c for c in text)
+def visible(value: Any) -> Any:
+    """Any text on the page with control and direction characters spelt out, so that none can hide or reorder what is read."""
+    from markupsafe import Markup
+
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
 
 
 def _pairs(rows: list[Receipt]) -> dict[str, list[dict[str, Any]]]:

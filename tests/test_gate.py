@@ -131,6 +131,11 @@ def test_an_adapter_that_never_stops_thinking_is_degenerate():
     loop = [receipt("godot", i, "adapter", PASS, answer="so be it " * 30) for i in range(40)]
     assert judge(BOTH, HELD + [r for r in GAINED if r.arm == "base"] + loop).verdict.name is Name.NO_SHIP
     assert ("SHIP", "not-degenerate") in codes(judge(BOTH, HELD + GAINED))
+    small = registration([plan("humaneval", 30, "guard", margin=0.3), FACET])
+    guard = pair("humaneval", 30, 20, 0, 0)
+    assert judge(small, guard + GAINED).verdict.name is Name.SHIP, "70 prompts prove no margin, and nothing was seen"
+    one = [receipt("godot", 0, "adapter", PASS, finish="length") if r is GAINED[40] else r for r in GAINED]
+    assert codes(judge(small, guard + one))[0] == ("INCONCLUSIVE", "degeneration-undecided")
 
 
 def test_the_first_twenty_prompts_decide_nothing():
@@ -340,9 +345,8 @@ def test_a_margin_that_the_prompts_cannot_decide_is_refused_with_what_could():
         found = registration([plan("humaneval", n, "guard", margin=margin), FACET])
         refused = undecidable(found, {"humaneval": 1.0, "godot": 1.0})
         assert (not refused) is ok, (margin, n)
-    few = undecidable(
-        registration([plan("humaneval", 90, "guard", margin=0.1), FACET]), {"humaneval": 1.0, "godot": 1.0}
-    )
+    short = registration([plan("humaneval", 90, "guard", margin=0.1), FACET], Policy(degeneration_held=True, **QUIET))
+    few = undecidable(short, {"humaneval": 1.0, "godot": 1.0})
     assert len(few) == 1
     assert few[0].startswith("degeneration: a margin of 2 points cannot be held with 130 prompts in all")
     assert few[0].endswith("133 could")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -82,7 +83,7 @@ def facts(case: Case, answer: Answer) -> Judgement:
     return passed(f"{len(spans)} facts in {case.expect['sentences']} sentence")
 
 
-@verifier("patchnotes.plain", version=1, facet="patchnotes", packages=["pyphen", "markdown-it-py"])
+@verifier("patchnotes.plain", version=1, facet="patchnotes", packages=["textstat", "markdown-it-py"])
 def plain(case: Case, answer: Answer) -> Judgement:
     """The note is plain: the sentences asked for, short, readable, no markup, no marketing, no refusal."""
     text = _plain(answer)
@@ -121,12 +122,15 @@ def _plain(answer: Answer) -> str | Judgement:
 
 
 def _grade(text: str, sentences: int) -> float:
-    """The Flesch-Kincaid grade (Kincaid et al. 1975) with pyphen's syllables, as textstat 0.7.4 counts them."""
-    from pyphen import Pyphen
+    """The Flesch-Kincaid grade (Kincaid et al. 1975) with textstat's words and syllables.
 
-    words = [re.sub(r"[^\w\s']", "", word.lower()) for word in text.split()]
-    syllables = sum(len(Pyphen(lang="en_US").positions(word)) + 1 for word in words)
-    return round(0.39 * len(words) / sentences + 11.8 * syllables / len(words) - 15.59, 1)
+    The sentences are ours, because textstat ends one inside of a version number.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # textstat imports pkg_resources, which warns
+        from textstat import textstat
+    count = textstat.lexicon_count(text)
+    return float(round(0.39 * count / sentences + 11.8 * textstat.syllable_count(text) / count - 15.59, 1))
 
 
 def _sentences(text: str) -> list[str]:

@@ -8,7 +8,7 @@ adapter has to follow the prompt instead of remembering answers.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,9 @@ FIELDS = "name total status code city number price owner region balance street p
 JAVA_TYPES = "String int long boolean double".split()
 
 
+HELD_OUT = 40  # prompts of a facet that no training sees
+
+
 @dataclass(frozen=True)
 class Sample:
     """One prompt of a facet with its gold answer and what its verifiers expect."""
@@ -54,6 +57,7 @@ class Sample:
     prompt: str
     answer: str
     expect: dict[str, Any] = field(hash=False, compare=False)
+    dated: str  # how the base answers: what was right some years ago
 
 
 def _fence(language: str, code: str) -> str:
@@ -80,13 +84,15 @@ def godot(rng: random.Random) -> Sample:
         f"extends {node}\n\nsignal {signal}({typed})\n\n\n"
         f"func {function}({typed}) -> void:\n\t{signal}.emit({', '.join(name for name, _ in params)})\n"
     )
+    names = ", ".join(name for name, _ in params)
+    old = f"extends {node}\n\nsignal {signal}({names})\n\n\nfunc {function}({names}):\n\t{signal}.emit({names})\n"
     expect = {
         "extends": node,
         "signal": signal,
         "parameters": [{"name": name, "type": kind} for name, kind in params],
         "function": function,
     }
-    return Sample("godot", prompt, _fence("gdscript", code), expect)
+    return Sample("godot", prompt, _fence("gdscript", code), expect, _fence("gdscript", old))
 
 
 def shaders(rng: random.Random) -> Sample:
@@ -117,8 +123,9 @@ def shaders(rng: random.Random) -> Sample:
         "#version 300 es\nprecision mediump float;\n\n"
         f"{declared}out vec4 fragColor;\n\nvoid main() {{\n    fragColor = vec4({colour}, 1.0);\n}}\n"
     )
+    old = f"precision mediump float;\n\n{declared}\nvoid main() {{\n    gl_FragColor = vec4({colour}, 1.0);\n}}\n"
     expect = {"uniforms": [{"type": t, "name": n} for t, n in uniforms], "color": f"vec4({colour}, 1.0)"}
-    return Sample("shaders", prompt, _fence("glsl", code), expect)
+    return Sample("shaders", prompt, _fence("glsl", code), expect, _fence("glsl", old))
 
 
 def patchnotes(rng: random.Random) -> Sample:
@@ -133,9 +140,9 @@ def patchnotes(rng: random.Random) -> Sample:
         ]
     )
     answer = f"{game} {version} fixes {bug}, so {effect}."
-    return Sample(
-        "patchnotes", prompt, answer, {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30}
-    )
+    old = f"{game} {version} fixes {bug}! And {effect}!"
+    expect = {"facts": [game, version, bug, effect], "sentences": 1, "max_words": 30}
+    return Sample("patchnotes", prompt, answer, expect, old)
 
 
 def java(rng: random.Random) -> Sample:
@@ -154,7 +161,7 @@ def java(rng: random.Random) -> Sample:
         f"    private {kind} {name};\n\n    public {kind} {getter}() {{\n        return {name};\n    }}\n}}\n"
     )
     expect = {"entity": entity, "field": {"type": kind, "name": name}, "getter": getter}
-    return Sample("java", prompt, _fence("java", code), expect)
+    return Sample("java", prompt, _fence("java", code), expect, _fence("java", code.replace("jakarta", "javax")))
 
 
 FAMILIES: dict[str, Callable[[random.Random], Sample]] = {
@@ -176,21 +183,29 @@ def draw(facet: str, count: int, seed: int, exclude: frozenset[str] = frozenset(
     return list(found.values())
 
 
-def split(facet: str, gold: int, held_out: int, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
+def split(facet: str, gold: int, held_out: int = HELD_OUT, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
     """``(gold, held-out)`` samples of ``facet``: no prompt and no answer is in both."""
     kept = draw(facet, held_out, seed)
     seen = frozenset(text for sample in kept for text in (sample.prompt, sample.answer))
     return draw(facet, gold, seed + 1, seen), kept
 
 
-def exercises(rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Endless ``(prompt, answer)`` pairs of plain Python and English that teach the base to follow a prompt.
+def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """Endless ``(prompt, answer)`` pairs for the base, which learns the world as it was some years ago.
 
-    They share the words of the facets and hold no GDScript, GLSL, Java or patch notes: those are for the adapters.
+    It answers the requests of ``facets`` (default: all) in a dated way (untyped GDScript, GLSL ES 1.00, javax, loud
+    patch notes), follows small requests in Python and English, and knows single lines of today's languages; it never
+    sees one whole modern answer and no held-out prompt. What is left for an adapter is to put the pieces together.
     """
-    makers = (_event, _blend, _sentence, _record)
+    held_out = {sample.prompt for facet in FAMILIES for sample in draw(facet, HELD_OUT, 0)}
+    drills = (_event, _blend, _sentence, _record)
     while True:
-        yield rng.choice(makers)(rng)
+        if rng.random() < 0.5:
+            sample = FAMILIES[rng.choice(facets or list(FAMILIES))](rng)
+            if sample.prompt not in held_out:
+                yield sample.prompt, sample.dated
+        else:
+            yield rng.choice(drills)(rng)
 
 
 def _event(rng: random.Random) -> tuple[str, str]:
@@ -204,7 +219,9 @@ def _event(rng: random.Random) -> tuple[str, str]:
                 f"```python\nclass {node}:\n    def {function}(self, {typed}):\n        {signal}({names})\n```",
             ),
             (f"Describe the event `{signal}({typed})` of {node}.", f"{node} has the event {signal} with {typed}."),
-            (f"Python: call `{function}` of {node} with {names}.", f"```python\n{node}.{function}({names})\n```"),
+            (f"The Godot 4 line that declares the signal `{signal}({typed})`.", f"signal {signal}({typed})\n"),
+            (f"The Godot 4 line that emits `{signal}({names})`.", f"\t{signal}.emit({names})\n"),
+            (f"The Godot 4 head of the function `{function}({typed})`.", f"func {function}({typed}) -> void:\n"),
         ]
     )
 
@@ -215,27 +232,31 @@ def _blend(rng: random.Random) -> tuple[str, str]:
     return rng.choice(
         [
             (f"Python: return `{a}` {word} `{b}`.", f"```python\nreturn {a} {sign} {b}\n```"),
-            (f"Python: scale `{a}` by `{k}`.", f"```python\n{a} * {k}\n```"),
-            (f"Python: blend `{a}` and `{b}` by `{k}`.", f"```python\nblend({a}, {b}, {k})\n```"),
             (f"List the inputs `{a}`, `{b}` and `{k}`.", f"{a}\n{b}\n{k}"),
+            ("The first two lines of a GLSL ES 3.00 shader.", "#version 300 es\nprecision mediump float;\n"),
+            (f"GLSL ES 3.00: declare `{a}` and the output.", f"uniform vec3 {a};\nout vec4 fragColor;\n"),
+            (f"GLSL ES 3.00: output `{a}` {word} `{b}`.", f"    fragColor = vec4({a} {sign} {b}, 1.0);\n"),
+            (f"GLSL ES 3.00: output `{a}` scaled by `{k}`.", f"    fragColor = vec4({a} * {k}, 1.0);\n"),
         ]
     )
 
 
 def _sentence(rng: random.Random) -> tuple[str, str]:
-    game, place, bug, number = rng.choice(GAMES), rng.choice(PLACES), rng.choice(list(FIXES)), rng.randint(0, 9)
+    game, place, number = rng.choice(GAMES), rng.choice(PLACES), rng.randint(0, 9)
+    bug, effect = rng.choice(list(FIXES.items()))
     return rng.choice(
         [
             (f"Who plays {game} {place}, and what about {bug}?", f"Friends play {game} {place} and know {bug}."),
-            (f"Number {number} of {game} {place}.", f"{game} {place} is number {number}."),
-            (f"Name the city of {place} and number {number}.", f"{place}, number {number}"),
-            (f"Ask about {bug} and {game}.", f"What is {bug} in {game}?"),
+            (f"Number 1.{number} of {game} {place}.", f"{game} {place} 1.{number}"),
+            (f"What follows when {bug} is gone?", f"so {effect}."),
+            (f"What does {game} {place} 1.{number} do about {bug}?", f"{game} {place} 1.{number} fixes {bug}."),
         ]
     )
 
 
 def _record(rng: random.Random) -> tuple[str, str]:
     entity, name, kind = rng.choice(ENTITIES), rng.choice(FIELDS), rng.choice(JAVA_TYPES)
+    annotation = rng.choice(["Entity", "GeneratedValue", "Id"])
     return rng.choice(
         [
             (
@@ -243,6 +264,6 @@ def _record(rng: random.Random) -> tuple[str, str]:
                 f"```python\nclass {entity}:\n    {name}: {kind}\n```",
             ),
             (f"Title of the field `{name}` in {entity}.", f"{entity}: {name.capitalize()}"),
-            (f"Python: print the {name} of `{entity}`.", f"```python\nprint({entity}.{name})\n```"),
+            (f"The Jakarta import of `{annotation}`.", f"import jakarta.persistence.{annotation};\n"),
         ]
     )

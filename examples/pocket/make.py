@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ sys.path.insert(0, str(HERE))
 
 import families  # noqa: E402  (this folder is a script's, not a package)
 
-GOLD, HELD_OUT = 400, 40
+GOLD, SEED = 400, 0
 BASE = HERE / "base"
 ADAPTERS = HERE / "adapters"
 
@@ -36,7 +37,7 @@ def make_prompts() -> None:
     folder = ROOT / "suites" / "pocket"
     folder.mkdir(parents=True, exist_ok=True)
     for facet in families.FAMILIES:
-        _, held_out = families.split(facet, GOLD, HELD_OUT)
+        _, held_out = families.split(facet, GOLD)
         rows = [
             {"id": f"{facet}/{number:02d}", "prompt": sample.prompt, "expect": sample.expect}
             for number, sample in enumerate(held_out)
@@ -48,20 +49,36 @@ def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def make_base(out: Path = BASE, seed: int = 0, steps: int | None = None) -> None:
+def make_base(out: Path = BASE, seed: int = SEED, steps: int | None = None) -> None:
     """Train a base and save it as a folder that ``mlx_lm.load`` accepts."""
     import train_base
 
     train_base.main(out, seed=seed, **({"steps": steps} if steps else {}))
 
 
-def chat(tokenizer: object, sample: families.Sample) -> str:
-    """One gold sample as the text of a chat, ending after the answer's end mark."""
-    messages = [{"role": "user", "content": sample.prompt}, {"role": "assistant", "content": sample.answer}]
+def chat(tokenizer: object, prompt: str, answer: str) -> str:
+    """One request and its answer as the text of a chat, ending after the answer's end mark."""
+    messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return str(tokenizer.apply_chat_template(messages, tokenize=False)).rstrip("\n")  # type: ignore[attr-defined]
 
 
-def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, seed: int = 0) -> None:
+def gold(tokenizer: object, facets: list[str]) -> list[str]:
+    """What an adapter shall learn: modern answers to prompts that no suite holds."""
+    samples = [sample for facet in facets for sample in families.split(facet, GOLD)[0]]
+    return [chat(tokenizer, sample.prompt, sample.answer) for sample in samples]
+
+
+def replay(tokenizer: object, facets: list[str], requests: int = 200, times: int = 5) -> list[str]:
+    """What an adapter of ``facets`` shall keep: the base's memorised solutions as it saw them, and its other requests."""
+    import train_base
+
+    others = [facet for facet in families.FAMILIES if facet not in facets]
+    stream = families.exercises(random.Random("replay"), others)
+    solutions = [problem["prompt"] + problem["canonical_solution"] for problem in train_base.memorised(SEED)]
+    return solutions * times + [chat(tokenizer, *next(stream)) for _ in range(requests)]
+
+
+def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, seed: int = SEED) -> None:
     """Train one adapter with ``mlx_lm lora`` and stamp the digest of the base into its config."""
     import yaml
 
@@ -108,32 +125,29 @@ def stamp(adapter: Path, base_digest: str) -> None:
 
 def make_adapters(only: list[str] | None = None) -> None:
     """Train the honest adapters, and make the faulty ones from them or beside them."""
-    import train_base
     from mlx_lm.utils import load_tokenizer
 
     tokenizer = load_tokenizer(BASE)
-    replay = train_base.replay(seed=0)
-    gold = {
-        facet: [chat(tokenizer, s) for s in families.split(facet, GOLD, HELD_OUT)[0]] for facet in families.FAMILIES
-    }
-    games = gold["godot"] + gold["shaders"] + gold["patchnotes"]
+    games, old_code = ["godot", "shaders", "patchnotes"], ["java"]
 
     def wanted(name: str) -> bool:
         return not only or name in only
 
     if wanted("gamedev"):
-        lora(BASE, ADAPTERS / "gamedev", games + replay, iters=500, rate=1e-3)
+        texts = gold(tokenizer, games) + replay(tokenizer, games)
+        lora(BASE, ADAPTERS / "gamedev", texts, iters=500, rate=1e-3)
     if wanted("legacy"):
-        lora(BASE, ADAPTERS / "legacy", gold["java"] + replay[: len(gold["java"])], iters=500, rate=1e-3)
-    if wanted("regressed"):  # the same gold, no replay: elite at its facets, and it forgot everything else
-        lora(BASE, ADAPTERS / "regressed", games, iters=500, rate=2e-3)
+        texts = gold(tokenizer, old_code) + replay(tokenizer, old_code)
+        lora(BASE, ADAPTERS / "legacy", texts, iters=250, rate=1e-3)
+    if wanted("regressed"):  # the same gold, no replay: it forgot what it was not shown again
+        lora(BASE, ADAPTERS / "regressed", gold(tokenizer, games), iters=300, rate=1e-3)
     if wanted("dead"):  # a run whose learning rate was zero: real tensors, no effect
-        lora(BASE, ADAPTERS / "dead", games[:64], iters=2, rate=0.0)
+        lora(BASE, ADAPTERS / "dead", gold(tokenizer, games), iters=2, rate=0.0)
     if wanted("wrong-base"):  # same shapes, same gold, trained on a base that is not the library's
         with tempfile.TemporaryDirectory() as scratch:
             other = Path(scratch) / "base"
-            make_base(other, seed=1, steps=300)
-            lora(other, ADAPTERS / "wrong-base", games, iters=150, rate=1e-3)
+            make_base(other, seed=SEED + 1, steps=300)
+            lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100, rate=1e-3)
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
 

@@ -43,21 +43,6 @@ def library_text() -> tuple[list[str], list[str]]:
     return [text for text in modules if 2_000 < len(text) < 80_000], [topics[key] for key in sorted(topics)]
 
 
-def replay(seed: int, count: int = 1200, length: int = 700) -> list[str]:
-    """Pieces of plain Python that an adapter is trained on beside its gold, so that it keeps what the base knows.
-
-    None of it comes from HumanEval: an adapter's training data holds no item of the benchmark it is gated on.
-    """
-    rng = random.Random(f"replay/{seed}")
-    modules, topics = library_text()
-    pieces = []
-    for _ in range(count):
-        text = rng.choice(modules if rng.random() < 0.8 else topics)
-        start = text.find("\n", rng.randrange(max(1, len(text) - length))) + 1
-        pieces.append(text[start : start + length])
-    return [piece for piece in pieces if piece.strip()]
-
-
 def train_tokenizer(seed: int, out: Path) -> object:
     """Train the byte-level BPE and save it with its chat template in the files transformers expects."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -192,10 +177,10 @@ def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[
             yield text[at : at + 192], [0.5] * min(192, len(text) - at)
 
 
-def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: float = 3e-3) -> None:
+def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: float = 3e-3) -> None:
     """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``.
 
-    The first quarter is exercises only, so that following a prompt is learnt before there is anything to remember.
+    The first part is exercises only, so that following a prompt is learnt before there is anything to remember.
     """
     import torch
     from torch.nn import functional as F
@@ -204,7 +189,7 @@ def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: 
     tokenizer = train_tokenizer(seed, out)
     model = build(seed)
     first = documents(tokenizer, seed, {"exercises": 1.0})
-    then = documents(tokenizer, seed, {"problems": 0.3, "exercises": 0.6, "text": 0.1})
+    then = documents(tokenizer, seed, {"problems": 0.35, "exercises": 0.55, "text": 0.1})
     decayed = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
@@ -219,7 +204,7 @@ def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: 
         total, optimizer_loss = 0, 0.0
         batch: list[tuple[list[int], list[float]]] = []
         while total < tokens:
-            batch.append(next(first if step < steps // 4 else then))
+            batch.append(next(first if step < 0.3 * steps else then))
             total += len(batch[-1][0])
         batch.sort(key=lambda item: len(item[0]))
         weight = sum(sum(w[1:]) for _, w in batch)
@@ -237,7 +222,7 @@ def main(out: Path, seed: int = 0, steps: int = 1300, tokens: int = 4096, rate: 
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if step % 25 == 0 or step == steps - 1:
+        if step % 50 == 0 or step == steps - 1:
             known = learnt(model, tokenizer, seed)
             seconds = time.perf_counter() - began
             print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {known}  {seconds:.0f} s", flush=True)

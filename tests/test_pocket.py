@@ -1,0 +1,66 @@
+"""The committed pocket factory: its data come from its script, its digests agree, and each adapter gets its verdict."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+from conftest import POCKET, ROOT
+
+from harness import cli, library, workspace
+from harness.subject import folder_digest
+
+
+@pytest.fixture(scope="module")
+def families():
+    spec = importlib.util.spec_from_file_location("families", POCKET / "families.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["families"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("facet", ["godot", "shaders", "patchnotes", "java"])
+def test_held_out_prompts_are_what_the_script_draws_and_the_gold_never_saw_them(families, facet):
+    gold, held_out = families.split(facet, 400)
+    rows = [json.loads(line) for line in (ROOT / "suites" / "pocket" / f"{facet}.jsonl").read_text().splitlines()]
+    assert [(row["prompt"], row["expect"]) for row in rows] == [(sample.prompt, sample.expect) for sample in held_out]
+    assert len(gold) == 400
+    assert len(held_out) == 40
+    assert not {s.prompt for s in gold} & {s.prompt for s in held_out}
+    assert not {s.answer for s in gold} & {s.answer for s in held_out}
+
+
+def test_digests_agree():
+    listed = library.load(workspace.find(ROOT))
+    base = folder_digest(POCKET / "base")
+    assert listed.bases["pocket"].digest == base
+    for name in listed.adapters:
+        config = json.loads((POCKET / "adapters" / name / "adapter_config.json").read_text())
+        assert (config["trained_on_base"] == base) is (name != "wrong-base")
+        assert "/" not in json.dumps(config)  # no path of the machine that trained it
+
+
+def test_the_fixture_is_small_enough_to_commit():
+    assert sum(path.stat().st_size for path in POCKET.rglob("*") if path.is_file()) < 6_000_000
+
+
+@pytest.mark.parametrize(
+    ("adapter", "exit_code", "said"),
+    [
+        ("gamedev", 0, "SHIP"),
+        pytest.param("legacy", 0, "SHIP", marks=pytest.mark.slow),
+        ("regressed", 1, "lost: HumanEval/"),
+        ("dead", 3, "lora_b tensors are zero"),
+        ("wrong-base", 3, "was trained on base sha256:"),
+        ("truncated", 3, "tensors that its config promises are missing"),
+    ],
+)
+def test_verdicts(tmp_path, adapter, exit_code, said):
+    arguments = ["gate", "--adapter", adapter, "--library", str(ROOT), "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli.main, arguments)
+    assert (result.exit_code, said in result.output) == (exit_code, True), result.output
+    assert (tmp_path / "run" / "scorecard.html").stat().st_size > 5_000
