@@ -19,7 +19,8 @@ def make_run(folder, answer=HOSTILE):
     """A run folder with one suite of one prompt whose every free text is ``answer``."""
     settings = {
         "adapter": {"name": answer, "digest": "sha256:a", "status": "candidate"}, "base": {"name": "b", "digest": "sha256:b"},
-        "policy": {"profile": "standard"}, "registration": "sha256:r", "engine": {"engine": "mlx", "mlx-lm": "1", "device": "cpu"}, "decoding": "greedy",
+        "policy": {"profile": "standard"}, "registration": "sha256:r",
+        "engine": {"engine": "mlx", "mlx-lm": "1", "device": "cpu"}, "decoding": "greedy",
         "sandbox": None, "harness": "0",
     }  # fmt: skip
     run = Run(folder, settings)
