@@ -16,7 +16,7 @@ from harness.degeneration import Degeneration
 from harness.receipts import Receipt
 from harness.registration import Registration, differences
 from harness.scorecard import SuiteScore
-from harness.subject import Preflight
+from harness.subject import Fault, Preflight
 from harness.verdict import Name, Reason, Verdict, decide
 
 
@@ -44,7 +44,7 @@ def validity(
     ``registered`` is what ``harness gate --register`` wrote before the run, if it did.
     """
     policy = registration.policy
-    reasons = [Reason(Name.VOID, fault.code, "subject", fault.text) for fault in preflight.faults]
+    reasons = subject_reasons(preflight.faults)
     for verifier in sorted({c.verifier for plan in registration.plans.values() for c in plan.criteria}):
         held = certificates[verifier]
         if held.state is not State.VALID:
@@ -76,6 +76,12 @@ def validity(
         )
         reasons.append(Reason(Name.VOID, "not-registered", "policy", text))
     return reasons
+
+
+def subject_reasons(faults: Sequence[Fault]) -> list[Reason]:
+    """What faults of the subject call for: VOID, or NO-SHIP for a rule of the corpus or the recipe."""
+    verdicts = {"void": Name.VOID, "block": Name.NO_SHIP}
+    return [Reason(verdicts[f.severity], f.code, "subject", f.text) for f in faults if f.severity in verdicts]
 
 
 def judge(

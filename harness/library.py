@@ -41,8 +41,22 @@ class Claim(strict.Model):
         return self
 
 
+class Training(strict.Model):
+    """What is known of a training, each optional: data, log and config by path, the environment, and a promise.
+
+    ``completions_only`` says that prompts were masked; ``exempt`` names content rules that do not hold for this corpus.
+    """
+
+    data: str | None = None
+    log: str | None = None
+    config: str | None = None
+    env: dict[str, str | int | float] = {}
+    completions_only: bool | None = None
+    exempt: list[str] = []
+
+
 class Adapter(strict.Model):
-    """A LoRA folder, the base it runs on, and the suites it owes before it ships."""
+    """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins its bytes."""
 
     path: str
     base: str
@@ -51,6 +65,8 @@ class Adapter(strict.Model):
     suites: list[str] = Field(min_length=1)
     claims: list[Claim] = []
     trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    train: Training | None = None
 
 
 PROFILES: dict[str, dict[str, Any]] = {
@@ -92,6 +108,8 @@ class Policy(strict.Model):
     degeneration_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
     min_effect: float = Field(default=1e-4, gt=0)
+    contamination: Literal["block", "warn"] = "block"
+    max_flagged: float = Field(default=0.10, ge=0, lt=1)
     min_good: int = Field(default=20, ge=1)
     min_bad: int = Field(default=20, ge=1)
     min_youden: float = Field(default=0.5, ge=0, lt=1)
@@ -129,6 +147,7 @@ class Entry:
     base_name: str
     base: Base
     base_path: Path
+    root: Path
 
 
 def load(workspace: Workspace) -> Library:
@@ -168,7 +187,7 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     path, base_path = workspace.root / found.path, workspace.root / entry.path
     _demand(base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path")
     _demand(path, ("adapter_config.json", "adapters.safetensors"), f"{workspace.library}: adapters.{adapter}.path")
-    return Entry(adapter, found, path, base_name, entry, base_path)
+    return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:

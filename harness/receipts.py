@@ -79,19 +79,19 @@ class Run:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._refuse_foreign(settings)
-        self._file = (folder / "receipts.jsonl").open("a+b")
+        self._file = (folder / "receipts.jsonl").open("a+b", buffering=0)  # what is written is with the system
         self._lock()
         self._write("settings.json", settings)
         self.head = genesis
         self.receipts = self._read_back()
 
     def add(self, receipt: Receipt) -> None:
-        """Append one receipt."""
-        self.head = link(self.head, receipt)
-        row = asdict(receipt) | {"chain": self.head}
+        """Append one receipt; raises :class:`RunError` when the disk does not take it."""
+        head = link(self.head, receipt)
+        row = asdict(receipt) | {"chain": head}
         line = json.dumps(row, sort_keys=True) + "\n"  # ASCII, because an answer may hold half a surrogate pair
-        self._file.write(line.encode())
-        self._file.flush()
+        self._put(line.encode())
+        self.head = head
         self.receipts[receipt.key] = receipt
 
     def sync(self) -> None:
@@ -107,11 +107,22 @@ class Run:
         self.sync()
         self._file.close()
 
+    def _put(self, line: bytes) -> None:
+        """Write a whole line or fail; what a full disk took of it is torn off when the run is resumed."""
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise _full(self.folder / "receipts.jsonl", error) from None
+
     def _write(self, name: str, data: Any) -> Path:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".draft")
-        draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        try:
+            draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise _full(path, error) from None
         draft.replace(path)
         return path
 
@@ -149,7 +160,7 @@ class Run:
 
     def _read_back(self) -> dict[tuple[str, str, str, int], Receipt]:
         self._file.seek(0)
-        raw = self._file.read()
+        raw = self._file.readall()
         whole = raw[: raw.rfind(b"\n") + 1]
         if len(whole) != len(raw):  # the process died while it wrote this line
             self._file.truncate(len(whole))
@@ -160,6 +171,11 @@ class Run:
             raise RunError(f"{path}:{fault}: this receipt or one before it was edited, dropped or moved")
         self.head = chained[-1][1] if chained else self.head
         return {receipt.key: receipt for receipt, _ in chained}
+
+
+def _full(path: Path, error: OSError) -> RunError:
+    text = f"{path}: cannot be written: {error.strerror}"
+    return RunError(f"{text}. Make room and run the same command again: the run is resumed")
 
 
 Chained = list[tuple[Receipt, str]]  # receipts, each with the digest that its line states

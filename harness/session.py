@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from harness.audit.workspace import resolve_sandbox
 from harness.engines import Decoding, Generation
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import Judges, Pending
+from harness.progress import Pace, Progress, silent
 from harness.receipts import AGAIN, ARMS, CANON, SENTINEL, Finding, Receipt, Run
 from harness.strict import nearest
 from harness.suite import Suite
@@ -30,8 +31,8 @@ from harness.verifier import Case, Verifier
 
 if TYPE_CHECKING:
     from harness.engines.mlx import MlxEngine
+    from harness.subject import Preflight
 
-Progress = Callable[[str, int, int], None]
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
 LOST_EVERY = 16  # adapter's answers of a guard between two looks at whether it is lost
 
@@ -46,6 +47,7 @@ class Options:
     sandbox: str = "auto"
     run_dir: str | None = None
     limit: int | None = None
+    train_data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class GateSession:
 
     def __init__(self, options: Options, progress: Progress | None = None) -> None:
         self.options = options
-        self._progress = progress or (lambda label, done, total: None)
+        self._progress = progress or silent
+        self._pace = Pace()
         self._stack = ExitStack()
         self.workspace = workspace.find(options.library)
         self.library = library.load(self.workspace)
@@ -119,13 +122,33 @@ class GateSession:
         self.preflight = self._preflight(self._engine)
         policy = self.library.gate
         self._known = planning.sentinels(needed, audits, policy.sentinels, self.preflight.adapter_digest)
-        plan = planning.register(self.entry, policy, self.suites, self.preflight, self.certificates, self._known, {})
+        left_out = {id: set(cases) for id, cases in self.preflight.left_out.items()}
+        plan = planning.register(
+            self.entry, policy, self.suites, self.preflight, self.certificates, self._known, left_out
+        )
         self._ledger = registration.Ledger(self.workspace.runs / "looks.jsonl")
         self.registration = plan.model_copy(update={"look": self._ledger.look(plan)})
         self._registered_path = self.workspace.runs.parent / "registrations" / f"{self.entry.name}.json"
         self.registered = registration.read(self._registered_path) if self._registered_path.exists() else None
         self.invalid = gate.validity(self.registration, self.preflight, self.certificates, self.registered)
         self._lost = False
+
+    def check(self, verify: bool = False) -> Preflight:
+        """The preflight alone, without verifiers, sandbox and run folder; ``verify`` reads every byte of the base again.
+
+        Raises :class:`HarnessError`.
+        """
+        self._engine = self._load_engine()
+        self.preflight = self._preflight(self._engine, verify)
+        return self.preflight
+
+    def check_served(self, url: str, model: str | None) -> None:
+        """After :meth:`check`: whether a running server answers with the adapter. Raises :class:`EngineError`."""
+        from harness import served
+
+        prompts = [case.prompt for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
+        if not self.preflight.faults:
+            self.preflight.add(served.check(self._engine, self.entry.path, url, model, prompts))
 
     def measure(self, suite_id: str) -> scorecard.SuiteScore | None:
         """Answer and judge every prompt of a suite on every arm; ``None`` when nothing may be judged, or no more."""
@@ -159,7 +182,12 @@ class GateSession:
     def conclude(self) -> Verdict:
         """Decide, and write scorecard.json, verdict.json, attestation.json and scorecard.html into the run folder."""
         from harness import attestation, recheck, report
+        from harness.subject import changed
 
+        if not self.invalid:
+            self.preflight.add(changed(self.entry, self.preflight, workspace.cache_folder()))
+            self.invalid = gate.subject_reasons(self.preflight.faults)
+            self.run.write("preflight.json", asdict(self.preflight))
         judged = gate.judge(self.registration, self.invalid, self.certificates, self.run.receipts.values())
         answers = {arm: {"answered": n, "from_cache": self.cached[arm]} for arm, n in self.answered.items()}
         card = recheck.scorecard(self.registration, judged, len(self.run.receipts), self.run.head)
@@ -192,15 +220,22 @@ class GateSession:
 
         return MlxEngine(self.entry.base_path)
 
-    def _preflight(self, engine: MlxEngine) -> Any:
-        from harness.subject import preflight
+    def _preflight(self, engine: MlxEngine, verify: bool = False) -> Preflight:
+        """Identity, tensors and effect of the adapter, then its training."""
+        from harness import subject, training
 
-        probe = [
-            engine.encode(case.prompt, each.spec.mode, each.spec.system)
-            for each in self.suites.values()
-            for case in each.cases[:PROBE_PROMPTS]
-        ]
-        return preflight(self.entry, engine, probe, self.library.gate.min_effect)
+        prompts = encode(self.suites.values(), engine)
+        probe = [prompts[each.id, case.id] for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
+        policy = self.library.gate
+        found = subject.preflight(
+            self.entry, engine, probe, policy.min_effect, None if verify else workspace.cache_folder()
+        )
+        data = Path(self.options.train_data) if self.options.train_data else None
+        trained = training.examine(self.entry, list(self.suites.values()), engine, policy, data)
+        found.add(trained.faults)
+        found.left_out = {id: sorted(cases) for id in self.suites if (cases := trained.flagged(id))}
+        found.training = trained.to_json()
+        return found
 
     def _open_cache(self) -> Any:
         from harness.cache import Cache
@@ -233,6 +268,7 @@ class GateSession:
             "base": {"name": self.entry.base_name, "digest": self.preflight.base_digest},
             "suites": {id: each.digest for id, each in self.suites.items()},
             "certificates": {id: held.digest for id, held in sorted(self.certificates.items())},
+            "training": {key: self.preflight.training.get(key) for key in ("rules_digest", "data_digest")},
             "policy": self.library.gate.model_dump(),
             "registration": self.registration.digest,
             "engine": self._engine.identity,
@@ -251,20 +287,19 @@ class GateSession:
         return [case for number, case in enumerate(found.cases) if number in kept]
 
     def _answer(self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding, waiting: deque[Asked]) -> None:
-        """Get the answers of one arm and hand each to the judges as soon as it and those before it are there."""
+        """Get the answers of one arm, hand each to the judges as soon as it is there, and queue them in order."""
         self._engine.mount(self.entry.path if arm == "adapter" else None)
-        ready: dict[int, tuple[Generation, float]] = {}
-        given = 0
+        verifiers = [criterion.verifier for criterion in found.spec.criteria]
+        ready: dict[int, Asked] = {}
+        given, self._pace = 0, Pace()
         for number, answer in self._generations(found, arm, todo, decoding):
-            ready[number] = (answer, time.monotonic())
+            pending = self._judges.judge(verifiers, todo[number], answer.text)
+            ready[number] = Asked(todo[number], arm, answer, pending, time.monotonic())
             while given in ready:
-                answer, began = ready.pop(given)
-                verifiers = [criterion.verifier for criterion in found.spec.criteria]
-                pending = self._judges.judge(verifiers, todo[given], answer.text)
-                waiting.append(Asked(todo[given], arm, answer, pending, began))
+                waiting.append(ready.pop(given))
                 given += 1
             self._settle(found, waiting, wait=False)
-            self._progress(f"{found.id} {arm}", given, len(todo))
+            self._progress(f"{found.id} {arm}", given, len(todo), self._pace.note(given, len(todo)))
             if self._lost:
                 break
 
@@ -290,6 +325,7 @@ class GateSession:
                 yield number, known
         for at, answer in self._engine.generate([ids[number] for number in missing], decoding):
             self._cache.put(keys[missing[at]], answer)
+            self._pace.generated(answer.tokens)
             yield missing[at], answer
 
     def _settle(self, found: Suite, waiting: deque[Asked], *, wait: bool) -> None:
@@ -319,6 +355,7 @@ class GateSession:
                     sampler=self.registration.plans[found.id].sampler,
                 )
             )
+            self._pace.judged(receipts.overall(findings))
             self._look_for_loss(found, asked.arm)
 
     def _look_for_loss(self, found: Suite, arm: str) -> None:
@@ -364,6 +401,21 @@ class GateSession:
                         seconds=round(time.monotonic() - began, 4),
                     )
                 )
+
+
+def encode(suites: Iterable[Suite], engine: MlxEngine) -> dict[tuple[str, str], list[int]]:
+    """Token ids of every prompt by suite and case; raises :class:`WorkspaceError` for one that leaves no room to answer."""
+    ids = {}
+    for each in suites:
+        for case in each.cases:
+            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            if len(row) >= engine.context:
+                raise WorkspaceError(
+                    f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context is {engine.context}; "
+                    "shorten the prompt, or gate on a base with a longer context"
+                )
+            ids[each.id, case.id] = row
+    return ids
 
 
 def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[Verdict, Path]:
