@@ -260,12 +260,16 @@ def main() -> None:
     parser.add_argument("--gates", type=int, default=1000, help="gates of a row at the margin with K = 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="HumanEval's size only")
+    parser.add_argument("--samples", type=int, help="only the rows with this K")
+    parser.add_argument("--profile", choices=["standard", "strict"], help="only the rows of this profile")
     parser.add_argument("--json", type=Path, help="write every row as JSON")
     parser.add_argument("--svg", type=Path, help="draw the share of SHIP against the true difference")
     chosen = parser.parse_args()
     rows = []
     print("profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a minute")
     for number, cell in enumerate(table_cells(chosen.quick)):
+        if cell.samples != (chosen.samples or cell.samples) or cell.profile != (chosen.profile or cell.profile):
+            continue
         gates = chosen.gates // (4 if cell.difference == 0 else 3 if cell.samples > 1 else 1)
         row = measured(cell, gates, chosen.seed + number)
         rows.append(row)
