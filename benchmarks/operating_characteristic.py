@@ -5,8 +5,8 @@
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so that the guard decides.
 Receipts are drawn for an adapter whose true difference from base is known, seen through verifiers of a known J =
 sensitivity + specificity - 1, and judged by ``harness.gate`` from validity to verdict. Certificates are as lucky as
-their bound allows: without an error, and so few fixtures that J's lower bound is J itself (or the profile's minimum);
-verifiers that bad are refused by nearly every audit. Rates come with Wilson's 95 % interval. At K = 10 answers are
+their bound allows: without an error, on so few fixtures that J's lower bound is J itself, or on the fewest that an audit
+accepts; verifiers that bad are refused by nearly every audit. Rates come with Wilson's 95 % interval. At K = 10 answers are
 steady (all ten alike: the hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty).
 """
 
@@ -28,6 +28,7 @@ from numpy.random import Generator
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from gates import certificate, judge, pair, plan, receipt, registration
 
+from harness.audit.certificate import MIN_BAD, MIN_GOOD
 from harness.library import Policy
 from harness.receipts import Receipt
 from harness.registration import Registration
@@ -62,7 +63,7 @@ class Simulator:
         self.registration = registration(
             [plan("guard", cell.n, "guard", margin=cell.margin), plan("facet", 40)], policy
         )
-        self.certificates = {"guard.ok": certificate("guard.ok", *fixtures(cell.youden, policy))}
+        self.certificates = {"guard.ok": certificate("guard.ok", *fixtures(cell.youden))}
         self.facet = facet(cell.samples)
         self._receipts = {
             arm: [
@@ -114,12 +115,12 @@ class Simulator:
         return np.logical_xor(truth, wrong)
 
 
-def fixtures(youden: float, policy: Policy) -> tuple[int, int]:
+def fixtures(youden: float) -> tuple[int, int]:
     """Known-good and known-bad answers, none of them misjudged, whose lower bound of J is ``youden``."""
     if youden == 1:
         return 164, 299
     enough = math.ceil(math.log(0.025) / math.log((1 + youden) / 2))
-    return max(enough, policy.min_good), max(enough, policy.min_bad)
+    return max(enough, MIN_GOOD), max(enough, MIN_BAD)
 
 
 def facet(samples: int) -> list[Receipt]:

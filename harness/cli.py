@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import __version__
+from harness.audit.command import audit_command
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -138,38 +139,7 @@ def library_command(library: str | None) -> None:
     click.echo(columns(rows))
 
 
-@main.command("audit")
-@click.argument("verifiers", nargs=-1)
-@library_option
-@sandbox_option
-def audit_command(verifiers: tuple[str, ...], library: str | None, sandbox: str) -> int:
-    """Audit VERIFIERS (default: all) with known-good and known-bad answers.
-
-    Exit codes: 0 all VALID, 1 one was REFUSED, 2 one is PROVISIONAL (too few fixtures).
-    """
-    from harness.audit.certificate import State
-    from harness.audit.workspace import audit_workspace
-
-    held = audit_workspace(library, list(verifiers), sandbox, progress())
-    rows = [("verifier", "state", "bad passed", "at most", "good failed", "at most")]
-    for c in held.values():
-        false_pass = f"{sum(not n.startswith('degenerate:') for n in c.false_passes)} of {c.bad}"
-        rows.append(
-            (
-                c.verifier,
-                c.state,
-                false_pass,
-                share(c.false_pass_bound),
-                f"{len(c.false_fails)} of {c.good}",
-                share(c.false_fail_bound),
-            )
-        )
-    click.echo(columns(rows))
-    for c in held.values():
-        if c.state is not State.VALID:
-            click.echo(c.sentence())
-    states = {c.state for c in held.values()}
-    return 1 if State.REFUSED in states else 2 if State.PROVISIONAL in states else 0
+main.add_command(library_option(sandbox_option(audit_command)))
 
 
 @main.command("report")
@@ -201,6 +171,53 @@ def recheck_command(run: Path, adapter: Path | None) -> int:
         f"{run}: the receipts say {verdict.name}; " + (f"{len(differences)} differ" if differences else "all agrees")
     )
     return 1 if differences else 0
+
+
+@main.command("humaneval")
+@click.argument("samples", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@sandbox_option
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Judges at once (default: one a core).")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: SAMPLES_results.jsonl.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def humaneval_command(samples: Path, sandbox: str, workers: int | None, out: Path | None, quiet: bool) -> int:
+    """Judge HumanEval SAMPLES (lines of task_id and completion or solution) and print pass@k.
+
+    A run that was stopped goes on where it stopped. Exit codes: 0 every sample was judged, 2 some are unverified.
+    """
+    from harness.humaneval_score import score
+
+    found = score(samples, sandbox=sandbox, workers=workers, results_file=out, progress=not quiet)
+    click.echo("\n".join(found.lines()))
+    return 2 if found.outcomes.get("unverified") else 0
+
+
+@main.group("sandbox")
+def sandbox_group() -> None:
+    """The places where untrusted code runs on this machine."""
+
+
+@sandbox_group.command("check")
+def sandbox_check_command() -> int:
+    """Try to break out of every sandbox and over its limits; exit code 1 when none holds."""
+    from harness.sandbox import NAMES
+    from harness.sandbox.selfcheck import full_check, table
+
+    checks = [full_check(name) for name in NAMES[1:]]
+    click.echo(columns(table(checks)))
+    for check in checks:
+        click.echo(f"{check.backend}: {check.description if check.available else f'not available: {check.why_not}'}")
+    chosen = next((check.backend for check in checks if check.available), None)
+    click.echo(f"auto takes {chosen}" if chosen else "auto takes none: answers of a model are not run on this machine")
+    return 0 if chosen else 1
+
+
+@sandbox_group.command("build")
+@click.option("--base", metavar="IMAGE", help="Local image with a python3 of 3.11 or newer (default: FROM scratch).")
+def sandbox_build_command(base: str | None) -> None:
+    """Build the image of the docker sandbox, from this machine's own interpreter or from --base; nothing is pulled."""
+    from harness.sandbox.docker import build_image
+
+    click.echo(build_image(base))
 
 
 @main.command("init")

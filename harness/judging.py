@@ -1,19 +1,21 @@
 """Judging outside of this process: a verifier that hangs, crashes or eats memory on a hostile answer costs one judgement.
 
 Each judge process discovers the verifiers once and keeps one warm sandbox. It is started by ``spawn`` before mlx is
-loaded, because mlx-lm lowers the limit of open files for the process and its children.
+loaded, because mlx-lm lowers the limit of open files for the process and its children. A judge that starts later, after
+another one was lost, judges nothing if a verifier's bytes have changed since the pool was made.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.answer import Answer
-from harness.discovery import discover
-from harness.verifier import Case, Judgement, Verifier, unverified
+from harness.discovery import digest, discover
+from harness.verifier import Case, Judgement, unverified
 
 TIMEOUT = 60.0  # seconds for all criteria of one answer; a candidate's own limits are far lower
 
@@ -52,12 +54,12 @@ class Judges:
     def __init__(self, verifiers: Path, sandbox: str | None, workers: int = 2) -> None:
         from pebble import ProcessPool
 
-        self.sandbox = sandbox
+        self.sandbox, self.folder, self.digest = sandbox, verifiers, digest(verifiers)
         self._pool = ProcessPool(
             max_workers=workers,
             context=multiprocessing.get_context("spawn"),
             initializer=_start,
-            initargs=(str(verifiers), sandbox),
+            initargs=(str(verifiers), sandbox, self.digest),
         )
 
     def judge(self, verifiers: Sequence[str], case: Case, text: str) -> Pending:
@@ -73,33 +75,50 @@ class Judges:
         self._pool.join()
 
 
-_verifiers: dict[str, Verifier] = {}
-_sandbox_name: str | None = None
-_sandbox: Any = None
+class Bench:
+    """The verifiers of a folder, loaded in this process, with one warm sandbox for those that run code."""
+
+    def __init__(self, folder: Path, sandbox: str | None, expected: str) -> None:
+        self._changed = digest(folder) != expected
+        self._verifiers = discover(folder).verifiers
+        self._name = sandbox
+        self._sandbox: Any = None
+
+    def judge(self, id: str, case: Case, answer: Answer) -> Judgement:
+        """What one verifier says; ``unverified`` when it is not the one that was asked for or has no sandbox."""
+        if self._changed or id not in self._verifiers:
+            return unverified("verifier-changed", f"{id} is not what it was when judging began")
+        verifier = self._verifiers[id]
+        if not verifier.sandbox:
+            return verifier.judge(case, answer)
+        if self._name is None:
+            return unverified("no-sandbox", "the verifier needs a sandbox and none was opened")
+        if self._sandbox is None:
+            import atexit
+
+            from harness.sandbox import open_sandbox
+
+            self._sandbox = open_sandbox(self._name)
+            atexit.register(self.close)
+        return verifier.judge(case, answer, self._sandbox)
+
+    def close(self) -> None:
+        """Close the sandbox, if one was opened."""
+        if self._sandbox is not None:
+            with contextlib.suppress(Exception):
+                self._sandbox.close()
+            self._sandbox = None
 
 
-def _start(folder: str, sandbox: str | None) -> None:
-    global _sandbox_name
-    _verifiers.update(discover(Path(folder)).verifiers)
-    _sandbox_name = sandbox
+_bench: Bench | None = None
+
+
+def _start(folder: str, sandbox: str | None, expected: str) -> None:
+    global _bench
+    _bench = Bench(Path(folder), sandbox, expected)
 
 
 def _judge(ids: tuple[str, ...], case: Case, text: str) -> list[Judgement]:
+    assert _bench is not None  # the pool's initializer has run
     answer = Answer(text)
-    return [_one(_verifiers[name], case, answer) for name in ids]
-
-
-def _one(verifier: Verifier, case: Case, answer: Answer) -> Judgement:
-    global _sandbox
-    if not verifier.sandbox:
-        return verifier.judge(case, answer)
-    if _sandbox is None:
-        import atexit
-
-        from harness.sandbox import open_sandbox
-
-        if _sandbox_name is None:
-            return unverified("no-sandbox", "the verifier needs a sandbox and none was opened")
-        _sandbox = open_sandbox(_sandbox_name)
-        atexit.register(_sandbox.close)
-    return verifier.judge(case, answer, _sandbox)
+    return [_bench.judge(id, case, answer) for id in ids]

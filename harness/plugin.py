@@ -41,6 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix == ".yaml" and file_path.parent.parent.name == "audits":
+        from harness.audit import pytest_audit
+
+        return pytest_audit.collect(file_path, parent)
     plugin: GatePlugin | None = parent.config.pluginmanager.get_plugin("harness-gate")
     return plugin.collect(file_path, parent) if plugin is not None and file_path.suffix == ".yaml" else None
 

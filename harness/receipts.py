@@ -89,8 +89,7 @@ class Run:
         """Append one receipt; raises :class:`RunError` when the disk does not take it."""
         head = link(self.head, receipt)
         row = asdict(receipt) | {"chain": head}
-        line = json.dumps(row, sort_keys=True) + "\n"  # ASCII, because an answer may hold half a surrogate pair
-        self._put(line.encode())
+        self._put((json.dumps(row, sort_keys=True) + "\n").encode())  # ASCII: an answer may hold half a surrogate pair
         self.head = head
         self.receipts[receipt.key] = receipt
 

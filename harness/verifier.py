@@ -12,21 +12,37 @@
         return passed(f"{len(code.splitlines())} lines parse")
 
 A verifier must demand something positive: no code to complain about is a failure, not a pass. Whatever is not a
-``Judgement`` - a bool, ``None``, an exception - counts as ``unverified``.
+``Judgement`` - a bool, ``None``, NaN, an exception - counts as ``unverified``, and so does a verifier that changes its
+input. It gets a copy of the case whose mapping is read-only, and no network: what it needs, it declares.
 """
 
 from __future__ import annotations
 
+import copy
 import enum
+import functools
+import hashlib
+import inspect
+import shutil
+import subprocess
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.answer import Answer
 from harness.errors import VerifierError
+
+
+class Kind(enum.StrEnum):
+    """How a verifier finds out: by reading the answer, by running it in a sandbox, or by asking a language model."""
+
+    PROGRAM = "program"
+    EXECUTED = "executed"
+    LLM = "llm"
 
 
 class Outcome(enum.StrEnum):
@@ -74,8 +90,9 @@ class Case:
 class Verifier:
     """A verifier function with what the harness must know to audit and to trust it.
 
-    ``packages`` are the distributions whose versions its certificate is bound to; with ``sandbox`` the function takes
-    a third argument, the :class:`harness.sandbox.Sandbox` that runs untrusted code for it.
+    A certificate is bound to the versions of its ``packages`` (distributions) and ``executables`` (programs on PATH) and
+    to its ``settings`` (thresholds, a judge's model and prompt). With ``sandbox`` the function takes a third argument,
+    the :class:`harness.sandbox.Sandbox` that runs untrusted code for it.
     """
 
     id: str
@@ -84,11 +101,16 @@ class Verifier:
     function: Callable[..., Judgement]
     packages: tuple[str, ...] = ()
     sandbox: bool = False
+    executables: tuple[str, ...] = ()
+    kind: Kind = Kind.PROGRAM
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
         """The file that defines the verifier."""
-        return Path(self.function.__code__.co_filename)
+        function = inspect.unwrap(self.function)
+        code = getattr(function, "__code__", None) or type(function).__call__.__code__
+        return Path(code.co_filename)
 
     @property
     def summary(self) -> str:
@@ -96,34 +118,97 @@ class Verifier:
         return (self.function.__doc__ or "").strip().partition("\n")[0]
 
     def tools(self) -> dict[str, str]:
-        """Versions of the packages it needs; ``missing`` where one is not installed."""
-        return {name: _version(name) for name in self.packages}
+        """Versions of the packages and programs it needs; ``missing`` where one is not there."""
+        found = {name: _version(name) for name in self.packages}
+        return found | {name: _program_version(shutil.which(name)) for name in self.executables}
 
     def judge(self, case: Case, answer: Answer, sandbox: Any = None) -> Judgement:
         """Call the function and accept nothing but a ``Judgement``; never raises for what a verifier does."""
         missing = [name for name, version in self.tools().items() if version == "missing"]
         if missing:
             return unverified("tool-missing", f"not installed: {', '.join(missing)}")
+        expect, text = copy.deepcopy(dict(case.expect)), answer.text if type(answer) is Answer else None
+        given = Case(case.id, case.prompt, MappingProxyType(expect))
         try:
-            found = self.function(case, answer, sandbox) if self.sandbox else self.function(case, answer)
-        except Exception:  # a verifier that raises has judged nothing; the reader sees where
-            return unverified("raised", traceback.format_exc(limit=-3))
-        if type(found) is not Judgement or not isinstance(found.outcome, Outcome):
-            return unverified("not-a-judgement", f"returned {found!r:.200}, expected harness.Judgement")
+            found = self.function(given, answer, sandbox) if self.sandbox else self.function(given, answer)
+        except (Exception, SystemExit) as error:  # a verifier that raises has judged nothing; the reader sees where
+            frames = "".join(traceback.format_tb(error.__traceback__)[1:][-3:])
+            return unverified("raised", f"{type(error).__name__}: {error}\n{frames}".rstrip())
+        if not _is_judgement(found):
+            return unverified("not-a-judgement", f"returned {_shown(found)}, expected harness.Judgement")
+        if expect != case.expect or given != case or (text is not None and answer.text != text):
+            return unverified("changed-its-input", "the verifier changed the case or the answer that it was given")
         return found
 
 
 def verifier(
-    id: str, *, version: int, facet: str, packages: Sequence[str] = (), sandbox: bool = False
+    id: str,
+    *,
+    version: int,
+    facet: str,
+    packages: Sequence[str] = (),
+    sandbox: bool = False,
+    executables: Sequence[str] = (),
+    kind: Kind | str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Judgement]], Verifier]:
-    """Turn a function into a :class:`Verifier`. ``id`` is ``facet.criterion``; raise ``version`` with every change."""
+    """Turn a function, or a class whose instances are called, into a :class:`Verifier`.
+
+    ``id`` is ``facet.criterion``; raise ``version`` with every change. ``kind`` is ``program`` unless the verifier runs
+    code (``sandbox``) or says otherwise. Raises :class:`VerifierError` for an id, a version or a kind that is none.
+    """
     if not all(part.isidentifier() for part in id.split(".")) or "." not in id:
         raise VerifierError(f"verifier id {id!r}: expected FACET.CRITERION, for example 'godot.parses'")
-    return lambda function: Verifier(id, version, facet, function, tuple(packages), sandbox)
+    if type(version) is not int or version < 1:
+        raise VerifierError(f"verifier {id!r}: version {version!r}: expected a whole number, 1 or more")
+    if isinstance(packages, str) or isinstance(executables, str):
+        raise VerifierError(f"verifier {id!r}: packages and executables are lists of names, not one string")
+    try:
+        chosen = Kind(kind) if kind else Kind.EXECUTED if sandbox else Kind.PROGRAM
+    except ValueError:
+        raise VerifierError(f"verifier {id!r}: kind {kind!r}: expected one of {', '.join(Kind)}") from None
+    bound = MappingProxyType(dict(settings or {}))
+
+    def wrap(function: Callable[..., Judgement]) -> Verifier:
+        called: Any = function() if inspect.isclass(function) else function
+        return Verifier(id, version, facet, called, tuple(packages), sandbox, tuple(executables), chosen, bound)
+
+    return wrap
 
 
+def _is_judgement(found: object) -> bool:
+    """Whether ``found`` is a judgement with exact built-in types: a look-alike could answer ``==`` as it likes."""
+    if type(found) is not Judgement or type(found.outcome) is not Outcome:
+        return False
+    return type(found.reason) is str and type(found.evidence) is str
+
+
+def _shown(found: object) -> str:
+    try:
+        return f"{found!r:.200}"
+    except Exception:  # its repr is as foreign as the rest of it
+        return f"a {type(found).__name__}"
+
+
+@functools.cache
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return "missing"
+
+
+@functools.cache
+def _program_version(path: str | None) -> str:
+    """The first line of ``PROGRAM --version``, with the digest of the file, as a version line alone may stay the same."""
+    if path is None:
+        return "missing"
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    try:
+        asked = subprocess.run(
+            [path, "--version"], capture_output=True, timeout=10, stdin=subprocess.DEVNULL, check=False
+        )
+        lines = (asked.stdout or asked.stderr).decode(errors="replace").strip().splitlines()
+    except (OSError, subprocess.TimeoutExpired):
+        lines = []
+    return f"{lines[0].strip()[:80] if lines else 'no version'} ({digest})"

@@ -271,16 +271,16 @@ def test_a_verifier_that_is_wrong_about_a_sentinel_voids_the_run():
     assert codes(judge(found, HELD + GAINED))[0] == ("VOID", "not-measured")
 
 
-def test_thin_and_weak_certificates_are_void():
-    strict = registration([GUARD, FACET], Policy(profile="strict", registered=False, **QUIET))
-    thin = {"godot.ok": certificate("godot.ok", 25, 40)}
-    assert codes(judge(strict, HELD + GAINED, thin))[0] == ("VOID", "certificate-thin")
-    assert judge(BOTH, HELD + GAINED, thin).verdict.name is Name.SHIP, "the standard profile asks for 20 and 20"
-    lax = registration([GUARD, FACET], Policy(min_good=5, min_bad=5, **QUIET))
-    weak = {"godot.ok": certificate("godot.ok", 8, 12)}
-    assert codes(judge(lax, HELD + GAINED, weak))[0] == ("VOID", "verifiers-weak")
+def test_unfit_verifiers_judge_nothing():
+    thin = {"godot.ok": certificate("godot.ok", 28, 59)}
+    assert codes(judge(BOTH, HELD + GAINED, thin))[0] == ("VOID", "certificate")
+    least = {"godot.ok": certificate("godot.ok", 29, 59)}
+    assert judge(BOTH, HELD + GAINED, least).verdict.name is Name.SHIP
     wrong = {"godot.ok": certificate("godot.ok", false_passes=["a bad one"])}
     assert codes(judge(BOTH, HELD + GAINED, wrong))[0] == ("VOID", "certificate")
+    demanding = registration([GUARD, FACET], Policy(min_youden=0.9, **QUIET))
+    assert codes(judge(demanding, HELD + GAINED, least))[0] == ("VOID", "verifiers-weak")
+    assert judge(demanding, HELD + GAINED).verdict.name is Name.SHIP
 
 
 def claim(text: str, suite: str | None, metric: str, value: float, tolerance: float = 0.001) -> Claim:

@@ -30,6 +30,7 @@ from harness import Answer, Case, Judgement, failed, passed, verifier
 
 PACKAGES = ["gdtoolkit", "lark", "tree-sitter", "markdown-it-py"]
 SUBSTANCE = words("signal_stmt func_def static_func_def class_var_stmt static_class_var_stmt const_stmt class_def")
+HEADS = words("extends_stmt classname_stmt classname_extends_stmt")
 BLOCKS = words("func_def if_branch elif_branch else_branch while_stmt for_stmt for_stmt_typed match_branch")
 LINES = ("_stmt", "_branch", "_def")  # what begins a line of its own
 HEADERS = {"expr", "func_header", "pattern"}
@@ -50,7 +51,7 @@ REMOVED_TYPES = words(
 )
 
 
-@verifier("godot.parses", version=1, facet="godot", packages=PACKAGES)
+@verifier("godot.parses", version=2, facet="godot", packages=PACKAGES)
 def parses(_case: Case, answer: Answer) -> Judgement:
     """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3 leftovers."""
     read = script(answer)
@@ -171,15 +172,15 @@ def _types(tree: Tree) -> Iterator[Judgement]:
 
 
 def _annotations(tree: Tree) -> Iterator[Judgement]:
-    """Annotations stand where Godot 4 takes them: on variables, above the class, warnings anywhere."""
-    body = False
+    """Annotations stand where Godot 4 takes them: on variables, above ``extends`` and the class, warnings anywhere."""
+    below = False
     for node, following in zip_longest(tree.children, tree.children[1:]):
         if not isinstance(node, lark.Tree) or node.data != "annotation":
-            body = body or kind(node) in SUBSTANCE
+            below = below or kind(node) in SUBSTANCE | HEADS
             continue
         name, target = tokens(node)[0], kind(following) if following is not None else ""
         on_variable = name.startswith("export") or name == "onready"
-        late = name in ("tool", "icon", "static_unload") and body
+        late = name in ("tool", "icon", "static_unload") and below
         if late or (on_variable and target not in ("class_var_stmt", "annotation") and "_" not in name):
             yield failed("annotation", f"{where(node)}: @{name} cannot stand here")
         if not on_variable and name not in ANNOTATIONS:
@@ -224,7 +225,7 @@ def _order(tree: Tree) -> Iterator[Judgement]:
     """``extends`` and ``class_name`` stand before everything else, each at most once."""
     body = False
     for node in trees(tree):
-        if node.data in ("extends_stmt", "classname_stmt", "classname_extends_stmt"):
+        if node.data in HEADS:
             if body:
                 yield failed("order", f"{where(node)}: {node.data.removesuffix('_stmt')} below the class body")
         elif node.data not in ("annotation", "docstr_stmt", "string"):

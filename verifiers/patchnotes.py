@@ -61,7 +61,7 @@ CLICHES = (
 REFUSALS = re.compile(r"\b(sorry|apologi[sz]e|unable|as an ai|language model|i|i['’](m|ll|ve)|me|my)\b", re.IGNORECASE)
 
 
-@verifier("patchnotes.facts", version=1, facet="patchnotes", packages=["markdown-it-py"])
+@verifier("patchnotes.facts", version=2, facet="patchnotes", packages=["markdown-it-py"])
 def facts(case: Case, answer: Answer) -> Judgement:
     """Every fact of the prompt stands in the note, related as in the prompt, and no other fact does."""
     text = _plain(answer)
@@ -173,7 +173,8 @@ def _version_fault(text: str, spans: list[tuple[int, int]]) -> Iterator[Judgemen
     game, version = spans[0], spans[1]
     between = _gap(text, game, version) if game < version else _gap(text, version, game)
     allowed = words("version update patch release build s of for the game in to gets v")
-    if set(between) - allowed or len(between) > 4:
+    apart = version < game and not between  # "5.0, Winter Harbor" belongs to what stands before it
+    if apart or set(between) - allowed or len(between) > 4:
         yield failed("version-elsewhere", f"{' '.join(between)!r} stands between the game and its version")
 
 

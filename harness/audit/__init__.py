@@ -1,1 +1,1 @@
-"""The audit of a verifier: known-good and known-bad answers before it may judge; see :func:`harness.audit.auditor.audit`."""
+"""The audit of a verifier, before it may judge: see :func:`harness.audit.auditor.certify`."""

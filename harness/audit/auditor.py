@@ -1,65 +1,342 @@
-"""Run the audits: every verifier on its fixtures and on the degenerate answers of each of its cases."""
+"""Run the audits: every verifier on its fixtures, on what the harness makes of them, and in other surroundings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import difflib
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
+from harness import discovery
 from harness.audit import certificate as certificates
 from harness.audit import fixtures
-from harness.audit.certificate import Certificate
-from harness.audit.degenerates import degenerates
-from harness.judging import Judges, Pending
-from harness.verifier import Outcome, Verifier
+from harness.audit.certificate import Certificate, Survivor
+from harness.audit.fixtures import Known
+from harness.audit.lexing import meaning, snippet
+from harness.audit.probes import BOMB_LIMIT, Probe, operators, probes
+from harness.audit.witness import BARE, ELSEWHERE, HERE, LIMITS, STRANGE, Asked, Surroundings, Told, Witness
+from harness.errors import WorkspaceError
+from harness.verifier import Kind, Outcome, Verifier
 
 Progress = Callable[[str, int, int], None]
+REPEATED = {Kind.PROGRAM: 160, Kind.EXECUTED: 24, Kind.LLM: 60}  # known answers that are judged three times
+WITH_NETWORK = Surroundings(STRANGE, days=366)
+CULPRITS = {
+    "the time zone": Surroundings(STRANGE[:1]),
+    "the locale": Surroundings(STRANGE[1:3]),
+    "the hash seed": Surroundings(STRANGE[3:]),
+    "the date": Surroundings(days=366),
+    "the network": Surroundings(network=False),
+    "programs on PATH that it does not declare": Surroundings(programs=False),
+}
+
+
+@dataclass
+class Audit:
+    """One verifier under audit: what is known, what is asked, and what it said here and elsewhere."""
+
+    verifier: Verifier
+    known: Known
+    bound: dict[str, Any]
+    probes: list[Probe] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    quarantine: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def limit(self) -> float:
+        """Seconds for one judgement."""
+        return LIMITS[self.verifier.kind]
+
+    def asked(self) -> list[Asked]:
+        """Everything to ask here."""
+        limits = {"bomb": BOMB_LIMIT}
+        return [
+            Asked(self.verifier.id, p.case, p.answer, limits.get(p.group, self.limit), last=p.group != "known")
+            for p in self.probes
+        ]
+
+    def pairs(self, *groups: str) -> list[tuple[Probe, Told]]:
+        """What was said of the probes of these groups."""
+        return [(p, t) for p, t in zip(self.probes, self.told, strict=True) if p.group in groups]
+
+
+class Place(Protocol):
+    """Where verifiers are found: :class:`harness.judging.Judges` or a :class:`Witness`."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of verifiers."""
+
+    @property
+    def digest(self) -> str:
+        """:func:`harness.discovery.digest` of the folder when judging began."""
 
 
 def certify(
-    verifiers: Iterable[Verifier], audits: Path, judges: Judges, sandbox: str | None, progress: Progress | None = None
+    verifiers: Iterable[Verifier],
+    audits: Path,
+    judges: Place,
+    sandbox: str | None,
+    progress: Progress | None = None,
 ) -> dict[str, Certificate]:
-    """A certificate for each verifier: the stored one if nothing changed, else from a fresh audit."""
+    """A certificate for each verifier: the stored one if nothing changed, else from a fresh audit.
+
+    Raises :class:`WorkspaceError` for fixtures that cannot be read.
+    """
     wanted = list(verifiers)
     found: dict[str, Certificate] = {}
-    for number, verifier in enumerate(wanted, start=1):
-        known = fixtures.load(audits, verifier.id)
-        bound = certificates.binding(verifier, fixtures.digest(known), sandbox)
-        found[verifier.id] = certificates.stored(verifier.id, bound) or audit(verifier, known, judges, bound)
-        certificates.store(found[verifier.id])
-        if progress:
-            progress("audit", number, len(wanted))
-    return found
+    stale: list[Audit] = []
+    for verifier in wanted:
+        known = fixtures.read(audits, verifier.id)
+        wrong = fixtures.policy_faults(known.waive, known.deadly, operators())
+        if wrong:
+            raise WorkspaceError(f"{audits / verifier.id}: {'; '.join(wrong)}")
+        bound = certificates.binding(verifier, known.digest, sandbox)
+        kept = certificates.stored(verifier.id, bound)
+        if kept is not None:
+            found[verifier.id] = kept
+        else:
+            stale.append(Audit(verifier, known, bound))
+    done = len(found)
+    witness = Witness(judges.folder, judges.digest, sandbox)
+    siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
+    groups = [group for n in range(cores()) if (group := stale[n :: cores()])]
+    with ThreadPoolExecutor(max(1, len(groups))) as pool:
+        for certified in pool.map(lambda group: audit(group, witness, siblings), groups):
+            for one in certified:
+                certificates.store(one)
+                found[one.verifier] = one
+            done += len(certified)
+            if progress:
+                progress("audit", done, len(wanted))
+    if progress and not stale:
+        progress("audit", done, len(wanted))
+    return {verifier.id: found[verifier.id] for verifier in wanted}
 
 
-def audit(verifier: Verifier, known: list[fixtures.Fixture], judges: Judges, bound: dict[str, object]) -> Certificate:
-    """Judge every fixture and every degenerate answer once; only a pass of a good and a non-pass of a bad are right."""
-    asked = [(f, judges.judge([verifier.id], f.case, f.answer)) for f in known]
-    cases = {f.case.prompt: f.case for f in known}.values()
-    absurd: list[tuple[str, Pending]] = [
-        (f"degenerate:{name}", judges.judge([verifier.id], case, text))
-        for case in cases
-        for name, text in degenerates(case).items()
-    ]
-    false_passes, false_fails, notes = [], [], []
-    for fixture, pending in asked:
-        judgement = pending.result()[0]
-        if fixture.good and judgement.outcome is not Outcome.PASS:
-            false_fails.append(fixture.name)
-            notes.append(
-                f"{fixture.name}: {judgement.outcome} ({judgement.reason}) {judgement.evidence}"[:300].rstrip()
+def audit(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier] = ()) -> list[Certificate]:
+    """Audit several verifiers in one child process: here, then elsewhere; ``siblings`` may share their facets."""
+    for one in audits:
+        one.probes = probes(one.verifier, one.known)
+    _each(audits, [one.asked() for one in audits], witness, HERE, lambda one, told: setattr(one, "told", told))
+    _quarantine(audits, witness, siblings)
+    _elsewhere([one for one in audits if not any(t.hung for t in one.told)], witness)
+    return [_certificate(one) for one in audits]
+
+
+def cores() -> int:
+    """Processes to use: one for each core that this process may run on, four at most."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, allowed))
+
+
+def _each(
+    audits: Sequence[Audit],
+    asked: Sequence[list[Asked]],
+    witness: Witness,
+    around: Surroundings,
+    take: Callable[[Audit, list[Told]], None],
+) -> None:
+    """Ask everything in one process and hand each audit its own part."""
+    told = witness.tell([one for row in asked for one in row], around)
+    for one, row in zip(audits, asked, strict=True):
+        take(one, told[: len(row)])
+        told = told[len(row) :]
+
+
+def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
+    """Set aside what says nothing about a verifier: a mutant that passed and means the same as the good it was made
+    from, that breaks another criterion of the facet, or whose operator the author waived with a reason."""
+    goods = {(one.verifier.id, f.name): f.answer for one in audits for f in one.known.fixtures}
+    asked: list[tuple[Audit, Probe, Asked]] = []
+    for one in audits:
+        completion = one.verifier.kind is Kind.EXECUTED
+        for probe, told in one.pairs("mutant"):
+            if told.outcome is not Outcome.PASS:
+                continue
+            if probe.operator in one.known.waive:
+                one.quarantine[probe.name] = "waived"
+            elif _same(goods[one.verifier.id, probe.of], probe.answer, completion=completion):
+                one.quarantine[probe.name] = "equivalent"
+            else:
+                for other in siblings:
+                    if other.facet == one.verifier.facet and other.id != one.verifier.id and other.kind is not Kind.LLM:
+                        asked.append((one, probe, Asked(other.id, probe.case, probe.answer)))
+    for (one, probe, _), said in zip(asked, witness.tell([row[2] for row in asked]), strict=True):
+        if said.outcome is Outcome.FAIL:
+            one.quarantine[probe.name] = "other-criterion"
+
+
+def _elsewhere(audits: Sequence[Audit], witness: Witness) -> None:
+    """Judge known answers twice more, in other surroundings and another order; name what changed a verdict."""
+    flipped: list[tuple[Audit, list[Asked], list[Outcome]]] = []
+    for around in (BARE, ELSEWHERE, WITH_NETWORK):
+        mine = [one for one in audits if _surroundings(one.verifier) == around and one.known.fixtures]
+        rows = [_repeated(one) for one in mine]
+        asked = [[a for a, _ in row] + [_exploding(one)] for one, row in zip(mine, rows, strict=True)]
+        said: dict[int, list[Told]] = {}
+        if mine:
+            _each(mine, asked, witness, around, lambda one, told, said=said: said.update({id(one): told}))  # type: ignore[misc]
+        for one, row in zip(mine, rows, strict=True):
+            *told, exploded = said[id(one)]
+            changed = [(a, before) for (a, before), after in zip(row, told, strict=True) if before is not after.outcome]
+            if changed:
+                once = {id(a): (a, before) for a, before in changed}
+                flipped.append((one, [a for a, _ in once.values()], [before for _, before in once.values()]))
+            if exploded.outcome is Outcome.PASS:
+                one.faults.append(
+                    "counts a failure of its own as a pass: it passes an answer that raises when it is read"
+                )
+    if flipped:
+        _name_culprits(flipped, witness)
+
+
+def _repeated(one: Audit) -> list[tuple[Asked, Outcome]]:
+    """Known answers with what was said of them, shuffled and then backwards."""
+    known = one.pairs("known")
+    chosen = random.Random(one.known.digest).sample(known, min(len(known), REPEATED[one.verifier.kind]))
+    asked = [(Asked(one.verifier.id, p.case, p.answer, one.limit), t.outcome) for p, t in chosen]
+    return asked + asked[::-1]
+
+
+def _exploding(one: Audit) -> Asked:
+    return Asked(one.verifier.id, one.known.fixtures[0].case, "", one.limit, explode=True)
+
+
+def _surroundings(verifier: Verifier) -> Surroundings:
+    """The strangest surroundings in which a verifier must still work; a sandbox and declared programs need PATH."""
+    if verifier.kind is Kind.LLM:
+        return WITH_NETWORK
+    return ELSEWHERE if verifier.sandbox or verifier.executables else BARE
+
+
+def _name_culprits(flipped: list[tuple[Audit, list[Asked], list[Outcome]]], witness: Witness, most: int = 8) -> None:
+    """Say which single change of the surroundings flips the verdicts; chance or order when they flip without any."""
+    found: dict[int, list[str]] = {id(one): [] for one, _, _ in flipped}
+
+    def changed(around: Surroundings, rows: list[tuple[Audit, list[Asked], list[Outcome]]]) -> set[int]:
+        names: set[int] = set()
+        wanted = {id(one): before[:most] for one, _, before in rows}
+        _each(
+            [one for one, _, _ in rows], [asked[:most] for _, asked, _ in rows], witness, around,
+            lambda one, told: names.update({id(one)} if [t.outcome for t in told] != wanted[id(one)] else ()),
+        )  # fmt: skip
+        return names
+
+    by_chance = changed(HERE, flipped) | changed(HERE, flipped)
+    steady = [row for row in flipped if id(row[0]) not in by_chance]
+    for name, around in CULPRITS.items() if steady else ():
+        for number in changed(around, [row for row in steady if _allows(_surroundings(row[0].verifier), around)]):
+            found[number].append(name)
+    for one, asked, _ in flipped:
+        named = " and ".join(found[id(one)]) or "chance, on order or on what it judged before"
+        text = (
+            f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it depends on {named}"
+        )
+        one.faults.append(text)
+
+
+def _allows(strangest: Surroundings, around: Surroundings) -> bool:
+    """Whether a verifier that must work in the ``strangest`` surroundings must work ``around``."""
+    return (around.programs or not strangest.programs) and (around.network or not strangest.network)
+
+
+def _same(good: str, mutant: str, *, completion: bool) -> bool:
+    """Whether a mutant means what its good means: the same code but for layout and comments, or the same words."""
+    one, other = snippet(good, completion=completion), snippet(mutant, completion=completion)
+    if one is None or other is None:
+        return one is other and good.split() == mutant.split()
+    return (one.language, meaning(one.code, one.language)) == (other.language, meaning(other.code, other.language))
+
+
+def _certificate(one: Audit) -> Certificate:
+    passes, fails, notes = [], [], []
+    outcomes = {label: dict.fromkeys(Outcome, 0) for label in ("good", "bad")}
+    tasks: dict[str, bool] = {}
+    parts: dict[str, list[int]] = {}
+    for probe, told in one.pairs("known", "deadly"):
+        if not told.asked:
+            continue
+        wrong = told.outcome is Outcome.PASS
+        if not probe.good:
+            tasks[repr((probe.case.prompt, probe.case.expect))] = wrong or tasks.get(
+                repr((probe.case.prompt, probe.case.expect)), False
             )
-        elif not fixture.good and judgement.outcome is Outcome.PASS:
-            false_passes.append(fixture.name)
-            notes.append(f"{fixture.name} passed although: {fixture.why}"[:300])
-    false_passes += sorted({name for name, pending in absurd if pending.result()[0].outcome is Outcome.PASS})
+        if probe.group == "known":
+            outcomes["good" if probe.good else "bad"][told.outcome] += 1
+        if probe.fixture is not None and probe.fixture.violates:
+            count = parts.setdefault(probe.fixture.violates, [0, 0])
+            count[0] += wrong
+            count[1] += 1
+        if probe.good and not wrong:
+            fails.append(probe.name)
+            judged = told.judgement
+            notes.append(f"{probe.name}: {judged.outcome} ({judged.reason}) {judged.evidence}")
+        elif not probe.good and wrong:
+            passes.append(probe.name)
+            why = probe.fixture.why if probe.fixture else f"it is {probe.of} with its substance gone ({probe.operator})"
+            notes.append(f"{probe.name} passed although: {why}")
+    passes += sorted({p.name for p, t in one.pairs("degenerate") if t.outcome is Outcome.PASS})
+    passes += sorted({p.name for p, t in one.pairs("bomb") if p.operator == "bomb" and t.outcome is Outcome.PASS})
+    flips = [p.name for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
+    notes += [
+        f"{p.name}: {t.judgement.reason} {t.judgement.evidence}" for p, t in one.pairs("variant") if p.name in flips[:3]
+    ]
     return Certificate(
-        verifier=verifier.id,
-        version=verifier.version,
-        good=sum(f.good for f in known),
-        bad=sum(not f.good for f in known),
-        degenerate=len(absurd),
-        false_passes=false_passes,
-        false_fails=false_fails,
-        binding=dict(bound),
-        notes=notes[:5],
+        verifier=one.verifier.id,
+        version=one.verifier.version,
+        kind=one.verifier.kind.value,
+        good=sum(f.good for f in one.known.fixtures),
+        bad=sum(not f.good for f in one.known.fixtures),
+        degenerate=len(one.pairs("degenerate", "bomb")),
+        false_passes=passes,
+        false_fails=fails,
+        binding=dict(one.bound),
+        notes=[" ".join(note.split())[:240] for note in notes[:4]],
+        tasks=len(tasks),
+        tasks_failed=sum(tasks.values()),
+        deadly=len(one.pairs("deadly")),
+        variants=len(one.pairs("variant")),
+        flips=flips,
+        faults=_hangs(one) + one.faults,
+        outcomes={label: {str(outcome): n for outcome, n in row.items()} for label, row in outcomes.items()},
+        parts=parts,
+        mutants=_score(one),
+        survivors=_survivors(one),
+        waived=dict(one.known.waive),
+        runs=3,
+        seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
+        calls=len(one.told),
     )
+
+
+def _hangs(one: Audit) -> list[str]:
+    lost = [(p, t) for p, t in zip(one.probes, one.told, strict=True) if t.hung]
+    return [f"does not end on {p.name}: {t.judgement.evidence[:200]}" for p, t in lost[:1]]
+
+
+def _score(one: Audit) -> dict[str, int]:
+    counts = Counter({"killed": 0, "survived": 0})
+    for probe, told in one.pairs("mutant"):
+        alive = told.outcome is Outcome.PASS
+        counts[one.quarantine.get(probe.name, "survived") if alive else "killed"] += 1
+    return dict(counts)
+
+
+def _survivors(one: Audit, each: int = 2) -> list[Survivor]:
+    """Two survivors of each operator, as differences from the good they were made from."""
+    goods = {f.name: f.answer for f in one.known.fixtures}
+    shown: Counter[str] = Counter()
+    found = []
+    for probe, told in one.pairs("mutant"):
+        if told.outcome is Outcome.PASS and probe.name not in one.quarantine and shown[probe.operator] < each:
+            shown[probe.operator] += 1
+            lines = difflib.unified_diff(goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1)
+            found.append(Survivor(probe.operator, probe.of, "\n".join([*lines][2:16])))
+    return found

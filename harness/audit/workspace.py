@@ -2,26 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
 from harness import discovery, workspace
+from harness.audit import certificate as certificates
+from harness.audit import fixtures as known_answers
 from harness.audit.auditor import Progress, certify
 from harness.audit.certificate import Certificate
-from harness.errors import VerifierError
-from harness.judging import Judges
+from harness.audit.witness import Witness
+from harness.errors import VerifierError, WorkspaceError
 from harness.strict import nearest
 from harness.verifier import Verifier
 
+SHORTEST = 4  # words; a shorter answer stands anywhere
+TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
+
+
+@dataclass
+class Audited:
+    """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures that were trained on."""
+
+    certificates: list[Certificate]
+    broken: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    reports: Path = Path()
+
 
 def audit_workspace(
-    library: str | None, names: list[str], sandbox: str = "auto", progress: Progress | None = None
-) -> dict[str, Certificate]:
-    """Certificates of the verifiers called ``names``, or of all; raises :class:`VerifierError` for one that is not there."""
+    library: str | None,
+    names: list[str],
+    sandbox: str = "auto",
+    progress: Progress | None = None,
+    *,
+    fixtures: Path | None = None,
+    check: bool = False,
+    gold: Sequence[Path] = (),
+) -> Audited:
+    """Certificates of the verifiers called ``names``, or of all.
+
+    ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged; ``gold`` is searched for the
+    fixtures. Raises :class:`VerifierError` for a name that is not there, :class:`WorkspaceError` for faulty fixtures.
+    """
     place = workspace.find(library)
-    found = discovery.discover(place.folder("verifiers"))
+    folder, audits = place.folder("verifiers"), fixtures or place.folder("audits")
+    seen = discovery.digest(folder)
+    found = discovery.discover(folder)
     chosen = [_named(found, name) for name in names] or list(found.verifiers.values())
-    if found.broken and not names:
-        raise VerifierError("\n".join(found.broken))
-    with Judges(place.folder("verifiers"), resolve_sandbox(chosen, sandbox)[0]) as judges:
-        return certify(chosen, place.folder("audits"), judges, judges.sandbox, progress)
+    if fixtures is not None and not names:
+        chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
+        if not chosen:
+            raise WorkspaceError(
+                f"{fixtures}: no folder is named like a verifier; expected, for example, {fixtures}/godot.parses"
+            )
+    opened = resolve_sandbox(chosen, sandbox)[0]
+    if check:
+        held = [_held(one, audits, opened) for one in chosen]
+    else:
+        held = list(certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values())
+    trained = {
+        path: _flat(path.read_text(encoding="utf-8", errors="replace")) for root in gold for path in _files(root)
+    }
+    leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
+    return Audited(held, [] if names else found.broken, leaks, place.folder("reports"))
+
+
+def snapshot(library: str | None) -> str:
+    """A digest of everything an author edits: verifiers and fixtures."""
+    place = workspace.find(library)
+    return "".join(discovery.digest(place.folder(name)) for name in ("verifiers", "audits"))
 
 
 def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, str]:
@@ -42,3 +92,37 @@ def _named(found: discovery.Found, name: str) -> Verifier:
         broken = "".join(f"\n{line}" for line in found.broken)
         raise VerifierError(f"no verifier {name!r}{nearest(name, list(found.verifiers))}{broken}")
     return found.verifiers[name]
+
+
+def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
+    """The certificate held for exactly the present bytes, else an expired one that says so."""
+    known = known_answers.read(audits, verifier.id)
+    bound = certificates.binding(verifier, known.digest, sandbox)
+    kept = certificates.stored(verifier.id, bound)
+    if kept is not None:
+        return kept
+    goods = sum(f.good for f in known.fixtures)
+    empty = Certificate(verifier.id, verifier.version, goods, len(known.fixtures) - goods, 0, [], [], bound)
+    return replace(
+        empty, created="1970-01-01", kind=verifier.kind.value, notes=["no certificate for its present bytes"]
+    )
+
+
+def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:
+    """Fixtures whose answer stands word for word in training data: a model that learned them proves nothing with them."""
+    for fixture in known_answers.load(audits, verifier):
+        answer = _flat(fixture.answer)
+        if len(answer.split()) >= SHORTEST:
+            for path in (path for path, text in trained.items() if answer in text):
+                yield f"{path}: holds the {fixture.label} fixture {fixture.name!r} of {verifier}; take one of the two out"
+
+
+def _files(root: Path) -> list[Path]:
+    return [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in TEXT and p.is_file())
+
+
+def _flat(text: str) -> str:
+    """Text without layout, and without the escapes of JSON."""
+    for escaped, plain in (("\\n", " "), ("\\t", " "), ('\\"', '"'), ("\\\\", "\\")):
+        text = text.replace(escaped, plain)
+    return " ".join(text.split()).lower()
