@@ -71,12 +71,7 @@ class Adapter(strict.Model):
 
 PROFILES: dict[str, dict[str, Any]] = {
     "standard": {},
-    "strict": {
-        "alpha": 0.025,
-        "registered": True,
-        "spend_first_look": True,
-        "degeneration_held": True,
-    },
+    "strict": {"alpha": 0.025, "registered": True, "degeneration_held": True},
 }
 
 

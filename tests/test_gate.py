@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -407,6 +409,17 @@ def test_looks_at_the_same_prompts_cost_alpha_and_are_remembered(tmp_path):
 def test_a_claim_names_its_suite():
     with pytest.raises(ValidationError, match="names the suite"):
         claim("50 %", None, "pass@1", 0.5)
+
+
+def test_simulated_gates_ship_what_did_not_change_and_nothing_that_is_damaged():
+    """The benchmark of the gate's error rates, on a few gates: an unchanged adapter, and one that lost 20 points."""
+    sys.path.insert(0, str(DOCS.parent.parent / "benchmarks"))
+    from operating_characteristic import Cell, measured
+
+    plain = Cell(n=164, samples=1, answers="steady", margin=0.05, discordance=0.02, youden=1.0, difference=0.0)
+    assert measured(plain, gates=20, seed=1)["verdicts"]["SHIP"] >= 15
+    damaged = measured(replace(plain, discordance=0.2, difference=-0.2), gates=20, seed=1)
+    assert damaged["verdicts"]["NO-SHIP"] == 20
 
 
 def test_every_key_of_the_policy_and_every_reason_is_documented():
