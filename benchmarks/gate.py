@@ -4,8 +4,8 @@
 
 In each round, one after the other and each without stored answers:
 
-* ``mlx-lm``: ``mlx_lm.batch_generate`` on every prompt of every owed suite, base and adapter, to the suite's
-  ``max_tokens``. It has no stop strings, so it writes on where the gate stops.
+* ``mlx-lm``: ``mlx_lm.batch_generate`` on every prompt of every owed suite on every arm, to the suite's ``max_tokens``.
+  It has no stop strings, so it writes on where the gate stops.
 * ``same tokens``: the same, each answer cut at the number of tokens that the gate wrote: decoding and nothing else.
 * ``gate``: all of ``harness gate`` with the model already imported: audits (stored certificates), preflight, decoding,
   judging in the sandbox, receipts, scorecard, page. Its parts are shown below it.
@@ -28,6 +28,7 @@ from typing import Any
 
 from harness import workspace
 from harness.engines.mlx import MlxEngine
+from harness.receipts import CANON
 from harness.session import GateSession, Options
 
 Seconds = tuple[float, float]  #: wall, CPU of this process and its ended children
@@ -87,12 +88,16 @@ def decode(session: GateSession, same_tokens: bool) -> int:
     written = 0
     engine = MlxEngine(session.entry.base_path)  # for its way to make token ids of a prompt
     receipts = list(session.run.receipts.values())
-    for arm in ("base", "adapter"):
+    for arm in sorted({r.arm for r in receipts if r.suite in session.suites}):
         adapter = str(session.entry.path) if arm == "adapter" else None
         model, tokenizer = load(str(session.entry.base_path), adapter_path=adapter)
         for id, suite in session.suites.items():
             mine = [r for r in receipts if r.suite == id and r.arm == arm]
-            prompts = [engine.encode(r.prompt, suite.spec.mode, suite.spec.system) for r in mine]
+            if not mine:
+                continue
+            told = [suite.spec.system, suite.spec.canon if arm == CANON else None]
+            system = "\n\n".join(text for text in told if text) or None
+            prompts = [engine.encode(r.prompt, suite.spec.mode, system) for r in mine]
             most = [max(1, r.tokens) if same_tokens else suite.spec.max_tokens for r in mine]
             found = batch_generate(model, tokenizer, prompts, max_tokens=most, return_token_ids=True)
             written += sum(len(ids) for ids in found.token_ids or [])

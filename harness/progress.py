@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from harness.scorecard import Rate
+from harness.scorecard import MIN_RATE_N, Rate
+from harness.stats.intervals import wilson
 
 EVERY = 30.0  # seconds between two lines of one part in a log
 
@@ -51,7 +52,8 @@ class Pace:
             minutes, seconds = divmod(round(passed / done * (total - done)), 60)
             parts.append(f"{minutes}:{seconds:02d} left")
         if self._judged:
-            parts.append(f"elite {Rate(self._elite, 0, self._judged).text()}")
+            interval = wilson(self._elite, self._judged) if self._judged >= MIN_RATE_N else None
+            parts.append(f"elite {Rate(self._elite, 0, self._judged, 1, interval).text()}")
         return ", ".join(parts)
 
 

@@ -221,8 +221,9 @@ def test_prompts_that_the_training_data_shows_leave_the_suite(library, reference
     assert [suite["prompts"] for suite in card["suites"]] == [PROMPTS - 2]
     assert [suite["prompts"] for suite in card["with_flagged"]] == [PROMPTS]
     assert receipts(tmp_path / "run") == receipts(reference)
-    found = json.loads((tmp_path / "run" / "training.json").read_text())
-    assert {match["case"] for match in found["contamination"]["matches"]} == {"p3", "p11"}
+    found = json.loads((tmp_path / "run" / "preflight.json").read_text())
+    assert found["left_out"] == {"notes": ["p11", "p3"]}
+    assert [notice["code"] for notice in found["notices"]] == ["contamination"]
     assert json.loads((reference / "scorecard.json").read_text())["with_flagged"] == []
 
 
