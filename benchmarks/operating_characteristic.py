@@ -1,19 +1,18 @@
 """How often the gate ships what it should not, and what it should: the gate's own code on simulated receipts.
 
-    python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--json FILE] [--svg FILE]
+    python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--part table|frauds|curves]
 
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so that the guard decides.
 Receipts are drawn for an adapter whose true difference from base is known, seen through verifiers of a known J =
 sensitivity + specificity - 1, and judged by ``harness.gate`` from validity to verdict. Certificates are as lucky as
-their bound allows: without an error, and so few fixtures that J's lower bound is J itself (or the profile's minimum);
-verifiers that bad are refused by nearly every audit. Rates come with Wilson's 95 % interval. At K = 10 answers are
+their bound allows: without an error, on so few fixtures that J's lower bound is J itself, or on the fewest that an audit
+accepts; verifiers that bad are refused by nearly every audit. Rates come with Wilson's 95 % interval. At K = 10 answers are
 steady (all ten alike: the hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
@@ -28,6 +27,7 @@ from numpy.random import Generator
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from gates import certificate, judge, pair, plan, receipt, registration
 
+from harness.audit.certificate import MIN_BAD, MIN_GOOD
 from harness.library import Policy
 from harness.receipts import Receipt
 from harness.registration import Registration
@@ -62,7 +62,7 @@ class Simulator:
         self.registration = registration(
             [plan("guard", cell.n, "guard", margin=cell.margin), plan("facet", 40)], policy
         )
-        self.certificates = {"guard.ok": certificate("guard.ok", *fixtures(cell.youden, policy))}
+        self.certificates = {"guard.ok": certificate("guard.ok", *fixtures(cell.youden))}
         self.facet = facet(cell.samples)
         self._receipts = {
             arm: [
@@ -114,12 +114,12 @@ class Simulator:
         return np.logical_xor(truth, wrong)
 
 
-def fixtures(youden: float, policy: Policy) -> tuple[int, int]:
+def fixtures(youden: float) -> tuple[int, int]:
     """Known-good and known-bad answers, none of them misjudged, whose lower bound of J is ``youden``."""
     if youden == 1:
         return 164, 299
     enough = math.ceil(math.log(0.025) / math.log((1 + youden) / 2))
-    return max(enough, policy.min_good), max(enough, policy.min_bad)
+    return max(enough, MIN_GOOD), max(enough, MIN_BAD)
 
 
 def facet(samples: int) -> list[Receipt]:
@@ -260,34 +260,39 @@ def main() -> None:
     parser.add_argument("--gates", type=int, default=1000, help="gates of a row at the margin with K = 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="HumanEval's size only")
-    parser.add_argument("--json", type=Path, help="write every row as JSON")
-    parser.add_argument("--svg", type=Path, help="draw the share of SHIP against the true difference")
+    parser.add_argument("--samples", type=int, help="only the rows with this K")
+    parser.add_argument("--profile", choices=["standard", "strict"], help="only the rows of this profile")
+    parser.add_argument("--part", choices=["table", "frauds", "curves"], help="only this part")
+    parser.add_argument("--svg", type=Path, default=Path("operating-characteristic.svg"), help="where the curves go")
     chosen = parser.parse_args()
-    rows = []
-    print("profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a minute")
-    for number, cell in enumerate(table_cells(chosen.quick)):
-        gates = chosen.gates // (4 if cell.difference == 0 else 3 if cell.samples > 1 else 1)
-        row = measured(cell, gates, chosen.seed + number)
-        rows.append(row)
-        print(
-            f"{cell.profile:<9}{cell.n:>4}{cell.samples:>4} {cell.answers:<8}{cell.margin:>7.0%}{cell.discordance:>7.0%}"
-            f"{cell.youden:>6g}{cell.difference:>+7.0%}{row['ships']:>8.2%}  {row['low']:6.2%} - {row['high']:6.2%} "
-            f"{gates:>6}{row['gates_a_minute']:>10}",
-            flush=True,
-        )
-    tried = chosen.gates // 5
-    swindles = [(name, naive / tried, gated / tried) for name, naive, gated in frauds(tried, chosen.seed)]
-    for name, naive, gated in swindles:
-        print(f"{name}: ships {naive:.1%} where nothing forbids it, {gated:.1%} through the gate")
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows, "frauds": swindles}, indent=1) + "\n", encoding="utf-8")
-    if chosen.svg:
+    parts = [chosen.part] if chosen.part else ["table", "frauds", "curves"]
+    if "table" in parts:
+        print("profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a minute")
+        for number, cell in enumerate(table_cells(chosen.quick)):
+            if cell.samples == (chosen.samples or cell.samples) and cell.profile == (chosen.profile or cell.profile):
+                gates = chosen.gates // (4 if cell.difference == 0 else 2 if cell.samples > 1 else 1)
+                print(line(measured(cell, gates, chosen.seed + number)), flush=True)
+    if "frauds" in parts:
+        tried = chosen.gates // 3
+        for name, naive, gated in frauds(tried, chosen.seed):
+            print(f"{name}: ships {naive / tried:.1%} where nothing forbids it, {gated / tried:.1%} through the gate")
+    if "curves" in parts:
         curves: dict[str, list[tuple[float, float, float, float]]] = {}
         for number, (label, cell) in enumerate(curve_cells()):
             row = measured(cell, chosen.gates // 3, chosen.seed + 1000 + number)
             curves.setdefault(label, []).append((100 * cell.difference, row["ships"], row["low"], row["high"]))
         chosen.svg.parent.mkdir(parents=True, exist_ok=True)
         chosen.svg.write_text(plotted(curves, chosen.gates // 3), encoding="utf-8")
+        print(f"curves: {chosen.svg}")
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row of the table."""
+    return (
+        f"{row['profile']:<9}{row['n']:>4}{row['samples']:>4} {row['answers']:<8}{row['margin']:>7.0%}"
+        f"{row['discordance']:>7.0%}{row['youden']:>6g}{row['difference']:>+7.0%}{row['ships']:>8.2%}  "
+        f"{row['low']:6.2%} - {row['high']:6.2%} {row['gates']:>6}{row['gates_a_minute']:>10}"
+    )
 
 
 if __name__ == "__main__":

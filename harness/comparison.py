@@ -5,6 +5,7 @@ Statistics depend on counts only and are kept by count, so that thousands of sim
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,8 +216,15 @@ def _gain_p(counts: Counts, n: int, samples: int, min_gain: float) -> float:
     return NormalDist().cdf(-z)
 
 
+def _reduced(counts: Counts, samples: int) -> tuple[Counts, int]:
+    """The same differences in the coarsest units: K answers that are all alike say what one says, and are tested as one."""
+    unit = math.gcd(samples, *(lead for lead, _ in counts))
+    return tuple((lead // unit, many) for lead, many in counts), samples // unit
+
+
 @kept
 def _state(counts: Counts, n: int, samples: int, margin: float, alpha: float) -> GuardState:
+    counts, samples = _reduced(counts, samples)
     if samples > 1:
         return repeated_state(_differences(counts, samples), margin, alpha)
     state = guard_state(*_flips(counts), n, margin, alpha)
@@ -227,6 +235,7 @@ def _state(counts: Counts, n: int, samples: int, margin: float, alpha: float) ->
 @kept
 def _noninferiority(counts: Counts, n: int, samples: int, margin: float, alpha: float) -> tuple[float, float | None]:
     """Tango's p with its exact twin, which is asked for only where Tango's allows HELD."""
+    counts, samples = _reduced(counts, samples)
     if samples > 1:
         return score_noninferiority(_differences(counts, samples), margin).p, None
     p = tango_noninferiority(*_flips(counts), n, margin).p

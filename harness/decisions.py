@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.degeneration import Degeneration
 from harness.receipts import SENTINEL, Receipt
-from harness.registration import Registration, prompt_digest, remedy
+from harness.registration import Registration, prompt_digest, prompts_for_degeneration, remedy
 from harness.scorecard import MIN_RATE_N, SuiteScore
 from harness.stats.intervals import z_quantile
 from harness.stats.multiplicity import holm
@@ -219,6 +219,10 @@ def degenerate(registration: Registration, found: Degeneration) -> list[Reason]:
         worst = f"; worse on {', '.join(found.worse)}" if found.worse else ""
         return [Reason(Name.NO_SHIP, "degenerate", "answers", f"{text}{worst}")]
     if held.state is GuardState.HELD:
+        return [Reason(Name.SHIP, "not-degenerate", "answers", text)]
+    needed = prompts_for_degeneration(registration.policy)
+    if found.n < needed and not found.new and not registration.policy.degeneration_held:
+        text = f"{text}; no answer that base's was not, and {needed} prompts would prove the margin"
         return [Reason(Name.SHIP, "not-degenerate", "answers", text)]
     return [Reason(Name.INCONCLUSIVE, "degeneration-undecided", "answers", text)]
 

@@ -22,9 +22,13 @@ from harness.stats.values import Undefined
 
 @dataclass(frozen=True)
 class Degeneration:
-    """Degenerate answers of both arms: by sign and arm, by suite and arm, and the guard over every paired prompt."""
+    """Degenerate answers of both arms: by sign and arm, by suite and arm, and the guard over every paired prompt.
+
+    ``new`` counts the prompts on which the adapter degenerates and base does not.
+    """
 
     n: int
+    new: int
     signs: dict[str, dict[str, int]]
     suites: dict[str, dict[str, int]]
     worse: list[str]
@@ -56,7 +60,8 @@ def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degenera
         found = held([case for case in cases if case.startswith(f"{suite}:")])
         return found is not None and found.state in (GuardState.BROKEN, GuardState.REGRESSED)
 
-    return Degeneration(len(cases), signs, suites, [id for id in suites if suffers(id)], held(cases))
+    new = sum(outcomes["adapter"][c].count("fail") > outcomes["base"][c].count("fail") for c in cases)
+    return Degeneration(len(cases), new, signs, suites, [id for id in suites if suffers(id)], held(cases))
 
 
 @lru_cache(maxsize=65_536)

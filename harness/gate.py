@@ -49,12 +49,6 @@ def validity(
         held = certificates[verifier]
         if held.state is not State.VALID:
             reasons.append(Reason(Name.VOID, "certificate", verifier, f"no valid certificate: {held.sentence()}"))
-        elif held.good < policy.min_good or held.bad < policy.min_bad:
-            text = (
-                f"audited on {held.good} known-good and {held.bad} known-bad answers; "
-                f"the policy ({policy.profile}) asks for {policy.min_good} and {policy.min_bad}"
-            )
-            reasons.append(Reason(Name.VOID, "certificate-thin", verifier, text))
     for id, plan in registration.plans.items():
         if all(certificates[c.verifier].state is State.VALID for c in plan.criteria):
             youden = scorecard.youden(plan, certificates)

@@ -71,7 +71,7 @@ class Adapter(strict.Model):
 
 PROFILES: dict[str, dict[str, Any]] = {
     "standard": {},
-    "strict": {"alpha": 0.025, "min_good": 29, "min_bad": 59, "registered": True, "spend_first_look": True},
+    "strict": {"alpha": 0.025, "registered": True, "degeneration_held": True},
 }
 
 
@@ -80,9 +80,10 @@ class Policy(strict.Model):
 
     alpha: one-sided level of every guard and gain. margins: non-inferiority margin of a suite, before that of its file.
     secondary: facets that need not gain, but may not be worse by ``secondary_margin``; every other facet is primary.
-    degeneration_margin: how much more of the adapter's answers may loop or run out of tokens. max_unverified: share of
-    answers of a suite that may stay unjudged. min_effect: nats per token; below it the adapter does nothing.
-    min_good, min_bad: fixtures behind every certificate. min_youden: refuses a verifier whose sensitivity + specificity
+    degeneration_margin: how much more of the adapter's answers may loop or run out of tokens; degeneration_held: it must
+    be proven even where the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
+    min_effect: nats per token; below it the adapter does nothing.
+    min_youden: refuses a verifier whose sensitivity + specificity
     - 1 may be that low. samples: answers a prompt and arm (K). discordance, min_power: a margin is refused at
     registration where an unchanged adapter with this share of flips would be HELD more rarely than ``min_power``.
     most_looks: then the held-out set is spent. spend_first_look: the first look too is tested at alpha / (m (m + 1)).
@@ -97,12 +98,11 @@ class Policy(strict.Model):
     secondary: list[str] = []
     secondary_margin: float = Field(default=0.05, gt=0, lt=1)
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
+    degeneration_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
     min_effect: float = Field(default=1e-4, gt=0)
     contamination: Literal["block", "warn"] = "block"
     max_flagged: float = Field(default=0.10, ge=0, lt=1)
-    min_good: int = Field(default=20, ge=1)
-    min_bad: int = Field(default=20, ge=1)
     min_youden: float = Field(default=0.5, ge=0, lt=1)
     samples: int = Field(default=1, ge=1)
     discordance: float = Field(default=0.05, gt=0, lt=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.audit import fixtures
 from harness.audit.certificate import Certificate
 from harness.audit.fixtures import Fixture
+from harness.errors import WorkspaceError
 from harness.library import Entry, Policy
 from harness.receipts import AGAIN, ARMS, CANON
 from harness.registration import Criterion, Plan, Registration, prompt_digest
@@ -25,7 +26,14 @@ def register(
     sentinels: Mapping[str, list[Fixture]],
     left_out: Mapping[str, set[str]],
 ) -> Registration:
-    """The registration of one gate as its first look; ``left_out`` are the cases that the training data shows, by suite."""
+    """The registration of one gate as its first look; ``left_out`` are the cases that the training data shows, by suite.
+
+    Raises :class:`WorkspaceError` for several answers a prompt, which an engine that decodes greedily cannot give.
+    """
+    if policy.samples > 1:
+        raise WorkspaceError(
+            f"gate.samples: found {policy.samples}; expected 1: answers are decoded greedily, so that all would be alike"
+        )
     return Registration(
         adapter=entry.name,
         base=entry.base_name,

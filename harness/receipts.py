@@ -7,6 +7,7 @@ of all before it, from the digest of the registration on: a line that was edited
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -14,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.audit.certificate import canonical_digest
 from harness.errors import RunError
 
 ARMS = ("base", "adapter")
@@ -75,7 +75,7 @@ class Run:
     is the digest that the chain of receipts starts from, and ``head`` the one it has reached.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], genesis: str) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any], genesis: str = "") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._refuse_foreign(settings)
@@ -182,7 +182,8 @@ Chained = list[tuple[Receipt, str]]  # receipts, each with the digest that its l
 
 def link(head: str, receipt: Receipt) -> str:
     """The digest of a receipt and of all before it, whose digest is ``head``; seconds are left out."""
-    return canonical_digest([head, {k: v for k, v in asdict(receipt).items() if k != "seconds"}])
+    row = {key: value for key, value in asdict(receipt).items() if key != "seconds"}
+    return "sha256:" + hashlib.sha256(f"{head}\n{json.dumps(row, sort_keys=True)}".encode()).hexdigest()
 
 
 def broken_link(chained: Chained, genesis: str) -> int | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness import attestation, gate, receipts, registration
-from harness.audit.certificate import Certificate
+from harness.audit.certificate import Certificate, State, Survivor
 from harness.errors import RunError, WorkspaceError
 from harness.gate import Judged
 from harness.receipts import Receipt
@@ -73,7 +74,7 @@ def recheck(run: Path, adapter: Path | None = None) -> tuple[Verdict, list[str]]
         *_settings(settings, plan),
         *_chain(chained, plan.digest),
         *_receipts(plan, rows),
-        *_certificates(plan, certificates),
+        *_certificates(run, plan, certificates),
         *_identity(plan, preflight, adapter),
         *(text for name, again in made.items() for text in _compare(run / name, again)),
         *_attestation(run, plan, judged.verdict),
@@ -119,10 +120,13 @@ def _receipts(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
             yield f"{where}: findings: found {judged}; registered were {criteria.get(row.suite)}"
 
 
-def _certificates(plan: Registration, certificates: dict[str, Certificate]) -> Iterator[str]:
+def _certificates(run: Path, plan: Registration, certificates: dict[str, Certificate]) -> Iterator[str]:
     for id, digest in plan.certificates.items():
         if certificates[id].digest != digest:
             yield f"certificates/{id}.json: its content is {certificates[id].digest}; registered was {digest}"
+        stated = _document(run / "certificates" / f"{id}.json").get("state")
+        if stated != certificates[id].state:
+            yield f"certificates/{id}.json: state: found {stated}; its counts say {certificates[id].state}"
 
 
 def _identity(plan: Registration, preflight: Any, adapter: Path | None) -> Iterator[str]:
@@ -154,11 +158,14 @@ def _attestation(run: Path, plan: Registration, verdict: Verdict) -> Iterator[st
 
 
 def _certificate(path: Path) -> Certificate:
-    from dataclasses import fields
-
+    """A certificate as it stood when it judged: one that was not expired then is not expired for the recheck."""
     data = _document(path)
     try:
-        return Certificate(**{f.name: data[f.name] for f in fields(Certificate)})
+        found = Certificate(**{f.name: data[f.name] for f in fields(Certificate)})
+        survivors = [Survivor(**survivor) for survivor in data["survivors"]]
+        today = datetime.now(UTC).strftime("%Y-%m-%d")
+        created = found.created if data["state"] == State.EXPIRED else today
+        return replace(found, survivors=survivors, created=created)
     except (KeyError, TypeError) as error:
         raise RunError(f"{path}: not a certificate: {type(error).__name__}: {error}") from None
 

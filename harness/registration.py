@@ -187,14 +187,19 @@ def undecidable(registration: Registration, youdens: dict[str, float]) -> list[s
                     f"adapter that flips {policy.discordance:.0%} of them would be HELD {power:.0%} of the time, and "
                     f"the policy asks for {policy.min_power:.0%}. {remedy(n, observed, policy.discordance, registration)}"
                 )
-    asked, margin = sum(len(plan.cases) for plan in registration.plans.values()), policy.degeneration_margin
-    needed = math.floor(z_quantile(1 - policy.alpha) ** 2 * (1 - margin) / margin) + 1
-    if asked < needed:
+    asked, needed = sum(len(plan.counted) for plan in registration.plans.values()), prompts_for_degeneration(policy)
+    if asked < needed and policy.degeneration_held:
         found.append(
-            f"degeneration: a margin of {100 * margin:g} points cannot be held with {asked} prompts in all, even without "
-            f"a single degenerate answer; {needed} could"
+            f"degeneration: a margin of {100 * policy.degeneration_margin:g} points cannot be held with {asked} prompts in "
+            f"all, even without a single degenerate answer; {needed} could"
         )
     return found
+
+
+def prompts_for_degeneration(policy: Policy) -> int:
+    """The fewest prompts with which Tango's interval without a single flip, ``z^2 / (n + z^2)``, is inside the margin."""
+    margin = policy.degeneration_margin
+    return math.floor(z_quantile(1 - policy.alpha) ** 2 * (1 - margin) / margin) + 1
 
 
 def remedy(n: int, margin: float, discordance: float, registration: Registration) -> str:

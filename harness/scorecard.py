@@ -148,9 +148,9 @@ def lost(
 
 
 def audits(plan: Plan, certificates: Mapping[str, Certificate]) -> list[Audit]:
-    """What the audits of a suite's verifiers counted; the degenerate answers are not part of any rate."""
+    """What the audits of a suite's verifiers counted; answers that the harness made are not part of any rate."""
     held = [certificates[criterion.verifier] for criterion in plan.criteria]
-    wrong = [sum(not name.startswith("degenerate:") for name in c.false_passes) for c in held]
+    wrong = [sum(":" not in name for name in c.false_passes) for c in held]
     return [Audit(w, c.bad, len(c.false_fails), c.good) for w, c in zip(wrong, held, strict=True)]
 
 

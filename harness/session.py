@@ -155,10 +155,12 @@ class GateSession:
         if self.invalid or self._lost:
             return None
         found = self.suites[suite_id]
+        self._guarded = sum(key[:2] == (suite_id, "adapter") for key in self.run.receipts)
+        if self._is_lost(found):  # the run was stopped here, and is resumed
+            return self.score(suite_id)
         decoding = Decoding(found.spec.max_tokens, tuple(found.spec.stop))
         cases = self._chosen(found)
         waiting: deque[Asked] = deque()
-        self._guarded = sum(key[:2] == (suite_id, "adapter") for key in self.run.receipts)
         arms = self.registration.plans[suite_id].arms
         for arm in (*(a for a in arms if a != "adapter"), SENTINEL, "adapter"):
             if arm == SENTINEL:
@@ -359,12 +361,21 @@ class GateSession:
             self._look_for_loss(found, asked.arm)
 
     def _look_for_loss(self, found: Suite, arm: str) -> None:
-        """Every few answers, which is the same in every run: whether this guard is lost beyond doubt."""
-        if arm == "adapter" and found.spec.role == "guard" and self.library.gate.early_stop:
+        if arm == "adapter":
             self._guarded += 1
-            if self._guarded % LOST_EVERY == 0:
-                rows = self.run.receipts.values()
-                self._lost = scorecard.lost(self.registration, found.id, self.certificates, rows) is not None
+            self._lost = self._is_lost(found)
+
+    def _is_lost(self, found: Suite) -> bool:
+        """Every few answers, which is the same in every run: whether this guard is lost beyond doubt."""
+        if (
+            found.spec.role != "guard"
+            or not self.library.gate.early_stop
+            or not self._guarded
+            or self._guarded % LOST_EVERY
+        ):
+            return self._lost
+        rows = self.run.receipts.values()
+        return scorecard.lost(self.registration, found.id, self.certificates, rows) is not None
 
     def _in_order(self, found: Suite, arm: str, cases: list[Case]) -> list[Case]:
         """The adapter is asked in the registered order, base once more from the end, every other arm as the suite is."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,11 @@ def test_an_adapter_that_never_stops_thinking_is_degenerate():
     loop = [receipt("godot", i, "adapter", PASS, answer="so be it " * 30) for i in range(40)]
     assert judge(BOTH, HELD + [r for r in GAINED if r.arm == "base"] + loop).verdict.name is Name.NO_SHIP
     assert ("SHIP", "not-degenerate") in codes(judge(BOTH, HELD + GAINED))
+    small = registration([plan("humaneval", 30, "guard", margin=0.3), FACET])
+    guard = pair("humaneval", 30, 20, 0, 0)
+    assert judge(small, guard + GAINED).verdict.name is Name.SHIP, "70 prompts prove no margin, and nothing was seen"
+    one = [receipt("godot", 0, "adapter", PASS, finish="length") if r is GAINED[40] else r for r in GAINED]
+    assert codes(judge(small, guard + one))[0] == ("INCONCLUSIVE", "degeneration-undecided")
 
 
 def test_the_first_twenty_prompts_decide_nothing():
@@ -266,16 +273,16 @@ def test_a_verifier_that_is_wrong_about_a_sentinel_voids_the_run():
     assert codes(judge(found, HELD + GAINED))[0] == ("VOID", "not-measured")
 
 
-def test_thin_and_weak_certificates_are_void():
-    strict = registration([GUARD, FACET], Policy(profile="strict", registered=False, **QUIET))
-    thin = {"godot.ok": certificate("godot.ok", 25, 40)}
-    assert codes(judge(strict, HELD + GAINED, thin))[0] == ("VOID", "certificate-thin")
-    assert judge(BOTH, HELD + GAINED, thin).verdict.name is Name.SHIP, "the standard profile asks for 20 and 20"
-    lax = registration([GUARD, FACET], Policy(min_good=5, min_bad=5, **QUIET))
-    weak = {"godot.ok": certificate("godot.ok", 8, 12)}
-    assert codes(judge(lax, HELD + GAINED, weak))[0] == ("VOID", "verifiers-weak")
+def test_unfit_verifiers_judge_nothing():
+    thin = {"godot.ok": certificate("godot.ok", 28, 59)}
+    assert codes(judge(BOTH, HELD + GAINED, thin))[0] == ("VOID", "certificate")
+    least = {"godot.ok": certificate("godot.ok", 29, 59)}
+    assert judge(BOTH, HELD + GAINED, least).verdict.name is Name.SHIP
     wrong = {"godot.ok": certificate("godot.ok", false_passes=["a bad one"])}
     assert codes(judge(BOTH, HELD + GAINED, wrong))[0] == ("VOID", "certificate")
+    demanding = registration([GUARD, FACET], Policy(min_youden=0.9, **QUIET))
+    assert codes(judge(demanding, HELD + GAINED, least))[0] == ("VOID", "verifiers-weak")
+    assert judge(demanding, HELD + GAINED).verdict.name is Name.SHIP
 
 
 def claim(text: str, suite: str | None, metric: str, value: float, tolerance: float = 0.001) -> Claim:
@@ -340,9 +347,8 @@ def test_a_margin_that_the_prompts_cannot_decide_is_refused_with_what_could():
         found = registration([plan("humaneval", n, "guard", margin=margin), FACET])
         refused = undecidable(found, {"humaneval": 1.0, "godot": 1.0})
         assert (not refused) is ok, (margin, n)
-    few = undecidable(
-        registration([plan("humaneval", 90, "guard", margin=0.1), FACET]), {"humaneval": 1.0, "godot": 1.0}
-    )
+    short = registration([plan("humaneval", 90, "guard", margin=0.1), FACET], Policy(degeneration_held=True, **QUIET))
+    few = undecidable(short, {"humaneval": 1.0, "godot": 1.0})
     assert len(few) == 1
     assert few[0].startswith("degeneration: a margin of 2 points cannot be held with 130 prompts in all")
     assert few[0].endswith("133 could")
@@ -403,6 +409,17 @@ def test_looks_at_the_same_prompts_cost_alpha_and_are_remembered(tmp_path):
 def test_a_claim_names_its_suite():
     with pytest.raises(ValidationError, match="names the suite"):
         claim("50 %", None, "pass@1", 0.5)
+
+
+def test_simulated_gates_ship_what_did_not_change_and_nothing_that_is_damaged():
+    """The benchmark of the gate's error rates, on a few gates: an unchanged adapter, and one that lost 20 points."""
+    sys.path.insert(0, str(DOCS.parent.parent / "benchmarks"))
+    from operating_characteristic import Cell, measured
+
+    plain = Cell(n=164, samples=1, answers="steady", margin=0.05, discordance=0.02, youden=1.0, difference=0.0)
+    assert measured(plain, gates=20, seed=1)["verdicts"]["SHIP"] >= 15
+    damaged = measured(replace(plain, discordance=0.2, difference=-0.2), gates=20, seed=1)
+    assert damaged["verdicts"]["NO-SHIP"] == 20
 
 
 def test_every_key_of_the_policy_and_every_reason_is_documented():

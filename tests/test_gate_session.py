@@ -29,7 +29,7 @@ LIBRARY = """
 bases: {tiny: {path: base}}
 adapters:
   adder: {path: adapter, base: tiny, status: candidate, facets: [sums], suites: [sums, general]}
-gate: {min_good: 20, min_bad: 20, degeneration_margin: 0.05, min_power: 0.3}
+gate: {degeneration_margin: 0.05, min_power: 0.3}
 """
 GUARD = """
 facet: general
@@ -107,10 +107,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "suites" / f"{name}.yaml").write_text(text)
         rows = [{"id": f"{name}-{i}", "prompt": f"{i}+{n}", "expect": {"sum": str(i + n)}} for i in range(n)]
         (tmp_path / "suites" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    known = {"verifier": "sums.right", "case": {"prompt": "1+1", "expect": {"sum": "2"}}}
-    good = [{"name": f"good {i}", "answer": "2" + " " * i} for i in range(29)]
-    bad = [{"name": f"bad {i}", "answer": f"{i + 3}", "why": "not the sum"} for i in range(59)]
-    (tmp_path / "audits" / "sums.right" / "all.yaml").write_text(json.dumps(known | {"good": good, "bad": bad}))
+    good, bad = [], []
+    for i in range(30):
+        case = {"prompt": f"{i}+{i}", "expect": {"sum": str(2 * i)}}
+        good.append({"name": f"good {i}", "case": case, "answer": str(2 * i)})
+        bad += [{"name": f"{off} off {i}", "case": case, "answer": str(2 * i + off), "why": "not it"} for off in (1, 2)]
+    known = {"verifier": "sums.right", "good": good, "bad": bad}
+    (tmp_path / "audits" / "sums.right" / "all.yaml").write_text(json.dumps(known))
     return tmp_path
 
 
