@@ -10,6 +10,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,26 +25,38 @@ def key(identity: dict[str, Any], base: str, adapter: str | None, ids: Sequence[
 
 
 class Cache:
-    """Answers by key in ``answers.sqlite`` below ``folder``."""
+    """Answers by key in ``answers.sqlite`` below ``folder``, shared by any number of processes.
+
+    A cache that fails (a full disk, a damaged file) costs time and nothing else: ``broken`` says what it said, and from
+    then on it holds nothing.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / "answers.sqlite", timeout=30, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT)"
-        )
+        self.broken: str | None = None
+        path = folder / "answers.sqlite"
+        self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+        with suppress(sqlite3.Error):  # refused while another process is just doing the same
+            self._db.execute("PRAGMA journal_mode=WAL")
+        self._run("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT)")
 
     def get(self, key: str) -> Generation | None:
         """The stored answer, or ``None``."""
-        row = self._db.execute("SELECT text, tokens, finish FROM answers WHERE key = ?", (key,)).fetchone()
-        return Generation(*row) if row else None
+        rows = self._run("SELECT text, tokens, finish FROM answers WHERE key = ?", key)
+        return Generation(*rows[0]) if rows else None
 
     def put(self, key: str, answer: Generation) -> None:
         """Store an answer; the first one stays."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", (key, answer.text, answer.tokens, answer.finish)
-        )
+        self._run("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", key, answer.text, answer.tokens, answer.finish)
 
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+    def _run(self, statement: str, *values: Any) -> list[Any]:
+        if self.broken is not None:
+            return []
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            self.broken = f"{type(error).__name__}: {error}"
+            return []

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import __version__
 from harness.audit.command import audit_command
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.progress import Progress
 
 USAGE = 4  # 0 to 3 are verdicts, so a command that could not run says 4
 
@@ -38,6 +41,9 @@ class Group(click.Group):
 library_option = click.option(
     "--library", metavar="FILE", help="library.yaml or its folder (default: the nearest upwards)."
 )
+train_data_option = click.option(
+    "--train-data", metavar="FILE|DIR", type=click.Path(exists=True), help="What the adapter was trained on (JSONL)."
+)
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "seatbelt"]),
@@ -61,15 +67,20 @@ def main() -> None:
 @click.option("--base", metavar="NAME|DIR", help="Base to gate on instead of the adapter's own.")
 @library_option
 @sandbox_option
+@train_data_option
 @click.option("--run-dir", metavar="DIR", help="Folder of the run; an interrupted run of the same gate is resumed.")
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), help="Measure a seeded sample of N prompts per suite."
 )
+@click.option("--register", is_flag=True, help="Write the registration of the gate ahead of it, and ask nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-def gate_command(quiet: bool, **chosen: Any) -> int:
+def gate_command(quiet: bool, register: bool, **chosen: Any) -> int:
     """Gate one adapter, as `pytest suites/ --adapter NAME` does, with the verdict as exit code."""
-    from harness.session import Options, gate_adapter
+    from harness.session import Options, gate_adapter, register_adapter
 
+    if register:
+        click.echo(register_adapter(Options(**chosen), None if quiet else progress()))
+        return 0
     verdict, folder = gate_adapter(Options(**chosen), None if quiet else progress())
     click.secho(verdict.name, bold=True, fg="green" if verdict.name.exit_code == 0 else "red")
     for reason in [] if quiet else verdict.reasons:
@@ -77,6 +88,39 @@ def gate_command(quiet: bool, **chosen: Any) -> int:
     if not quiet:
         click.echo(f"scorecard: {folder / 'scorecard.html'}")
     return verdict.name.exit_code
+
+
+@main.command("preflight")
+@click.argument("adapter", metavar="NAME")
+@click.option("--base", metavar="NAME|DIR", help="Base to check on instead of the adapter's own.")
+@library_option
+@train_data_option
+@click.option("--verify", is_flag=True, help="Read every byte of the base again, whatever its files' times say.")
+@click.option("--server", metavar="URL", help="Ask this running server too whether it serves the adapter.")
+@click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
+def preflight_command(verify: bool, server: str | None, server_model: str | None, **chosen: Any) -> int:
+    """Check the adapter NAME before anything is scored: identity, tensors, effect, recipe, corpus, contamination.
+
+    Exit codes: 0 it may be scored, 1 a rule of its training forbids to ship it, 3 scoring it would say nothing.
+    """
+    from harness.session import GateSession, Options
+
+    with GateSession(Options(**chosen)) as session:
+        found = session.check(verify)
+        if server is not None:
+            session.check_served(server, server_model)
+        rows = [("base", found.base_digest), ("adapter", found.adapter_digest)]
+        rows.append(("trained on", found.trained_on_base or "not recorded"))
+        rows.append(("tensors", f"{found.tensors} of {found.tensors_expected}"))
+        rows.append(("update", number(found.update, "of the largest changed weight")))
+        rows.append(("effect", number(found.effect, "nats per token, KL(base || adapter)")))
+        rows.append(("training data", found.training["data_digest"] or "not named, so not checked (--train-data)"))
+        rows.append(("not checked", ", ".join(found.training["not_checked"]) or "nothing"))
+    click.echo(columns(rows))
+    for fault in [*found.faults, *found.notices]:
+        click.echo(f"{fault.severity:<6} {fault.code}: {fault.text}")
+    severities = {fault.severity for fault in found.faults}
+    return 3 if "void" in severities else 1 if "block" in severities else 0
 
 
 @main.command("library")
@@ -106,6 +150,27 @@ def report_command(run: Path, library: str | None) -> None:
     from harness import report, workspace
 
     click.echo(report.render(run, workspace.find(library).folder("reports")))
+
+
+@main.command("recheck")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--adapter", metavar="DIR", type=click.Path(path_type=Path), help="Folder to release: must be what was judged."
+)
+def recheck_command(run: Path, adapter: Path | None) -> int:
+    """Recompute every number and the verdict of RUN from its receipts; no model and no workspace is needed.
+
+    Exit codes: 0 everything is as the receipts say (whatever the verdict), 1 something differs.
+    """
+    from harness.recheck import recheck
+
+    verdict, differences = recheck(run, adapter)
+    for text in differences:
+        click.echo(text)
+    click.echo(
+        f"{run}: the receipts say {verdict.name}; " + (f"{len(differences)} differ" if differences else "all agrees")
+    )
+    return 1 if differences else 0
 
 
 @main.command("humaneval")
@@ -165,23 +230,22 @@ def init_command(folder: Path) -> None:
     click.echo(f"{folder}: {', '.join(names)}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
 
 
-def progress() -> Callable[[str, int, int], None]:
-    """One live line on a terminal; in a log, a line when a part is done."""
-    live = sys.stderr.isatty()
+def progress() -> Progress:
+    """One live line on a terminal; in a log, a line when a part is done and now and then before."""
+    from harness.progress import Lines
 
-    def show(label: str, done: int, total: int) -> None:
-        if live:
-            click.echo(f"\r\x1b[K{label} {done}/{total}" + ("\r\x1b[K" if done == total else ""), err=True, nl=False)
-        elif done == total:
-            click.echo(f"{label} {done}/{total}", err=True)
-
-    return show
+    return Lines(lambda text: click.echo(text, err=True, nl=False), sys.stderr.isatty())
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows of cells as aligned text."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def number(value: float | None, unit: str) -> str:
+    """A measured number with its unit, or ``not measured``."""
+    return "not measured" if value is None else f"{value:.3g} {unit}"
 
 
 def share(value: float | None) -> str:

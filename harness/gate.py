@@ -1,152 +1,114 @@
 """The verdict: what the evidence is worth first, then what it says.
 
 The order is fixed: evidence that is not valid is VOID whatever its numbers; a broken guard is NO-SHIP; SHIP needs every
-owed suite measured completely, every guard held and every facet improved; anything else is INCONCLUSIVE.
+owed suite measured completely, every guard held on the true scale and every primary facet improved; anything else is
+INCONCLUSIVE. :func:`judge` is a pure function of the registration, the certificates and the receipts.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from harness import decisions, degeneration, scorecard
 from harness.audit.certificate import Certificate, State
-from harness.library import Policy
-from harness.scorecard import MIN_RATE_N, SuiteScore
-from harness.stats.paired import GuardState
-from harness.subject import Preflight
-
-
-class Name(enum.StrEnum):
-    """The four verdicts; ``exit_code`` is what ``harness gate`` returns."""
-
-    SHIP = "SHIP"
-    NO_SHIP = "NO-SHIP"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    VOID = "VOID"
-
-    @property
-    def exit_code(self) -> int:
-        """0, 1, 2, 3 in the order of the names."""
-        return list(Name).index(self)
+from harness.degeneration import Degeneration
+from harness.receipts import Receipt
+from harness.registration import Registration, differences
+from harness.scorecard import SuiteScore
+from harness.subject import Fault, Preflight
+from harness.verdict import Name, Reason, Verdict, decide
 
 
 @dataclass(frozen=True)
-class Reason:
-    """One named reason: the verdict it calls for, a short code, what it is about, and a sentence with its numbers."""
+class Judged:
+    """What the receipts say: the numbers of each owed suite (``None``: not measured), and the verdict on them.
 
-    verdict: Name
-    code: str
-    about: str
-    text: str
+    ``with_flagged`` are the numbers of suites of which cases were left out, with these cases; they decide nothing.
+    """
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """A verdict with every reason that was found, the deciding ones first."""
-
-    name: Name
-    reasons: list[Reason]
-
-    @property
-    def deciding(self) -> list[Reason]:
-        """The reasons that call for this very verdict."""
-        return [reason for reason in self.reasons if reason.verdict is self.name]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for ``verdict.json``."""
-        return {"verdict": self.name, "exit_code": self.name.exit_code, "reasons": [asdict(r) for r in self.reasons]}
+    scores: dict[str, SuiteScore | None]
+    degeneration: Degeneration | None
+    verdict: Verdict
+    with_flagged: list[SuiteScore] = field(default_factory=list)
 
 
-def validity(preflight: Preflight, certificates: dict[str, Certificate], needed: Sequence[str]) -> list[Reason]:
-    """Reasons why nothing may be judged: a faulty subject, or a verifier without a valid certificate."""
-    reasons = [Reason(Name.VOID, fault.code, "subject", fault.text) for fault in preflight.faults]
-    for verifier in needed:
+def validity(
+    registration: Registration,
+    preflight: Preflight,
+    certificates: Mapping[str, Certificate],
+    registered: Registration | None = None,
+) -> list[Reason]:
+    """Reasons why nothing may be judged: a faulty subject, a verifier unfit to judge, or another plan than registered.
+
+    ``registered`` is what ``harness gate --register`` wrote before the run, if it did.
+    """
+    policy = registration.policy
+    reasons = subject_reasons(preflight.faults)
+    for verifier in sorted({c.verifier for plan in registration.plans.values() for c in plan.criteria}):
         held = certificates[verifier]
         if held.state is not State.VALID:
             reasons.append(Reason(Name.VOID, "certificate", verifier, f"no valid certificate: {held.sentence()}"))
+    for id, plan in registration.plans.items():
+        if all(certificates[c.verifier].state is State.VALID for c in plan.criteria):
+            youden = scorecard.youden(plan, certificates)
+            if youden <= policy.min_youden:
+                text = (
+                    f"its verifiers together may tell good from bad with J = sensitivity + specificity - 1 as low as "
+                    f"{youden:.2f}; they are refused at {policy.min_youden:g}, and more fixtures would raise the bound"
+                )
+                reasons.append(Reason(Name.VOID, "verifiers-weak", id, text))
+    if registered is not None:
+        found = differences(registered, registration)
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            text = f"the run is not the one that was registered: {'; '.join(found[:3])}{more}"
+            reasons.append(Reason(Name.VOID, "registration", "policy", text))
+    elif policy.registered:
+        text = (
+            f"the policy ({policy.profile}) asks for a registration before the run; `harness gate --register` writes it"
+        )
+        reasons.append(Reason(Name.VOID, "not-registered", "policy", text))
     return reasons
 
 
-def decide(
-    invalid: Sequence[Reason], scores: dict[str, SuiteScore | None], facets: Sequence[str], policy: Policy
-) -> Verdict:
-    """The verdict on the owed suites; ``scores`` has ``None`` for an owed suite that was not measured.
-
-    ``facets`` are those the library claims for the adapter; each must be covered by an owed suite.
-    """
-    reasons = list(invalid)
-    if not invalid:
-        for suite, score in scores.items():
-            reasons += judge_suite(suite, score, policy)
-        covered = {score.facet for score in scores.values() if score is not None}
-        for facet in facets:
-            if facet not in covered and None not in scores.values():
-                text = "the library claims this facet and no owed suite measures it"
-                reasons.append(Reason(Name.INCONCLUSIVE, "facet-not-measured", facet, text))
-    reasons.sort(key=_rank)
-    name = reasons[0].verdict if reasons else Name.INCONCLUSIVE
-    return Verdict(name, reasons)
+def subject_reasons(faults: Sequence[Fault]) -> list[Reason]:
+    """What faults of the subject call for: VOID, or NO-SHIP for a rule of the corpus or the recipe."""
+    verdicts = {"void": Name.VOID, "block": Name.NO_SHIP}
+    return [Reason(verdicts[f.severity], f.code, "subject", f.text) for f in faults if f.severity in verdicts]
 
 
-def _rank(reason: Reason) -> int:
-    """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping early may not hide it."""
-    if reason.code in ("not-measured", "incomplete"):
-        return 2
-    return {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 3, Name.SHIP: 4}[reason.verdict]
+def judge(
+    registration: Registration,
+    invalid: Sequence[Reason],
+    certificates: Mapping[str, Certificate],
+    receipts: Iterable[Receipt],
+) -> Judged:
+    """Numbers and verdict of a run from its receipts; nothing is scored where :func:`validity` found ``invalid``."""
+    rows = list(receipts)
+    if invalid:
+        return Judged(dict.fromkeys(registration.plans), None, decide(invalid))
+    scores = {id: scorecard.score(registration, id, certificates, rows) for id in registration.plans}
+    looped = degeneration.measure(registration, rows)
+    measured = {id for id, score in scores.items() if score is not None}
+    reasons = [*decisions.foreign(registration, rows), *decisions.sentinels(registration, rows, measured)]
+    for id, score in scores.items():
+        reasons += decisions.judge_suite(registration, id, score)
+    reasons += decisions.gains(registration, scores)
+    if any(score is not None and score.complete for score in scores.values()):
+        reasons += decisions.degenerate(registration, looped)
+    reasons += [
+        *decisions.coverage(registration, scores),
+        *decisions.claims(registration, scores),
+    ]
+    return Judged(scores, looped, decide(reasons), _with_flagged(registration, certificates, rows))
 
 
-def judge_suite(suite: str, score: SuiteScore | None, policy: Policy) -> list[Reason]:
-    """What one owed suite says; one reason for SHIP, or those against it."""
-    if score is None:
-        return [Reason(Name.VOID, "not-measured", suite, "the adapter owes this suite and it was not measured")]
-    if not score.complete:
-        text = f"{score.base.n} of {score.prompts} prompts were measured; a part of a suite decides nothing"
-        return [Reason(Name.VOID, "incomplete", suite, text)]
-    unverified = max(score.base.unverified, score.adapter.unverified)
-    if unverified > policy.max_unverified * score.prompts:
-        text = f"{unverified} of {score.prompts} answers of one arm could not be judged; at most {policy.max_unverified:.0%} may"
-        return [Reason(Name.VOID, "unverified", suite, text)]
-    if score.difference is None:
-        return [Reason(Name.INCONCLUSIVE, "too-few", suite, f"{score.prompts} prompts; a rate needs {MIN_RATE_N}")]
-    return [_guard(suite, score) if score.role == "guard" else _facet(suite, score)]
-
-
-def numbers(score: SuiteScore) -> str:
-    """``adapter 57/164, base 60/164, 0 gained, 3 lost, difference in [-4.4, +0.3] points, McNemar p = 0.25``."""
-    text = (
-        f"adapter {score.adapter.text()}, base {score.base.text()}, {len(score.gained)} gained, {len(score.lost)} lost"
-    )
-    if score.difference is not None:
-        low, high = 100 * score.difference.low, 100 * score.difference.high
-        text += f", difference in [{low:+.1f}, {high:+.1f}] points, McNemar p = {score.mcnemar_p:.2g}"
-    return text
-
-
-def items(names: Sequence[str], most: int = 8) -> str:
-    """``HumanEval/2, HumanEval/7 and 3 more``."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _guard(suite: str, score: SuiteScore) -> Reason:
-    margin = f"{100 * (score.margin or 0):g} points"
-    lost = f"; lost: {items(score.lost)}" if score.lost else ""
-    if score.state is GuardState.HELD:
-        return Reason(
-            Name.SHIP, "held", suite, f"not worse than base by more than {margin} (95 % one-sided): {numbers(score)}"
-        )
-    if score.state in (GuardState.BROKEN, GuardState.REGRESSED):
-        return Reason(Name.NO_SHIP, score.state.lower(), suite, f"margin {margin}: {numbers(score)}{lost}")
-    return Reason(
-        Name.INCONCLUSIVE, "undecided", suite, f"margin {margin} is neither held nor broken: {numbers(score)}{lost}"
-    )
-
-
-def _facet(suite: str, score: SuiteScore) -> Reason:
-    if score.improved:
-        return Reason(Name.SHIP, "improved", suite, numbers(score))
-    if score.worse:
-        return Reason(Name.NO_SHIP, "worse", suite, f"the adapter is worse than its base: {numbers(score)}")
-    needed = f" by more than {100 * score.min_gain:g} points" if score.min_gain else ""
-    return Reason(Name.INCONCLUSIVE, "no-gain", suite, f"no gain{needed} is established: {numbers(score)}")
+def _with_flagged(
+    registration: Registration, certificates: Mapping[str, Certificate], rows: Sequence[Receipt]
+) -> list[SuiteScore]:
+    flagged = [id for id, plan in registration.plans.items() if plan.left_out]
+    plans = {id: plan.model_copy(update={"left_out": []}) for id, plan in registration.plans.items()}
+    whole = registration.model_copy(update={"plans": plans})
+    found = [scorecard.score(whole, id, certificates, rows) for id in flagged]
+    return [score for score in found if score is not None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness import strict
 from harness.errors import WorkspaceError
@@ -23,17 +23,40 @@ class Base(strict.Model):
 
 
 class Claim(strict.Model):
-    """A number somebody published about an adapter, to be held against receipts."""
+    """A number somebody published about an adapter, to be held against receipts.
+
+    ``megabytes`` (10^6 bytes of the adapter's folder) needs no ``suite``; the other metrics are fractions.
+    """
 
     text: str
-    suite: str
-    metric: Literal["elite_rate", "gain", "pass@1"]
+    suite: str | None = None
+    metric: Literal["elite_rate", "gain", "pass@1", "megabytes"]
     value: float
     tolerance: float = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _names_its_suite(self) -> Claim:
+        if (self.suite is None) != (self.metric == "megabytes"):
+            raise ValueError(f"metric {self.metric!r}: a claim names the suite it is about, but for megabytes")
+        return self
+
+
+class Training(strict.Model):
+    """What is known of a training, each optional: data, log and config by path, the environment, and a promise.
+
+    ``completions_only`` says that prompts were masked; ``exempt`` names content rules that do not hold for this corpus.
+    """
+
+    data: str | None = None
+    log: str | None = None
+    config: str | None = None
+    env: dict[str, str | int | float] = {}
+    completions_only: bool | None = None
+    exempt: list[str] = []
+
 
 class Adapter(strict.Model):
-    """A LoRA folder, the base it runs on, and the suites it owes before it ships."""
+    """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins its bytes."""
 
     path: str
     base: str
@@ -42,14 +65,59 @@ class Adapter(strict.Model):
     suites: list[str] = Field(min_length=1)
     claims: list[Claim] = []
     trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    train: Training | None = None
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "strict": {"alpha": 0.025, "registered": True, "degeneration_held": True},
+}
 
 
 class Policy(strict.Model):
-    """What the gate demands beyond the margins of the suites."""
+    """What the gate demands; ``profile`` gives the defaults, and any key may be set beside it.
 
+    alpha: one-sided level of every guard and gain. margins: non-inferiority margin of a suite, before that of its file.
+    secondary: facets that need not gain, but may not be worse by ``secondary_margin``; every other facet is primary.
+    degeneration_margin: how much more of the adapter's answers may loop or run out of tokens; degeneration_held: it must
+    be proven even where the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
+    min_effect: nats per token; below it the adapter does nothing.
+    min_youden: refuses a verifier whose sensitivity + specificity
+    - 1 may be that low. samples: answers a prompt and arm (K). discordance, min_power: a margin is refused at
+    registration where an unchanged adapter with this share of flips would be HELD more rarely than ``min_power``.
+    most_looks: then the held-out set is spent. spend_first_look: the first look too is tested at alpha / (m (m + 1)).
+    early_stop: a guard that is lost beyond doubt ends the run as NO-SHIP. again: base is measured against itself.
+    sentinels: known-good and known-bad answers, so many of each, put before every verifier in every run.
+    registered: a run without a registration written before is VOID.
+    """
+
+    profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    margins: dict[str, float] = {}
+    secondary: list[str] = []
+    secondary_margin: float = Field(default=0.05, gt=0, lt=1)
+    degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
+    degeneration_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
     min_effect: float = Field(default=1e-4, gt=0)
+    contamination: Literal["block", "warn"] = "block"
+    max_flagged: float = Field(default=0.10, ge=0, lt=1)
+    min_youden: float = Field(default=0.5, ge=0, lt=1)
+    samples: int = Field(default=1, ge=1)
+    discordance: float = Field(default=0.05, gt=0, lt=1)
+    min_power: float = Field(default=0.45, gt=0, lt=1)
+    most_looks: int = Field(default=20, ge=1)
+    spend_first_look: bool = False
+    early_stop: bool = True
+    again: bool = True
+    sentinels: int = Field(default=5, ge=0)
+    registered: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _profile(cls, data: Any) -> Any:
+        return PROFILES.get(str(data.get("profile")), {}) | data if isinstance(data, dict) else data
 
 
 class Library(strict.Model):
@@ -70,6 +138,7 @@ class Entry:
     base_name: str
     base: Base
     base_path: Path
+    root: Path
 
 
 def load(workspace: Workspace) -> Library:
@@ -109,7 +178,7 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     path, base_path = workspace.root / found.path, workspace.root / entry.path
     _demand(base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path")
     _demand(path, ("adapter_config.json", "adapters.safetensors"), f"{workspace.library}: adapters.{adapter}.path")
-    return Entry(adapter, found, path, base_name, entry, base_path)
+    return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:

@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("auto", "docker", "bubblewrap", "landlock", "seatbelt"),
         help="where untrusted code runs (default: auto, the strongest that works here)",
     )
+    group.addoption("--train-data", metavar="FILE|DIR", help="what the adapter was trained on (JSONL), to be checked")
     group.addoption(
         "--run-dir", metavar="DIR", help="folder of the run; an interrupted run of the same gate is resumed"
     )

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from harness.decisions import numbers
 from harness.errors import HarnessError
-from harness.gate import Name, Reason, Verdict, numbers
+from harness.progress import Lines
 from harness.scorecard import SuiteScore
 from harness.session import GateSession, Options
 from harness.suite import suite_id
+from harness.verdict import Name, Reason, Verdict
 
 
 class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
@@ -49,10 +51,10 @@ class SuiteItem(pytest.Item):
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless its reason supports SHIP."""
-        from harness.gate import judge_suite
+        from harness.decisions import judge_alone
 
         score = self.gate.session.measure(self.suite)
-        reasons = judge_suite(self.suite, score, self.gate.session.library.gate)
+        reasons = judge_alone(self.gate.session.registration, self.suite, score)
         self.user_properties += _properties(score)
         against = [reason for reason in reasons if reason.verdict is not Name.SHIP]
         limited = self.gate.session.options.limit is not None and all(r.code == "incomplete" for r in against)
@@ -90,7 +92,10 @@ class GatePlugin:
             raise pytest.UsageError(f"--limit {get('limit')}: expected a number of prompts, 1 or more")
         if getattr(config.option, "numprocesses", None):
             raise pytest.UsageError("--adapter cannot be combined with -n: one process holds the model; leave -n out")
-        options = Options(get("adapter"), get("base"), get("library"), get("sandbox"), get("run_dir"), get("limit"))
+        names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
+        options = Options(**{name: get(name) for name in names})
+        self._live = bool(sys.__stderr__ and sys.__stderr__.isatty())
+        self._lines = Lines(self._show, self._live)
         try:
             self.session = GateSession(options, self._progress)
         except HarnessError as error:
@@ -146,14 +151,17 @@ class GatePlugin:
             write(f"answers from the cache: base {answers['base']}, adapter {answers['adapter']}")
         write(f"scorecard: {_shown(self.session.run.folder / 'scorecard.html')}")
 
-    def _progress(self, label: str, done: int, total: int) -> None:
-        """One live line on a terminal; nothing in a log."""
-        capture = self.config.pluginmanager.get_plugin("capturemanager")
-        if self.config.option.verbose < 0 or not sys.__stderr__ or not sys.__stderr__.isatty():
-            return
-        with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
-            end = "\r\x1b[K" if done == total else ""
-            print(f"\r\x1b[K  {label} {done}/{total}{end}", end="", file=sys.__stderr__, flush=True)
+    def _progress(self, label: str, done: int, total: int, note: str = "") -> None:
+        """One live line on a terminal, plain lines in a log, nothing under -q."""
+        if self.config.option.verbose >= 0 and sys.__stderr__:
+            capture = self.config.pluginmanager.get_plugin("capturemanager")
+            with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
+                self._lines(f"  {label}", done, total, note)
+
+    def _show(self, text: str) -> None:
+        if not self._live:  # the reporter has written dots on this line
+            self.config.pluginmanager.get_plugin("terminalreporter").ensure_newline()  # type: ignore[union-attr]
+        print(text, end="", file=sys.__stderr__, flush=True)
 
 
 def _properties(score: SuiteScore | None) -> list[tuple[str, object]]:

@@ -1,11 +1,13 @@
 """The run folder: settings, receipts, certificates, scorecard, verdict - the artefact of record.
 
-Receipts are appended one line at a time in the order of the suite and synced to disk, so that a killed run loses nothing
-it has judged. A torn last line is dropped on resume and judged again. Everything but ``seconds`` is the same every time.
+Receipts are appended one line at a time and synced to disk, so that a killed run loses nothing it has judged. A torn last
+line is dropped on resume and judged again. Everything but ``seconds`` is the same every time. Each line carries the digest
+of all before it, from the digest of the registration on: a line that was edited, dropped or moved no longer fits.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -13,10 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.audit.certificate import canonical_digest
 from harness.errors import RunError
 
 ARMS = ("base", "adapter")
+CANON, AGAIN, SENTINEL = "canon", "again", "sentinel"  # base with the facet's canon; base once more; known answers
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Finding:
 class Receipt:
     """One judged answer. ``outcome`` is ``pass`` only if every criterion passed: the answer is elite.
 
-    ``subject`` is the digest of what answered (base, or adapter); ``seconds`` is the wall time from asking to judged.
+    ``subject`` is the digest of what answered (base, or adapter), ``sampler`` how it was decoded, ``sample`` which of
+    the K answers to the prompt this is (from 0); ``seconds`` is the wall time from asking to judged.
     """
 
     suite: str
@@ -48,11 +51,13 @@ class Receipt:
     findings: list[Finding]
     outcome: str
     seconds: float
+    sampler: str = ""
+    sample: int = 0
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str, int]:
         """What a run holds once."""
-        return (self.suite, self.arm, self.case)
+        return (self.suite, self.arm, self.case, self.sample)
 
 
 def overall(findings: Iterable[Finding]) -> str:
@@ -66,25 +71,26 @@ def overall(findings: Iterable[Finding]) -> str:
 class Run:
     """One run folder, opened for writing by one process at a time.
 
-    A folder that already holds a run is resumed if its settings are the same; :class:`RunError` otherwise.
+    A folder that already holds a run is resumed if its settings are the same; :class:`RunError` otherwise. ``genesis``
+    is the digest that the chain of receipts starts from, and ``head`` the one it has reached.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any], genesis: str = "") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._refuse_foreign(settings)
-        self._file = (folder / "receipts.jsonl").open("a+b")
+        self._file = (folder / "receipts.jsonl").open("a+b", buffering=0)  # what is written is with the system
         self._lock()
         self._write("settings.json", settings)
+        self.head = genesis
         self.receipts = self._read_back()
 
     def add(self, receipt: Receipt) -> None:
-        """Append one receipt."""
-        line = (
-            json.dumps(asdict(receipt), sort_keys=True) + "\n"
-        )  # ASCII, because an answer may hold half a surrogate pair
-        self._file.write(line.encode())
-        self._file.flush()
+        """Append one receipt; raises :class:`RunError` when the disk does not take it."""
+        head = link(self.head, receipt)
+        row = asdict(receipt) | {"chain": head}
+        self._put((json.dumps(row, sort_keys=True) + "\n").encode())  # ASCII: an answer may hold half a surrogate pair
+        self.head = head
         self.receipts[receipt.key] = receipt
 
     def sync(self) -> None:
@@ -100,11 +106,22 @@ class Run:
         self.sync()
         self._file.close()
 
+    def _put(self, line: bytes) -> None:
+        """Write a whole line or fail; what a full disk took of it is torn off when the run is resumed."""
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise _full(self.folder / "receipts.jsonl", error) from None
+
     def _write(self, name: str, data: Any) -> Path:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(path.name + ".draft")
-        draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        try:
+            draft.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise _full(path, error) from None
         draft.replace(path)
         return path
 
@@ -140,30 +157,67 @@ class Run:
                 f"and is {now.get(changed[0])!r:.120}. Name a new folder with --run-dir"
             )
 
-    def _read_back(self) -> dict[tuple[str, str, str], Receipt]:
+    def _read_back(self) -> dict[tuple[str, str, str, int], Receipt]:
         self._file.seek(0)
-        raw = self._file.read()
+        raw = self._file.readall()
         whole = raw[: raw.rfind(b"\n") + 1]
         if len(whole) != len(raw):  # the process died while it wrote this line
             self._file.truncate(len(whole))
-        return {r.key: r for r in parse(whole.decode(), self.folder / "receipts.jsonl")}
+        path = self.folder / "receipts.jsonl"
+        chained = _parse(whole.decode(), path)
+        fault = broken_link(chained, self.head)
+        if fault is not None:
+            raise RunError(f"{path}:{fault}: this receipt or one before it was edited, dropped or moved")
+        self.head = chained[-1][1] if chained else self.head
+        return {receipt.key: receipt for receipt, _ in chained}
 
 
-def parse(text: str, path: Path) -> list[Receipt]:
-    """Receipts from the lines of a file; raises :class:`RunError` naming file and line."""
+def _full(path: Path, error: OSError) -> RunError:
+    text = f"{path}: cannot be written: {error.strerror}"
+    return RunError(f"{text}. Make room and run the same command again: the run is resumed")
+
+
+Chained = list[tuple[Receipt, str]]  # receipts, each with the digest that its line states
+
+
+def link(head: str, receipt: Receipt) -> str:
+    """The digest of a receipt and of all before it, whose digest is ``head``; seconds are left out."""
+    row = {key: value for key, value in asdict(receipt).items() if key != "seconds"}
+    return "sha256:" + hashlib.sha256(f"{head}\n{json.dumps(row, sort_keys=True)}".encode()).hexdigest()
+
+
+def broken_link(chained: Chained, genesis: str) -> int | None:
+    """The first line (from 1) whose digest does not follow from those before it, or ``None``."""
+    head = genesis
+    for number, (receipt, stated) in enumerate(chained, start=1):
+        head = link(head, receipt)
+        if head != stated:
+            return number
+    return None
+
+
+def _parse(text: str, path: Path) -> Chained:
+    """Receipts with their digests from the lines of a file; raises :class:`RunError` naming file and line."""
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line:
             try:
                 data = json.loads(line)
-                found.append(Receipt(**{**data, "findings": [Finding(**f) for f in data["findings"]]}))
-            except (ValueError, TypeError, KeyError) as error:
+                chain = str(data.pop("chain"))
+                found.append((Receipt(**{**data, "findings": [Finding(**f) for f in data["findings"]]}), chain))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise RunError(f"{path}:{number}: not a receipt: {type(error).__name__}: {error}") from None
     return found
 
 
 def read(folder: Path) -> tuple[dict[str, Any], list[Receipt]]:
     """``(settings, receipts)`` of a finished or interrupted run."""
+    settings, chained = read_chained(folder)
+    return settings, [receipt for receipt, _ in chained]
+
+
+def read_chained(folder: Path) -> tuple[dict[str, Any], Chained]:
+    """:func:`read` with the digest that each line states."""
     try:
         settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         text = (folder / "receipts.jsonl").read_bytes().decode("utf-8", "surrogatepass")
@@ -171,10 +225,4 @@ def read(folder: Path) -> tuple[dict[str, Any], list[Receipt]]:
         raise RunError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from None
     except ValueError as error:
         raise RunError(f"{folder}/settings.json: not JSON: {error}") from None
-    return settings, parse(text, folder / "receipts.jsonl")
-
-
-def receipts_digest(receipts: Iterable[Receipt]) -> str:
-    """``sha256:...`` over every receipt without its seconds, in the order of suite, arm and case."""
-    rows = [{k: v for k, v in asdict(r).items() if k != "seconds"} for r in sorted(receipts, key=lambda r: r.key)]
-    return canonical_digest(rows)
+    return settings, _parse(text, folder / "receipts.jsonl")

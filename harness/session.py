@@ -9,29 +9,32 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import discovery, gate, library, receipts, scorecard, suite, workspace
+from harness import discovery, gate, library, planning, receipts, registration, scorecard, suite, workspace
 from harness.audit.auditor import certify
 from harness.audit.workspace import resolve_sandbox
 from harness.engines import Decoding, Generation
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import Judges, Pending
-from harness.receipts import ARMS, Finding, Receipt, Run
+from harness.progress import Pace, Progress, silent
+from harness.receipts import AGAIN, ARMS, CANON, SENTINEL, Finding, Receipt, Run
 from harness.strict import nearest
 from harness.suite import Suite
+from harness.verdict import Reason, Verdict
 from harness.verifier import Case, Verifier
 
 if TYPE_CHECKING:
     from harness.engines.mlx import MlxEngine
+    from harness.subject import Preflight
 
-Progress = Callable[[str, int, int], None]
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
+LOST_EVERY = 16  # adapter's answers of a guard between two looks at whether it is lost
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Options:
     sandbox: str = "auto"
     run_dir: str | None = None
     limit: int | None = None
+    train_data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,17 @@ class GateSession:
 
     def __init__(self, options: Options, progress: Progress | None = None) -> None:
         self.options = options
-        self._progress = progress or (lambda label, done, total: None)
+        self._progress = progress or silent
+        self._pace = Pace()
         self._stack = ExitStack()
         self.workspace = workspace.find(options.library)
         self.library = library.load(self.workspace)
         self.entry = library.resolve(self.workspace, self.library, options.adapter, options.base)
         root = self.workspace.folder("suites")
         self.suites = {s.id: s for s in (suite.load(f, root) for f in suite.owed(self.entry.adapter.suites, root))}
-        self.cached = dict.fromkeys(ARMS, 0)
-        self.answered = dict.fromkeys(ARMS, 0)
-        self.invalid: list[gate.Reason] = []
+        self.cached = dict.fromkeys((*ARMS, CANON, AGAIN), 0)
+        self.answered = dict.fromkeys((*ARMS, CANON, AGAIN), 0)
+        self.invalid: list[Reason] = []
 
     def __enter__(self) -> GateSession:
         return self
@@ -80,7 +85,33 @@ class GateSession:
         self._stack.close()
 
     def prepare(self) -> None:
-        """Verifiers, sandbox, judges, audits, base, preflight; then the run folder. Raises :class:`HarnessError`."""
+        """Everything up to the registration, then the run folder. Raises :class:`HarnessError`."""
+        self._plan()
+        self._cache = self._open_cache()
+        self.run = Run(self._run_folder(), self._settings(), self.registration.digest)
+        self._stack.callback(self.run.close)
+        self.registration.write(self.run.folder / "registration.json")
+        if self.registered is not None:
+            self.registered.write(self.run.folder / "registered.json")
+        for id, certificate in self.certificates.items():
+            self.run.write(f"certificates/{id}.json", certificate.to_json())
+        self.run.write("preflight.json", asdict(self.preflight))
+        if not self.invalid and self.options.limit is None:
+            self._ledger.record(self.registration)
+
+    def register(self) -> Path:
+        """Write the registration beside the library, ahead of a run; raises :class:`WorkspaceError` for a hopeless plan."""
+        self._plan()
+        youdens = {id: scorecard.youden(plan, self.certificates) for id, plan in self.registration.plans.items()}
+        hopeless = registration.undecidable(self.registration, youdens)
+        unfit = [r.text for r in self.invalid if r.code not in ("registration", "not-registered")]
+        if unfit or hopeless:
+            raise WorkspaceError("not registered:\n" + "\n".join(unfit + hopeless))
+        self.registration.write(self._registered_path)
+        return self._registered_path
+
+    def _plan(self) -> None:
+        """Verifiers, sandbox, judges, audits, base, preflight, registration."""
         needed = self._needed()
         self.sandbox, self.sandbox_description = resolve_sandbox(list(needed.values()), self.options.sandbox)
         folder = self.workspace.folder("verifiers")
@@ -89,53 +120,86 @@ class GateSession:
         self.certificates = certify(needed.values(), audits, self._judges, self.sandbox, self._progress)
         self._engine = self._load_engine()
         self.preflight = self._preflight(self._engine)
-        self.invalid = gate.validity(self.preflight, self.certificates, list(needed))
-        self._cache = self._open_cache()
-        self.run = Run(self._run_folder(), self._settings())
-        self._stack.callback(self.run.close)
-        for id, certificate in self.certificates.items():
-            self.run.write(f"certificates/{id}.json", certificate.to_json())
-        self.run.write("preflight.json", asdict(self.preflight))
+        policy = self.library.gate
+        self._known = planning.sentinels(needed, audits, policy.sentinels, self.preflight.adapter_digest)
+        left_out = {id: set(cases) for id, cases in self.preflight.left_out.items()}
+        plan = planning.register(
+            self.entry, policy, self.suites, self.preflight, self.certificates, self._known, left_out
+        )
+        self._ledger = registration.Ledger(self.workspace.runs / "looks.jsonl")
+        self.registration = plan.model_copy(update={"look": self._ledger.look(plan)})
+        self._registered_path = self.workspace.runs.parent / "registrations" / f"{self.entry.name}.json"
+        self.registered = registration.read(self._registered_path) if self._registered_path.exists() else None
+        self.invalid = gate.validity(self.registration, self.preflight, self.certificates, self.registered)
+        self._lost = False
+
+    def check(self, verify: bool = False) -> Preflight:
+        """The preflight alone, without verifiers, sandbox and run folder; ``verify`` reads every byte of the base again.
+
+        Raises :class:`HarnessError`.
+        """
+        self._engine = self._load_engine()
+        self.preflight = self._preflight(self._engine, verify)
+        return self.preflight
+
+    def check_served(self, url: str, model: str | None) -> None:
+        """After :meth:`check`: whether a running server answers with the adapter. Raises :class:`EngineError`."""
+        from harness import served
+
+        prompts = [case.prompt for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
+        if not self.preflight.faults:
+            self.preflight.add(served.check(self._engine, self.entry.path, url, model, prompts))
 
     def measure(self, suite_id: str) -> scorecard.SuiteScore | None:
-        """Answer and judge every prompt of a suite on base and base+adapter; ``None`` when nothing may be judged."""
-        if self.invalid:
+        """Answer and judge every prompt of a suite on every arm; ``None`` when nothing may be judged, or no more."""
+        if self.invalid or self._lost:
             return None
         found = self.suites[suite_id]
+        self._guarded = sum(key[:2] == (suite_id, "adapter") for key in self.run.receipts)
+        if self._is_lost(found):  # the run was stopped here, and is resumed
+            return self.score(suite_id)
         decoding = Decoding(found.spec.max_tokens, tuple(found.spec.stop))
         cases = self._chosen(found)
         waiting: deque[Asked] = deque()
-        for arm in ARMS:
-            todo = [case for case in cases if (suite_id, arm, case.id) not in self.run.receipts]
+        arms = self.registration.plans[suite_id].arms
+        for arm in (*(a for a in arms if a != "adapter"), SENTINEL, "adapter"):
+            if arm == SENTINEL:
+                self._show_sentinels(found)
+                continue
+            todo = [
+                case
+                for case in self._in_order(found, arm, cases)
+                if (suite_id, arm, case.id, 0) not in self.run.receipts
+            ]
             if todo:
                 self._answer(found, arm, todo, decoding, waiting)
-        self._settle(found, waiting, wait=True)
+            self._settle(found, waiting, wait=True)
         self.run.sync()
         return self.score(suite_id)
 
     def score(self, suite_id: str) -> scorecard.SuiteScore | None:
         """The numbers of a suite from the receipts so far."""
-        mine = [r for r in self.run.receipts.values() if r.suite == suite_id]
-        return scorecard.score(self.suites[suite_id], scorecard.table(mine), self.library.gate.alpha)
+        return scorecard.score(self.registration, suite_id, self.certificates, self.run.receipts.values())
 
-    def conclude(self) -> gate.Verdict:
-        """Decide, and write scorecard.json, verdict.json and scorecard.html into the run folder."""
-        from harness import report
+    def conclude(self) -> Verdict:
+        """Decide, and write scorecard.json, verdict.json, attestation.json and scorecard.html into the run folder."""
+        from harness import attestation, recheck, report
+        from harness.subject import changed
 
-        scores = {id: self.score(id) for id in self.suites}
-        verdict = gate.decide(self.invalid, scores, self.entry.adapter.facets, self.library.gate)
-        card = {
-            "suites": [score.to_json() for score in scores.values() if score is not None],
-            "not_measured": [id for id, score in scores.items() if score is None],
-            "answers": {arm: {"answered": self.answered[arm], "from_cache": self.cached[arm]} for arm in ARMS},
-            "receipts": len(self.run.receipts),
-            "receipts_digest": receipts.receipts_digest(self.run.receipts.values()),
-        }
-        self.run.write("scorecard.json", card)
-        self.run.write("verdict.json", verdict.to_json() | {"adapter": self.entry.name, "base": self.entry.base_name})
+        if not self.invalid:
+            self.preflight.add(changed(self.entry, self.preflight, workspace.cache_folder()))
+            self.invalid = gate.subject_reasons(self.preflight.faults)
+            self.run.write("preflight.json", asdict(self.preflight))
+        judged = gate.judge(self.registration, self.invalid, self.certificates, self.run.receipts.values())
+        answers = {arm: {"answered": n, "from_cache": self.cached[arm]} for arm, n in self.answered.items()}
+        card = recheck.scorecard(self.registration, judged, len(self.run.receipts), self.run.head)
+        self.run.write("scorecard.json", card | {"answers": answers})
+        self.run.write("verdict.json", recheck.verdict(self.registration, judged, self.run.head))
+        documents = attestation.documents(self.run.folder)
+        self.run.write("attestation.json", attestation.statement(self.registration, judged.verdict, documents))
         self.run.sync()
         report.render(self.run.folder, self.workspace.folder("reports"))
-        return verdict
+        return judged.verdict
 
     def _needed(self) -> dict[str, Verifier]:
         """The verifiers that the owed suites name; an unknown one is an error of the suite that names it."""
@@ -158,15 +222,22 @@ class GateSession:
 
         return MlxEngine(self.entry.base_path)
 
-    def _preflight(self, engine: MlxEngine) -> Any:
-        from harness.subject import preflight
+    def _preflight(self, engine: MlxEngine, verify: bool = False) -> Preflight:
+        """Identity, tensors and effect of the adapter, then its training."""
+        from harness import subject, training
 
-        probe = [
-            engine.encode(case.prompt, each.spec.mode, each.spec.system)
-            for each in self.suites.values()
-            for case in each.cases[:PROBE_PROMPTS]
-        ]
-        return preflight(self.entry, engine, probe, self.library.gate.min_effect)
+        prompts = encode(self.suites.values(), engine)
+        probe = [prompts[each.id, case.id] for each in self.suites.values() for case in each.cases[:PROBE_PROMPTS]]
+        policy = self.library.gate
+        found = subject.preflight(
+            self.entry, engine, probe, policy.min_effect, None if verify else workspace.cache_folder()
+        )
+        data = Path(self.options.train_data) if self.options.train_data else None
+        trained = training.examine(self.entry, list(self.suites.values()), engine, policy, data)
+        found.add(trained.faults)
+        found.left_out = {id: sorted(cases) for id in self.suites if (cases := trained.flagged(id))}
+        found.training = trained.to_json()
+        return found
 
     def _open_cache(self) -> Any:
         from harness.cache import Cache
@@ -199,7 +270,9 @@ class GateSession:
             "base": {"name": self.entry.base_name, "digest": self.preflight.base_digest},
             "suites": {id: each.digest for id, each in self.suites.items()},
             "certificates": {id: held.digest for id, held in sorted(self.certificates.items())},
+            "training": {key: self.preflight.training.get(key) for key in ("rules_digest", "data_digest")},
             "policy": self.library.gate.model_dump(),
+            "registration": self.registration.digest,
             "engine": self._engine.identity,
             "decoding": "greedy",
             "sandbox": self.sandbox,
@@ -216,28 +289,32 @@ class GateSession:
         return [case for number, case in enumerate(found.cases) if number in kept]
 
     def _answer(self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding, waiting: deque[Asked]) -> None:
-        """Get the answers of one arm and hand each to the judges as soon as it and those before it are there."""
+        """Get the answers of one arm, hand each to the judges as soon as it is there, and queue them in order."""
         self._engine.mount(self.entry.path if arm == "adapter" else None)
-        ready: dict[int, tuple[Generation, float]] = {}
-        given = 0
+        verifiers = [criterion.verifier for criterion in found.spec.criteria]
+        ready: dict[int, Asked] = {}
+        given, self._pace = 0, Pace()
         for number, answer in self._generations(found, arm, todo, decoding):
-            ready[number] = (answer, time.monotonic())
+            pending = self._judges.judge(verifiers, todo[number], answer.text)
+            ready[number] = Asked(todo[number], arm, answer, pending, time.monotonic())
             while given in ready:
-                answer, began = ready.pop(given)
-                verifiers = [criterion.verifier for criterion in found.spec.criteria]
-                pending = self._judges.judge(verifiers, todo[given], answer.text)
-                waiting.append(Asked(todo[given], arm, answer, pending, began))
+                waiting.append(ready.pop(given))
                 given += 1
             self._settle(found, waiting, wait=False)
-            self._progress(f"{found.id} {arm}", given, len(todo))
+            self._progress(f"{found.id} {arm}", given, len(todo), self._pace.note(given, len(todo)))
+            if self._lost:
+                break
 
     def _generations(
         self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding
     ) -> Iterable[tuple[int, Generation]]:
         from harness.cache import key
 
-        ids = [self._engine.encode(case.prompt, found.spec.mode, found.spec.system) for case in todo]
-        adapter = self.preflight.adapter_digest if arm == "adapter" else None
+        spec = found.spec
+        system = "\n\n".join(text for text in (spec.system, spec.canon if arm == CANON else None) if text) or None
+        ids = [self._engine.encode(case.prompt, spec.mode, system) for case in todo]
+        # base measured once more is kept apart from base, or it would be base's own answers read back
+        adapter = {"adapter": self.preflight.adapter_digest, AGAIN: AGAIN}.get(arm)
         keys = [key(self._engine.identity, self.preflight.base_digest, adapter, row, decoding) for row in ids]
         missing = []
         for number, name in enumerate(keys):
@@ -250,12 +327,15 @@ class GateSession:
                 yield number, known
         for at, answer in self._engine.generate([ids[number] for number in missing], decoding):
             self._cache.put(keys[missing[at]], answer)
+            self._pace.generated(answer.tokens)
             yield missing[at], answer
 
     def _settle(self, found: Suite, waiting: deque[Asked], *, wait: bool) -> None:
         """Write the receipts of judged answers, in order."""
         while waiting and (wait or waiting[0].pending.done()):
             asked = waiting.popleft()
+            if self._lost:
+                continue
             findings = [
                 Finding(criterion.id, criterion.verifier, judged.outcome.value, judged.reason, judged.evidence[:2000])
                 for criterion, judged in zip(found.spec.criteria, asked.pending.result(), strict=True)
@@ -274,14 +354,91 @@ class GateSession:
                     findings=findings,
                     outcome=receipts.overall(findings),
                     seconds=round(time.monotonic() - asked.began, 4),
+                    sampler=self.registration.plans[found.id].sampler,
                 )
             )
+            self._pace.judged(receipts.overall(findings))
+            self._look_for_loss(found, asked.arm)
+
+    def _look_for_loss(self, found: Suite, arm: str) -> None:
+        if arm == "adapter":
+            self._guarded += 1
+            self._lost = self._is_lost(found)
+
+    def _is_lost(self, found: Suite) -> bool:
+        """Every few answers, which is the same in every run: whether this guard is lost beyond doubt."""
+        if (
+            found.spec.role != "guard"
+            or not self.library.gate.early_stop
+            or not self._guarded
+            or self._guarded % LOST_EVERY
+        ):
+            return self._lost
+        rows = self.run.receipts.values()
+        return scorecard.lost(self.registration, found.id, self.certificates, rows) is not None
+
+    def _in_order(self, found: Suite, arm: str, cases: list[Case]) -> list[Case]:
+        """The adapter is asked in the registered order, base once more from the end, every other arm as the suite is."""
+        if arm == AGAIN:
+            return cases[::-1]
+        chosen = {case.id: case for case in cases}
+        registered = [id for id, _ in self.registration.plans[found.id].cases]
+        return [chosen[id] for id in registered if id in chosen] if arm == "adapter" else cases
+
+    def _show_sentinels(self, found: Suite) -> None:
+        """Put known answers before the suite's verifiers, between the arms, as if they were the adapter's."""
+        for verifier in dict.fromkeys(criterion.verifier for criterion in found.spec.criteria):
+            shown = [(f, f"{verifier}/{f.name}") for f in self._known[verifier]]
+            asked = [
+                (known, case, self._judges.judge([verifier], known.case, known.answer), time.monotonic())
+                for known, case in shown
+                if (SENTINEL, SENTINEL, case, 0) not in self.run.receipts
+            ]
+            for known, case, pending, began in asked:
+                judged = pending.result()[0]
+                finding = Finding(verifier, verifier, judged.outcome.value, judged.reason, judged.evidence[:2000])
+                self.run.add(
+                    Receipt(
+                        suite=SENTINEL,
+                        case=case,
+                        arm=SENTINEL,
+                        subject=self.certificates[verifier].digest,
+                        prompt=known.case.prompt,
+                        answer=known.answer,
+                        tokens=0,
+                        finish="eos",
+                        findings=[finding],
+                        outcome=finding.outcome,
+                        seconds=round(time.monotonic() - began, 4),
+                    )
+                )
 
 
-def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[gate.Verdict, Path]:
+def encode(suites: Iterable[Suite], engine: MlxEngine) -> dict[tuple[str, str], list[int]]:
+    """Token ids of every prompt by suite and case; raises :class:`WorkspaceError` for one that leaves no room to answer."""
+    ids = {}
+    for each in suites:
+        for case in each.cases:
+            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            if len(row) >= engine.context:
+                raise WorkspaceError(
+                    f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context is {engine.context}; "
+                    "shorten the prompt, or gate on a base with a longer context"
+                )
+            ids[each.id, case.id] = row
+    return ids
+
+
+def gate_adapter(options: Options, progress: Progress | None = None) -> tuple[Verdict, Path]:
     """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
     with GateSession(options, progress) as session:
         session.prepare()
         for id in session.suites:
             session.measure(id)
         return session.conclude(), session.run.folder
+
+
+def register_adapter(options: Options, progress: Progress | None = None) -> Path:
+    """Write the registration of a gate ahead of it; the file. Raises :class:`HarnessError`."""
+    with GateSession(options, progress) as session:
+        return session.register()

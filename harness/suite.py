@@ -36,6 +36,9 @@ class SuiteFile(strict.Model):
     max_tokens: int = Field(gt=0, le=32_768)
     stop: list[str] = []
     system: str | None = None
+    canon: str | None = (
+        None  # the facet's rules as a system prompt: base with it is a baseline that the adapter must beat
+    )
     criteria: list[Criterion] = Field(min_length=1)
     margin: float | None = Field(default=None, gt=0, lt=1)
     min_gain: float = Field(default=0.0, ge=0, lt=1)
@@ -73,6 +76,8 @@ def load(path: Path, root: Path) -> Suite:
         raise WorkspaceError(
             f"{path}: key 'margin' is missing; a guard needs a non-inferiority margin, for example 0.05"
         )
+    if spec.canon is not None and spec.mode == "completion":
+        raise WorkspaceError(f"{path}: key 'canon': a raw completion has no system prompt; leave it out")
     return Suite(suite_id(path, root), path, spec, tuple(_cases(spec.prompts, path)))
 
 

@@ -19,16 +19,16 @@ def make_run(folder, answer=HOSTILE):
     """A run folder with one suite of one prompt whose every free text is ``answer``."""
     settings = {
         "adapter": {"name": answer, "digest": "sha256:a", "status": "candidate"}, "base": {"name": "b", "digest": "sha256:b"},
-        "policy": {"alpha": 0.05}, "engine": {"engine": "mlx", "mlx-lm": "1", "device": "cpu"}, "decoding": "greedy",
+        "policy": {"profile": "standard"}, "registration": "sha256:r",
+        "engine": {"engine": "mlx", "mlx-lm": "1", "device": "cpu"}, "decoding": "greedy",
         "sandbox": None, "harness": "0",
     }  # fmt: skip
     run = Run(folder, settings)
     for arm in ("base", "adapter"):
         finding = Finding("c", "v", "fail", answer, answer)
         run.add(Receipt("s", "case", arm, "sha256:a", answer, answer, 3, "eos", [finding], "fail", 0.1))
-    run.write(
-        "scorecard.json", {"suites": [], "not_measured": ["s"], "answers": {}, "receipts": 2, "receipts_digest": "x"}
-    )
+    card = {"suites": [], "not_measured": ["s"], "degeneration": None, "look": 1, "alpha": 0.05, "answers": {}}
+    run.write("scorecard.json", card | {"receipts": 2, "receipts_digest": "x"})
     reason = {"verdict": "VOID", "code": "c", "about": answer, "text": answer}
     run.write("verdict.json", {"verdict": "VOID", "exit_code": 3, "reasons": [reason], "adapter": "a", "base": "b"})
     run.write("preflight.json", {"trained_on_base": None, "tensors": None, "tensors_expected": None, "effect": None})

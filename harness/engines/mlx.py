@@ -1,14 +1,14 @@
 """The embedded engine: mlx-lm, batched and greedy, one base in memory and adapters swapped on it.
 
 Rules learnt from mlx-lm 0.32: answers are decoded from token ids (its streaming text drops a leading space), stop strings
-are matched on the text (its own are matched as tokens), a swap first puts the base's own modules back (loading over an
-adapter nests or keeps layers), and the model is put in evaluation mode after every swap (loading leaves dropout on).
+are matched on the text (its own are matched as tokens), a swap first puts the base's own modules and weights back (loading
+over an adapter nests or keeps layers), and the model is put in evaluation mode after every swap (loading leaves dropout on).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.engines import Decoding, Generation
 from harness.errors import EngineError
 
 BATCH, PREFILL_BATCH = 16, 8
+WINDOW = 4 * BATCH  # prompts that are sorted by length among themselves, so that no answer waits for the whole suite
 
 
 class MlxEngine:
@@ -30,10 +31,11 @@ class MlxEngine:
             self._model, config = load_model(base)
             self._tokenizer = load_tokenizer(base, eos_token_ids=config.get("eos_token_id"))
         except Exception as error:  # whatever a foreign folder does to the loader, the reader needs one sentence
-            raise EngineError(f"{base}: mlx-lm cannot load it as a base: {type(error).__name__}: {error}") from error
+            raise EngineError(f"{base}: mlx-lm cannot load it as a base: {_brief(error)}") from error
         self._model.eval()
-        self._own = _leaves(self._model)
-        self._context = int(config.get("max_position_embeddings") or 2**31)
+        self._modules, self._weights = _own(self._model)
+        self.config: dict[str, Any] = config
+        self.context = int(config.get("max_position_embeddings") or 2**31)
         self.identity = _identity(mx, self._model)
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
@@ -49,59 +51,136 @@ class MlxEngine:
 
     def mount(self, adapter: Path | None) -> None:
         """Put the base's modules back, then load ``adapter`` over them; raises :class:`EngineError` if it is refused."""
-        from mlx.utils import tree_unflatten
-
-        self._model.update_modules(tree_unflatten(self._own))
+        self._restore()
         if adapter is not None:
             from mlx_lm.tuner.utils import load_adapters
 
             try:
                 load_adapters(self._model, str(adapter))
             except Exception as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
-                self._model.update_modules(tree_unflatten(self._own))
-                raise EngineError(f"{adapter}: mlx-lm refuses it: {type(error).__name__}: {error}") from error
+                self._restore()
+                raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
         self._model.eval()
 
-    def adapter_parameters(self) -> dict[str, Any]:
-        """The parameters that the mounted adapter should fill (``lora_a``, ``lora_b``, ``m``), by name."""
+    def layout(self, config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that an adapter of this ``adapter_config.json`` must fill.
+
+        Leaves the bare base mounted. Raises :class:`EngineError` for a config that mlx-lm cannot apply to this base.
+        """
         from mlx.utils import tree_flatten
+        from mlx_lm.tuner.utils import linear_to_lora_layers
 
+        self._restore()
+        kind = config.get("fine_tune_type", "lora")
+        try:
+            if kind != "full":
+                layers, parameters = config["num_layers"], config["lora_parameters"]
+                linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
+            found = tree_flatten(self._model.parameters())
+        except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
+            raise EngineError(f"mlx-lm cannot apply the adapter's config: {_brief(error)}") from error
+        finally:
+            self._restore()
         leaves = {"lora_a", "lora_b", "m"}
-        return {k: v for k, v in tree_flatten(self._model.parameters()) if k.rsplit(".", 1)[-1] in leaves}
+        return {k: tuple(v.shape) for k, v in found if kind == "full" or k.rsplit(".", 1)[-1] in leaves}
 
-    def log_probabilities(self, prompts: Sequence[list[int]]) -> list[Any]:
-        """Per prompt an array (tokens, vocabulary) of log-probabilities in float32."""
+    def module(self, name: str) -> Any:
+        """One leaf module of the bare base by its path; ``None`` when it has none of that name."""
+        return self._modules.get(name)
+
+    def replace(self, modules: dict[str, Any]) -> None:
+        """Put other modules in the places of the base's own, until the next :meth:`mount`."""
+        from mlx.utils import tree_unflatten
+
+        self._model.update_modules(tree_unflatten(list(modules.items())))
+        self._model.eval()
+
+    def weight(self, module: str) -> Any:
+        """The weight matrix of one module of the bare base, dequantised; ``None`` when it has none."""
+        found = self._modules.get(module)
+        if found is None or "weight" not in found:
+            return None
+        if "scales" not in found:
+            return found.weight
+        form = {"group_size": found.group_size, "bits": found.bits, "mode": getattr(found, "mode", "affine")}
+        return self._mx.dequantize(found.weight, found.scales, found.get("biases"), **form)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer as mlx-lm wraps it."""
+        return self._tokenizer
+
+    @property
+    def template(self) -> str:
+        """The text of the chat template, empty when the base has none."""
+        return str(getattr(self._tokenizer, "chat_template", None) or "")
+
+    @property
+    def layers(self) -> int:
+        """How many transformer blocks the base has."""
+        return len(self._model.layers)
+
+    def _restore(self) -> None:
+        """The bare base: its own modules in their places, its own arrays in them. Moves references, copies nothing."""
+        from mlx.utils import tree_unflatten
+
+        self._model.update_modules(tree_unflatten(list(self._modules.items())))
+        self._model.update(tree_unflatten(list(self._weights.items())))
+        self._model.eval()
+
+    def log_probabilities(self, prompts: Sequence[list[int]], last: int | None = None) -> list[Any]:
+        """Per prompt an array (tokens, vocabulary) of log-probabilities in float32, of the ``last`` tokens or of all."""
         mx = self._mx
         rows = []
         for ids in prompts:
-            logits = self._model(mx.array([ids]))[0].astype(mx.float32)
+            logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
             rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
             mx.eval(rows[-1])
         return rows
 
-    def generate(self, prompts: Sequence[list[int]], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
-        """Greedy answers in the order in which they finish; raises :class:`EngineError` for a prompt over the context."""
+    def generate(
+        self,
+        prompts: Sequence[list[int]],
+        decoding: Decoding,
+        queued: Callable[[dict[int, int]], None] | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Greedy answers as they finish; in every window of prompts the longest go first, so a batch holds like lengths.
+
+        ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids (uid) stands for.
+        Raises :class:`EngineError` for a prompt that fills the context.
+        """
         from mlx_lm.generate import BatchGenerator
 
-        room = [min(decoding.max_tokens, self._context - len(ids)) for ids in prompts]
-        for ids, left in zip(prompts, room, strict=True):
+        room = [min(decoding.max_tokens, self.context - len(ids)) for ids in prompts]
+        for number, (ids, left) in enumerate(zip(prompts, room, strict=True)):
             if left < 1:
-                raise EngineError(f"a prompt has {len(ids)} tokens; the base's context is {self._context}")
+                raise EngineError(f"prompt {number} has {len(ids)} tokens; the base's context is {self.context}")
         stops = [[token] for token in sorted(self._tokenizer.eos_token_ids)]
         batch = BatchGenerator(
             self._model, stop_tokens=stops, completion_batch_size=BATCH, prefill_batch_size=PREFILL_BATCH
         )
         try:
-            yield from self._drive(batch, prompts, room, decoding.stop)
+            yield from self._drive(batch, prompts, room, decoding.stop, queued)
         finally:
             batch.close()
 
     def _drive(
-        self, batch: Any, prompts: Sequence[list[int]], room: list[int], stop: tuple[str, ...]
+        self,
+        batch: Any,
+        prompts: Sequence[list[int]],
+        room: list[int],
+        stop: tuple[str, ...],
+        queued: Callable[[dict[int, int]], None] | None,
     ) -> Iterator[tuple[int, Generation]]:
-        index = {uid: n for n, uid in enumerate(batch.insert([list(p) for p in prompts], room))}
+        order = sorted(range(len(prompts)), key=lambda n: (n // WINDOW, -len(prompts[n])))
+        uids = batch.insert([list(prompts[n]) for n in order], [room[n] for n in order])
+        index = dict(zip(uids, order, strict=True))
+        if queued is not None:
+            queued(index)
         written: dict[int, list[int]] = {uid: [] for uid in index}
-        tail = 2 * max((len(s) for s in stop), default=0) + 8  # tokens; one holds at least one byte of text
+        tail = (
+            4 * max((len(s) for s in stop), default=0) + 8
+        )  # tokens: a character is 4 bytes at most, a token 1 at least
         while written:
             for response in batch.next_generated():
                 ids = written.get(response.uid)
@@ -110,7 +189,7 @@ class MlxEngine:
                 if response.finish_reason != "stop":
                     ids.append(response.token)
                 ended = response.finish_reason
-                if stop and _first(stop, self._tokenizer.decode(ids[-tail:])) is not None:
+                if stop and _first(stop, self._decode(ids[-tail:])) is not None:
                     if not ended:
                         batch.remove([response.uid])
                     ended = "stop-string"
@@ -119,11 +198,14 @@ class MlxEngine:
                     del written[response.uid]
 
     def _finish(self, ids: list[int], ended: str, stop: tuple[str, ...]) -> Generation:
-        text = self._tokenizer.decode(ids)
+        text = self._decode(ids)
         cut = _first(stop, text)
         if cut is not None:
             return Generation(text[:cut], len(ids), "stop")
         return Generation(text, len(ids), "eos" if ended == "stop" else "length")
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
 
 def _first(stop: Sequence[str], text: str) -> int | None:
@@ -131,12 +213,20 @@ def _first(stop: Sequence[str], text: str) -> int | None:
     return min((at for s in stop if (at := text.find(s)) >= 0), default=None)
 
 
-def _leaves(model: Any) -> list[tuple[str, Any]]:
-    """Every leaf module of the bare base by its path, as ``update_modules`` takes them back."""
+def _brief(error: Exception, lines: int = 3) -> str:
+    """The kind of an error and the first lines of its text: mlx-lm lists every tensor that it refuses."""
+    text = str(error).splitlines()
+    more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
+    return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])
+
+
+def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Every leaf module of the bare base by its path, and every array by its name."""
     import mlx.nn as nn
     from mlx.utils import tree_flatten
 
-    return list(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
+    modules = dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
+    return modules, dict(tree_flatten(model.parameters()))
 
 
 def _identity(mx: Any, model: Any) -> dict[str, Any]:

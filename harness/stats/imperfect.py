@@ -9,9 +9,11 @@ learned to please the verifier.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from scipy.optimize import brentq
 
 from harness.stats.intervals import blaker, clopper_pearson, lower_bound, upper_bound, wilson, z_two_sided
 from harness.stats.paired import NonInferiority, tango_noninferiority
@@ -164,6 +166,40 @@ def youden_lower(false_passes: int, bads: int, false_fails: int, goods: int, con
     """
     each = (1 + fraction("confidence", confidence)) / 2
     return 1 - upper_bound(false_passes, bads, each) - upper_bound(false_fails, goods, each)
+
+
+class Audit(NamedTuple):
+    """What an audit counted: false passes among known-bad answers, false fails among known-good ones."""
+
+    false_passes: int
+    bads: int
+    false_fails: int
+    goods: int
+
+
+def composite_youden_lower(audits: Sequence[Audit], confidence: float = 0.95) -> float:
+    """:func:`youden_lower` of "elite": a verifier that demands every one of several audited criteria.
+
+    A bad answer breaks some criterion and is passed by that one too, so the false-pass rate is at most the largest of
+    the criteria, and one bound of each suffices. A good answer is lost by any criterion, so false-fail rates add up. No
+    false fail at all has probability ``prod (1 - p_j)^n_j``; the bound is the largest sum of rates for which that is
+    still ``(1 - confidence) / 2``, for one criterion the Clopper-Pearson bound. Where some good answer was failed, the
+    bounds are added at a Bonferroni share of the error. Raises ``ValueError`` on no audits or counts that do not fit.
+    """
+    if not audits:
+        raise ValueError("no audits: expected one for each criterion")
+    error = (1 - fraction("confidence", confidence)) / 2
+    false_pass = max(upper_bound(audit.false_passes, audit.bads, 1 - error) for audit in audits)
+    parts = [part("false_fails", audit.false_fails, audit.goods) for audit in audits]
+    if any(failed for failed, _ in parts):
+        return 1 - false_pass - sum(upper_bound(*each, 1 - error / len(parts)) for each in parts)
+
+    def log_chance(scale: float) -> float:
+        """Log-probability of no false fail where criterion j loses ``1 - scale n_j`` of the good answers, at least 0."""
+        return sum(n * math.log(min(1.0, scale * n)) for _, n in parts)
+
+    scale = float(brentq(lambda t: log_chance(t) - math.log(error), 1e-12, 1 / min(n for _, n in parts), xtol=1e-15))
+    return 1 - false_pass - sum(max(0.0, 1 - scale * n) for _, n in parts)
 
 
 def observed_margin(margin: float, j_lower: float) -> float | Undefined:

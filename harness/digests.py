@@ -1,0 +1,87 @@
+"""Digests of files and folders: streamed, in parallel, and remembered, so that a large base is not read for every gate.
+
+A remembered digest holds for one inode of one size that was neither written nor renamed over since. A file touched in
+the last two seconds is not remembered: its clock may not show the next write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+
+SETTLED = 2.0  # seconds since the last change of a file before its digest is remembered
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of one file as hex, streamed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
+    """SHA-256 in hex by relative name of every file in ``folder``, sorted; dot files and Markdown are left out.
+
+    With ``memory`` (a folder) digests of files that have not changed are taken from there; without it every byte is read.
+    """
+    files = sorted(
+        (p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"
+    )
+    shown = [(name, path) for name, path in files if not any(part.startswith(".") for part in name.split("/"))]
+    paths = [path for _, path in shown]
+    digests = _remembered(paths, memory) if memory else _read(paths)
+    return {name: digests[path] for name, path in shown}
+
+
+def folder_digest(folder: Path, memory: Path | None = None) -> str:
+    """``sha256:...`` over the names and bytes of :func:`folder_files`."""
+    whole = hashlib.sha256()
+    for name, content in folder_files(folder, memory).items():
+        whole.update(f"{name}\0{content}\n".encode())
+    return "sha256:" + whole.hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """``sha256:...`` of a text in UTF-8."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(paths: list[Path]) -> dict[Path, str]:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing leaves the interpreter to the others
+        return dict(zip(paths, pool.map(file_digest, paths), strict=True))
+
+
+def _remembered(paths: list[Path], memory: Path) -> dict[Path, str]:
+    """Digests by way of ``digests.sqlite``; a memory that cannot be used costs time, never a wrong digest."""
+    before = {path: _stamp(path) for path in paths}
+    known: dict[Path, str] = {}
+    with suppress(sqlite3.Error), closing(_open(memory)) as db:
+        for path, stamp in before.items():
+            row = db.execute("SELECT digest FROM files WHERE stamp = ?", (stamp,)).fetchone()
+            if row:
+                known[path] = row[0]
+    fresh = _read([path for path in paths if path not in known])
+    settled = [
+        (before[path], digest)
+        for path, digest in fresh.items()
+        if time.time() - path.stat().st_ctime > SETTLED and _stamp(path) == before[path]
+    ]
+    with suppress(sqlite3.Error), closing(_open(memory)) as db:
+        db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", settled)
+    return known | fresh
+
+
+def _open(memory: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(memory / "digests.sqlite", timeout=30, isolation_level=None)
+    db.execute("CREATE TABLE IF NOT EXISTS files (stamp TEXT PRIMARY KEY, digest TEXT)")
+    return db
+
+
+def _stamp(path: Path) -> str:
+    """What changes with the bytes: device, inode, size, and the times of the last write and the last change of state."""
+    at = path.stat()
+    return f"{at.st_dev}:{at.st_ino}:{at.st_size}:{at.st_mtime_ns}:{at.st_ctime_ns}"

@@ -1,0 +1,169 @@
+"""Several adapters and the base in one batch: every row carries its adapter, so the base's weights are read once for all.
+
+The LoRA factors of all adapters are stacked, and each layer gathers those of its rows; the base's row is zero. mlx-lm
+does not tell a model which row is whose, so two methods of its batches are wrapped while rows are mixed. They are private:
+where they are not as expected, or an adapter is not plain LoRA on matrices, the rows are answered one adapter after the
+other (:meth:`MlxEngine.mount`), which is the reference, and a :class:`MixedNotice` says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.engines import Decoding, Generation
+from harness.engines.mlx import MlxEngine, adapter_config
+from harness.errors import EngineError
+
+BATCHES = (("PromptProcessingBatch", "prompt"), ("GenerationBatch", "_step"))  # what runs the model on rows of uids
+
+Row = tuple[Path | None, list[int]]  #: the adapter of a row (``None`` for the base), and its token ids
+
+
+class MixedNotice(UserWarning):
+    """Rows could not be mixed and are answered one adapter after the other."""
+
+
+@dataclass
+class Rows:
+    """Which adapter each row of the batch in flight has: its number in the stack, by row."""
+
+    of: dict[int, int]
+    index: Any = None
+
+    def set(self, uids: Sequence[int]) -> None:
+        """Say which rows come next."""
+        import mlx.core as mx
+
+        self.index = mx.array([self.of[uid] for uid in uids])
+
+
+def generate(engine: MlxEngine, rows: Sequence[Row], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
+    """Greedy answers to ``rows`` as they finish, in one batch where that can be done; leaves the bare base mounted."""
+    adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
+    try:
+        layers = _stack(engine, adapters)
+        batches = _batches()
+    except EngineError as error:
+        warnings.warn(f"{error}; one adapter after the other", MixedNotice, stacklevel=2)
+        yield from one_after_the_other(engine, rows, decoding)
+        return
+    numbers = {adapter: n for n, adapter in enumerate([None, *adapters])}
+    held = Rows({})
+    engine.mount(None)
+    try:
+        engine.replace({name: _mixed(*stack, held) for name, stack in layers.items()})
+        with _told(batches, held):
+            yield from engine.generate(
+                [ids for _, ids in rows],
+                decoding,
+                lambda of: held.of.update({uid: numbers[rows[n][0]] for uid, n in of.items()}),
+            )
+    finally:
+        engine.mount(None)
+
+
+def one_after_the_other(engine: MlxEngine, rows: Sequence[Row], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
+    """The reference: each adapter mounted in turn; leaves the bare base mounted."""
+    groups: dict[Path | None, list[int]] = defaultdict(list)
+    for number, (adapter, _) in enumerate(rows):
+        groups[adapter].append(number)
+    try:
+        for adapter, mine in groups.items():
+            engine.mount(adapter)
+            for at, answer in engine.generate([rows[n][1] for n in mine], decoding):
+                yield mine[at], answer
+    finally:
+        engine.mount(None)
+
+
+def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, Any, Any, Any]]:
+    """By layer: the base's own module, A (adapters + 1, in, rank), B (adapters + 1, rank, out) and scale (adapters + 1)."""
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    factors: dict[str, dict[int, tuple[Any, Any, float]]] = defaultdict(dict)
+    for number, adapter in enumerate(adapters, start=1):
+        config = adapter_config(adapter)
+        if config.get("fine_tune_type", "lora") != "lora":
+            raise EngineError(f"{adapter} is {config['fine_tune_type']}, not LoRA")
+        engine.mount(adapter)  # refuses what does not fit
+        loaded: Any = mx.load(str(adapter / "adapters.safetensors"))
+        for name in {key.rpartition(".")[0] for key in loaded}:
+            a, b = loaded.get(f"{name}.lora_a"), loaded.get(f"{name}.lora_b")
+            if a is None or b is None or not isinstance(engine.module(name), nn.Linear | nn.QuantizedLinear):
+                raise EngineError(f"{adapter}: {name} is not a low-rank change of a linear layer")
+            factors[name][number] = (a, b, float(config["lora_parameters"]["scale"]))
+    stacks = {}
+    for name, held in factors.items():
+        (a, b, _), rank = next(iter(held.values())), max(a.shape[1] for a, _, _ in held.values())
+        none = (mx.zeros((a.shape[0], rank), a.dtype), mx.zeros((rank, b.shape[1]), b.dtype), 0.0)
+        rows = [_padded(held[n], rank) if n in held else none for n in range(len(adapters) + 1)]
+        stacks[name] = (
+            engine.module(name),
+            mx.stack([a for a, _, _ in rows]),
+            mx.stack([b for _, b, _ in rows]),
+            mx.array([scale for _, _, scale in rows]),
+        )
+    return stacks
+
+
+def _padded(factors: tuple[Any, Any, float], rank: int) -> tuple[Any, Any, float]:
+    import mlx.core as mx
+
+    a, b, scale = factors
+    more = rank - a.shape[1]
+    return mx.pad(a, [(0, 0), (0, more)]), mx.pad(b, [(0, more), (0, 0)]), scale
+
+
+def _mixed(layer: Any, a: Any, b: Any, scale: Any, rows: Rows) -> Any:
+    """The layer that adds to each row the change of the row's own adapter, in the order of mlx-lm's ``LoRALinear``."""
+    import mlx.nn as nn
+
+    class MixedLinear(nn.Module):  # type: ignore[misc]  # mlx has no types to check
+        def __call__(self, x: Any) -> Any:
+            z = (x @ a[rows.index]) @ b[rows.index]
+            return layer(x) + (scale[rows.index][:, None, None] * z).astype(x.dtype)
+
+    return MixedLinear()
+
+
+def _batches() -> list[tuple[Any, str]]:
+    """The methods of mlx-lm that run the model on rows; :class:`EngineError` where they are not as expected."""
+    module: Any = importlib.import_module("mlx_lm.generate")  # `import mlx_lm.generate` gives the function of that name
+    found = []
+    for name, method in BATCHES:
+        kind: Any = getattr(module, name, None)
+        source = inspect.getsource(getattr(kind, method)) if hasattr(kind, method) else ""
+        if "self.model(" not in source or "uids" not in inspect.signature(kind).parameters:
+            raise EngineError(f"this mlx-lm has no {name}.{method} that runs the model on rows")
+        found.append((kind, method))
+    return found
+
+
+@contextmanager
+def _told(batches: list[tuple[Any, str]], rows: Rows) -> Iterator[None]:
+    """While open, each batch says which rows it is about to run."""
+
+    def telling(original: Callable[..., Any]) -> Callable[..., Any]:
+        def told(self: Any, *args: Any, **kwargs: Any) -> Any:
+            rows.set(self.uids)
+            return original(self, *args, **kwargs)
+
+        return told
+
+    originals = [getattr(kind, method) for kind, method in batches]
+    try:
+        for (kind, method), original in zip(batches, originals, strict=True):
+            setattr(kind, method, telling(original))
+        yield
+    finally:
+        for (kind, method), original in zip(batches, originals, strict=True):
+            setattr(kind, method, original)

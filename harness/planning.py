@@ -1,0 +1,85 @@
+"""What a gate is going to ask, worked out from the library, the suites and the fixtures before anything is asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.audit import fixtures
+from harness.audit.certificate import Certificate
+from harness.audit.fixtures import Fixture
+from harness.errors import WorkspaceError
+from harness.library import Entry, Policy
+from harness.receipts import AGAIN, ARMS, CANON
+from harness.registration import Criterion, Plan, Registration, prompt_digest
+from harness.subject import Preflight, folder_files
+from harness.suite import Suite
+
+
+def register(
+    entry: Entry,
+    policy: Policy,
+    suites: Mapping[str, Suite],
+    preflight: Preflight,
+    certificates: Mapping[str, Certificate],
+    sentinels: Mapping[str, list[Fixture]],
+    left_out: Mapping[str, set[str]],
+) -> Registration:
+    """The registration of one gate as its first look; ``left_out`` are the cases that the training data shows, by suite.
+
+    Raises :class:`WorkspaceError` for several answers a prompt, which an engine that decodes greedily cannot give.
+    """
+    if policy.samples > 1:
+        raise WorkspaceError(
+            f"gate.samples: found {policy.samples}; expected 1: answers are decoded greedily, so that all would be alike"
+        )
+    return Registration(
+        adapter=entry.name,
+        base=entry.base_name,
+        base_digest=preflight.base_digest,
+        adapter_digest=preflight.adapter_digest,
+        files=folder_files(entry.path),
+        megabytes=round(sum(p.stat().st_size for p in entry.path.rglob("*") if p.is_file()) / 1e6, 6),
+        facets=entry.adapter.facets,
+        claims=entry.adapter.claims,
+        plans={id: plan(found, policy, left_out.get(id, set())) for id, found in suites.items()},
+        certificates={id: held.digest for id, held in sorted(certificates.items())},
+        sentinels={id: [[f.name, "good" if f.good else "bad"] for f in known] for id, known in sentinels.items()},
+        policy=policy,
+    )
+
+
+def plan(found: Suite, policy: Policy, left_out: set[str]) -> Plan:
+    """What is asked of one suite, and in which order."""
+    spec = found.spec
+    cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
+    arms = list(ARMS) + ([CANON] if spec.canon else [])
+    if spec.role == "guard":
+        random.Random(found.digest).shuffle(cases)
+        arms += [AGAIN] if policy.again else []
+    return Plan(
+        suite=found.id,
+        digest=found.digest,
+        facet=spec.facet,
+        role=spec.role,
+        margin=policy.margins.get(found.id, spec.margin),
+        min_gain=spec.min_gain,
+        criteria=[Criterion(id=c.id, verifier=c.verifier) for c in spec.criteria],
+        arms=arms,
+        cases=cases,
+        left_out=sorted(left_out),
+        sampler=f"greedy, at most {spec.max_tokens} tokens, stop {spec.stop}",
+    )
+
+
+def sentinels(verifiers: Mapping[str, object], audits: Path, many: int, seed: str) -> dict[str, list[Fixture]]:
+    """For each verifier ``many`` known-good and ``many`` known-bad answers of its audit, drawn by ``seed`` and mixed."""
+    drawn: dict[str, list[Fixture]] = {}
+    for id in verifiers:
+        known = fixtures.load(audits, id)
+        draw = random.Random(f"{seed} {id}")
+        kinds = [[f for f in known if f.good is good] for good in (True, False)]
+        drawn[id] = [f for kind in kinds for f in draw.sample(kind, min(many, len(kind)))]
+        draw.shuffle(drawn[id])
+    return drawn

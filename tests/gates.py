@@ -1,0 +1,129 @@
+"""Simulated gates: a registration, certificates and receipts with chosen outcomes, for the code that judges real ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness import gate
+from harness.audit.certificate import Certificate
+from harness.library import Policy
+from harness.receipts import SENTINEL, Finding, Receipt, overall
+from harness.registration import Criterion, Plan, Registration, prompt_digest
+from harness.subject import Preflight
+
+BASE, ADAPTER = "sha256:" + "b" * 64, "sha256:" + "a" * 64
+SAMPLER = "greedy, at most 256 tokens, stop []"
+PASS, FAIL, OPEN = "pass", "fail", "unverified"
+Arm = Sequence[str]
+
+
+def certificate(verifier: str, good: int = 164, bad: int = 299, **changed: Any) -> Certificate:
+    """A certificate without an error, by default the one of METHOD's worked gate that suffices."""
+    fields: dict[str, Any] = {"version": 1, "degenerate": 20, "false_passes": [], "false_fails": [], "binding": {}}
+    fields |= {"tasks": 29, "variants": 59}
+    return Certificate(verifier=verifier, good=good, bad=bad, **fields | changed)
+
+
+def plan(suite: str, n: int, role: str = "facet", arms: Sequence[str] = ("base", "adapter"), **changed: Any) -> Plan:
+    """A plan of ``n`` prompts judged by the one verifier ``suite.ok``; a guard's order is a drawn one."""
+    cases = [[f"{suite}/{i}", prompt_digest(prompt(suite, i))] for i in range(n)]
+    if role == "guard":
+        random.Random(1).shuffle(cases)
+    fields: dict[str, Any] = {
+        "cases": cases,
+        "digest": f"sha256:{suite}",
+        "facet": suite,
+        "margin": 0.05 if role == "guard" else None,
+        "min_gain": 0.0,
+        "criteria": [Criterion(id="ok", verifier=f"{suite}.ok")],
+        "sampler": SAMPLER,
+    }
+    return Plan(suite=suite, role=role, arms=list(arms), **fields | changed)
+
+
+def prompt(suite: str, number: int) -> str:
+    """The text of one prompt."""
+    return f"prompt {number} of {suite}"
+
+
+def registration(plans: Iterable[Plan], policy: Policy | None = None, **changed: Any) -> Registration:
+    """A registration of ``plans`` with certificates to match."""
+    owed = {p.suite: p for p in plans}
+    fields: dict[str, Any] = {
+        "adapter": "gamedev",
+        "base": "pocket",
+        "base_digest": BASE,
+        "adapter_digest": ADAPTER,
+        "files": {"adapters.safetensors": "0" * 64},
+        "megabytes": 0.5,
+        "facets": [p.facet for p in owed.values() if p.role == "facet"],
+        "certificates": {f"{suite}.ok": certificate(f"{suite}.ok").digest for suite in owed},
+        "policy": policy or Policy(early_stop=False, again=False, sentinels=0),
+    }
+    return Registration(plans=owed, **fields | changed)
+
+
+def outcomes(passed: int, n: int) -> list[str]:
+    """``passed`` passes, then fails."""
+    return [PASS] * passed + [FAIL] * (n - passed)
+
+
+def flips(n: int, both: int, gained: int, lost: int) -> tuple[list[str], list[str]]:
+    """Outcomes ``(base, adapter)`` of ``n`` prompts with this many of each kind."""
+    neither = n - both - gained - lost
+    base = [PASS] * both + [FAIL] * gained + [PASS] * lost + [FAIL] * neither
+    adapter = [PASS] * both + [PASS] * gained + [FAIL] * lost + [FAIL] * neither
+    return base, adapter
+
+
+def receipt(suite: str, number: int, arm: str, outcome: str, **changed: Any) -> Receipt:
+    """One judged answer."""
+    findings = [Finding("ok", f"{suite}.ok", outcome, "ok", "")]
+    fields: dict[str, Any] = {
+        "suite": suite,
+        "case": f"{suite}/{number}",
+        "subject": ADAPTER if arm == "adapter" else BASE,
+        "prompt": prompt(suite, number),
+        "answer": "x",
+        "tokens": 1,
+        "finish": "eos",
+        "findings": findings,
+        "seconds": 0.0,
+        "sampler": SAMPLER,
+    }
+    return Receipt(arm=arm, outcome=overall(findings), **fields | changed)
+
+
+def sentinel(verifier: str, name: str, outcome: str) -> Receipt:
+    """The judgement of one known answer."""
+    findings = [Finding(verifier, verifier, outcome, "ok", "")]
+    return replace(receipt(SENTINEL, 0, SENTINEL, outcome), case=f"{verifier}/{name}", findings=findings)
+
+
+def receipts(suite: str, **arms: Arm) -> list[Receipt]:
+    """The receipts of a suite, arm by arm."""
+    return [receipt(suite, i, arm, outcome) for arm, row in arms.items() for i, outcome in enumerate(row)]
+
+
+def pair(suite: str, n: int, both: int, gained: int, lost: int) -> list[Receipt]:
+    """The receipts of a suite with this many of each kind."""
+    base, adapter = flips(n, both, gained, lost)
+    return receipts(suite, base=base, adapter=adapter)
+
+
+def judge(
+    found: Registration, rows: Iterable[Receipt], held: dict[str, Certificate] | None = None, **validity: Any
+) -> gate.Judged:
+    """Validity and verdict, as a session finds them."""
+    certificates = {f"{suite}.ok": certificate(f"{suite}.ok") for suite in found.plans} | (held or {})
+    preflight = Preflight(found.base_digest, found.adapter_digest, None)
+    invalid = gate.validity(found, preflight, certificates, **validity)
+    return gate.judge(found, invalid, certificates, rows)
+
+
+def codes(judged: gate.Judged) -> list[tuple[str, str]]:
+    """``(verdict, code)`` of every reason, the deciding ones first."""
+    return [(reason.verdict.value, reason.code) for reason in judged.verdict.reasons]
