@@ -5,15 +5,15 @@
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so that the guard decides.
 Receipts are drawn for an adapter whose true difference from base is known, seen through verifiers of a known J =
 sensitivity + specificity - 1, and judged by ``harness.gate`` from validity to verdict. Certificates are as lucky as
-their bound allows: without an error, on so few fixtures that J's lower bound is J itself, or on the fewest that an audit
-accepts, which covers J = 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always refused. Rates come with Wilson's 95 % interval. At K = 10 answers are
-steady (all ten alike: the hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty).
+their bound allows: without an error, on so few fixtures that J's lower bound is J itself; an audit accepts none that
+would leave J under 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always refused. Rates come
+with Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the hardest case for a test) or sampled
+(prompts of Beta(1.2, 0.6) difficulty).
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +31,7 @@ from harness.audit.certificate import MIN_BAD, MIN_GOOD
 from harness.library import Policy
 from harness.receipts import Receipt
 from harness.registration import Registration
+from harness.stats.imperfect import youden_lower
 from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
 from harness.verdict import Name
@@ -126,11 +127,13 @@ class Simulator:
 
 
 def fixtures(youden: float) -> tuple[int, int]:
-    """Known-good and known-bad answers, none of them misjudged, whose lower bound of J is ``youden``."""
+    """The fewest known-good and known-bad answers, none of them misjudged, whose lower bound of J is about ``youden``."""
     if youden == 1:
         return 164, 299
-    enough = math.ceil(math.log(0.025) / math.log((1 + youden) / 2))
-    return max(enough, MIN_GOOD), max(enough, MIN_BAD)
+    good, bad = MIN_GOOD, MIN_BAD
+    while youden_lower(0, bad, 0, good) < youden - 0.0005:
+        good, bad = good + 1, bad + 1
+    return good, bad
 
 
 def facet(samples: int) -> list[Receipt]:
