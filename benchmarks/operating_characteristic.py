@@ -5,15 +5,15 @@
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so that the guard decides.
 Receipts are drawn for an adapter whose true difference from base is known, seen through verifiers of a known J =
 sensitivity + specificity - 1, and judged by ``harness.gate`` from validity to verdict. Certificates are as lucky as
-their bound allows: without an error, on so few fixtures that J's lower bound is J itself, or on the fewest that an audit
-accepts; verifiers that bad are refused by nearly every audit. Rates come with Wilson's 95 % interval. At K = 10 answers are
-steady (all ten alike: the hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty).
+their bound allows: without an error, on so few fixtures that J's lower bound is J itself; an audit accepts none that
+would leave J under 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always refused. Rates come
+with Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the hardest case for a test) or sampled
+(prompts of Beta(1.2, 0.6) difficulty).
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -31,10 +31,12 @@ from harness.audit.certificate import MIN_BAD, MIN_GOOD
 from harness.library import Policy
 from harness.receipts import Receipt
 from harness.registration import Registration
+from harness.stats.imperfect import youden_lower
 from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
 from harness.verdict import Name
 
+AUDITED = 0.8  # J of the verifiers whose audit is drawn with the answers
 CHEAP = {"again": False, "sentinels": 0}
 FACET = pair("facet", 40, 0, 35, 0)
 
@@ -90,6 +92,16 @@ class Simulator:
         """The gate's verdict."""
         return judge(found or self.registration, rows, self.certificates, **validity).verdict.name
 
+    def audit(self, random: Generator) -> None:
+        """Draw what an audit of the least size finds about verifiers of this J."""
+        wrong = (1 - self.cell.youden) / 2
+        passes, fails = random.binomial(MIN_BAD, wrong), random.binomial(MIN_GOOD, wrong)
+        found = {
+            "false_passes": [f"bad {i}" for i in range(passes)],
+            "false_fails": [f"good {i}" for i in range(fails)],
+        }
+        self.certificates = {"guard.ok": certificate("guard.ok", MIN_GOOD, MIN_BAD, **found)}
+
     def _truth(self, random: Generator) -> tuple[Any, Any]:
         """True outcomes (prompt, sample) of base and adapter."""
         cell = self.cell
@@ -115,11 +127,13 @@ class Simulator:
 
 
 def fixtures(youden: float) -> tuple[int, int]:
-    """Known-good and known-bad answers, none of them misjudged, whose lower bound of J is ``youden``."""
+    """The fewest known-good and known-bad answers, none of them misjudged, whose lower bound of J is about ``youden``."""
     if youden == 1:
         return 164, 299
-    enough = math.ceil(math.log(0.025) / math.log((1 + youden) / 2))
-    return max(enough, MIN_GOOD), max(enough, MIN_BAD)
+    good, bad = MIN_GOOD, MIN_BAD
+    while youden_lower(0, bad, 0, good) < youden - 0.0005:
+        good, bad = good + 1, bad + 1
+    return good, bad
 
 
 def facet(samples: int) -> list[Receipt]:
@@ -135,7 +149,11 @@ def measured(cell: Cell, gates: int, seed: int) -> dict[str, Any]:
     """Share of verdicts of one cell."""
     simulator, random = Simulator(cell), np.random.default_rng(seed)
     began = time.perf_counter()
-    names = [simulator.verdict(simulator.draw(random)) for _ in range(gates)]
+    names = []
+    for _ in range(gates):
+        if cell.youden == AUDITED:
+            simulator.audit(random)
+        names.append(simulator.verdict(simulator.draw(random)))
     seconds = time.perf_counter() - began
     ships = names.count(Name.SHIP)
     found = wilson(ships, gates)
@@ -151,14 +169,15 @@ def table_cells(quick: bool) -> Iterator[Cell]:
     shapes = [(164, 1, "steady", 0.05), (542, 1, "steady", 0.03), (164, 10, "steady", 0.03), (542, 10, "steady", 0.03)]
     for profile in ("standard", "strict"):
         for n, samples, answers, margin in shapes[: 1 if quick else None]:
-            for youden in (1.0, 0.95, 0.8):
+            for youden in (1.0, 0.95, 0.82):
                 for discordance in (0.02, 0.05, 0.1, 0.2, 0.3):
                     if discordance >= margin:
                         yield Cell(n, samples, answers, margin, discordance, youden, -margin, profile)
                     if profile == "standard":
                         yield Cell(n, samples, answers, margin, discordance, youden, 0.0, profile)
+            yield Cell(n, samples, answers, margin, 0.1, AUDITED, -margin, profile)
         for n in () if quick else (164, 542):
-            for youden in (1.0, 0.95, 0.8):
+            for youden in (1.0, 0.95, 0.82):
                 for difference in (-0.03, 0.0):
                     yield Cell(n, 10, "sampled", 0.03, 0.0, youden, difference, profile)
 
@@ -169,7 +188,7 @@ def curve_cells() -> Iterator[tuple[str, Cell]]:
         for label, n, samples, youden, margin in (
             ("164 prompts, J = 1", 164, 1, 1.0, 0.05),
             ("164 prompts, J = 0.95", 164, 1, 0.95, 0.05),
-            ("164 prompts, J = 0.8", 164, 1, 0.8, 0.05),
+            ("164 prompts, J = 0.82", 164, 1, 0.82, 0.05),
             ("542 prompts, J = 1", 542, 1, 1.0, 0.05),
         ):
             yield label, Cell(n, samples, "steady", margin, 0.1, youden, points / 100)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from pathlib import Path
 
-from harness.audit import fixtures
 from harness.audit.certificate import Certificate
 from harness.audit.fixtures import Fixture
 from harness.errors import WorkspaceError
@@ -71,15 +69,3 @@ def plan(found: Suite, policy: Policy, left_out: set[str]) -> Plan:
         left_out=sorted(left_out),
         sampler=f"greedy, at most {spec.max_tokens} tokens, stop {spec.stop}",
     )
-
-
-def sentinels(verifiers: Mapping[str, object], audits: Path, many: int, seed: str) -> dict[str, list[Fixture]]:
-    """For each verifier ``many`` known-good and ``many`` known-bad answers of its audit, drawn by ``seed`` and mixed."""
-    drawn: dict[str, list[Fixture]] = {}
-    for id in verifiers:
-        known = fixtures.load(audits, id)
-        draw = random.Random(f"{seed} {id}")
-        kinds = [[f for f in known if f.good is good] for good in (True, False)]
-        drawn[id] = [f for kind in kinds for f in draw.sample(kind, min(many, len(kind)))]
-        draw.shuffle(drawn[id])
-    return drawn

@@ -229,10 +229,14 @@ class Ledger:
 
     def record(self, registration: Registration) -> None:
         """Append this look unless it stands there already; synced, so that a killed run cannot unsee its prompts."""
+        import fcntl
+
         rows = [self._row(registration, plan.prompts) for plan in registration.plans.values()]
-        known = [self._content(row) for row in self._rows]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # gates of several adapters may start at once
+            self._rows = list(self._read())
+            known = [self._content(row) for row in self._rows]
             for row in rows:
                 if row not in known:
                     row = row | {"chain": canonical_digest([self._head, row])}

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import discovery, gate, library, planning, receipts, registration, scorecard, suite, workspace
+from harness import discovery, gate, library, planning, receipts, registration, scorecard, sentinels, suite, workspace
 from harness.audit.auditor import certify
 from harness.audit.workspace import resolve_sandbox
 from harness.engines import Decoding, Generation
@@ -121,7 +121,7 @@ class GateSession:
         self._engine = self._load_engine()
         self.preflight = self._preflight(self._engine)
         policy = self.library.gate
-        self._known = planning.sentinels(needed, audits, policy.sentinels, self.preflight.adapter_digest)
+        self._known = sentinels.draw(needed, audits, policy.sentinels, self.preflight.adapter_digest)
         left_out = {id: set(cases) for id, cases in self.preflight.left_out.items()}
         plan = planning.register(
             self.entry, policy, self.suites, self.preflight, self.certificates, self._known, left_out
@@ -387,31 +387,11 @@ class GateSession:
 
     def _show_sentinels(self, found: Suite) -> None:
         """Put known answers before the suite's verifiers, between the arms, as if they were the adapter's."""
-        for verifier in dict.fromkeys(criterion.verifier for criterion in found.spec.criteria):
-            shown = [(f, f"{verifier}/{f.name}") for f in self._known[verifier]]
-            asked = [
-                (known, case, self._judges.judge([verifier], known.case, known.answer), time.monotonic())
-                for known, case in shown
-                if (SENTINEL, SENTINEL, case, 0) not in self.run.receipts
-            ]
-            for known, case, pending, began in asked:
-                judged = pending.result()[0]
-                finding = Finding(verifier, verifier, judged.outcome.value, judged.reason, judged.evidence[:2000])
-                self.run.add(
-                    Receipt(
-                        suite=SENTINEL,
-                        case=case,
-                        arm=SENTINEL,
-                        subject=self.certificates[verifier].digest,
-                        prompt=known.case.prompt,
-                        answer=known.answer,
-                        tokens=0,
-                        finish="eos",
-                        findings=[finding],
-                        outcome=finding.outcome,
-                        seconds=round(time.monotonic() - began, 4),
-                    )
-                )
+        known = {c.verifier: self._known[c.verifier] for c in found.spec.criteria}
+        digests = {id: self.certificates[id].digest for id in known}
+        done = [case for _, arm, case, _ in self.run.receipts if arm == SENTINEL]
+        for receipt in sentinels.judged(self._judges, known, digests, done):
+            self.run.add(receipt)
 
 
 def encode(suites: Iterable[Suite], engine: MlxEngine) -> dict[tuple[str, str], list[int]]:

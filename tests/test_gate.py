@@ -388,6 +388,9 @@ def test_looks_at_the_same_prompts_cost_alpha_and_are_remembered(tmp_path):
     assert ledger.look(BOTH) == 1
     ledger.record(BOTH)
     ledger.record(BOTH)
+    together = [Ledger(tmp_path / "looks.jsonl") for _ in range(2)]
+    for ledger, name in zip(together, ("fullstack", "soul"), strict=True):
+        ledger.record(registration([GUARD, FACET], adapter=name))
     again = Ledger(tmp_path / "looks.jsonl")
     assert again.look(BOTH) == 1, "the same adapter by the same rules is the same look"
     retry = registration([GUARD, FACET], adapter_digest=ADAPTER.replace("a" * 64, "d" * 64))
