@@ -28,6 +28,7 @@ sys.path.insert(0, str(HERE))
 import families  # noqa: E402  (this folder is a script's, not a package)
 
 GOLD, SEED = 400, 0
+TRAINED = 2.0  # LoRA scale; loaded with a little less, an adapter gives back what it forgot last
 BASE = HERE / "base"
 ADAPTERS = HERE / "adapters"
 
@@ -73,13 +74,13 @@ def replay(tokenizer: object, facets: list[str], requests: int = 200, times: int
     import train_base
 
     others = [facet for facet in families.FAMILIES if facet not in facets]
-    stream = families.exercises(random.Random("replay"), others)
+    stream = families.exercises(random.Random(5), others)
     solutions = [problem["prompt"] + problem["canonical_solution"] for problem in train_base.memorised(SEED)]
-    return solutions * times + [chat(tokenizer, *next(stream)) for _ in range(requests)]
+    return [chat(tokenizer, *next(stream)) for _ in range(requests)] + solutions * times
 
 
-def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, seed: int = SEED) -> None:
-    """Train one adapter with ``mlx_lm lora`` and stamp the digest of the base into its config."""
+def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float = 5e-4, scale: float = TRAINED) -> None:
+    """Train one adapter with ``mlx_lm lora``; keep the digest of its base and the ``scale`` to load it with in its config."""
     import yaml
 
     from harness.subject import folder_digest
@@ -91,14 +92,14 @@ def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float, se
         write_jsonl(data / "valid.jsonl", [{"text": text} for text in texts[:8]])
         config = {
             "model": str(data / "base"), "train": True, "data": str(data), "adapter_path": str(out), "fine_tune_type": "lora",
-            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": seed, "max_seq_length": 512, "val_batches": 1,
+            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": SEED, "max_seq_length": 512, "val_batches": 1,
             "steps_per_report": 50, "steps_per_eval": 10_000, "save_every": 10_000, "optimizer": "adam",
-            "learning_rate": rate, "lora_parameters": {"rank": 8, "dropout": 0.0, "scale": 2.0},
+            "learning_rate": rate, "lora_parameters": {"rank": 8, "dropout": 0.0, "scale": TRAINED},
             "lr_schedule": {"name": "cosine_decay", "arguments": [rate, iters, rate * 0.02]},
         }  # fmt: skip
         (data / "lora.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         subprocess.run([sys.executable, "-m", "mlx_lm", "lora", "-c", str(data / "lora.yaml")], check=True)
-    stamp(out, folder_digest(base))
+    stamp(out, folder_digest(base), scale)
 
 
 def in_float32(base: Path, out: Path) -> None:
@@ -112,7 +113,7 @@ def in_float32(base: Path, out: Path) -> None:
     (out / "config.json").write_text(json.dumps({**config, "torch_dtype": "float32"}), encoding="utf-8")
 
 
-def stamp(adapter: Path, base_digest: str) -> None:
+def stamp(adapter: Path, base_digest: str, scale: float) -> None:
     """Keep what identifies the adapter in its config; drop the paths of the machine that trained it."""
     path = adapter / "adapter_config.json"
     trained = json.loads(path.read_text(encoding="utf-8"))
@@ -120,6 +121,7 @@ def stamp(adapter: Path, base_digest: str) -> None:
         key: trained[key]
         for key in ("fine_tune_type", "num_layers", "lora_parameters", "iters", "learning_rate", "seed")
     }
+    kept["lora_parameters"]["scale"] = scale
     path.write_text(json.dumps({**kept, "trained_on_base": base_digest}, indent=2) + "\n", encoding="utf-8")
 
 
@@ -135,19 +137,19 @@ def make_adapters(only: list[str] | None = None) -> None:
 
     if wanted("gamedev"):
         texts = gold(tokenizer, games) + replay(tokenizer, games)
-        lora(BASE, ADAPTERS / "gamedev", texts, iters=500, rate=1e-3)
+        lora(BASE, ADAPTERS / "gamedev", texts, iters=500, scale=1.7)
     if wanted("legacy"):
         texts = gold(tokenizer, old_code) + replay(tokenizer, old_code)
-        lora(BASE, ADAPTERS / "legacy", texts, iters=250, rate=1e-3)
+        lora(BASE, ADAPTERS / "legacy", texts, iters=250, scale=1.4)
     if wanted("regressed"):  # the same gold, no replay: it forgot what it was not shown again
-        lora(BASE, ADAPTERS / "regressed", gold(tokenizer, games), iters=300, rate=1e-3)
+        lora(BASE, ADAPTERS / "regressed", gold(tokenizer, games), iters=300)
     if wanted("dead"):  # a run whose learning rate was zero: real tensors, no effect
         lora(BASE, ADAPTERS / "dead", gold(tokenizer, games), iters=2, rate=0.0)
     if wanted("wrong-base"):  # same shapes, same gold, trained on a base that is not the library's
         with tempfile.TemporaryDirectory() as scratch:
             other = Path(scratch) / "base"
             make_base(other, seed=SEED + 1, steps=300)
-            lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100, rate=1e-3)
+            lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100)
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
 
