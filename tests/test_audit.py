@@ -25,7 +25,6 @@ from harness.discovery import digest, discover
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import Judges
 
-pytest_plugins = ["pytester"]
 PLANTED = Path(__file__).parent / "data" / "planted.py"
 SENTENCES = [
     (thing, colour)
@@ -89,7 +88,10 @@ def workspace(folder):
     write(folder / "audits/_tasks/sentences.yaml", json.dumps({"good": sentences}))
     write(folder / "audits/_tasks/functions.yaml", json.dumps({"good": functions}))
     for id, found in discover(folder / "verifiers").verifiers.items():
-        write(folder / "audits" / id / "fixtures.yaml", json.dumps(_fixtures(id, found.settings["task"], sentences, functions)))
+        write(
+            folder / "audits" / id / "fixtures.yaml",
+            json.dumps(_fixtures(id, found.settings["task"], sentences, functions)),
+        )
     return folder
 
 
@@ -414,7 +416,7 @@ def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(small):
     assert "+The" in before.survivors[0].diff
     data = json.loads(path.read_text())
     path.write_text(json.dumps(data | {"deadly": ["looped"]}))
-    assert "mutant:looped" in " ".join(audited(small)["honest_sentence.it"].false_passes)
+    assert "degenerate:looped of" in " ".join(audited(small)["honest_sentence.it"].false_passes)
     path.write_text(json.dumps(data | {"waive": {"looped": "repeating itself is another criterion's"}}))
     found = audited(small)["honest_sentence.it"]
     assert found.state is State.VALID

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.audit.certificate import Certificate, State
+from harness.audit.certificate import MADE, Certificate, State
 from harness.cli import columns, share
 from harness.report import percent, visible
 
@@ -30,7 +30,7 @@ def redacted(certificate: Certificate) -> Certificate:
     hidden = "hidden "
     return replace(
         certificate,
-        false_passes=[n if n.startswith("degenerate:") else f"{hidden}bad" for n in certificate.false_passes],
+        false_passes=[n if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes],
         false_fails=[f"{hidden}good" for _ in certificate.false_fails],
         flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
         notes=[],
@@ -54,7 +54,7 @@ def table(certificates: Sequence[Certificate]) -> str:
     )
     rows = [head]
     for c in certificates:
-        wrong = sum(":" not in name for name in c.false_passes)
+        wrong = sum(not name.startswith(MADE) for name in c.false_passes)
         rows.append((
             c.verifier, c.state, f"{wrong} of {c.bad}", share(c.false_pass_bound), f"{c.tasks_failed} of {c.tasks}",
             share(c.task_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound),
@@ -92,9 +92,8 @@ class Check:
 
 def checks(c: Certificate) -> list[Check]:
     """The checks of an audit in the order of a reader's questions."""
-    known = [name for name in c.false_passes if ":" not in name]
-    absurd = [name for name in c.false_passes if name.startswith(("degenerate:", "bomb:"))]
-    deadly = [name for name in c.false_passes if name.startswith("mutant:")]
+    absurd = [name for name in c.false_passes if name.startswith(MADE)]
+    known = [name for name in c.false_passes if not name.startswith(MADE)]
     scored = c.mutants.get("killed", 0) + c.mutants.get("survived", 0)
     aside = ", ".join(f"{n} {name}" for name, n in c.mutants.items() if name not in ("killed", "survived") and n)
     mutants = f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least {share(c.mutation_bound)})"
@@ -108,7 +107,6 @@ def checks(c: Certificate) -> list[Check]:
         Check("known bad", f"{len(known)} of {c.bad} passed, at most {share(c.false_pass_bound)}{parts}", known),
         Check("tasks", f"{c.tasks_failed} of {c.tasks} with a bad answer passed, at most {share(c.task_bound)}"),
         Check("degenerate", f"{len(absurd)} of {c.degenerate} passed; none may", absurd),
-        Check("deadly mutants", f"{len(deadly)} of {c.deadly} passed; none may", deadly),
         Check("variants", f"{len(c.flips)} of {c.variants} flipped, at most {share(c.flip_bound)}", c.flips),
         Check("contract", f"{c.runs} runs, other surroundings, bombs: {'broken' if c.faults else 'kept'}", c.faults),
         Check("mutants", mutants + (f"; set aside: {aside}" if aside else "")),
