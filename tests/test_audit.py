@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -541,6 +542,57 @@ def test_pytest_audits_every_verifier_of_the_workspace(small, pytester):
     found.assert_outcomes(passed=1, failed=1)
     found.stdout.fnmatch_lines(["*fresh.one v1: PROVISIONAL*", "*more bads prove*"])
     pytester.runpytest_inprocess("--rootdir", str(small), str(small)).assert_outcomes()
+
+
+def test_a_callable_that_is_no_verifier_is_audited_as_it_is(small, monkeypatch):
+    """The gate that only looks for violations, and its twin that demands the sentence first."""
+    monkeypatch.chdir(small)
+    goods = [{"name": "red", "case": {"prompt": "Say that it is red."}, "answer": "It is red."}]
+    spoil = [{"name": "blue", "replace": "red", "by": "blue", "why": "it is not blue"}]
+    for name in ("violations", "demands", "counts"):
+        fixtures = {"verifier": f"wrapped.{name}", "good": goods, "spoil": spoil}
+        write(small / "audits" / f"wrapped.{name}" / "f.yaml", json.dumps(fixtures))
+    body = """\
+def violations(answer):
+    return [word for word in answer.split() if word == "blue."]
+
+def demands(answer):
+    return answer.strip() == "It is red."
+
+def counts(answer):
+    return answer.count("red")
+"""
+    write(small / "old_gates.py", body)
+    code, text = harness("audit", "--wrap", "old_gates:violations")
+    assert (code, "REFUSED" in text, "degenerate:empty" in text) == (1, True, True)
+    code, text = harness("audit", "--wrap", "old_gates:demands")
+    assert (code, "PROVISIONAL" in text) == (2, True), text
+    code, text = harness("audit", "--wrap", "old_gates:counts")
+    assert (code, "returned int, expected a bool or a list of violations" in text) == (1, True)
+    assert harness("audit", "--wrap", "old_gates:nothing")[0] == 4
+
+
+def test_the_guide_works_as_it_is_written(tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[1] / "docs" / "verifiers.md").read_text(encoding="utf-8")
+    assert harness("init", tmp_path / "factory")[0] == 0
+    monkeypatch.chdir(tmp_path / "factory")
+    code, text = harness("audit", "--new", "prose.greeting")
+    assert (code, "54 more bads prove <= 5% false passes" in text) == (2, True)
+    for name, body in re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```", guide, re.DOTALL):
+        write(Path(name), body)
+    exec(compile(Path("write.py").read_text(), "write.py", "exec"), {})
+    code, text = harness("audit", "prose.greeting")
+    assert (
+        code,
+        "known good       0 of 30 refused, at most 9.5%" in text and "0 of 60 passed, at most 4.9%" in text,
+    ) == (0, True)
+    edit(Path("verifiers/prose.py"), "re.fullmatch", "re.match")
+    code, text = harness("audit", "prose.greeting")
+    assert (code, "No, that is wrong." in text, "87 of 120 killed (72.5%" in text) == (0, True, True)
+    data = json.loads(Path("audits/prose.greeting/fixtures.yaml").read_text())
+    data["deadly"] = ["contradicted", "doubled", "looped"]
+    Path("audits/prose.greeting/fixtures.yaml").write_text(json.dumps(data))
+    assert harness("audit", "prose.greeting")[0] == 1
 
 
 def test_every_shipped_verifier_is_certified():

@@ -307,6 +307,7 @@ def _certificate(one: Audit) -> Certificate:
         outcomes={label: {str(outcome): n for outcome, n in row.items()} for label, row in outcomes.items()},
         parts=parts,
         mutants=_score(one),
+        operators=_by_operator(one),
         survivors=_survivors(one),
         waived=dict(one.known.waive),
         runs=3,
@@ -328,12 +329,23 @@ def _score(one: Audit) -> dict[str, int]:
     return dict(counts)
 
 
+def _by_operator(one: Audit) -> dict[str, list[int]]:
+    """The killed and the scored mutants of each operator."""
+    rows: dict[str, list[int]] = {}
+    for probe, told in one.pairs("mutant"):
+        if probe.name not in one.quarantine:
+            row = rows.setdefault(probe.operator, [0, 0])
+            row[0] += told.outcome is not Outcome.PASS
+            row[1] += 1
+    return rows
+
+
 def _survivors(one: Audit, each: int = 2) -> list[Survivor]:
-    """Two survivors of each operator, as differences from the good they were made from."""
+    """Two passing mutants of each operator, as differences from the good they were made from."""
     goods = {f.name: f.answer for f in one.known.fixtures}
     shown: Counter[str] = Counter()
     found = []
-    for probe, told in one.pairs("mutant"):
+    for probe, told in one.pairs("deadly", "mutant"):
         if told.outcome is Outcome.PASS and probe.name not in one.quarantine and shown[probe.operator] < each:
             shown[probe.operator] += 1
             lines = difflib.unified_diff(goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1)

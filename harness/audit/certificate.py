@@ -66,7 +66,8 @@ class Certificate:
     ``bad`` counts the author's known-bads and shortcuts; ``degenerate`` what the harness made and must fail, which
     ``false_passes`` names with a prefix; ``tasks`` the distinct cases among bads and deadly mutants.
     ``faults`` are breaches of the contract (hangs, chance, order, clock, undeclared tools) as sentences.
-    ``mutants`` counts ``killed``, ``survived`` and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``.
+    ``mutants`` counts ``killed``, ``survived`` and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``;
+    ``operators`` the killed and the scored of each operator, ``parts`` the passed and all bads of each part.
     """
 
     verifier: str
@@ -87,6 +88,7 @@ class Certificate:
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     parts: dict[str, list[int]] = field(default_factory=dict)
     mutants: dict[str, int] = field(default_factory=dict)
+    operators: dict[str, list[int]] = field(default_factory=dict)
     survivors: list[Survivor] = field(default_factory=list)
     waived: dict[str, str] = field(default_factory=dict)
     runs: int = 1

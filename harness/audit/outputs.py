@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from harness.audit.certificate import MADE, Certificate, State
 from harness.cli import columns, share
 from harness.report import percent, visible
+from harness.stats.intervals import upper_bound
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
@@ -68,10 +69,11 @@ def details(c: Certificate) -> Iterator[str]:
     yield f"{c.verifier} v{c.version}: {c.state}" + (f" until {c.expires}" if c.state is State.VALID else "")
     for check in checks(c):
         yield f"  {check.name:<16} {check.text}"
-        yield from (f"    {line}" for line in check.wrong[:5])
+        yield from (f"    {visible(line)}" for line in check.wrong[:5])
         if len(check.wrong) > 5:
             yield f"    and {len(check.wrong) - 5} more"
-    yield from (f"  note: {note}" for note in c.notes)
+    yield from (f"  note: {visible(note)}" for note in c.notes)
+    yield from (f"  waived: {operator}: {reason}" for operator, reason in c.waived.items())
     if c.survivors:
         yield "  survivors: mutants that pass and that no other criterion of the facet refuses; is each still right?"
     for survivor in {s.operator: s for s in reversed(c.survivors)}.values():
@@ -97,7 +99,13 @@ def checks(c: Certificate) -> list[Check]:
     scored = c.mutants.get("killed", 0) + c.mutants.get("survived", 0)
     aside = ", ".join(f"{n} {name}" for name, n in c.mutants.items() if name not in ("killed", "survived") and n)
     mutants = f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least {share(c.mutation_bound)})"
-    parts = "".join(f"; {part}: {wrong} of {n}" for part, (wrong, n) in c.parts.items())
+    parts = "".join(
+        f"; {part}: {wrong} of {n}, at most {share(upper_bound(wrong, n))}" for part, (wrong, n) in c.parts.items()
+    )
+    worst = min(c.operators, key=lambda name: c.operators[name][0] / c.operators[name][1], default="")
+    if worst:
+        killed, made = c.operators[worst]
+        mutants += f", worst operator {worst} {killed} of {made}"
     return [
         Check(
             "known good",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from harness.audit.lexing import tokens
+from harness.audit.lexing import KNOWN, meaning, tokens
 from harness.audit.mutants import Good
 
 LOCAL = {
@@ -78,7 +78,9 @@ def _starts(one: Good, _forbidden: Sequence[str]) -> str | None:
 def _trailing_space(one: Good, _forbidden: Sequence[str]) -> str | None:
     if one.code is None:
         return one.text.rstrip() + " "
-    if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens) or "\\\n" in one.code.code:
+    if one.code.language not in KNOWN or "\\\n" in one.code.code:
+        return None
+    if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens):
         return None
     return one.code.holding(
         "".join(f"{line} \n" if line.strip() else f"{line}\n" for line in one.code.code.splitlines())
@@ -98,14 +100,18 @@ def _comment_holds(one: Good, forbidden: Sequence[str]) -> str | None:
 
 
 def _comments_removed(one: Good, _forbidden: Sequence[str]) -> str | None:
-    if one.code is None:
+    if one.code is None or one.code.language not in KNOWN:
         return None
-    kept = (t.text for t in one.code.tokens if t.kind != "comment" or t.text.startswith("#!"))
-    return one.code.holding("".join(kept))
+    code = "".join(token.text for token in one.code.tokens if token.kind != "comment")
+    return (
+        one.code.holding(code)
+        if meaning(code, one.code.language) == meaning(one.code.code, one.code.language)
+        else None
+    )
 
 
 def _number_format(one: Good, _forbidden: Sequence[str]) -> str | None:
-    if one.code is None or not one.code.mark:
+    if one.code is None or one.code.language not in KNOWN:
         return None
     return one.code.holding(
         "".join(
