@@ -23,6 +23,14 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Extract:
+    """Code taken from an answer, and the rule by which it was chosen, for the receipt."""
+
+    code: str
+    rule: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """The text a model wrote, exactly; nothing of it is trusted."""
 
@@ -33,23 +41,29 @@ class Answer:
         """Every fenced code block in order, as CommonMark reads them; a fence cut off at the end is not ``closed``."""
         from markdown_it import MarkdownIt
 
-        lines = self.text.splitlines()
         found = []
-        for token in MarkdownIt("commonmark").parse(self.text):
+        # with a line end after the last line, a block has as many line ends as lines
+        for token in MarkdownIt("commonmark").parse(self.text + "\n"):
             if token.type == "fence" and token.map:
-                last = lines[token.map[1] - 1].strip() if token.map[1] <= len(lines) else ""
-                closed = token.map[1] - token.map[0] > 1 and set(last) == set(token.markup[:1]) and len(last) >= 3
+                first, end = token.map
+                closed = end - first == token.content.count("\n") + 2
                 found.append(Block(token.info.strip().split(" ")[0].lower(), token.content, closed))
         return tuple(found)
 
-    def code(self, language: str) -> str | None:
+    def extract(self, language: str) -> Extract | None:
         """The last complete block tagged as ``language``, else the last complete untagged block, else ``None``.
 
-        A block of another language, an unclosed block, or code outside of a fence is not taken for ``language``.
+        A block of another language, an unclosed block, or code outside of a fence is not taken for ``language``. The
+        block is taken whole, with its imports, helpers and decorators.
         """
         names = ALIASES.get(language, {language})
-        for wanted in (names, {""}):
+        for rule, wanted in ((f"last {language} block", names), ("last untagged block", {""})):
             for block in reversed(self.blocks):
                 if block.closed and block.language in wanted:
-                    return block.code
+                    return Extract(block.code, rule)
         return None
+
+    def code(self, language: str) -> str | None:
+        """The code of :meth:`extract`."""
+        found = self.extract(language)
+        return found.code if found else None

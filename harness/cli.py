@@ -108,6 +108,53 @@ def report_command(run: Path, library: str | None) -> None:
     click.echo(report.render(run, workspace.find(library).folder("reports")))
 
 
+@main.command("humaneval")
+@click.argument("samples", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@sandbox_option
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Judges at once (default: one a core).")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: SAMPLES_results.jsonl.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def humaneval_command(samples: Path, sandbox: str, workers: int | None, out: Path | None, quiet: bool) -> int:
+    """Judge HumanEval SAMPLES (lines of task_id and completion or solution) and print pass@k.
+
+    A run that was stopped goes on where it stopped. Exit codes: 0 every sample was judged, 2 some are unverified.
+    """
+    from harness.humaneval_score import score
+
+    found = score(samples, sandbox=sandbox, workers=workers, results_file=out, progress=not quiet)
+    click.echo("\n".join(found.lines()))
+    return 2 if found.outcomes.get("unverified") else 0
+
+
+@main.group("sandbox")
+def sandbox_group() -> None:
+    """The places where untrusted code runs on this machine."""
+
+
+@sandbox_group.command("check")
+def sandbox_check_command() -> int:
+    """Try to break out of every sandbox and over its limits; exit code 1 when none holds."""
+    from harness.sandbox import NAMES
+    from harness.sandbox.selfcheck import full_check, table
+
+    checks = [full_check(name) for name in NAMES[1:]]
+    click.echo(columns(table(checks)))
+    for check in checks:
+        click.echo(f"{check.backend}: {check.description if check.available else f'not available: {check.why_not}'}")
+    chosen = next((check.backend for check in checks if check.available), None)
+    click.echo(f"auto takes {chosen}" if chosen else "auto takes none: answers of a model are not run on this machine")
+    return 0 if chosen else 1
+
+
+@sandbox_group.command("build")
+@click.option("--base", metavar="IMAGE", help="Local image with a python3 of 3.11 or newer (default: FROM scratch).")
+def sandbox_build_command(base: str | None) -> None:
+    """Build the image of the docker sandbox, from this machine's own interpreter or from --base; nothing is pulled."""
+    from harness.sandbox.docker import build_image
+
+    click.echo(build_image(base))
+
+
 @main.command("init")
 @click.argument("folder", type=click.Path(path_type=Path))
 def init_command(folder: Path) -> None:

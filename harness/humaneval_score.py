@@ -1,7 +1,7 @@
 """A whole file of HumanEval samples, on all cores, resumable: ``harness humaneval samples.jsonl``.
 
 Durability: each sample's result is a line of the result file, written and flushed when it is known; the file is synced
-to disk at the end of each batch of results. A killed run resumes where it stopped; a torn last line is dropped. A
+to disk once a second and at the end. A killed run resumes where it stopped; a torn last line is dropped. A
 result belongs to its sample by line number and digest: when the samples have changed, the run refuses to mix them.
 """
 
@@ -14,6 +14,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import sys
 import time
 from collections import Counter, defaultdict
@@ -26,9 +27,11 @@ from harness.answer import Answer
 from harness.errors import RunError, WorkspaceError
 from harness.humaneval import judge, problems
 from harness.sandbox import NAMES, Sandbox, open_sandbox
+from harness.sandbox.runtime import Runtime, adopt, find_runtime
 from harness.verifier import Judgement, Outcome, unverified
 
 BATCH = 8  #: samples handed to a worker at once
+SYNC_SECONDS = 1.0  #: between two waits for the disk
 SLOWEST = 60.0  #: seconds; a judge that takes longer for one sample is stuck and is killed from outside
 KS = (1, 10, 100)  #: the k of pass@k, where every task has that many samples
 
@@ -37,7 +40,7 @@ KS = (1, 10, 100)  #: the k of pass@k, where every task has that many samples
 class Sample:
     """One line of a samples file. ``whole``: a complete program (key ``solution``), not a completion of the prompt.
 
-    ``rule`` says how the program was taken from the text: ``raw``, or ``markdown`` for the last complete block.
+    ``rule`` says how the program was taken from the text: ``raw``, or the rule of :class:`harness.answer.Extract`.
     """
 
     line: int
@@ -146,19 +149,22 @@ def _sample(path: Path, number: int, line: bytes) -> Sample:
 
 
 def _unwrapped(number: int, task_id: str, text: str, whole: bool) -> Sample:
-    """Take the code out of a Markdown answer; a fence at the start of a line is never Python outside of a string."""
-    if any(line.startswith(("```", "~~~")) for line in text.splitlines()):
-        code = Answer(text).code("python")
-        if code is not None:
-            # a block that holds the function is a program of its own; the prompt's helpers and imports come first
-            return Sample(number, task_id, code, whole, "markdown")
+    """Take the code out of a Markdown answer; a fence at the start of a line is never Python outside of a string.
+
+    A block that holds the function is a program of its own; the prompt still comes before it, with its imports.
+    """
+    if re.search(r"^(```|~~~)", text, re.MULTILINE):
+        found = Answer(text).extract("python")
+        if found is not None:
+            return Sample(number, task_id, found.code, whole, found.rule)
     return Sample(number, task_id, text, whole, "raw")
 
 
 _open: dict[str, Sandbox] = {}
 
 
-def _start_worker(name: str) -> None:
+def _start_worker(name: str, runtime: Runtime) -> None:
+    adopt(runtime)
     _open["sandbox"] = open_sandbox(name)
 
 
@@ -212,14 +218,18 @@ def score(
         # here and now, so that a machine without a sandbox says so once, before any worker starts
         with open_sandbox(sandbox) as first:
             name = first.name
+        synced = time.monotonic()
         with results_file.open("a", encoding="utf-8") as file, _bar(len(samples), reused, progress) as bar:
             for batch in _judged(todo, name, workers or os.cpu_count() or 1):
                 for result in batch:
                     done[result.line] = result
                     file.write(json.dumps(asdict(result)) + "\n")
                 file.flush()
-                os.fsync(file.fileno())
+                if time.monotonic() - synced > SYNC_SECONDS:
+                    os.fsync(file.fileno())
+                    synced = time.monotonic()
                 bar.update(len(batch))
+            os.fsync(file.fileno())
     return _summary(results_file, [done[sample.line] for sample in samples], time.monotonic() - began, reused)
 
 
@@ -232,7 +242,9 @@ def _judged(samples: Sequence[Sample], name: str, workers: int) -> Iterator[list
     batches = [samples[first : first + BATCH] for first in range(0, len(samples), BATCH)]
     # spawned: a fork would copy the threads and locks of whoever calls
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(min(workers, len(batches)), initializer=_start_worker, initargs=(name,), context=context) as pool:
+    known = (name, find_runtime())
+    workers = min(workers, len(batches))
+    with ProcessPool(workers, initializer=_start_worker, initargs=known, context=context) as pool:
         while batches:
             futures: dict[Future[list[ScoredSample]], Sequence[Sample]] = {
                 pool.schedule(_judge_batch, args=(batch,), timeout=SLOWEST * len(batch)): batch for batch in batches

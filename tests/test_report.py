@@ -12,7 +12,7 @@ from conftest import ROOT
 from harness import report
 from harness.receipts import Finding, Receipt, Run
 
-HOSTILE = "</pre><script>document.title='owned'</script>\u202egnp.exe\x00\x1b[31m\udc80 {{ 7*7 }} &amp; <img src=x onerror=alert(1)>"
+HOSTILE = "</pre><script>document.title='owned'</script>\u202egnp.exe\x00\x1b[31m\udc80 {{ 7*7 }} &amp; <img src=x onerror=a(1)>"
 
 
 def make_run(folder, answer=HOSTILE):

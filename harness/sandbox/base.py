@@ -46,6 +46,7 @@ class Sandbox:
     def close(self) -> None:
         """End the sandbox and everything in it; a later task starts a new one."""
         if self._server is not None:
+            self._server.drop()
             self._server.stop()
             self._server = None
 

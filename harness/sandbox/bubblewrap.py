@@ -12,10 +12,11 @@ from harness.errors import SandboxError
 from harness.sandbox import seccomp
 from harness.sandbox.launch import SANDBOX_UID, boot_code, child_environment, settings, start
 from harness.sandbox.limits import Limits
-from harness.sandbox.runtime import EXCLUDED, Runtime, find_runtime, server_files
+from harness.sandbox.runtime import EXCLUDED, Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import Server
 
 INSIDE = "/harness"  #: where the server's own files are mounted
+PACKAGES = "/packages"
 
 
 class Bubblewrap:
@@ -40,7 +41,7 @@ class Bubblewrap:
             raise SandboxError(f"no system call table for {os.uname().machine}")
         self.description = f"{_version(program)}, all namespaces, no network, seccomp"
         command = self._command(program, find_runtime(), limits)
-        return start(command, {}, settings("/tmp", limits, uid=SANDBOX_UID))
+        return start(command, {}, settings("/tmp", limits, uid=SANDBOX_UID, packages=PACKAGES))
 
     def _command(self, program: str, runtime: Runtime, limits: Limits) -> list[str]:
         can = _options(program)
@@ -56,6 +57,7 @@ class Bubblewrap:
         command += _read_only(runtime)
         for path in self._readable:
             command += ["--ro-bind", path, path]
+        command += ["--perms", "0755", "--dir", "/dev"]
         for device in ("null", "zero", "random", "urandom"):
             command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
         size = ["--size", str(limits.temp_bytes)] if "--size" in can else []
@@ -80,6 +82,9 @@ def _read_only(runtime: Runtime) -> list[str]:
     for link in (Path("/lib"), Path("/lib64"), Path("/bin")):
         if link.is_symlink():
             command += ["--symlink", str(link.readlink()), str(link)]
+    command += ["--perms", "0755", "--dir", PACKAGES]
+    for package in packages():
+        command += ["--ro-bind", str(package), f"{PACKAGES}/{package.name}"]
     for inside, file in server_files().items():
         command += ["--ro-bind", str(file), f"{INSIDE}/{inside}"]
     return command

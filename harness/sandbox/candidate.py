@@ -19,34 +19,29 @@ import types
 from typing import Any, NoReturn
 
 from harness.sandbox import codec
-from harness.sandbox.seccomp import OWN_PID, Filter, prctl
-from harness.sandbox.wire import Stream, receive
+from harness.sandbox.seccomp import Filter, prctl
+from harness.sandbox.wire import Stream
 
 CHANNEL = 3  #: the candidate's only open descriptor besides the standard streams on /dev/null
 LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 
 
-def live(birth: socket.socket, settings: dict[str, Any], filters: dict[str, Filter], tool: bool) -> NoReturn:
-    """The life of a child: harden, wait for a channel, take the limits, serve."""
+def answer_calls(channel: int, settings: dict[str, Any], filters: dict[str, Filter]) -> NoReturn:
+    """The life of a candidate's process: harden, then wait for limits, a program and calls, all on its channel."""
     if LINUX:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if filters and not tool:
-        filters["candidate"].replace(OWN_PID, os.getpid())
-        filters["candidate"].install()
-    limits, fds = receive(birth, 3)
-    if limits is None:
-        os._exit(0)
-    channel, *outputs = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in fds)
     os.dup2(channel, CHANNEL, inheritable=False)
-    birth.detach()
-    _limit(limits)
-    os.chdir(settings["temp"])
-    if tool:
-        _become(Stream(CHANNEL), outputs, settings, filters)
     os.closerange(CHANNEL + 1, 256)
+    if filters:
+        filters["candidate"].install()
     gc.enable()
-    _serve(Stream(CHANNEL))
+    stream = Stream(CHANNEL)
+    limits = stream.receive()
+    if limits is not None:
+        _limit(limits)
+        serve(stream, settings["packages"])
+    os._exit(0)
 
 
 def _limit(limits: dict[str, Any]) -> None:
@@ -66,64 +61,116 @@ def _limit(limits: dict[str, Any]) -> None:
         resource.setrlimit(which, (soft, hard))
 
 
-def _serve(channel: Stream) -> NoReturn:
-    """Load a program, then answer calls of its entry until killed."""
-    encode, decode, name = codec.encode_or_opaque, codec.decode, codec.type_name
-    orders = channel.receive()
-    number = 0
-
-    def answer(*reply: Any) -> None:
+def serve(channel: Stream, packages: str | None = None) -> None:
+    """Load a program, then answer calls of its entry until the channel is closed."""
+    order = channel.receive()
+    if order is None:
+        return
+    if packages and "numpy" in order["source"]:
+        sys.path.append(packages)
+    function, problem = _load(order)
+    if problem:
+        _answer(channel, 0, problem)
+        return
+    encode, decode = codec.encode_or_opaque, codec.decode
+    while (call := channel.receive()) is not None:
         try:
-            channel.send([number, *reply])
-        except codec.EncodeError:
-            channel.send([number, "value", {"o": ["over the size of a message", True, None]}])
-
-    def complain(error: BaseException) -> None:
-        try:
-            text = str.__str__(str(error))[:300]
-        except BaseException:
-            text = ""
-        answer("raise", name(type(error)), text)
-
-    function: Any = None
-    try:
-        code = compile(orders["source"], "<candidate>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        answer("syntax", name(type(error)), str(error)[:300])
-        os._exit(1)
-    try:
-        module = types.ModuleType("candidate")
-        sys.modules["candidate"] = module
-        space = module.__dict__
-        exec(code, space)
-        for hidden in orders["hide"]:
-            space.pop(hidden, None)
-        function = space.get(orders["entry"])
-    except BaseException as error:
-        complain(error)
-        os._exit(1)
-    if not callable(function):
-        answer("missing", orders["entry"])
-        os._exit(1)
-    while True:
-        call = channel.receive()
-        if call is None:
-            os._exit(0)
-        number = call[0]
-        try:
-            result = encode(function(*decode(call[1])))
+            reply = ["value", encode(function(*decode(call[1])))]
         except BaseException as error:
-            complain(error)
-        else:
-            answer("value", result)
+            reply = _complaint(error)
+        _answer(channel, call[0], reply)
 
 
-def _become(channel: Stream, outputs: list[int], settings: dict[str, Any], filters: dict[str, Filter]) -> NoReturn:
-    """Write the files of an order and become the program it names."""
-    orders = channel.receive()
+def _load(order: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """The entry of a program, or the complaint that there is none."""
+    try:
+        code = compile(order["source"], "<candidate>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return None, ["syntax", codec.type_name(type(error)), str(error)[:300]]
+    module = types.ModuleType("candidate")
+    sys.modules["candidate"] = module
+    space = module.__dict__
+    try:
+        exec(code, space)
+        for hidden in order["hide"]:
+            space.pop(hidden, None)
+        function = space.get(order["entry"])
+    except BaseException as error:
+        return None, _complaint(error)
+    return function, [] if callable(function) else ["missing", order["entry"]]
+
+
+def _complaint(error: BaseException) -> list[Any]:
+    try:
+        text = str.__str__(str(error))[:300]
+    except BaseException:
+        text = ""
+    return ["raise", codec.type_name(type(error)), text]
+
+
+def _answer(channel: Stream, number: int, reply: list[Any]) -> None:
+    try:
+        channel.send([number, *reply])
+    except codec.EncodeError:
+        channel.send([number, "value", {"o": ["over the size of a message", True, None]}])
+
+
+#: what a program and its calls look like, for :func:`rehearse`
+_REHEARSAL = '''
+from typing import Any, Dict, List, Optional, Tuple, Union
+import math, re, string, collections, itertools, functools
+def helper(x: int) -> bool:
+    """ True for even numbers. """
+    return x % 2 == 0
+def entry(numbers: List[int], words: Dict[str, float] = {}, other: Optional[Tuple[str, Any]] = None) -> List[int]:
+    """ Even numbers, sorted.
+    >>> entry([1, 2])
+    [2]
+    """
+    found = []
+    for number in sorted(numbers):
+        if helper(number) and number not in found:
+            found.append(number)
+    return found
+'''
+
+
+def rehearse(times: int = 12) -> None:
+    """Do in the server what a candidate's process does, with a program of our own.
+
+    The interpreter adapts its bytecode and fills its caches here once, instead of in the fresh pages of each process.
+    """
+    arguments = ([3, 2, 4], {"a": 1.5, "b": -2}, ("x", None, True, ["y"]))
+    calls = b"".join(codec.pack([number, codec.encode(arguments)]) for number in range(1, 6))
+    order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"]}
+    for _ in range(times):
+        near, far = socket.socketpair()
+        with near, far:
+            near.sendall(codec.pack(order) + calls)
+            near.shutdown(socket.SHUT_WR)
+            serve(Stream(far.fileno()))
+    del sys.modules["candidate"]
+
+
+def become_tool(
+    fds: list[int], limits: dict[str, Any], settings: dict[str, Any], filters: dict[str, Filter]
+) -> NoReturn:
+    """The life of a tool's process: take its order, write the files it names and become the program it names.
+
+    ``fds`` are its channel, its standard output and its standard error.
+    """
+    if LINUX:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    moved, *outputs = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in fds)
+    os.dup2(moved, CHANNEL, inheritable=False)
+    _limit(limits)
+    channel = Stream(CHANNEL)
+    order = channel.receive()
+    if order is None:
+        os._exit(0)
     try:
         os.setsid()
-        for path, text in orders["files"].items():
+        for path, text in order["files"].items():
             if os.path.dirname(path):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
@@ -137,9 +184,9 @@ def _become(channel: Stream, outputs: list[int], settings: dict[str, Any], filte
             filters["tool"].install()
         temp = settings["temp"]
         environment = {"PATH": settings["path"], "HOME": temp, "TMPDIR": temp, "LANG": "C.UTF-8"}
-        if orders["argv"][0] == settings["python"] and settings["python_home"]:
+        if order["argv"][0] == settings["python"] and settings["python_home"]:
             environment["PYTHONHOME"] = settings["python_home"]
-        os.execvpe(orders["argv"][0], orders["argv"], environment)
+        os.execvpe(order["argv"][0], order["argv"], environment)
     except OSError as error:
-        channel.send([0, "raise", type(error).__name__, f"{orders['argv'][0]}: {error.strerror}"])
+        channel.send([0, "raise", type(error).__name__, f"{order['argv'][0]}: {error.strerror}"])
     os._exit(127)

@@ -12,7 +12,9 @@ This module is the one that both sides load: inside the sandbox it runs without 
 from __future__ import annotations
 
 import json
+import json.scanner
 import struct
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -26,7 +28,9 @@ MAX_HASHED = 2_000  #: set members and dict keys in one message: equal hashes ma
 MAX_DIGITS = 4_300  #: decimal digits of an int, the default of Python's own guard
 MAX_NAME = 80  #: characters of a type name
 
+_make_scanner: Any = json.scanner.make_scanner
 _HEADER = struct.Struct(">I")
+_ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))  # :func:`encode` made a tree of it
 
 
 class ProtocolError(Exception):
@@ -65,7 +69,7 @@ class Opaque:
 
 def pack(message: Any) -> bytes:
     """One frame of ``message``, already plain JSON data. Raises :class:`EncodeError` over ``MAX_FRAME``."""
-    body = json.dumps(message).encode("ascii")
+    body = _ENCODER.encode(message).encode("ascii")
     if len(body) > MAX_FRAME:
         raise EncodeError(f"{len(body)} bytes, at most {MAX_FRAME}")
     return _HEADER.pack(len(body)) + body
@@ -84,9 +88,13 @@ def unpack(body: bytes) -> Any:
     if len(body) > MAX_FRAME:
         raise ProtocolError(f"a frame of {len(body)} bytes, at most {MAX_FRAME}")
     try:
-        return _DECODER.decode(body.decode("ascii"))
-    except (ValueError, RecursionError, MemoryError) as error:
+        text = body.decode("ascii")
+        message, end = _SCAN(text, 0)
+    except (ValueError, StopIteration, RecursionError, MemoryError) as error:
         raise ProtocolError(f"not a message: {type(error).__name__}") from None
+    if end != len(text):
+        raise ProtocolError("more than one message in a frame")
+    return message
 
 
 def _parse_int(text: str) -> int:
@@ -95,7 +103,8 @@ def _parse_int(text: str) -> int:
     return int(text)
 
 
-_DECODER = json.JSONDecoder(parse_int=_parse_int)
+# without the regular expressions for outer white space
+_SCAN = _make_scanner(json.JSONDecoder(parse_int=_parse_int))
 
 
 class _Encoder:
@@ -171,6 +180,9 @@ class _Encoder:
             return {"b" if issubclass(kind, bytes) else "a": data.hex()}
         if issubclass(kind, complex):
             return {"c": [complex.real.__get__(value), complex.imag.__get__(value)]}
+        generic = getattr(sys.modules.get("numpy"), "generic", None)
+        if isinstance(generic, type) and issubclass(kind, generic):
+            return self.value(value.item(), depth + 1)
         if kind is Fraction:
             return {"q": [self.value(value.numerator, depth), self.value(value.denominator, depth)]}
         if kind is Decimal:

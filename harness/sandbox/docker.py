@@ -24,12 +24,12 @@ from typing import Any
 from harness.errors import SandboxError
 from harness.sandbox.launch import SANDBOX_UID, boot_code, child_environment, private_folder, settings
 from harness.sandbox.limits import Limits
-from harness.sandbox.runtime import Runtime, find_runtime, server_files
+from harness.sandbox.runtime import Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import START_SECONDS, Server
 
 IMAGE = "harness-sandbox:latest"
 _LABEL = "harness.sandbox.server"  #: on the image: digest of the server's files it holds
-_INSIDE, _SOCKET_FOLDER = "/harness", "/run/harness"
+_INSIDE, _SOCKET_FOLDER, _PACKAGES = "/harness", "/run/harness", "/packages"
 
 
 class Docker:
@@ -70,7 +70,7 @@ class Docker:
             _remove(container)
             return ""
 
-        server = Server(near, settings("/tmp", limits), stop)
+        server = Server(near, settings("/tmp", limits, packages=_PACKAGES), stop)
         server.handshake()
         return server
 
@@ -198,6 +198,7 @@ def _add_files(tar: tarfile.TarFile, runtime: Runtime | None) -> None:
         places[str(runtime.executable)] = runtime.executable
         places |= {str(path): path for path in runtime.entries}
         places |= _libraries(runtime.library_names)
+        places |= {f"{_PACKAGES}/{package.name}": package for package in packages()}
     # the mode of the mount point is what the container's own folder gets
     for folder, mode in (("tmp", 0o1777), (_SOCKET_FOLDER.lstrip("/"), 0o755)):
         member = tarfile.TarInfo(folder)
@@ -216,8 +217,8 @@ def _libraries(names: Mapping[Path, Path]) -> dict[str, Path]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Readable by all, owned by root, of no particular time."""
-    member.uid = member.gid = member.mtime = 0
+    """Readable by all, owned by root. The time stays: compiled modules are bound to it."""
+    member.uid = member.gid = 0
     member.uname = member.gname = ""
     member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member

@@ -21,7 +21,7 @@ from harness.errors import SandboxError
 from harness.sandbox import seccomp
 from harness.sandbox.launch import SANDBOX_UID, boot_code, child_environment, private_folder, settings, start
 from harness.sandbox.limits import Limits
-from harness.sandbox.runtime import Runtime, find_runtime, server_files
+from harness.sandbox.runtime import Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import Server
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
@@ -63,7 +63,7 @@ class Landlock:
         if root:
             os.chown(temp, SANDBOX_UID, SANDBOX_UID)
         libraries = set(runtime.library_names.values())
-        readable = [runtime.executable, *runtime.entries, *libraries, home, *server_files().values()]
+        readable = [runtime.executable, *runtime.entries, *libraries, home, *packages(), *server_files().values()]
         policy = {
             "readable": [*map(str, readable), *_DEVICES, *self._readable],
             "writable": [str(temp), "/dev/null"],
@@ -76,7 +76,13 @@ class Landlock:
         environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         others = _processes_of(SANDBOX_UID if root else os.getuid())
         configuration = settings(
-            str(temp), limits, guard_metadata=True, police=True, others=others, python_home=str(home)
+            str(temp),
+            limits,
+            guard_metadata=True,
+            police=True,
+            others=others,
+            python_home=str(home),
+            packages=str(home / "packages"),
         )
         return start(helper, environment, configuration, remove)
 
@@ -107,6 +113,9 @@ def link_library(runtime: Runtime, folder: Path) -> Path:
     library.mkdir(parents=True)
     for entry in runtime.entries:
         (library / entry.name).symlink_to(entry)
+    (home / "packages").mkdir()
+    for package in packages():
+        (home / "packages" / package.name).symlink_to(package)
     for place, file in server_files().items():
         (home / "server" / place).parent.mkdir(parents=True, exist_ok=True)
         (home / "server" / place).symlink_to(file)

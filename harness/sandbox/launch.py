@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -30,6 +29,9 @@ def child_environment(temp: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "MALLOC_ARENA_MAX": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        # what is looked up before the fork is not looked up in every candidate's process
+        "LD_BIND_NOW": "1",
     }
 
 
@@ -42,12 +44,14 @@ def settings(
     police: bool = False,
     others: int = 0,
     python_home: str | None = None,
+    packages: str | None = None,
 ) -> dict[str, Any]:
     """What the server is told first.
 
     ``uid``: the user to become. ``guard_metadata``: files of the host are in reach of chmod. ``police``: no file system
     or memory limit of the kernel holds, the server has to look. ``others``: processes of that user which a limit on
     processes would count too. ``python_home``: where the interpreter finds its library, if not in its own place.
+    ``packages``: the folder that holds the packages an answer may import.
     """
     return {
         "temp": temp,
@@ -58,6 +62,7 @@ def settings(
         "others": others,
         "python": str(find_runtime().executable),
         "python_home": python_home,
+        "packages": packages,
     }
 
 
@@ -70,7 +75,7 @@ def private_folder() -> tuple[Path, Callable[[], None]]:
         with contextlib.suppress(OSError), lock.open("rb") as file:
             if lock.stat().st_uid == os.getuid():
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
+                _remove(lock.parent)
     # macOS's own folder is a link, and its profiles see real paths
     folder = Path(tempfile.mkdtemp(prefix="harness-sandbox-")).resolve()
     held = (folder / "unlocked").open("wb")
@@ -78,10 +83,17 @@ def private_folder() -> tuple[Path, Callable[[], None]]:
     (folder / "unlocked").rename(folder / "lock")
 
     def remove() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         held.close()
 
     return folder, remove
+
+
+def _remove(folder: Path) -> None:
+    """As ``rm`` does it: no tree is too deep for it, and no link that a dying candidate still makes misleads it."""
+    if os.getuid() != 0:
+        subprocess.run(["chmod", "-R", "u+rwx", str(folder)], stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["rm", "-rf", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def boot_code(root: str) -> str:

@@ -15,7 +15,7 @@ from harness.errors import SandboxError
 from harness.sandbox.landlock import link_library
 from harness.sandbox.launch import boot_code, child_environment, private_folder, settings, start
 from harness.sandbox.limits import Limits
-from harness.sandbox.runtime import Runtime, find_runtime, server_files
+from harness.sandbox.runtime import Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import Server
 
 _PROGRAM = "/usr/bin/sandbox-exec"
@@ -67,14 +67,27 @@ class Seatbelt:
         return start(
             [_PROGRAM, "-f", str(profile), *python],
             environment,
-            settings(str(temp), limits, police=True, others=1000, python_home=str(home)),
+            settings(
+                str(temp),
+                limits,
+                police=True,
+                others=1000,
+                python_home=str(home),
+                packages=str(home / "packages"),
+            ),
             remove,
         )
 
     def _profile(self, runtime: Runtime, home: Path, temp: Path) -> str:
         framework = runtime.prefix  # of a framework build: its dynamic library lies beside the executable
         literals = [runtime.executable, framework / "Python", *server_files().values()]
-        trees = [home, *runtime.entries, *framework.glob("lib/libpython*.dylib"), *framework.glob("Resources")]
+        trees = [
+            home,
+            *packages(),
+            *runtime.entries,
+            *framework.glob("lib/libpython*.dylib"),
+            *framework.glob("Resources"),
+        ]
         lines = [f"(allow file-read* (literal {_quote(path)}))" for path in literals]
         lines += [f"(allow file-read* (subpath {_quote(path)}))" for path in [*trees, *map(Path, self._readable)]]
         lines += [f"(allow file-read* file-write* (subpath {_quote(temp)}))"]

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import platform
 import sys
+from typing import Any
 
 #: name, number on x86-64, number on aarch64 (``-``: the architecture does without it)
 _ALLOWED = """
@@ -67,14 +68,16 @@ def supported() -> bool:
     return platform.machine() in _ARCHITECTURES
 
 
-# looked up once: loading it again would cost every fork a quarter of a millisecond
-_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
+_prctl: Any = None
+if sys.platform == "linux":
+    # looked up once: loading it again would cost every fork a quarter of a millisecond
+    _prctl = ctypes.CDLL(None, use_errno=True).prctl
+    _prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
 def prctl(option: int, first: int, second: int = 0) -> None:
     """The system call on this process. Raises ``OSError``."""
-    arguments = (ctypes.c_ulong(value) for value in (first, second, 0, 0))
-    if _prctl is None or _prctl(option, *arguments) != 0:
+    if _prctl is None or _prctl(option, first, second, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 
@@ -96,12 +99,6 @@ class Filter:
     def __init__(self, lines: list[_Line]) -> None:
         self._lines = (_Instruction * len(lines))(*(_Instruction(*line) for line in lines))
         self._program = _Program(len(lines), self._lines)
-
-    def replace(self, old: int, new: int) -> None:
-        """Put ``new`` where the constant ``old`` stands."""
-        for line in self._lines:
-            if line.k == old:
-                line.k = new
 
     def install(self) -> None:
         """Bind this process, its threads to come and all its children, for good. Raises ``OSError``."""
@@ -166,11 +163,8 @@ def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-OWN_PID = 0x7FFFFFFE  #: stands for the candidate's own process id in its filter, see :meth:`Filter.replace`
-
-
 def candidate_filter(guard_metadata: bool) -> Filter:
-    """What a candidate may not do on top: start processes or programs, signal others, leave its group.
+    """What a candidate may not do on top: start processes or programs, send signals, leave its group.
 
     ``guard_metadata`` also refuses changes of modes and times, where files of the host are in reach.
     """
@@ -180,11 +174,8 @@ def candidate_filter(guard_metadata: bool) -> Filter:
         names["clone"],
         [_argument(0), (_BITS, 1, 0, _CLONE_THREAD), _deny(errno.EPERM), (_RETURN, 0, 0, _ALLOW)],
     )
-    for name in ("kill", "tgkill"):
-        lines += _when(names[name], _one_of(0, (OWN_PID,)))
-    return Filter(
-        [*lines, *_refusals(names, ("fork", "vfork", "execve", "tkill", "setsid", "setpgid", "prctl"), guard_metadata)]
-    )
+    refused = ("fork", "vfork", "execve", "kill", "tkill", "tgkill", "setsid", "setpgid", "prctl")
+    return Filter([*lines, *_refusals(names, refused, guard_metadata)])
 
 
 def tool_filter(guard_metadata: bool) -> Filter:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def attempt(folder, port, secret):
             os._exit(0)
         return True
 
-    def execute():
+    def execute():  # where this works there is no answer any more
         os.execv(sys.executable, [sys.executable, "-c", ""])
 
     def signal_server():
@@ -81,7 +82,7 @@ def attempt(folder, port, secret):
 
     found = {}
     for test in (read_host, write_host, connect, environment, other_environment, fork, signal_server, trace_server,
-                 privileges, answers, memory, file_size, open_files):
+                 privileges, answers, memory, file_size, open_files, execute):
         try:
             found[test.__name__] = bool(test())
         except BaseException:
@@ -141,11 +142,12 @@ def f():
     time.sleep(0.5)
     return "filled"
 """
+#: the attempts above that are limits of a size or a number
+_SIZES = ("file size", "memory", "open files")
 #: limits that take a while to reach: what to run, and the reason that must come back
 _SLOW = {
     "processor time": ("def f():\n    while True:\n        pass\n", "timeout"),
     "wall time": ("import time\ndef f():\n    time.sleep(60)\n", "timeout"),
-    "memory": ("def f():\n    return len([0] * (1 << 40))\n", "memory"),
     "temp folder": (_FILL, "disk exception"),
 }
 
@@ -163,9 +165,23 @@ def full_check(name: str) -> Check:
         problem = quick_check(sandbox)
         if problem:
             return Check(name, False, problem, chosen.description, (), ())
-        blocks = tuple(sorted(key.replace("_", " ") for key in _attempt(sandbox)))
-        limits = tuple(key for key, (source, reason) in _SLOW.items() if _reason(sandbox, source) in reason.split())
+        blocks = tuple(sorted({key.replace("_", " ") for key in _attempt(sandbox)} - {*_SIZES}))
+        slow = (name for name, (source, reasons) in _SLOW.items() if _reason(sandbox, source) in reasons.split())
+        limits = (*_SIZES, *slow)
         return Check(name, True, "", chosen.description, blocks, limits)
+
+
+def table(checks: Sequence[Check]) -> list[tuple[str, ...]]:
+    """The checks side by side, a row for each attempt and limit: ``yes``, ``NO``, or ``-`` where nothing could run."""
+    rows = [("", *(check.backend for check in checks))]
+    rows += [_row("blocks", name, checks) for name in sorted({name for check in checks for name in check.blocks})]
+    rows += [_row("limits", name, checks) for name in (*_SIZES, *_SLOW)]
+    return rows
+
+
+def _row(what: str, name: str, checks: Sequence[Check]) -> tuple[str, ...]:
+    cells = (("yes" if name in getattr(check, what) else "NO") if check.available else "-" for check in checks)
+    return (f"{what} {name}", *cells)
 
 
 def _reason(sandbox: Sandbox, source: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from harness.errors import SandboxError
 from harness.sandbox import codec
 from harness.sandbox.limits import CandidateError, Limits, Report, TaskError, WorkerError
+from harness.sandbox.wire import receive, send
 
 START_SECONDS = 20.0  #: until a sandbox must be ready
 STOP_SECONDS = 5.0  #: until the server must have ended a task and emptied its folder
@@ -25,24 +27,25 @@ class Server:
     settings: dict[str, Any]
     stop: Callable[[], str]  #: ends it at once; returns what it wrote to stderr while starting
     owed: int = 0  #: reports of tasks that were ended without waiting for them
+    channel: socket.socket | None = None  #: to the process that waits for the next task
 
     def handshake(self) -> None:
         """Send the settings and wait until the server stands. Raises :class:`SandboxError`."""
         try:
-            self.control.settimeout(START_SECONDS)
+            be_patient(self.control, START_SECONDS)
             self.control.sendall(codec.pack(self.settings))
-            ready = read_frame(self.control)
-        except (OSError, EOFError, codec.ProtocolError) as error:
-            raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or type(error).__name__}") from None
-        if not isinstance(ready, dict) or ready.get("ready") is not True:
+            ready = self.receive()
+        except (OSError, WorkerError) as error:
+            raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or error}") from None
+        be_patient(self.control, STOP_SECONDS)
+        if ready.get("ready") is not True:
             self.stop()
             raise SandboxError("its private temp folder is not writable")
 
     def send(self, order: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         """One order on the control socket. Raises :class:`WorkerError`."""
         try:
-            self.control.settimeout(STOP_SECONDS)
-            socket.send_fds(self.control, [codec.pack(order)], descriptors)
+            send(self.control, order, descriptors)
         except OSError as error:
             raise WorkerError(f"the fork server is gone: {error}") from None
 
@@ -61,13 +64,29 @@ class Server:
     def receive(self) -> dict[str, Any]:
         """The next message of the server. Raises :class:`WorkerError`."""
         try:
-            self.control.settimeout(STOP_SECONDS)
-            message = read_frame(self.control)
-        except (OSError, EOFError, codec.ProtocolError) as error:
+            message, descriptors = receive(self.control, 1)
+        except (OSError, codec.ProtocolError) as error:
             raise WorkerError(f"the fork server does not answer: {type(error).__name__}") from None
+        for descriptor in descriptors:
+            self.drop()
+            self.channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
         if not isinstance(message, dict):
-            raise WorkerError("the fork server sent what is no message")
+            raise WorkerError("the fork server is gone" if message is None else "the fork server sent no message")
         return message
+
+    def take(self) -> socket.socket:
+        """The channel to a fresh process that waits for a task. Raises :class:`WorkerError`."""
+        self.settle()
+        if self.channel is None:
+            raise WorkerError("the fork server has no process ready")
+        channel, self.channel = self.channel, None
+        return channel
+
+    def drop(self) -> None:
+        """Close the channel of a process that no task has taken."""
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
 
 
 def printable(text: str) -> str:
@@ -75,24 +94,12 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def read_frame(sock: socket.socket) -> Any:
-    """One message. Raises ``EOFError`` at the end of the stream, ``OSError`` and :class:`codec.ProtocolError`."""
-    parts: list[bytes] = []
-    missing, body = 4, False
-    while True:
-        part = sock.recv(missing)
-        if not part:
-            raise EOFError
-        parts.append(part)
-        missing -= len(part)
-        if missing:
-            continue
-        data = b"".join(parts)
-        if body:
-            return codec.unpack(data)
-        missing, body, parts = codec.frame_length(data), True, []
-        if not missing:
-            raise codec.ProtocolError("an empty frame")
+def be_patient(sock: socket.socket, seconds: float) -> None:
+    """Let the kernel end a blocking call after so long with ``BlockingIOError``: cheaper than to poll before each."""
+    microseconds = max(int(seconds * 1_000_000), 1000)  # zero would be for ever
+    timeout = struct.pack("ll", *divmod(microseconds, 1_000_000))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
 
 
 class Task:
@@ -103,19 +110,12 @@ class Task:
         self._limits = limits
         self._number = 0
         self._buffer = b""
-        self._load = b""
+        self._load = codec.pack(order_of(limits, tool=False))
         self.report: Report | None = None
-        self._channel, far = socket.socketpair()
-        try:
-            server.send({"op": "start", "limits": order_of(limits, tool=False)}, [far.fileno()])
-            # the clock starts when what the task before left is gone: it must not cost this one any time
-            server.settle()
-        except WorkerError:
-            self._channel.close()
-            raise
-        finally:
-            far.close()
+        self._channel = server.take()
+        # the clock starts when what the task before left is gone: it must not cost this one any time
         self._deadline = time.monotonic() + limits.wall
+        self._patience = 0.0
 
     def load(self, source: str, entry: str, hide: Sequence[str] = ()) -> None:
         """Give the candidate its program; ``entry`` is the function to call, ``hide`` names to drop after loading.
@@ -123,7 +123,7 @@ class Task:
         Nothing is awaited: an error in the program comes with the first call.
         """
         try:
-            self._load = codec.pack({"source": source, "entry": entry, "hide": list(hide)})
+            self._load += codec.pack({"source": source, "entry": entry, "hide": list(hide)})
         except codec.EncodeError as error:
             raise CandidateError("too-long", str(error)) from None
 
@@ -136,10 +136,10 @@ class Task:
         self._number += 1
         try:
             order = codec.pack([self._number, codec.encode(tuple(arguments))])
-            self._channel.settimeout(max(self._deadline - time.monotonic(), 0.001))
+            self._watch_the_clock()
             self._channel.sendall(self._load + order)
             self._load = b""
-        except TimeoutError:
+        except BlockingIOError:
             raise self._ended(timed_out=True) from None
         except OSError:
             pass  # it is gone; what it said before may still be there
@@ -154,15 +154,23 @@ class Task:
                 body, self._buffer = self._buffer[4 : 4 + length], self._buffer[4 + length :]
                 return codec.unpack(body)
             try:
-                self._channel.settimeout(max(self._deadline - time.monotonic(), 0.001))
+                self._watch_the_clock()
                 part = self._channel.recv(1 << 16)
-            except TimeoutError:
+            except BlockingIOError:
                 raise self._ended(timed_out=True) from None
             except OSError:
                 part = b""
             if not part:
                 raise self._ended(timed_out=False)
             self._buffer += part
+
+    def _watch_the_clock(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise self._ended(timed_out=True)
+        if abs(self._patience - left) > 0.2:
+            be_patient(self._channel, left)
+            self._patience = left
 
     def _answer(self, reply: Any) -> Any:
         if type(reply) is not list or len(reply) < 3 or not all(type(text) is str for text in reply[1:2]):

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from harness.errors import SandboxError
 from harness.sandbox import codec
 from harness.sandbox.limits import Limits, Report, Result, WorkerError
-from harness.sandbox.task import Server, order_of, read_frame, report_of
+from harness.sandbox.task import Server, order_of, report_of
+from harness.sandbox.wire import receive
 
 
 def run_tool(
@@ -25,10 +26,10 @@ def run_tool(
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     try:
-        start = {"op": "start", "limits": order_of(limits, tool=True, extra_processes=server.settings["others"])}
+        start = {"op": "tool", "limits": order_of(limits, tool=True, extra_processes=server.settings["others"])}
         try:
-            server.send(start, [far.fileno(), out_end, err_end])
             server.settle()
+            server.send(start, [far.fileno(), out_end, err_end])
         finally:
             far.close()
             os.close(out_end)
@@ -114,7 +115,7 @@ def _start_problem(channel: socket.socket) -> str:
     """What the process said before it could become the program; a started program has closed the channel unread."""
     try:
         channel.settimeout(0.001)
-        reply = read_frame(channel)
+        reply, _ = receive(channel)
         return f"{reply[2]}: {reply[3]}"
-    except (OSError, EOFError, codec.ProtocolError, LookupError, TypeError):
+    except (OSError, codec.ProtocolError, LookupError, TypeError):
         return ""

@@ -5,35 +5,45 @@ Inside the sandbox this module runs without the harness, on the standard library
 
 from __future__ import annotations
 
-import array
 import os
 import socket
+import struct
+from collections.abc import Sequence
 from typing import Any
 
 from harness.sandbox import codec
 
+_INT = struct.calcsize("i")
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
 
 def receive(sock: socket.socket, descriptors: int = 0) -> tuple[Any, list[int]]:
     """One message and the descriptors that came with it; ``None`` at the end of the stream."""
-    room = socket.CMSG_SPACE(descriptors * array.array("i").itemsize) if descriptors else 0
-    header, ancillary, _, _ = sock.recvmsg(4, room)
-    fds = array.array("i")
-    for _, _, data in ancillary:
-        fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-    header += _exactly(sock, 4 - len(header)) if header else b""
+    header, ancillary, _, _ = sock.recvmsg(4, socket.CMSG_SPACE(descriptors * _INT), _CLOSE_ON_EXEC)
+    fds = [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data[: len(data) // _INT * _INT])]
+    if 0 < len(header) < 4:
+        header += _exactly(sock, 4 - len(header))
     if len(header) < 4:
-        return None, list(fds)
+        return None, fds
     length = codec.frame_length(header)
     body = _exactly(sock, length)
-    return (codec.unpack(body) if len(body) == length else None), list(fds)
+    return (codec.unpack(body) if len(body) == length else None), fds
+
+
+def send(sock: socket.socket, message: Any, fds: Sequence[int] = ()) -> None:
+    """Write one message, with descriptors of this process. Raises ``OSError``."""
+    frame = codec.pack(message)
+    if fds:
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))
+        frame = frame[sock.sendmsg([frame], [rights]) :]
+    sock.sendall(frame)
 
 
 def _exactly(sock: socket.socket, length: int) -> bytes:
-    parts = []
-    while length > 0 and (part := sock.recv(length)):
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
+    data = b""
+    while len(data) < length and (part := sock.recv(length - len(data))):
+        data += part
+    return data
 
 
 class Stream:

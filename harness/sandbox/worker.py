@@ -1,11 +1,11 @@
 """The fork server inside the sandbox: a fresh process for each candidate, from a warm interpreter.
 
-    harness  --control-->  server (this program)            start, stop, end of file
-    harness  --channel-->  one candidate's process          load, call, result
+    harness  --control-->  server (this program)            tool, stop, end of file
+    harness  --channel-->  one candidate's process          limits, load, call, result
 
-The server never reads a candidate's text: it only passes on the channel, a new one for each task, that the candidate's
-process reads for itself. The candidate's process never holds the control socket. One spare process stands forked
-ahead, untouched by any candidate, so that forking overlaps with judging.
+Each process has a channel of its own, made before it is forked; the server hands the other end to the harness when the
+task before is over, and never reads a candidate's text. The candidate's process never holds the control socket. One
+spare process stands forked ahead, untouched by any candidate, so that forking overlaps with judging.
 
 It runs without the harness, on the standard library and the modules of ``INSIDE``, and exits when the harness closes
 the control socket; all its children die with it.
@@ -13,6 +13,7 @@ the control socket; all its children die with it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -20,12 +21,13 @@ import select
 import signal
 import socket
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from harness.sandbox import codec, seccomp
-from harness.sandbox.candidate import live
+from harness.sandbox import seccomp
+from harness.sandbox.candidate import answer_calls, become_tool, rehearse
 from harness.sandbox.folder import empty, usable, used_bytes
-from harness.sandbox.wire import receive
+from harness.sandbox.wire import receive, send
 
 INSIDE = ("worker", "candidate", "codec", "folder", "seccomp", "wire")  #: the modules a sandbox needs to hold
 LINUX = sys.platform == "linux"
@@ -39,35 +41,24 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 class Task:
-    """One forked process, first a spare that waits for its channel, then a candidate's."""
+    """One forked process: a candidate's, from its birth as a spare, or a tool's."""
 
-    def __init__(self, server: Server, tool: bool) -> None:
+    def __init__(self, life: Callable[[], NoReturn], tool: bool = False) -> None:
         self.tool = tool
         self.announced = False
         self.over: str | None = None
-        self.birth, child_end = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                server.leave(self)
-                live(child_end, server.settings, server.filters, tool)
+                life()
             finally:
                 os._exit(70)
-        child_end.close()
 
-    def begin(self, limits: dict[str, Any], fds: list[int]) -> None:
-        """Hand the channel (and a tool's output pipes) over; the process reads its orders from there."""
-        socket.send_fds(self.birth, [codec.pack(limits)], fds)
-        self.birth.close()
-
-    def kill(self, whole_namespace: bool) -> dict[str, Any]:
-        """End the process and all it started; how it had ended, if it already had."""
-        targets = [(os.killpg, self.pid)] if self.tool else []
-        for send, target in [*targets, *([(os.kill, -1)] if whole_namespace else []), (os.kill, self.pid)]:
-            try:
-                send(target, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+    def kill(self) -> dict[str, Any]:
+        """End the process, and the group of a tool; how it had ended, if it already had."""
+        for end in (os.killpg, os.kill) if self.tool else (os.kill,):
+            with contextlib.suppress(ProcessLookupError):
+                end(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         return {
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
@@ -84,75 +75,86 @@ class Task:
 
 
 class Server:
-    """The loop: one task at a time, one spare process ahead of it."""
+    """The loop. Always there: the process whose channel the harness holds, and a spare one forked ahead of it."""
 
     def __init__(self, control: socket.socket, settings: dict[str, Any], filters: dict[str, seccomp.Filter]) -> None:
         self.control = control
         self.settings = settings
         self.filters = filters
         self.temp = settings["temp"]
-        self.current: Task | None = None
-        self.standby = Task(self, tool=False)
+        self.tool: Task | None = None
+        self.current, self.channel = self.fork()
+        self.spare, self.next_channel = self.fork()
 
-    def leave(self, task: Task) -> None:
-        """In a new child: close what only the server may hold."""
-        self.control.close()
-        task.birth.close()
-        for other in (getattr(self, "current", None), getattr(self, "standby", None)):
-            if other is not None:
-                other.birth.close()
+    def fork(self) -> tuple[Task, socket.socket]:
+        """A process for a candidate, and the end of its channel that belongs to the harness."""
+        near, far = socket.socketpair()
+        task = Task(lambda: answer_calls(far.fileno(), self.settings, self.filters))
+        far.close()
+        return task, near
 
     def run(self) -> None:
         """Serve until the harness closes the control socket."""
+        self.send({"ready": usable(self.temp) and empty(self.temp)}, self.channel)
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         while True:
-            if poll.poll(self.pause()):
-                message, fds = receive(self.control, 3)
-                if message is None:
-                    break
-                if message["op"] == "start":
-                    self.start(message["limits"], fds)
-                else:
-                    report = self.stop()
-                    self.send(report)
-                    if not report.get("clean"):
-                        break  # no task may find what another one left
-            elif self.current is not None:
-                self.watch(self.current)
-        for task in (self.current, self.standby):
+            if not poll.poll(self.pause()):
+                self.watch(self.tool or self.current)
+                continue
+            message, fds = receive(self.control, 3)
+            if message is None:
+                break
+            if message["op"] == "tool":
+                self.start_tool(message["limits"], fds)
+            elif not self.stop():
+                break  # no task may find what another one left
+        for task in (self.tool, self.current, self.spare):
             if task is not None:
-                task.kill(False)
+                task.kill()
 
     def pause(self) -> int | None:
         """Milliseconds until the running task wants a look: a tool may end, a candidate may fill the disk."""
-        if self.current is None:
-            return None
-        if self.current.tool and not self.current.announced:
+        if self.tool is not None and not self.tool.announced:
             return 5
         return 50 if self.settings["police"] else None
 
-    def start(self, limits: dict[str, Any], fds: list[int]) -> None:
-        self.current = Task(self, tool=True) if limits["tool"] else self.standby
-        self.current.begin(limits, fds)
-        for fd in fds:  # before the next fork: no process may inherit another one's channel
+    def start_tool(self, limits: dict[str, Any], fds: list[int]) -> None:
+        self.tool = Task(lambda: become_tool(fds, limits, self.settings, self.filters), tool=True)
+        for fd in fds:
             os.close(fd)
-        if not limits["tool"]:
-            self.standby = Task(self, tool=False)
 
-    def stop(self) -> dict[str, Any]:
-        if self.current is None:
-            return {"error": "no task runs"}
-        # as process 1 of a namespace the server can end all that a tool left, the spare process with it
-        everything = self.current.tool and os.getpid() == 1
-        report = self.current.kill(everything)
-        self.current = None
-        if everything:
-            while _reap():
-                pass
-            self.standby = Task(self, tool=False)
+    def stop(self) -> bool:
+        """End the task, clean up after it and hand the spare process over; whether all is clean."""
+        report = self.end_tool(self.tool) if self.tool is not None else self.current.kill()
+        if self.spare.gone():  # the kernel was short of memory, or a candidate of macOS may send signals
+            self.spare.kill()
+            self.replace_spare()
+        self.current, self.channel = self.spare, self.next_channel
         report["clean"] = empty(self.temp)
+        self.send(report, self.channel)
+        # forked while the next task already runs
+        self.spare, self.next_channel = self.fork()
+        return bool(report["clean"])
+
+    def end_tool(self, tool: Task) -> dict[str, Any]:
+        """End a tool; as process 1 of a namespace the server can end all that it left, its own spares with it."""
+        self.tool = None
+        if os.getpid() != 1:
+            report = tool.kill()
+            self.current.kill()
+            return report
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        report = tool.kill()
+        while _reap():
+            pass
+        self.replace_spare()
         return report
+
+    def replace_spare(self) -> None:
+        self.next_channel.close()
+        self.spare, self.next_channel = self.fork()
 
     def watch(self, task: Task) -> None:
         """Where no file system or memory limit does it for us, look and kill."""
@@ -167,8 +169,11 @@ class Server:
             if task.over:
                 (os.killpg if task.tool else os.kill)(task.pid, signal.SIGKILL)
 
-    def send(self, message: dict[str, Any]) -> None:
-        self.control.sendall(codec.pack(message))
+    def send(self, message: dict[str, Any], channel: socket.socket | None = None) -> None:
+        """One message to the harness; a channel goes over to it with the message."""
+        send(self.control, message, [channel.fileno()] if channel else [])
+        if channel:
+            channel.close()
 
 
 def _reap() -> bool:
@@ -216,6 +221,7 @@ def _preload() -> None:
             importlib.import_module(module)
     finally:
         os.register_at_fork = register
+    rehearse()
     sys.modules["random"].seed(0)
 
 
@@ -240,6 +246,5 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    server = Server(control, settings, filters)
-    server.send({"ready": usable(settings["temp"]) and empty(settings["temp"])})
-    server.run()
+    os.chdir(settings["temp"])
+    Server(control, settings, filters).run()
