@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import random
 import re
 import shutil
 import sys
@@ -17,9 +18,10 @@ from click.testing import CliRunner
 
 from harness import Answer, Case, Outcome, failed, passed, verifier
 from harness.audit import certificate as certificates
-from harness.audit import fixtures
+from harness.audit import fixtures, mutants, variants
 from harness.audit.auditor import certify
 from harness.audit.certificate import Certificate, State
+from harness.audit.lexing import meaning, snippet
 from harness.audit.witness import Witness
 from harness.cli import main
 from harness.discovery import digest, discover
@@ -425,6 +427,45 @@ def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(small):
     path.write_text(json.dumps(data | {"deadly": ["loped"]}))
     with pytest.raises(WorkspaceError, match="did you mean 'looped'"):
         audited(small)
+
+
+# What the harness makes.
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other", "same"),
+    [
+        ("python", "x = 1\n", "x  =  1  # one\n\n", True),
+        ("python", "x = 1\n", "x = 2\n", False),
+        ("python", "if x:\n    y()\nz()\n", "if x:\n    y()\n    z()\n", False),
+        ("gdscript", "var x = 1 # a\n", "var x = 1\n", True),
+        ("gdscript", "if x:\n\ty()\nz()\n", "if x:\n\ty()\n\tz()\n", False),
+        ("glsl", "a = b; // c\n", "/* d */ a=b;\n", True),
+        ("glsl", "a = b;\n", "a = -b;\n", False),
+        ("java", 's = "a//b";\n', 's = "a";\n', False),
+        ("", "a # b\n", "a\n", False),
+    ],
+)
+def test_code_means_the_same_when_only_layout_and_comments_differ(language, one, other, same):
+    assert (meaning(one, language) == meaning(other, language)) == same
+
+
+def test_variants_of_python_keep_its_meaning_and_rename_only_what_is_local():
+    code = 'import os\n\nLIMIT = 2.5  # m\n\n\ndef area(w, h):\n    part = w * h  # "m"\n    return min(part, LIMIT)\n'
+    text = f"So:\n\n```python\n{code}```\n"
+    one = mutants.good("area", Case("x", "Write `area`.", {"function": "area"}), text, (), completion=False)
+    made = dict(variants.variants(one, ["md5", "sorry"]))
+    assert {"tilde-fence", "crlf", "comment-names-the-forbidden", "comments-removed", "local-renamed"} <= set(made)
+    for operator, variant in made.items():
+        found = snippet(variant.replace("\r\n", "\n")).code
+        changed = found.replace("part_again", "part").replace("2.50", "2.5")
+        assert meaning(changed, "python") == meaning(code, "python"), operator
+    assert "part_again = w * h" in made["local-renamed"]
+    assert "LIMIT_again" not in made["local-renamed"]
+    operators = [operator for operator, _ in mutants.mutate(one, random.Random(0))]
+    assert {"code-emptied", "code-commented", "arithmetic-flipped", "wanted-renamed", "homoglyph", "wrong-tag"} <= set(
+        operators
+    )
 
 
 # The command.

@@ -11,6 +11,7 @@ from typing import Any
 from harness.audit.lexing import KNOWN, meaning, tokens
 from harness.audit.mutants import Good
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LOCAL = {
     "gdscript": re.compile(r"^[ \t]+var (\w+)", re.MULTILINE),
     "glsl": re.compile(r"^[ \t]+(?:float|int|bool|[iu]?vec[234]|mat[234]) (\w+) *[=;]", re.MULTILINE),
@@ -201,27 +202,24 @@ def _reversed(value: Any) -> Any:
 
 
 def _python_locals(code: str) -> list[str]:
-    """Names that are only assigned and read: no parameter, attribute, import, global, definition or keyword argument."""
+    """Names that functions assign and that are nothing else: no parameter, attribute, import, global or definition."""
     for text in (code, f"def f():\n{code}"):
         try:
-            nodes = list(ast.walk(ast.parse(text)))
+            tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        taken: set[str] = {"self"}
+        nodes = list(ast.walk(tree))
+        inside = {id(node) for function in nodes if isinstance(function, FUNCTIONS) for node in ast.walk(function)}
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store) and not node.id.startswith("_")}
+        taken = {node.id for node in names if isinstance(node.ctx, ast.Store) and id(node) not in inside}
         for node in nodes:
             taken |= {node.arg} if isinstance(node, (ast.arg, ast.keyword)) and node.arg else set()
-            taken |= {node.name} if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)) else set()
+            taken |= {node.name} if isinstance(node, (*FUNCTIONS, ast.ClassDef)) else set()
             taken |= set(node.names) if isinstance(node, (ast.Global, ast.Nonlocal)) else set()
             taken |= (
                 {a.asname or a.name for a in node.names} if isinstance(node, (ast.Import, ast.ImportFrom)) else set()
             )
-        dynamic = {node.id for node in nodes if isinstance(node, ast.Name)} & {
-            "locals",
-            "eval",
-            "exec",
-            "vars",
-            "globals",
-        }
+        dynamic = {node.id for node in names} & {"locals", "eval", "exec", "vars", "globals"}
         return [] if dynamic else sorted(stored - taken)
     return []
