@@ -429,6 +429,20 @@ def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(small):
         audited(small)
 
 
+def test_the_parts_of_a_composite_criterion_have_a_bound_each(small):
+    path = small / "audits" / "honest_sentence.it" / "fixtures.yaml"
+    data = json.loads(path.read_text())
+    for spoil, part in zip(data["spoil"], ("truth", "brevity"), strict=True):
+        spoil["violates"] = part
+    path.write_text(json.dumps(data))
+    code, text = harness("audit", "--library", small, "honest_sentence.it")
+    assert (code, "; truth: 0 of 30, at most 9.5%; brevity: 0 of 30, at most 9.5%" in text) == (0, True)
+    edit(
+        small / "verifiers" / "honest.py", "text.strip() == wanted", 'text.strip().replace("very blue ", "") == wanted'
+    )
+    assert audited(small)["honest_sentence.it"].parts == {"truth": [0, 30], "brevity": [30, 30]}
+
+
 # What the harness makes.
 
 
