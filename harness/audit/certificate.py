@@ -30,6 +30,9 @@ from harness.workspace import cache_folder
 FALSE_PASS = {"program": 0.05, "executed": 0.05, "llm": 0.01}  # most that may be left open, at 95 % confidence
 FALSE_PASS_TASKS, FALSE_FAIL, FLIP = 0.10, 0.10, 0.05
 DAYS = {"program": 180, "executed": 180, "llm": 30}  # a certificate's life; a hosted model changes unseen
+MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 59
+    fixtures_needed(rate) for rate in (FALSE_FAIL, FALSE_PASS["program"], FALSE_PASS_TASKS, FLIP)
+)
 MADE = "degenerate:"  # begins the name of an answer that the harness made
 
 
@@ -128,10 +131,10 @@ class Certificate:
         wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         rows = (
             (fixtures_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
-            (fixtures_needed(FALSE_PASS_TASKS) - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
-            (fixtures_needed(FALSE_FAIL) - self.good, "good", "<= 10% false fails"),
+            (MIN_TASKS - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
+            (MIN_GOOD - self.good, "good", "<= 10% false fails"),
             (
-                fixtures_needed(FLIP) - self.variants,
+                MIN_VARIANTS - self.variants,
                 "variant of goods",
                 "<= 5% flips when a good is written another way",
             ),
