@@ -33,7 +33,7 @@ BUDGETS = {
     Kind.EXECUTED: Budget(cases=3, mutants=60, variants=72, bombs=False),
     Kind.LLM: Budget(cases=2, mutants=20, variants=60, bombs=False),
 }
-BOMB_LIMIT = 5.0  # seconds; an answer of model's length is read in milliseconds
+BOMB_LIMIT = 5.0  # CPU seconds; an answer of model's length is read in milliseconds
 PUMPS = ["a", " ", "1", "a ", "a,", "(", "[", "{", "<a", '"', "\\", "\n", "- ", "_", "/*", "x=", "é", "\t#"]
 
 
