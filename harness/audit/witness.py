@@ -2,9 +2,11 @@
 
 The child loads the verifiers from their sources, judges in the order it is given and writes one line for each answer.
 A verifier that hangs or ends the process loses one judgement and the child is started again behind it; one that does so
-three times, or once on an answer that the harness made, is asked no more. Limits are of CPU time: a busy machine refuses nobody. In *elsewhere* the child has another time
-zone, locale, hash seed and date, no network and no programs on PATH (unless declared), because an honest verdict
-depends on none of them.
+three times, or once on an answer that the harness made, is asked no more. Limits are of CPU time, so that a busy
+machine refuses no verifier.
+
+In *elsewhere* the child has another time zone, locale, hash seed and date, no network and no programs on PATH (unless
+declared), because an honest verdict depends on none of them.
 """
 
 from __future__ import annotations
