@@ -120,5 +120,4 @@ def _start(folder: str, sandbox: str | None, expected: str) -> None:
 
 def _judge(ids: tuple[str, ...], case: Case, text: str) -> list[Judgement]:
     assert _bench is not None  # the pool's initializer has run
-    answer = Answer(text)
-    return [_bench.judge(id, case, answer) for id in ids]
+    return [_bench.judge(id, case, Answer(text)) for id in ids]  # each gets its own: one might change what it is given

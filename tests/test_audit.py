@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import random
+import re
 import shutil
 import sys
 import time
@@ -16,16 +18,16 @@ from click.testing import CliRunner
 
 from harness import Answer, Case, Outcome, failed, passed, verifier
 from harness.audit import certificate as certificates
-from harness.audit import fixtures
+from harness.audit import fixtures, mutants, variants
 from harness.audit.auditor import certify
 from harness.audit.certificate import Certificate, State
+from harness.audit.lexing import meaning, snippet
 from harness.audit.witness import Witness
 from harness.cli import main
 from harness.discovery import digest, discover
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import Judges
 
-pytest_plugins = ["pytester"]
 PLANTED = Path(__file__).parent / "data" / "planted.py"
 SENTENCES = [
     (thing, colour)
@@ -417,7 +419,7 @@ def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(small):
     assert "+The" in before.survivors[0].diff
     data = json.loads(path.read_text())
     path.write_text(json.dumps(data | {"deadly": ["looped"]}))
-    assert "mutant:looped" in " ".join(audited(small)["honest_sentence.it"].false_passes)
+    assert "degenerate:looped of" in " ".join(audited(small)["honest_sentence.it"].false_passes)
     path.write_text(json.dumps(data | {"waive": {"looped": "repeating itself is another criterion's"}}))
     found = audited(small)["honest_sentence.it"]
     assert found.state is State.VALID
@@ -425,6 +427,59 @@ def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(small):
     path.write_text(json.dumps(data | {"deadly": ["loped"]}))
     with pytest.raises(WorkspaceError, match="did you mean 'looped'"):
         audited(small)
+
+
+def test_the_parts_of_a_composite_criterion_have_a_bound_each(small):
+    path = small / "audits" / "honest_sentence.it" / "fixtures.yaml"
+    data = json.loads(path.read_text())
+    for spoil, part in zip(data["spoil"], ("truth", "brevity"), strict=True):
+        spoil["violates"] = part
+    path.write_text(json.dumps(data))
+    code, text = harness("audit", "--library", small, "honest_sentence.it")
+    assert (code, "; truth: 0 of 30, at most 9.5%; brevity: 0 of 30, at most 9.5%" in text) == (0, True)
+    edit(
+        small / "verifiers" / "honest.py", "text.strip() == wanted", 'text.strip().replace("very blue ", "") == wanted'
+    )
+    assert audited(small)["honest_sentence.it"].parts == {"truth": [0, 30], "brevity": [30, 30]}
+
+
+# What the harness makes.
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other", "same"),
+    [
+        ("python", "x = 1\n", "x  =  1  # one\n\n", True),
+        ("python", "x = 1\n", "x = 2\n", False),
+        ("python", "if x:\n    y()\nz()\n", "if x:\n    y()\n    z()\n", False),
+        ("gdscript", "var x = 1 # a\n", "var x = 1\n", True),
+        ("gdscript", "if x:\n\ty()\nz()\n", "if x:\n\ty()\n\tz()\n", False),
+        ("glsl", "a = b; // c\n", "/* d */ a=b;\n", True),
+        ("glsl", "a = b;\n", "a = -b;\n", False),
+        ("java", 's = "a//b";\n', 's = "a";\n', False),
+        ("", "a # b\n", "a\n", False),
+    ],
+)
+def test_code_means_the_same_when_only_layout_and_comments_differ(language, one, other, same):
+    assert (meaning(one, language) == meaning(other, language)) == same
+
+
+def test_variants_of_python_keep_its_meaning_and_rename_only_what_is_local():
+    code = 'import os\n\nLIMIT = 2.5  # m\n\n\ndef area(w, h):\n    part = w * h  # "m"\n    return min(part, LIMIT)\n'
+    text = f"So:\n\n```python\n{code}```\n"
+    one = mutants.good("area", Case("x", "Write `area`.", {"function": "area"}), text, (), completion=False)
+    made = dict(variants.variants(one, ["md5", "sorry"]))
+    assert {"tilde-fence", "crlf", "comment-names-the-forbidden", "comments-removed", "local-renamed"} <= set(made)
+    for operator, variant in made.items():
+        found = snippet(variant.replace("\r\n", "\n")).code
+        changed = found.replace("part_again", "part").replace("2.50", "2.5")
+        assert meaning(changed, "python") == meaning(code, "python"), operator
+    assert "part_again = w * h" in made["local-renamed"]
+    assert "LIMIT_again" not in made["local-renamed"]
+    operators = [operator for operator, _ in mutants.mutate(one, random.Random(0))]
+    assert {"code-emptied", "code-commented", "arithmetic-flipped", "wanted-renamed", "homoglyph", "wrong-tag"} <= set(
+        operators
+    )
 
 
 # The command.
@@ -542,6 +597,57 @@ def test_pytest_audits_every_verifier_of_the_workspace(small, pytester):
     found.assert_outcomes(passed=1, failed=1)
     found.stdout.fnmatch_lines(["*fresh.one v1: PROVISIONAL*", "*more bads prove*"])
     pytester.runpytest_inprocess("--rootdir", str(small), str(small)).assert_outcomes()
+
+
+def test_a_callable_that_is_no_verifier_is_audited_as_it_is(small, monkeypatch):
+    """The gate that only looks for violations, and its twin that demands the sentence first."""
+    monkeypatch.chdir(small)
+    goods = [{"name": "red", "case": {"prompt": "Say that it is red."}, "answer": "It is red."}]
+    spoil = [{"name": "blue", "replace": "red", "by": "blue", "why": "it is not blue"}]
+    for name in ("violations", "demands", "counts"):
+        fixtures = {"verifier": f"wrapped.{name}", "good": goods, "spoil": spoil}
+        write(small / "audits" / f"wrapped.{name}" / "f.yaml", json.dumps(fixtures))
+    body = """\
+def violations(answer):
+    return [word for word in answer.split() if word == "blue."]
+
+def demands(answer):
+    return answer.strip() == "It is red."
+
+def counts(answer):
+    return answer.count("red")
+"""
+    write(small / "old_gates.py", body)
+    code, text = harness("audit", "--wrap", "old_gates:violations")
+    assert (code, "REFUSED" in text, "degenerate:empty" in text) == (1, True, True)
+    code, text = harness("audit", "--wrap", "old_gates:demands")
+    assert (code, "PROVISIONAL" in text) == (2, True), text
+    code, text = harness("audit", "--wrap", "old_gates:counts")
+    assert (code, "returned int, expected a bool or a list of violations" in text) == (1, True)
+    assert harness("audit", "--wrap", "old_gates:nothing")[0] == 4
+
+
+def test_the_guide_works_as_it_is_written(tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[1] / "docs" / "verifiers.md").read_text(encoding="utf-8")
+    assert harness("init", tmp_path / "factory")[0] == 0
+    monkeypatch.chdir(tmp_path / "factory")
+    code, text = harness("audit", "--new", "prose.greeting")
+    assert (code, "54 more bads prove <= 5% false passes" in text) == (2, True)
+    for name, body in re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```", guide, re.DOTALL):
+        write(Path(name), body)
+    exec(compile(Path("write.py").read_text(), "write.py", "exec"), {})
+    code, text = harness("audit", "prose.greeting")
+    assert (
+        code,
+        "known good       0 of 30 refused, at most 9.5%" in text and "0 of 60 passed, at most 4.9%" in text,
+    ) == (0, True)
+    edit(Path("verifiers/prose.py"), "re.fullmatch", "re.match")
+    code, text = harness("audit", "prose.greeting")
+    assert (code, "No, that is wrong." in text, "87 of 120 killed (72.5%" in text) == (0, True, True)
+    data = json.loads(Path("audits/prose.greeting/fixtures.yaml").read_text())
+    data["deadly"] = ["contradicted", "doubled", "looped"]
+    Path("audits/prose.greeting/fixtures.yaml").write_text(json.dumps(data))
+    assert harness("audit", "prose.greeting")[0] == 1
 
 
 def test_every_shipped_verifier_is_certified():

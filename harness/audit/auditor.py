@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,8 +12,8 @@ from typing import Any, Protocol
 
 from harness import discovery
 from harness.audit import certificate as certificates
-from harness.audit import fixtures
-from harness.audit.certificate import Certificate, Survivor
+from harness.audit import fixtures, tally
+from harness.audit.certificate import Certificate
 from harness.audit.fixtures import Known
 from harness.audit.lexing import meaning, snippet
 from harness.audit.probes import BOMB_LIMIT, Probe, operators, probes
@@ -127,7 +125,7 @@ def audit(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier
     _each(audits, [one.asked() for one in audits], witness, HERE, lambda one, told: setattr(one, "told", told))
     _quarantine(audits, witness, siblings)
     _elsewhere([one for one in audits if not any(t.hung for t in one.told)], witness)
-    return [_certificate(one) for one in audits]
+    return [tally.certificate(one) for one in audits]
 
 
 def cores() -> int:
@@ -253,90 +251,3 @@ def _same(good: str, mutant: str, *, completion: bool) -> bool:
     if one is None or other is None:
         return one is other and good.split() == mutant.split()
     return (one.language, meaning(one.code, one.language)) == (other.language, meaning(other.code, other.language))
-
-
-def _certificate(one: Audit) -> Certificate:
-    passes, fails, notes = [], [], []
-    outcomes = {label: dict.fromkeys(Outcome, 0) for label in ("good", "bad")}
-    tasks: dict[str, bool] = {}
-    parts: dict[str, list[int]] = {}
-    for probe, told in one.pairs("known", "deadly"):
-        if not told.asked:
-            continue
-        wrong = told.outcome is Outcome.PASS
-        if not probe.good:
-            tasks[repr((probe.case.prompt, probe.case.expect))] = wrong or tasks.get(
-                repr((probe.case.prompt, probe.case.expect)), False
-            )
-        if probe.group == "known":
-            outcomes["good" if probe.good else "bad"][told.outcome] += 1
-        if probe.fixture is not None and probe.fixture.violates:
-            count = parts.setdefault(probe.fixture.violates, [0, 0])
-            count[0] += wrong
-            count[1] += 1
-        if probe.good and not wrong:
-            fails.append(probe.name)
-            judged = told.judgement
-            notes.append(f"{probe.name}: {judged.outcome} ({judged.reason}) {judged.evidence}")
-        elif not probe.good and wrong:
-            passes.append(probe.name)
-            why = probe.fixture.why if probe.fixture else f"it is {probe.of} with its substance gone ({probe.operator})"
-            notes.append(f"{probe.name} passed although: {why}")
-    passes += sorted({p.name for p, t in one.pairs("degenerate") if t.outcome is Outcome.PASS})
-    passes += sorted({p.name for p, t in one.pairs("bomb") if p.operator == "bomb" and t.outcome is Outcome.PASS})
-    flips = [p.name for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
-    notes += [
-        f"{p.name}: {t.judgement.reason} {t.judgement.evidence}" for p, t in one.pairs("variant") if p.name in flips[:3]
-    ]
-    return Certificate(
-        verifier=one.verifier.id,
-        version=one.verifier.version,
-        kind=one.verifier.kind.value,
-        good=sum(f.good for f in one.known.fixtures),
-        bad=sum(not f.good for f in one.known.fixtures),
-        degenerate=len(one.pairs("degenerate", "bomb")),
-        false_passes=passes,
-        false_fails=fails,
-        binding=dict(one.bound),
-        notes=[" ".join(note.split())[:240] for note in notes[:4]],
-        tasks=len(tasks),
-        tasks_failed=sum(tasks.values()),
-        deadly=len(one.pairs("deadly")),
-        variants=len(one.pairs("variant")),
-        flips=flips,
-        faults=_hangs(one) + one.faults,
-        outcomes={label: {str(outcome): n for outcome, n in row.items()} for label, row in outcomes.items()},
-        parts=parts,
-        mutants=_score(one),
-        survivors=_survivors(one),
-        waived=dict(one.known.waive),
-        runs=3,
-        seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
-        calls=len(one.told),
-    )
-
-
-def _hangs(one: Audit) -> list[str]:
-    lost = [(p, t) for p, t in zip(one.probes, one.told, strict=True) if t.hung]
-    return [f"does not end on {p.name}: {t.judgement.evidence[:200]}" for p, t in lost[:1]]
-
-
-def _score(one: Audit) -> dict[str, int]:
-    counts = Counter({"killed": 0, "survived": 0})
-    for probe, told in one.pairs("mutant"):
-        alive = told.outcome is Outcome.PASS
-        counts[one.quarantine.get(probe.name, "survived") if alive else "killed"] += 1
-    return dict(counts)
-
-
-def _survivors(one: Audit, each: int = 2) -> list[Survivor]:
-    """Two survivors of each operator, as differences from the good they were made from."""
-    goods = {f.name: f.answer for f in one.known.fixtures}
-    shown: Counter[str] = Counter()
-    found = []
-    for probe, told in one.pairs("mutant"):
-        if told.outcome is Outcome.PASS and probe.name not in one.quarantine and shown[probe.operator] < each:
-            shown[probe.operator] += 1
-            lines = difflib.unified_diff(goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1)
-            found.append(Survivor(probe.operator, probe.of, "\n".join([*lines][2:16])))
-    return found

@@ -30,7 +30,10 @@ from harness.workspace import cache_folder
 FALSE_PASS = {"program": 0.05, "executed": 0.05, "llm": 0.01}  # most that may be left open, at 95 % confidence
 FALSE_PASS_TASKS, FALSE_FAIL, FLIP = 0.10, 0.10, 0.05
 DAYS = {"program": 180, "executed": 180, "llm": 30}  # a certificate's life; a hosted model changes unseen
-MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (fixtures_needed(rate) for rate in (0.10, 0.05, 0.10, 0.05))
+MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 59
+    fixtures_needed(rate) for rate in (FALSE_FAIL, FALSE_PASS["program"], FALSE_PASS_TASKS, FLIP)
+)
+MADE = "degenerate:"  # begins the name of an answer that the harness made
 
 
 class State(enum.StrEnum):
@@ -63,9 +66,11 @@ class Survivor:
 class Certificate:
     """Counts of one audit; what was wrong is named.
 
-    ``bad`` counts the author's known-bads and shortcuts; ``tasks`` the distinct cases among bads and deadly mutants.
+    ``bad`` counts the author's known-bads and shortcuts; ``degenerate`` what the harness made and must fail, which
+    ``false_passes`` names with a prefix; ``tasks`` the distinct cases among bads and deadly mutants.
     ``faults`` are breaches of the contract (hangs, chance, order, clock, undeclared tools) as sentences.
-    ``mutants`` counts ``killed``, ``survived`` and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``.
+    ``mutants`` counts ``killed``, ``survived`` and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``;
+    ``operators`` the killed and the scored of each operator, ``parts`` the passed and all bads of each part.
     """
 
     verifier: str
@@ -80,13 +85,13 @@ class Certificate:
     kind: str = "program"
     tasks: int = 0
     tasks_failed: int = 0
-    deadly: int = 0
     variants: int = 0
     flips: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     parts: dict[str, list[int]] = field(default_factory=dict)
     mutants: dict[str, int] = field(default_factory=dict)
+    operators: dict[str, list[int]] = field(default_factory=dict)
     survivors: list[Survivor] = field(default_factory=list)
     waived: dict[str, str] = field(default_factory=dict)
     runs: int = 1
@@ -109,7 +114,7 @@ class Certificate:
     @property
     def _refusing_passes(self) -> bool:
         """A program may pass no known-bad; a language model may while its bound holds, as long as none is absurd."""
-        known = [name for name in self.false_passes if ":" not in name]
+        known = [name for name in self.false_passes if not name.startswith(MADE)]
         bound = self.false_pass_bound
         excused = self.kind == Kind.LLM and known == self.false_passes and bound is not None
         return bool(self.false_passes) and not (excused and bound is not None and bound <= FALSE_PASS[self.kind])
@@ -123,13 +128,13 @@ class Certificate:
     def missing(self) -> list[str]:
         """What to write next, as sentences; empty when every bound is reached."""
         rate = FALSE_PASS[self.kind]
-        wrong = sum(":" not in name for name in self.false_passes)
+        wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         rows = (
             (fixtures_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
-            (fixtures_needed(FALSE_PASS_TASKS) - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
-            (fixtures_needed(FALSE_FAIL) - self.good, "good", "<= 10% false fails"),
+            (MIN_TASKS - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
+            (MIN_GOOD - self.good, "good", "<= 10% false fails"),
             (
-                fixtures_needed(FLIP) - self.variants,
+                MIN_VARIANTS - self.variants,
                 "variant of goods",
                 "<= 5% flips when a good is written another way",
             ),
@@ -144,7 +149,7 @@ class Certificate:
     @property
     def false_pass_bound(self) -> float | None:
         """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on the author's bads; ``None`` without any."""
-        wrong = sum(":" not in name for name in self.false_passes)
+        wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         return upper_bound(wrong, self.bad) if self.bad else None
 
     @property

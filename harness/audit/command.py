@@ -27,6 +27,8 @@ POLL = 0.5  # seconds between two looks at the files
               help="Certify with these fixtures instead of audits/; what is in them is not printed.")  # fmt: skip
 @click.option("--gold", metavar="PATH", multiple=True, type=click.Path(path_type=Path, exists=True),
               help="Training data; a fixture that stands in it is named. May be given again.")  # fmt: skip
+@click.option("--wrap", metavar="MODULE:FUNCTION", help="Audit a callable (answer) -> bool | list of violations, "
+              "with the fixtures of wrapped.FUNCTION.")  # fmt: skip
 @click.option("--html", metavar="FILE", type=click.Path(path_type=Path), help="Write a page of what was found.")
 @click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write it as JUnit XML.")
 @click.option("--json", metavar="FILE", type=click.Path(path_type=Path), help="Write the certificates as JSON.")
@@ -39,6 +41,7 @@ def audit_command(
     check: bool,
     fixtures: Path | None,
     gold: tuple[Path, ...],
+    wrap: str | None,
     html: Path | None,
     junit: Path | None,
     json: Path | None,
@@ -60,13 +63,13 @@ def audit_command(
 
     def once() -> int:
         found = workspace.audit_workspace(
-            library, list(verifiers), sandbox, progress(), fixtures=fixtures, check=check, gold=gold
+            library, list(verifiers), sandbox, progress(), fixtures=fixtures, check=check, gold=gold, wrap=wrap
         )
         shown = [outputs.redacted(c) for c in found.certificates] if fixtures else found.certificates
         for file, write in ((html, outputs.write_html), (junit, outputs.write_junit), (json, outputs.write_json)):
             if file is not None:
                 write(file, shown, found)
-        _print(shown, found, detailed=len(shown) <= 3 and bool(verifiers))
+        _print(shown, found, detailed=len(shown) <= 3 and bool(verifiers or wrap))
         return outputs.exit_code(found)
 
     return _watched(once, lambda: workspace.snapshot(library)) if watch else once()

@@ -1,4 +1,4 @@
-"""Other surroundings for a judge process: a year later, without a network, and an answer that cannot be looked at."""
+"""Other surroundings for a judge process: a year later, without a network, and an answer that cannot be read."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field
 
 from harness import strict
-from harness.audit.certificate import canonical_digest
+from harness.audit.certificate import MADE, canonical_digest
 from harness.errors import WorkspaceError
 from harness.verifier import Case
 
@@ -205,6 +205,8 @@ def _add(known: Known, seen: dict[str, Path], fixture: Fixture, path: Path) -> N
     if fixture.name in seen:
         where = "" if seen[fixture.name] == path else f", first in {seen[fixture.name]}"
         raise WorkspaceError(f"{path}: fixture {fixture.name!r} is given twice{where}")
+    if fixture.name.startswith(MADE):
+        raise WorkspaceError(f"{path}: fixture {fixture.name!r}: names that begin with {MADE!r} are the harness's own")
     seen[fixture.name] = path
     for other in known.fixtures:
         if other.answer == fixture.answer and other.good != fixture.good and _same(other.case, fixture.case):

@@ -14,12 +14,14 @@ from harness.answer import ALIASES, Answer
 
 _STYLES = {
     "#": "python gdscript bash sh yaml toml perl ruby r julia dockerfile make elixir",
-    "//": "glsl hlsl java c cpp csharp javascript typescript dart kotlin swift go rust php scala",
+    "//": "glsl hlsl java c cpp csharp javascript typescript dart kotlin swift go rust scala",
     "--": "sql lua haskell ada",
 }
 _CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in aliases} | {
     "c++": "cpp", "c#": "csharp", "cs": "csharp", "js": "javascript", "ts": "typescript", "rs": "rust", "shell": "bash"
 }  # fmt: skip
+# Languages of which the lexer finds every comment, string and number, so that layout may be changed without harm
+KNOWN = {"python", "gdscript", "glsl", "hlsl", "java", "c", "cpp"}
 COMMENT = {language: mark for mark, names in _STYLES.items() for language in names.split()}
 _BLOCK = {"#": "", "//": r"/\*[\s\S]*?\*/|", "--": ""}
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.audit.certificate import Certificate, State
+from harness.audit.certificate import MADE, Certificate, State
 from harness.cli import columns, share
 from harness.report import percent, visible
+from harness.stats.intervals import upper_bound
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
@@ -30,7 +31,7 @@ def redacted(certificate: Certificate) -> Certificate:
     hidden = "hidden "
     return replace(
         certificate,
-        false_passes=[n if n.startswith("degenerate:") else f"{hidden}bad" for n in certificate.false_passes],
+        false_passes=[n if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes],
         false_fails=[f"{hidden}good" for _ in certificate.false_fails],
         flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
         notes=[],
@@ -54,7 +55,7 @@ def table(certificates: Sequence[Certificate]) -> str:
     )
     rows = [head]
     for c in certificates:
-        wrong = sum(":" not in name for name in c.false_passes)
+        wrong = sum(not name.startswith(MADE) for name in c.false_passes)
         rows.append((
             c.verifier, c.state, f"{wrong} of {c.bad}", share(c.false_pass_bound), f"{c.tasks_failed} of {c.tasks}",
             share(c.task_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound),
@@ -68,10 +69,11 @@ def details(c: Certificate) -> Iterator[str]:
     yield f"{c.verifier} v{c.version}: {c.state}" + (f" until {c.expires}" if c.state is State.VALID else "")
     for check in checks(c):
         yield f"  {check.name:<16} {check.text}"
-        yield from (f"    {line}" for line in check.wrong[:5])
+        yield from (f"    {visible(line)}" for line in check.wrong[:5])
         if len(check.wrong) > 5:
             yield f"    and {len(check.wrong) - 5} more"
-    yield from (f"  note: {note}" for note in c.notes)
+    yield from (f"  note: {visible(note)}" for note in c.notes)
+    yield from (f"  waived: {operator}: {reason}" for operator, reason in c.waived.items())
     if c.survivors:
         yield "  survivors: mutants that pass and that no other criterion of the facet refuses; is each still right?"
     for survivor in {s.operator: s for s in reversed(c.survivors)}.values():
@@ -92,13 +94,18 @@ class Check:
 
 def checks(c: Certificate) -> list[Check]:
     """The checks of an audit in the order of a reader's questions."""
-    known = [name for name in c.false_passes if ":" not in name]
-    absurd = [name for name in c.false_passes if name.startswith(("degenerate:", "bomb:"))]
-    deadly = [name for name in c.false_passes if name.startswith("mutant:")]
+    absurd = [name for name in c.false_passes if name.startswith(MADE)]
+    known = [name for name in c.false_passes if not name.startswith(MADE)]
     scored = c.mutants.get("killed", 0) + c.mutants.get("survived", 0)
     aside = ", ".join(f"{n} {name}" for name, n in c.mutants.items() if name not in ("killed", "survived") and n)
     mutants = f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least {share(c.mutation_bound)})"
-    parts = "".join(f"; {part}: {wrong} of {n}" for part, (wrong, n) in c.parts.items())
+    parts = "".join(
+        f"; {part}: {wrong} of {n}, at most {share(upper_bound(wrong, n))}" for part, (wrong, n) in c.parts.items()
+    )
+    worst = min(c.operators, key=lambda name: c.operators[name][0] / c.operators[name][1], default="")
+    if worst:
+        killed, made = c.operators[worst]
+        mutants += f", worst operator {worst} {killed} of {made}"
     return [
         Check(
             "known good",
@@ -108,7 +115,6 @@ def checks(c: Certificate) -> list[Check]:
         Check("known bad", f"{len(known)} of {c.bad} passed, at most {share(c.false_pass_bound)}{parts}", known),
         Check("tasks", f"{c.tasks_failed} of {c.tasks} with a bad answer passed, at most {share(c.task_bound)}"),
         Check("degenerate", f"{len(absurd)} of {c.degenerate} passed; none may", absurd),
-        Check("deadly mutants", f"{len(deadly)} of {c.deadly} passed; none may", deadly),
         Check("variants", f"{len(c.flips)} of {c.variants} flipped, at most {share(c.flip_bound)}", c.flips),
         Check("contract", f"{c.runs} runs, other surroundings, bombs: {'broken' if c.faults else 'kept'}", c.faults),
         Check("mutants", mutants + (f"; set aside: {aside}" if aside else "")),

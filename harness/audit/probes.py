@@ -9,6 +9,7 @@ from itertools import chain, zip_longest
 from typing import Literal
 
 from harness.audit import mutants, variants
+from harness.audit.certificate import MADE
 from harness.audit.degenerates import GOLD, degenerates
 from harness.audit.fixtures import Fixture, Known
 from harness.audit.lexing import snippet
@@ -32,7 +33,7 @@ BUDGETS = {
     Kind.EXECUTED: Budget(cases=3, mutants=60, variants=72, bombs=False),
     Kind.LLM: Budget(cases=2, mutants=20, variants=60, bombs=False),
 }
-BOMB_LIMIT = 5.0  # seconds; an answer of model's length is read in milliseconds
+BOMB_LIMIT = 5.0  # CPU seconds; an answer of model's length is read in milliseconds
 PUMPS = ["a", " ", "1", "a ", "a,", "(", "[", "{", "<a", '"', "\\", "\n", "- ", "_", "/*", "x=", "é", "\t#"]
 
 
@@ -74,7 +75,9 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
     deadly = mutants.DEADLY | known.deadly
     chosen = _spread(made, budget.mutants)
     found += [
-        Probe(p.name, "deadly", p.operator, p.case, p.answer, False, p.of) if p.operator in deadly else p
+        Probe(f"{MADE}{p.operator} of {p.of}", "deadly", p.operator, p.case, p.answer, False, p.of)
+        if p.operator in deadly
+        else p
         for p in chosen
     ]
     words = variants.forbidden_words(read, spoilt)
@@ -93,7 +96,7 @@ def _degenerate(verifier: Verifier, known: Known, forms: set[str], budget: Budge
     cases = list({f.case.prompt: f.case for f in known.fixtures}.values())
     foreign = {f"gold-in-{form or 'prose'}": text for form, text in GOLD.items() if form not in forms}
     return [
-        Probe(f"degenerate:{name}", "degenerate", name, case, text, False)
+        Probe(f"{MADE}{name}", "degenerate", name, case, text, False)
         for case in rng.sample(cases, min(budget.cases, len(cases)))
         for name, text in (degenerates(case, verifier) | foreign).items()
         if name not in known.waive
@@ -109,10 +112,10 @@ def _bombs(known: Known) -> Iterator[Probe]:
     for number, pump in enumerate(PUMPS):
         noise = pump * (40_000 // len(pump)) + "!"
         text = code.holding(noise + "\n") if code and number % 2 else noise
-        yield Probe(f"bomb:{pump!r}", "bomb", "bomb", first.case, text, False)
+        yield Probe(f"{MADE}bomb {pump!r}", "bomb", "bomb", first.case, text, False)
         short = f"{code.code}{pump * 30}!\n" if code else f"{first.answer}{pump * 30}!"
         yield Probe(
-            f"bomb:{pump!r} behind a good",
+            f"{MADE}bomb {pump!r} behind a good",
             "bomb",
             "bomb-behind",
             first.case,

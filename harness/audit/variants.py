@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from harness.audit.lexing import tokens
+from harness.audit.lexing import KNOWN, meaning, tokens
 from harness.audit.mutants import Good
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LOCAL = {
     "gdscript": re.compile(r"^[ \t]+var (\w+)", re.MULTILINE),
     "glsl": re.compile(r"^[ \t]+(?:float|int|bool|[iu]?vec[234]|mat[234]) (\w+) *[=;]", re.MULTILINE),
@@ -78,7 +79,9 @@ def _starts(one: Good, _forbidden: Sequence[str]) -> str | None:
 def _trailing_space(one: Good, _forbidden: Sequence[str]) -> str | None:
     if one.code is None:
         return one.text.rstrip() + " "
-    if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens) or "\\\n" in one.code.code:
+    if one.code.language not in KNOWN or "\\\n" in one.code.code:
+        return None
+    if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens):
         return None
     return one.code.holding(
         "".join(f"{line} \n" if line.strip() else f"{line}\n" for line in one.code.code.splitlines())
@@ -98,14 +101,18 @@ def _comment_holds(one: Good, forbidden: Sequence[str]) -> str | None:
 
 
 def _comments_removed(one: Good, _forbidden: Sequence[str]) -> str | None:
-    if one.code is None:
+    if one.code is None or one.code.language not in KNOWN:
         return None
-    kept = (t.text for t in one.code.tokens if t.kind != "comment" or t.text.startswith("#!"))
-    return one.code.holding("".join(kept))
+    code = "".join(token.text for token in one.code.tokens if token.kind != "comment")
+    return (
+        one.code.holding(code)
+        if meaning(code, one.code.language) == meaning(one.code.code, one.code.language)
+        else None
+    )
 
 
 def _number_format(one: Good, _forbidden: Sequence[str]) -> str | None:
-    if one.code is None or not one.code.mark:
+    if one.code is None or one.code.language not in KNOWN:
         return None
     return one.code.holding(
         "".join(
@@ -195,27 +202,24 @@ def _reversed(value: Any) -> Any:
 
 
 def _python_locals(code: str) -> list[str]:
-    """Names that are only assigned and read: no parameter, attribute, import, global, definition or keyword argument."""
+    """Names that functions assign and that are nothing else: no parameter, attribute, import, global or definition."""
     for text in (code, f"def f():\n{code}"):
         try:
-            nodes = list(ast.walk(ast.parse(text)))
+            tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        taken: set[str] = {"self"}
+        nodes = list(ast.walk(tree))
+        inside = {id(node) for function in nodes if isinstance(function, FUNCTIONS) for node in ast.walk(function)}
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store) and not node.id.startswith("_")}
+        taken = {node.id for node in names if isinstance(node.ctx, ast.Store) and id(node) not in inside}
         for node in nodes:
             taken |= {node.arg} if isinstance(node, (ast.arg, ast.keyword)) and node.arg else set()
-            taken |= {node.name} if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)) else set()
+            taken |= {node.name} if isinstance(node, (*FUNCTIONS, ast.ClassDef)) else set()
             taken |= set(node.names) if isinstance(node, (ast.Global, ast.Nonlocal)) else set()
             taken |= (
                 {a.asname or a.name for a in node.names} if isinstance(node, (ast.Import, ast.ImportFrom)) else set()
             )
-        dynamic = {node.id for node in nodes if isinstance(node, ast.Name)} & {
-            "locals",
-            "eval",
-            "exec",
-            "vars",
-            "globals",
-        }
+        dynamic = {node.id for node in names} & {"locals", "eval", "exec", "vars", "globals"}
         return [] if dynamic else sorted(stored - taken)
     return []

@@ -2,9 +2,11 @@
 
 The child loads the verifiers from their sources, judges in the order it is given and writes one line for each answer.
 A verifier that hangs or ends the process loses one judgement and the child is started again behind it; one that does so
-three times, or once on an answer that the harness made, is asked no more. In *elsewhere* the child has another time
-zone, locale, hash seed and date, no network and no programs on PATH (unless declared), because an honest verdict
-depends on none of them.
+three times, or once on an answer that the harness made, is asked no more. Limits are of CPU time, so that a busy
+machine refuses no verifier.
+
+In *elsewhere* the child has another time zone, locale, hash seed and date, no network and no programs on PATH (unless
+declared), because an honest verdict depends on none of them.
 """
 
 from __future__ import annotations
@@ -29,12 +31,13 @@ from harness.verifier import Case, Judgement, Outcome, unverified
 
 MOST_LOST = 3
 START = 60.0  # seconds for the child to load the verifiers
-LIMITS = {"program": 10.0, "executed": 60.0, "llm": 180.0}  # seconds for one judgement, by kind
+LIMITS = {"program": 10.0, "executed": 20.0, "llm": 40.0}  # CPU seconds for one judgement, by kind
+PATIENCE = 6  # times as long by the wall: a machine may be busy, a verifier may wait for a reply
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One judgement to make within ``limit`` seconds.
+    """One judgement to make within ``limit`` seconds of CPU time.
 
     With ``explode`` the answer raises whenever the verifier looks at it; ``last`` says that a verifier lost on this one is
     asked no more.
@@ -140,7 +143,7 @@ class Witness:
     ) -> tuple[list[Told], Judgement | None]:
         done: list[Told] = []
         lines = _Lines(results)
-        limits = [START, *(one.limit for one in asked)]
+        limits = [START, *(PATIENCE * one.limit for one in asked)]
         for number, limit in enumerate(limits):
             line = lines.next(limit)
             if line is None:
@@ -148,6 +151,8 @@ class Witness:
             if not line:
                 with suppress(subprocess.TimeoutExpired):
                     child.wait(5)
+                if child.poll() == -signal.SIGPROF:
+                    return done, unverified("timeout", f"no judgement within {limit / PATIENCE:.0f} s of CPU time")
                 errors.seek(0)
                 tail = errors.read()[-500:].decode(errors="replace").strip()
                 return done, unverified("judge-died", f"the judge process ended with exit code {child.poll()} {tail}")
@@ -204,7 +209,9 @@ def main(results: int) -> None:
         for one in asked:
             answer: Any = Exploding() if one.explode else Answer(one.answer)
             began = time.perf_counter()
+            signal.setitimer(signal.ITIMER_PROF, one.limit)  # ends this process, even inside of a regular expression
             found = bench.judge(one.verifier, one.case, answer)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             row = [found.outcome, found.reason, found.evidence[:2000], round(time.perf_counter() - began, 6)]
             out.write(json.dumps(row).encode() + b"\n")
             out.flush()

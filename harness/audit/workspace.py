@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from harness.audit import certificate as certificates
 from harness.audit import fixtures as known_answers
 from harness.audit.auditor import Progress, certify
 from harness.audit.certificate import Certificate
+from harness.audit.foreign import folder_of
 from harness.audit.witness import Witness
 from harness.errors import VerifierError, WorkspaceError
 from harness.strict import nearest
@@ -39,33 +41,37 @@ def audit_workspace(
     fixtures: Path | None = None,
     check: bool = False,
     gold: Sequence[Path] = (),
+    wrap: str | None = None,
 ) -> Audited:
     """Certificates of the verifiers called ``names``, or of all.
 
     ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged; ``gold`` is searched for the
-    fixtures. Raises :class:`VerifierError` for a name that is not there, :class:`WorkspaceError` for faulty fixtures.
+    fixtures. ``wrap`` names a callable to audit instead. Raises :class:`VerifierError` for a name that is not there,
+    :class:`WorkspaceError` for faulty fixtures.
     """
     place = workspace.find(library)
-    folder, audits = place.folder("verifiers"), fixtures or place.folder("audits")
-    seen = discovery.digest(folder)
-    found = discovery.discover(folder)
-    chosen = [_named(found, name) for name in names] or list(found.verifiers.values())
-    if fixtures is not None and not names:
-        chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
-        if not chosen:
-            raise WorkspaceError(
-                f"{fixtures}: no folder is named like a verifier; expected, for example, {fixtures}/godot.parses"
-            )
-    opened = resolve_sandbox(chosen, sandbox)[0]
-    if check:
-        held = [_held(one, audits, opened) for one in chosen]
-    else:
-        held = list(certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values())
+    audits = fixtures or place.folder("audits")
+    with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
+        seen = discovery.digest(folder)
+        found = discovery.discover(folder)
+        wanted = [f"wrapped.{wrap.partition(':')[2]}"] if wrap else names
+        chosen = [_named(found, name) for name in wanted] or list(found.verifiers.values())
+        if fixtures is not None and not wanted:
+            chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
+            if not chosen:
+                raise WorkspaceError(
+                    f"{fixtures}: no folder is named like a verifier, for example {fixtures}/godot.parses"
+                )
+        opened = resolve_sandbox(chosen, sandbox)[0]
+        if check:
+            held = [_held(one, audits, opened) for one in chosen]
+        else:
+            held = list(certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values())
     trained = {
         path: _flat(path.read_text(encoding="utf-8", errors="replace")) for root in gold for path in _files(root)
     }
     leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
-    return Audited(held, [] if names else found.broken, leaks, place.folder("reports"))
+    return Audited(held, [] if wanted else found.broken, leaks, place.folder("reports"))
 
 
 def snapshot(library: str | None) -> str:

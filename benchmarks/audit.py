@@ -1,0 +1,118 @@
+"""What an audit costs: probes a second through the whole audit of a small verifier, and the shipped workspace.
+
+    python benchmarks/audit.py [--repeat 3]
+
+The first figure is for a verifier that compares two strings, so that nearly all of it is the harness: making the probes,
+judging them in another process, judging again elsewhere, and writing the certificate. Seconds are of one core: CPU time
+of this process and of every judge process, so that a busy machine does not change them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.audit.auditor import certify
+from harness.audit.certificate import Certificate, State
+from harness.audit.witness import Witness
+from harness.audit.workspace import audit_workspace
+from harness.discovery import digest, discover
+
+ROOT = Path(__file__).resolve().parent.parent
+VERIFIER = """\
+from harness import failed, passed, verifier
+
+
+@verifier("bench.says", version=1, facet="bench")
+def says(case, answer):
+    return passed() if answer.text.strip() == case.expect["wanted"] else failed("other")
+"""
+
+
+def workspace(folder: Path, tasks: int = 60) -> Path:
+    """A workspace with one pure-Python verifier and three known answers for each of ``tasks``."""
+    (folder / "verifiers").mkdir(parents=True)
+    (folder / "verifiers" / "bench.py").write_text(VERIFIER, encoding="utf-8")
+    goods = [
+        {
+            "name": f"task-{n}",
+            "case": {"prompt": f"Say that box {n} is red.", "expect": {"wanted": f"The box {n} is red."}},
+            "answer": f"The box {n} is red.",
+        }
+        for n in range(tasks)
+    ]
+    spoil = [
+        {"name": word, "replace": " is ", "by": f" is {word} ", "why": f"it says {word}"} for word in ("not", "very")
+    ]
+    (folder / "audits" / "bench.says").mkdir(parents=True)
+    fixtures = {"verifier": "bench.says", "good": goods, "spoil": spoil}
+    (folder / "audits" / "bench.says" / "fixtures.yaml").write_text(json.dumps(fixtures), encoding="utf-8")
+    return folder
+
+
+def measured(work: Callable[[], list[Certificate]]) -> tuple[list[Certificate], float, float]:
+    """``(certificates, CPU seconds of this process and its children, wall seconds)``."""
+    before, began = cpu(), time.perf_counter()
+    held = work()
+    return held, cpu() - before, time.perf_counter() - began
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of the children it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def small(folder: Path) -> list[Certificate]:
+    """Audit the small workspace without its stored certificate."""
+    found = discover(folder / "verifiers").verifiers
+    witness = Witness(folder / "verifiers", digest(folder / "verifiers"), None)
+    return list(certify(found.values(), folder / "audits", witness, None).values())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each part; the median counts (default: 3)")
+    repeat = parser.parse_args().repeat
+    used: dict[str, list[float]] = {}
+    walls: dict[str, list[float]] = {}
+    probes: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = workspace(Path(scratch) / "small")
+        parts: dict[str, Callable[[], list[Certificate]]] = {
+            "one verifier": lambda: small(folder),
+            "workspace, cold": lambda: audit_workspace(str(ROOT), []).certificates,
+            "workspace, kept": lambda: audit_workspace(str(ROOT), []).certificates,
+        }
+        for number in range(repeat):
+            os.environ["HARNESS_CACHE"] = str(Path(scratch) / f"cache-{number}")
+            for name, work in parts.items():
+                held, seconds, wall = measured(work)
+                wrong = [certificate.sentence() for certificate in held if certificate.state is not State.VALID]
+                if wrong:
+                    sys.exit("\n".join(wrong))
+                own = sum(certificate.seconds * certificate.calls for certificate in held)
+                used.setdefault(name, []).append(seconds - own if name == "one verifier" else seconds)
+                walls.setdefault(name, []).append(wall)
+                probes[name] = sum(c.calls + 2 * (c.good + c.bad) for c in held)  # known answers are judged three times
+    for name in parts:
+        seconds, wall = statistics.median(used[name]), statistics.median(walls[name])
+        rate = (
+            ""
+            if name.endswith("kept")
+            else f"  {probes[name]} probes, {probes[name] / seconds:,.0f} a second of one core"
+        )
+        print(f"{name:<16} {seconds:6.2f} s CPU  {wall:6.2f} s{rate}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

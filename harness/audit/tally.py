@@ -1,0 +1,128 @@
+"""What an audit adds up to: the counts, the names of what was wrong, and the surviving mutants of a certificate."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from harness.audit.certificate import Certificate, Survivor
+from harness.verifier import Outcome
+
+if TYPE_CHECKING:
+    from harness.audit.auditor import Audit
+    from harness.audit.probes import Probe
+    from harness.audit.witness import Told
+
+
+def certificate(one: Audit) -> Certificate:
+    """The certificate of a finished audit."""
+    judged = [(p, t) for p, t in one.pairs("known", "deadly") if t.asked]
+    made = [(p, t) for p, t in one.pairs("degenerate", "bomb") if p.operator != "bomb-behind"]
+    wrong = [(p, t) for p, t in judged if (t.outcome is Outcome.PASS) != p.good]
+    flips = [(p, t) for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
+    absurd = list(dict.fromkeys(p.name for p, t in made if t.outcome is Outcome.PASS))
+    tasks = _tasks(judged)
+    return Certificate(
+        verifier=one.verifier.id,
+        version=one.verifier.version,
+        kind=one.verifier.kind.value,
+        good=sum(f.good for f in one.known.fixtures),
+        bad=sum(not f.good for f in one.known.fixtures),
+        degenerate=len(one.pairs("degenerate", "deadly", "bomb")),
+        false_passes=[p.name for p, _ in wrong if not p.good] + absurd,
+        false_fails=[p.name for p, _ in wrong if p.good],
+        binding=dict(one.bound),
+        notes=[_note(p, t) for p, t in (*wrong[:4], *flips[:2])],
+        tasks=len(tasks),
+        tasks_failed=sum(tasks.values()),
+        variants=len(one.pairs("variant")),
+        flips=[p.name for p, _ in flips],
+        faults=_hangs(one) + one.faults,
+        outcomes=_outcomes(judged),
+        parts=_parts(judged),
+        mutants=_score(one),
+        operators=_by_operator(one),
+        survivors=_survivors(one),
+        waived=dict(one.known.waive),
+        runs=3,
+        seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
+        calls=len(one.told),
+    )
+
+
+def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:
+    """Every distinct case that has a bad answer, and whether any of them passed: answers to one task fail together."""
+    found: dict[str, bool] = {}
+    for probe, told in judged:
+        if not probe.good:
+            task = repr((probe.case.prompt, probe.case.expect))
+            found[task] = found.get(task, False) or told.outcome is Outcome.PASS
+    return found
+
+
+def _outcomes(judged: list[tuple[Probe, Told]]) -> dict[str, dict[str, int]]:
+    """The confusion matrix on the author's fixtures."""
+    counts = {label: {outcome.value: 0 for outcome in Outcome} for label in ("good", "bad")}
+    for probe, told in judged:
+        if probe.group == "known":
+            counts["good" if probe.good else "bad"][told.outcome.value] += 1
+    return counts
+
+
+def _parts(judged: list[tuple[Probe, Told]]) -> dict[str, list[int]]:
+    """Passed and all bads of each part of a composite criterion."""
+    counts: dict[str, list[int]] = {}
+    for probe, told in judged:
+        if probe.fixture is not None and probe.fixture.violates:
+            row = counts.setdefault(probe.fixture.violates, [0, 0])
+            row[0] += told.outcome is Outcome.PASS
+            row[1] += 1
+    return counts
+
+
+def _note(probe: Probe, told: Told) -> str:
+    """Why a judgement was wrong, on one line."""
+    if probe.good:
+        text = f"{probe.name}: {told.judgement.outcome} ({told.judgement.reason}) {told.judgement.evidence}"
+    else:
+        why = probe.fixture.why if probe.fixture else f"{probe.operator} makes it bad for this verifier"
+        text = f"{probe.name} passed although: {why}"
+    return " ".join(text.split())[:240]
+
+
+def _hangs(one: Audit) -> list[str]:
+    lost = [(p, t) for p, t in zip(one.probes, one.told, strict=True) if t.hung]
+    return [f"does not end on {p.name}: {t.judgement.evidence[:200]}" for p, t in lost[:1]]
+
+
+def _score(one: Audit) -> dict[str, int]:
+    counts = Counter({"killed": 0, "survived": 0})
+    for probe, told in one.pairs("mutant"):
+        alive = told.outcome is Outcome.PASS
+        counts[one.quarantine.get(probe.name, "survived") if alive else "killed"] += 1
+    return dict(counts)
+
+
+def _by_operator(one: Audit) -> dict[str, list[int]]:
+    """The killed and the scored mutants of each operator."""
+    rows: dict[str, list[int]] = {}
+    for probe, told in one.pairs("mutant"):
+        if probe.name not in one.quarantine:
+            row = rows.setdefault(probe.operator, [0, 0])
+            row[0] += told.outcome is not Outcome.PASS
+            row[1] += 1
+    return rows
+
+
+def _survivors(one: Audit, each: int = 2) -> list[Survivor]:
+    """Two passing mutants of each operator, as differences from the good they were made from."""
+    goods = {f.name: f.answer for f in one.known.fixtures}
+    shown: Counter[str] = Counter()
+    found = []
+    for probe, told in one.pairs("deadly", "mutant"):
+        if told.outcome is Outcome.PASS and probe.name not in one.quarantine and shown[probe.operator] < each:
+            shown[probe.operator] += 1
+            lines = difflib.unified_diff(goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1)
+            found.append(Survivor(probe.operator, probe.of, "\n".join([*lines][2:16])))
+    return found
