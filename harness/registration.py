@@ -210,10 +210,10 @@ def remedy(n: int, margin: float, discordance: float, registration: Registration
     """
     z = z_quantile(1 - registration.alpha) + z_quantile(0.8)
     needed = -(-(z * z * discordance) // margin**2)
-    text = f"{needed:.0f} prompts would decide it 80 % of the time"
     if needed <= n:
-        return f"{text} if the adapter is truly unchanged"
-    return f"{text}, or {-(-needed // n):.0f} sampled answers a prompt if the flips come from sampling"
+        return f"{n} fresh prompts would decide it 80 % of the time if the adapter is truly unchanged"
+    more = f"{-(-needed // n):.0f} sampled answers a prompt if the flips come from sampling"
+    return f"{needed:.0f} prompts would decide it 80 % of the time, or {more}"
 
 
 class Ledger:
