@@ -146,7 +146,7 @@ def test_a_gate_killed_at_random_points_ends_as_if_it_never_was(library, referen
     assert_same(folder, reference)
 
 
-@pytest.mark.parametrize("bytes_left", [1, 100, 10_000])
+@pytest.mark.parametrize("bytes_left", [100, 10_000])
 def test_a_torn_line_is_judged_again(library, reference, tmp_path, bytes_left):
     folder = tmp_path / "run"
     gate_adapter(options(library, folder))
