@@ -64,7 +64,7 @@ PLANTS = [
     ("order_dependent", "what it judged before"),
     ("reads_the_clock", "it depends on the date"),
     ("reads_the_time_zone", "it depends on the time zone"),
-    ("reads_the_hash_seed", "not deterministic"),
+    ("reads_the_hash_seed", "it depends on the hash seed"),
     ("changes_its_input", "changed-its-input"),
 ]
 

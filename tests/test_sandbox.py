@@ -266,12 +266,13 @@ def test_a_spare_process_that_dies_is_not_the_next_candidates_fault(sandbox):
 
 
 def leaves() -> set[int]:
-    """Processes that descend from this one and have no children."""
+    """Processes that descend from a fork server of this process and have no children."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # gone meanwhile
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    found, level = set(), {os.getpid()}
+    mine = {pid for pid, parent in parents.items() if parent == os.getpid()}
+    found, level = set(), mine & {int(pid) for pid in servers()}
     while level:
         level = {pid for pid, parent in parents.items() if parent in level}
         found |= level

@@ -76,7 +76,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a child process finds around it; the default is what this process has."""
+    """What a child process finds around it; the default is what this process has, with a hash seed that is known."""
 
     environment: tuple[tuple[str, str], ...] = ()
     days: int = 0
@@ -84,6 +84,7 @@ class Surroundings:
     programs: bool = True
 
 
+SEEDED = {"PYTHONHASHSEED": "0"}  # so that an audit repeats, and what depends on the seed can be named
 HERE = Surroundings()
 STRANGE = (("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", "C"), ("PYTHONHASHSEED", "4711"))
 ELSEWHERE = Surroundings(STRANGE, days=366, network=False)
@@ -127,7 +128,7 @@ class Witness:
             child = subprocess.Popen(
                 [sys.executable, "-c", start],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=[write],
-                env={**os.environ, **dict(around.environment)}, start_new_session=True,
+                env={**os.environ, **SEEDED, **dict(around.environment)}, start_new_session=True,
             )  # fmt: skip
             os.close(write)
             try:
