@@ -27,6 +27,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+from harness import cores
 from harness.errors import SandboxError
 from harness.humaneval import Problem, judge, problems
 from harness.humaneval_score import score
@@ -95,26 +96,35 @@ def _evalplus_row(problem: Problem) -> dict[str, Any]:
     return {**asdict(problem), "contract": "", "base_input": calls, "plus_input": [], "atol": 0}
 
 
-def _warm_worker(name: str, share: list[tuple[str, str]], barrier: Barrier) -> None:
+def _warm_worker(name: str, pairs: list[tuple[str, str]], following: Any, barrier: Barrier, taken: Path | None) -> None:
+    if taken:
+        cores.keep_to_one(taken)
     with open_sandbox(name) as sandbox:
-        for task_id, completion in share[:164:8]:
+        for task_id, completion in pairs[:164:8]:
             judge(task_id, completion, sandbox)
         barrier.wait()
-        for task_id, completion in share:
+        while True:
+            with following:
+                number = following.value
+                following.value += 1
+            if number >= len(pairs):
+                break
+            task_id, completion = pairs[number]
             assert judge(task_id, completion, sandbox).outcome == "pass", task_id
         barrier.wait()
 
 
 def ours_warm(name: str, samples: Path) -> Runner:
-    """Standing workers, one sandbox each, from the first sample to the last."""
+    """Standing workers, one sandbox each, from the first sample to the last; each takes the next one that is left."""
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     pairs = [(row["task_id"], row["completion"]) for row in rows]
 
     def run(workers: int) -> float:
         context = multiprocessing.get_context("spawn")
-        barrier = context.Barrier(workers + 1)
-        shares = [pairs[number::workers] for number in range(workers)]
-        processes = [context.Process(target=_warm_worker, args=(name, share, barrier)) for share in shares]
+        barrier, following = context.Barrier(workers + 1), context.Value("i", 0)
+        taken = Path(tempfile.mkdtemp(dir=samples.parent)) if workers == cores.available() else None
+        known = (name, pairs, following, barrier, taken)
+        processes = [context.Process(target=_warm_worker, args=known) for _ in range(workers)]
         for process in processes:
             process.start()
         barrier.wait(60)

@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import re
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import cores
 from harness.answer import Answer
 from harness.errors import RunError, WorkspaceError
 from harness.humaneval import judge, problems
@@ -165,8 +167,10 @@ def _unwrapped(number: int, task_id: str, text: str, whole: bool) -> Sample:
 _open: dict[str, Sandbox] = {}
 
 
-def _start_worker(name: str, runtime: Runtime) -> None:
+def _start_worker(name: str, runtime: Runtime, taken: Path | None) -> None:
     adopt(runtime)
+    if taken:
+        cores.keep_to_one(taken)
     _open["sandbox"] = open_sandbox(name)
 
 
@@ -223,7 +227,7 @@ def score(
             used = f"{description} ({first.why})"
         synced = time.monotonic()
         with results_file.open("a", encoding="utf-8") as file, _bar(len(samples), reused, progress) as bar:
-            for batch in _judged(todo, name, description, workers or os.cpu_count() or 1):
+            for batch in _judged(todo, name, description, workers or cores.available()):
                 for result in batch:
                     done[result.line] = result
                     file.write(json.dumps(asdict(result)) + "\n")
@@ -245,24 +249,25 @@ def _judged(samples: Sequence[Sample], name: str, description: str, workers: int
     batches = [samples[first : first + BATCH] for first in range(0, len(samples), BATCH)]
     # spawned: a fork would copy the threads and locks of whoever calls
     context = multiprocessing.get_context("spawn")
-    known = (name, find_runtime())
     workers = min(workers, len(batches))
-    with ProcessPool(workers, initializer=_start_worker, initargs=known, context=context) as pool:
-        while batches:
-            futures: dict[Future[list[ScoredSample]], Sequence[Sample]] = {
-                pool.schedule(_judge_batch, args=(batch,), timeout=SLOWEST * len(batch)): batch for batch in batches
-            }
-            batches = []
-            for future in as_completed(futures):
-                batch = futures[future]
-                try:
-                    yield future.result()
-                except (TimeoutError, ProcessExpired) as error:
-                    if len(batch) > 1:
-                        batches += [[sample] for sample in batch]
-                    else:
-                        judgement = unverified("judge-died", f"{type(error).__name__}: {error}")
-                        yield [_result(batch[0], judgement, SLOWEST, description)]
+    with tempfile.TemporaryDirectory() as folder:
+        known = (name, find_runtime(), Path(folder) if workers == cores.available() else None)
+        with ProcessPool(workers, initializer=_start_worker, initargs=known, context=context) as pool:
+            while batches:
+                futures: dict[Future[list[ScoredSample]], Sequence[Sample]] = {
+                    pool.schedule(_judge_batch, args=(batch,), timeout=SLOWEST * len(batch)): batch for batch in batches
+                }
+                batches = []
+                for future in as_completed(futures):
+                    batch = futures[future]
+                    try:
+                        yield future.result()
+                    except (TimeoutError, ProcessExpired) as error:
+                        if len(batch) > 1:
+                            batches += [[sample] for sample in batch]
+                        else:
+                            judgement = unverified("judge-died", f"{type(error).__name__}: {error}")
+                            yield [_result(batch[0], judgement, SLOWEST, description)]
 
 
 def _bar(total: int, done: int, progress: bool) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import discovery
+from harness import cores, discovery
 from harness.audit import certificate as certificates
 from harness.audit import fixtures, tally
 from harness.audit.certificate import Certificate
@@ -104,7 +103,7 @@ def certify(
     done = len(found)
     witness = Witness(judges.folder, judges.digest, sandbox)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
-    groups = [group for n in range(cores()) if (group := stale[n :: cores()])]
+    groups = [group for n in range(children()) if (group := stale[n :: children()])]
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
         for certified in pool.map(lambda group: audit(group, witness, siblings), groups):
             for one in certified:
@@ -128,10 +127,9 @@ def audit(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier
     return [tally.certificate(one) for one in audits]
 
 
-def cores() -> int:
-    """Processes to use: one for each core that this process may run on, four at most."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, allowed))
+def children() -> int:
+    """Processes to judge in: one for each core, four at most."""
+    return min(4, cores.available())
 
 
 def _each(

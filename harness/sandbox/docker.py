@@ -12,7 +12,6 @@ import functools
 import hashlib
 import io
 import json
-import os
 import socket
 import tarfile
 import tempfile
@@ -21,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import cores
 from harness.errors import SandboxError
 from harness.sandbox.launch import SANDBOX_UID, boot_code, child_environment, private_folder, settings
 from harness.sandbox.limits import Limits
@@ -100,7 +100,8 @@ class Docker:
                 pids_limit=limits.processes + 64,
                 mem_limit=memory,
                 memswap_limit=memory,
-                nano_cpus=min(2, os.cpu_count() or 1) * 10**9,
+                nano_cpus=min(2, cores.available()) * 10**9,
+                cpuset_cpus=cores.listed(),
                 log_config={"type": "json-file", "config": {"max-size": "1m"}},
                 labels={"harness.sandbox": "worker"},
             )
