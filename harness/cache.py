@@ -18,9 +18,16 @@ from typing import Any
 from harness.engines import Decoding, Generation
 
 
-def key(identity: dict[str, Any], base: str, adapter: str | None, ids: Sequence[int], decoding: Decoding) -> str:
-    """The cache key of one answer; ``base`` and ``adapter`` are digests."""
-    content = [identity, base, adapter, list(ids), asdict(decoding)]
+def key(
+    identity: dict[str, Any],
+    base: str,
+    adapter: str | None,
+    ids: Sequence[int],
+    decoding: Decoding,
+    seed: int | None = None,
+) -> str:
+    """The cache key of one answer; ``base`` and ``adapter`` are digests, ``seed`` is that of a drawn answer."""
+    content = [identity, base, adapter, list(ids), asdict(decoding), seed]
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

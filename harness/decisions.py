@@ -22,11 +22,17 @@ def judge_alone(registration: Registration, suite: str, score: SuiteScore | None
     return [_gain(registration, suite, score, _gain_p(score), 1)]
 
 
-def judge_suite(registration: Registration, suite: str, score: SuiteScore | None) -> list[Reason]:
-    """What one owed suite says by itself; a facet's gain is tested alone here and with all others in :func:`judge`."""
+def judge_suite(
+    registration: Registration, suite: str, score: SuiteScore | None, stopped: str | None = None
+) -> list[Reason]:
+    """What one owed suite says by itself; a facet's gain is tested with all others in :func:`gains`.
+
+    ``stopped`` is the suite that ended the run early.
+    """
     policy = registration.policy
     if score is None:
-        return [Reason(Name.VOID, "not-measured", suite, "the adapter owes this suite and it was not measured")]
+        why = f", since {stopped} ended the run early" if stopped else ""
+        return [Reason(Name.VOID, "not-measured", suite, f"the adapter owes this suite and it was not measured{why}")]
     if score.stop is not None:
         return [_stopped(suite, score)]
     if not score.complete:

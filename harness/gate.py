@@ -92,8 +92,9 @@ def judge(
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     reasons = [*decisions.foreign(registration, rows), *decisions.sentinels(registration, rows, measured)]
+    stopped = next((id for id, score in scores.items() if score is not None and score.stop is not None), None)
     for id, score in scores.items():
-        reasons += decisions.judge_suite(registration, id, score)
+        reasons += decisions.judge_suite(registration, id, score, stopped)
     reasons += decisions.gains(registration, scores)
     if any(score is not None and score.complete for score in scores.values()):
         reasons += decisions.degenerate(registration, looped)

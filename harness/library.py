@@ -84,7 +84,8 @@ class Policy(strict.Model):
     be proven even where the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
     min_effect: nats per token; below it the adapter does nothing.
     min_youden: refuses a verifier whose sensitivity + specificity
-    - 1 may be that low. samples: answers a prompt and arm (K). discordance, min_power: a margin is refused at
+    - 1 may be that low. samples: answers a prompt and arm (K), drawn at this temperature
+    by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is refused at
     registration where an unchanged adapter with this share of flips would be HELD more rarely than ``min_power``.
     most_looks: then the held-out set is spent. spend_first_look: the first look too is tested at alpha / (m (m + 1)).
     early_stop: a guard that is lost beyond doubt ends the run as NO-SHIP. again: base is measured against itself.
@@ -105,6 +106,8 @@ class Policy(strict.Model):
     max_flagged: float = Field(default=0.10, ge=0, lt=1)
     min_youden: float = Field(default=0.5, ge=0, lt=1)
     samples: int = Field(default=1, ge=1)
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    seed: int = Field(default=0, ge=0)
     discordance: float = Field(default=0.05, gt=0, lt=1)
     min_power: float = Field(default=0.45, gt=0, lt=1)
     most_looks: int = Field(default=20, ge=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Mapping
 
@@ -26,11 +28,12 @@ def register(
 ) -> Registration:
     """The registration of one gate as its first look; ``left_out`` are the cases that the training data shows, by suite.
 
-    Raises :class:`WorkspaceError` for several answers a prompt, which an engine that decodes greedily cannot give.
+    Raises :class:`WorkspaceError` for several greedy answers a prompt, which would be one answer several times.
     """
-    if policy.samples > 1:
+    if policy.samples > 1 and policy.temperature == 0:
         raise WorkspaceError(
-            f"gate.samples: found {policy.samples}; expected 1: answers are decoded greedily, so that all would be alike"
+            f"gate.samples: found {policy.samples} at temperature 0, where all answers to a prompt are alike; "
+            "set gate.temperature, for example to 0.6, or leave samples at 1"
         )
     return Registration(
         adapter=entry.name,
@@ -67,5 +70,16 @@ def plan(found: Suite, policy: Policy, left_out: set[str]) -> Plan:
         arms=arms,
         cases=cases,
         left_out=sorted(left_out),
-        sampler=f"greedy, at most {spec.max_tokens} tokens, stop {spec.stop}",
+        sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
     )
+
+
+def decoded(policy: Policy) -> str:
+    """``greedy``, or ``temperature 0.6, seed 0``."""
+    return f"temperature {policy.temperature:g}, seed {policy.seed}" if policy.temperature else "greedy"
+
+
+def seed(policy: Policy, suite: str, arm: str, case: str, sample: int) -> int:
+    """What one answer is drawn by: the same in every run, and of no other answer. Arms are drawn independently."""
+    name = json.dumps([policy.seed, suite, arm, case, sample])
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])

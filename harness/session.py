@@ -50,11 +50,15 @@ class Options:
     train_data: str | None = None
 
 
+Question = tuple[Case, int]  #: a prompt, and which of its K answers
+
+
 @dataclass(frozen=True)
 class Asked:
     """One answer on its way to a receipt."""
 
     case: Case
+    sample: int
     arm: str
     answer: Generation
     pending: Pending
@@ -158,7 +162,8 @@ class GateSession:
         self._guarded = sum(key[:2] == (suite_id, "adapter") for key in self.run.receipts)
         if self._is_lost(found):  # the run was stopped here, and is resumed
             return self.score(suite_id)
-        decoding = Decoding(found.spec.max_tokens, tuple(found.spec.stop))
+        policy = self.library.gate
+        decoding = Decoding(found.spec.max_tokens, tuple(found.spec.stop), policy.temperature)
         cases = self._chosen(found)
         waiting: deque[Asked] = deque()
         arms = self.registration.plans[suite_id].arms
@@ -167,9 +172,10 @@ class GateSession:
                 self._show_sentinels(found)
                 continue
             todo = [
-                case
+                (case, sample)
                 for case in self._in_order(found, arm, cases)
-                if (suite_id, arm, case.id, 0) not in self.run.receipts
+                for sample in range(policy.samples)
+                if (suite_id, arm, case.id, sample) not in self.run.receipts
             ]
             if todo:
                 self._answer(found, arm, todo, decoding, waiting)
@@ -274,7 +280,7 @@ class GateSession:
             "policy": self.library.gate.model_dump(),
             "registration": self.registration.digest,
             "engine": self._engine.identity,
-            "decoding": "greedy",
+            "decoding": planning.decoded(self.library.gate),
             "sandbox": self.sandbox,
             "sandbox_description": self.sandbox_description,
             "limit": self.options.limit,
@@ -288,15 +294,18 @@ class GateSession:
         kept = set(random.Random(found.digest).sample(range(len(found.cases)), self.options.limit))
         return [case for number, case in enumerate(found.cases) if number in kept]
 
-    def _answer(self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding, waiting: deque[Asked]) -> None:
+    def _answer(
+        self, found: Suite, arm: str, todo: Sequence[Question], decoding: Decoding, waiting: deque[Asked]
+    ) -> None:
         """Get the answers of one arm, hand each to the judges as soon as it is there, and queue them in order."""
         self._engine.mount(self.entry.path if arm == "adapter" else None)
         verifiers = [criterion.verifier for criterion in found.spec.criteria]
         ready: dict[int, Asked] = {}
         given, self._pace = 0, Pace()
         for number, answer in self._generations(found, arm, todo, decoding):
-            pending = self._judges.judge(verifiers, todo[number], answer.text)
-            ready[number] = Asked(todo[number], arm, answer, pending, time.monotonic())
+            case, sample = todo[number]
+            pending = self._judges.judge(verifiers, case, answer.text)
+            ready[number] = Asked(case, sample, arm, answer, pending, time.monotonic())
             while given in ready:
                 waiting.append(ready.pop(given))
                 given += 1
@@ -306,16 +315,19 @@ class GateSession:
                 break
 
     def _generations(
-        self, found: Suite, arm: str, todo: Sequence[Case], decoding: Decoding
+        self, found: Suite, arm: str, todo: Sequence[Question], decoding: Decoding
     ) -> Iterable[tuple[int, Generation]]:
         from harness.cache import key
 
         spec = found.spec
         system = "\n\n".join(text for text in (spec.system, spec.canon if arm == CANON else None) if text) or None
-        ids = [self._engine.encode(case.prompt, spec.mode, system) for case in todo]
+        ids = [self._engine.encode(case.prompt, spec.mode, system) for case, _ in todo]
+        seeds = [planning.seed(self.library.gate, found.id, arm, case.id, sample) for case, sample in todo]
         # base measured once more is kept apart from base, or it would be base's own answers read back
         adapter = {"adapter": self.preflight.adapter_digest, AGAIN: AGAIN}.get(arm)
-        keys = [key(self._engine.identity, self.preflight.base_digest, adapter, row, decoding) for row in ids]
+        drawn = seeds if decoding.temperature else [None] * len(seeds)
+        base, engine = self.preflight.base_digest, self._engine.identity
+        keys = [key(engine, base, adapter, row, decoding, seed) for row, seed in zip(ids, drawn, strict=True)]
         missing = []
         for number, name in enumerate(keys):
             known = self._cache.get(name)
@@ -325,7 +337,8 @@ class GateSession:
             else:
                 self.cached[arm] += 1
                 yield number, known
-        for at, answer in self._engine.generate([ids[number] for number in missing], decoding):
+        asked = [ids[number] for number in missing], decoding, [seeds[number] for number in missing]
+        for at, answer in self._engine.generate(*asked):
             self._cache.put(keys[missing[at]], answer)
             self._pace.generated(answer.tokens)
             yield missing[at], answer
@@ -346,6 +359,7 @@ class GateSession:
                     suite=found.id,
                     case=asked.case.id,
                     arm=asked.arm,
+                    sample=asked.sample,
                     subject=subject,
                     prompt=asked.case.prompt,
                     answer=asked.answer.text,

@@ -1,8 +1,10 @@
 """The engine answers what the library would answer one prompt at a time, and a swap leaves nothing behind."""
 
 import json
+import math
 import shutil
 import warnings
+from collections import Counter
 
 import mlx.core as mx
 import pytest
@@ -101,6 +103,32 @@ def test_a_refused_adapter_leaves_the_bare_base(base, tmp_path, engine):
     with pytest.raises(EngineError, match=r"mlx-lm refuses it: .*\n.*shape"):
         engine.mount(other)
     assert mx.array_equal(logits(engine), bare)
+
+
+def test_a_drawn_answer_depends_on_its_seed_and_on_nothing_else_in_the_batch(engine):
+    engine.mount(None)
+    prompts = [engine.encode(text, "completion") for text in PROMPTS * 4]
+    warm = Decoding(24, temperature=1.5)
+    together = dict(engine.generate(prompts, warm, range(40)))
+    for number in (0, 7, 23):
+        [(_, alone)] = engine.generate([prompts[number]], warm, [number])
+        assert alone == together[number]
+    assert len({together[n].text for n in range(0, 40, len(PROMPTS))}) == 4, "four seeds, one prompt"
+    cold = dict(engine.generate(prompts, Decoding(24, temperature=1e-4), range(40)))
+    assert cold == dict(engine.generate(prompts, Decoding(24)))
+
+
+def test_what_is_drawn_follows_the_models_probabilities(engine):
+    engine.mount(None)
+    ids = engine.encode("x", "completion")
+    drawn = dict(engine.generate([ids] * 2000, Decoding(1, temperature=0.8), range(2000)))
+    ends = engine.tokenizer.eos_token_ids
+    expected = Counter()  # by text: a token that is half a character reads like any other
+    for token, share in enumerate(mx.softmax(engine.log_probabilities([ids], last=1)[0][0] / 0.8).tolist()):
+        expected["" if token in ends else engine.tokenizer.decode([token])] += share
+    counts = Counter(answer.text for answer in drawn.values())
+    for text, share in expected.most_common(5):
+        assert abs(counts[text] / 2000 - share) < 5 * math.sqrt(share * (1 - share) / 2000)
 
 
 def test_a_leading_space_is_kept(engine):

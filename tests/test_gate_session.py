@@ -57,6 +57,7 @@ class Speaker:
     def __init__(self, breaks: set[str], prompted: bool) -> None:
         self.identity: dict[str, Any] = {"engine": "speaker", "mlx-lm": "none", "device": "none"}
         self.breaks, self.prompted, self.adapted, self.asked = breaks, prompted, False, 0
+        self.seeds: list[int] = []  #: of the answers, as they were asked for
 
     def encode(self, prompt: str, mode: str, system: str | None) -> list[int]:
         return list(f"{mode}|{system or ''}|{prompt}".encode())
@@ -64,13 +65,18 @@ class Speaker:
     def mount(self, adapter: Path | None) -> None:
         self.adapted = adapter is not None
 
-    def generate(self, prompts: Sequence[list[int]], _: Decoding) -> Iterator[tuple[int, Generation]]:
+    def generate(
+        self, prompts: Sequence[list[int]], decoding: Decoding, seeds: Sequence[int] = ()
+    ) -> Iterator[tuple[int, Generation]]:
         for at in reversed(range(len(prompts))):  # out of order, as a batch finishes
             self.asked += 1
+            self.seeds.append(seeds[at])
             mode, system, prompt = bytes(prompts[at]).decode().split("|")
             first, _, second = prompt.partition("+")
             knows = mode == "completion" or self.adapted or (bool(system) and self.prompted)
             right = knows and not (self.adapted and prompt in self.breaks)
+            if decoding.temperature and mode == "completion":
+                right = seeds[at] % 10 != 0  # now and then it errs, one time or another
             yield at, Generation(str(int(first) + int(second)) if right else "?", 1, "eos")
 
 
@@ -146,6 +152,35 @@ def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
         assert recheck.recheck(root / run, root / "adapter")[1] == []
     looks = [json.loads(line) for line in (root / "runs" / "looks.jsonl").read_text().splitlines()]
     assert len(looks) == 2, "one for each set of prompts; the second gate is the same look"
+
+
+def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in_every_run(root: Path):
+    path = root / "library.yaml"
+    path.write_text(path.read_text().replace("gate: {", "gate: {samples: 10, "))
+    with pytest.raises(WorkspaceError, match="found 10 at temperature 0, where all answers to a prompt are alike"):
+        gate(Session(root))
+    path.write_text(path.read_text().replace("gate: {", "gate: {temperature: 0.6, "))
+    first = Session(root, run_dir=str(root / "one"))
+    assert gate(first).name == "SHIP"
+    _, rows = receipts.read(root / "one")
+    answers = {(r.arm, r.case, r.sample): r for r in rows if r.suite == "general"}
+    assert len(answers) == 3 * 120 * 10
+    assert {r.sampler for r in answers.values()} == {"temperature 0.6, seed 0, at most 8 tokens, stop []"}
+    score = first.score("general")
+    assert score is not None
+    assert (score.prompts, score.samples, score.complete) == (120, 10, True)
+    assert score.base.value != score.adapter.value, "arms are drawn by themselves"
+    assert len(set(first.speaker.seeds)) == len(first.speaker.seeds) == first.speaker.asked
+
+    second = Session(root, run_dir=str(root / "two"))
+    with second:  # stopped between two suites, and resumed
+        second.prepare()
+        second.measure("sums")
+    assert second.speaker.asked == 0, "every answer is in the cache"
+    again = Session(root, run_dir=str(root / "two"))
+    assert gate(again).name == "SHIP"
+    assert again.run.head == first.run.head
+    assert recheck.recheck(root / "two")[1] == []
 
 
 def test_a_prompt_that_does_as_well_is_named(root: Path):

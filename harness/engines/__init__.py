@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a suite's answers are decoded; greedy is the only sampling so far.
+    """How a suite's answers are decoded: greedily, or drawn where ``temperature`` is above zero.
 
     ``max_tokens`` bounds one answer; the text ends before the first of ``stop``.
     """
 
     max_tokens: int
     stop: tuple[str, ...] = ()
+    temperature: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Engine(Protocol):
         """Make ``adapter`` the active one; ``None`` gives the bare base back."""
         ...
 
-    def generate(self, prompts: Sequence[list[int]], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
-        """``(index of the prompt, answer)`` in the order in which answers finish."""
+    def generate(
+        self, prompts: Sequence[list[int]], decoding: Decoding, seeds: Sequence[int] = ()
+    ) -> Iterator[tuple[int, Generation]]:
+        """``(index of the prompt, answer)`` in the order in which answers finish.
+
+        ``seeds``, one for each prompt, decide what is drawn where the temperature is above zero.
+        """
         ...

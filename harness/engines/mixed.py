@@ -64,7 +64,7 @@ def generate(engine: MlxEngine, rows: Sequence[Row], decoding: Decoding) -> Iter
             yield from engine.generate(
                 [ids for _, ids in rows],
                 decoding,
-                lambda of: held.of.update({uid: numbers[rows[n][0]] for uid, n in of.items()}),
+                queued=lambda of: held.of.update({uid: numbers[rows[n][0]] for uid, n in of.items()}),
             )
     finally:
         engine.mount(None)

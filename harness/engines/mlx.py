@@ -1,4 +1,4 @@
-"""The embedded engine: mlx-lm, batched and greedy, one base in memory and adapters swapped on it.
+"""The embedded engine: mlx-lm in batches, one base in memory and adapters swapped on it.
 
 Rules learnt from mlx-lm 0.32: answers are decoded from token ids (its streaming text drops a leading space), stop strings
 are matched on the text (its own are matched as tokens), a swap first puts the base's own modules and weights back (loading
@@ -142,11 +142,13 @@ class MlxEngine:
         self,
         prompts: Sequence[list[int]],
         decoding: Decoding,
+        seeds: Sequence[int] = (),
         queued: Callable[[dict[int, int]], None] | None = None,
     ) -> Iterator[tuple[int, Generation]]:
-        """Greedy answers as they finish; in every window of prompts the longest go first, so a batch holds like lengths.
+        """Answers as they finish; in every window of prompts the longest go first, so a batch holds like lengths.
 
-        ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids (uid) stands for.
+        Greedy, or above temperature zero each drawn by its own of ``seeds``, whatever else is in the batch. ``queued``
+        is told, before the first token, which prompt each of mlx-lm's row ids (uid) stands for.
         Raises :class:`EngineError` for a prompt that fills the context.
         """
         from mlx_lm.generate import BatchGenerator
@@ -160,7 +162,7 @@ class MlxEngine:
             self._model, stop_tokens=stops, completion_batch_size=BATCH, prefill_batch_size=PREFILL_BATCH
         )
         try:
-            yield from self._drive(batch, prompts, room, decoding.stop, queued)
+            yield from self._drive(batch, prompts, room, decoding, seeds, queued)
         finally:
             batch.close()
 
@@ -169,11 +171,14 @@ class MlxEngine:
         batch: Any,
         prompts: Sequence[list[int]],
         room: list[int],
-        stop: tuple[str, ...],
+        decoding: Decoding,
+        seeds: Sequence[int],
         queued: Callable[[dict[int, int]], None] | None,
     ) -> Iterator[tuple[int, Generation]]:
         order = sorted(range(len(prompts)), key=lambda n: (n // WINDOW, -len(prompts[n])))
-        uids = batch.insert([list(prompts[n]) for n in order], [room[n] for n in order])
+        stop = decoding.stop
+        drawn = [_draw(self._mx, seeds[n], decoding.temperature) for n in order] if decoding.temperature else None
+        uids = batch.insert([list(prompts[n]) for n in order], [room[n] for n in order], samplers=drawn)
         index = dict(zip(uids, order, strict=True))
         if queued is not None:
             queued(index)
@@ -206,6 +211,18 @@ class MlxEngine:
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+def _draw(mx: Any, seed: int, temperature: float) -> Callable[[Any], Any]:
+    """A sampler of log-probabilities (1, vocabulary) with random numbers of its own; mlx-lm's share a global state."""
+    key = mx.random.key(seed)
+
+    def draw(logprobs: Any) -> Any:
+        nonlocal key
+        key, now = mx.random.split(key)
+        return mx.random.categorical(logprobs / temperature, key=now)
+
+    return draw
 
 
 def _first(stop: Sequence[str], text: str) -> int | None:
