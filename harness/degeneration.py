@@ -65,13 +65,17 @@ def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degenera
 
 
 @lru_cache(maxsize=65_536)
-def _signs(answer: str, finish: str, limit: float) -> tuple[str, ...]:
+def sign(answer: str, finish: str) -> str:
+    """How an answer degenerates by itself, empty for a sound one; such an answer to a facet is not elite."""
     found = ["ran out of tokens"] if finish == "length" else []
     if loop_period(answer.split()) is not None:
         found.append("ends in a loop")
-    if _ratio(answer) > limit:
-        found.append("repeats itself")
-    return tuple(found)
+    return ", ".join(found)
+
+
+def _signs(answer: str, finish: str, limit: float) -> list[str]:
+    own = sign(answer, finish)
+    return [*(own.split(", ") if own else []), *(["repeats itself"] if _ratio(answer) > limit else [])]
 
 
 @lru_cache(maxsize=65_536)

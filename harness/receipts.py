@@ -34,8 +34,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Receipt:
-    """One judged answer. ``outcome`` is ``pass`` only if every criterion passed: the answer is elite.
+    """One judged answer. ``outcome`` is ``pass`` only if every criterion passed and there is no ``sign``: it is elite.
 
+    ``sign`` says how a facet's answer degenerates (:func:`harness.degeneration.sign`), empty where it does not.
     ``subject`` is the digest of what answered (base, or adapter), ``sampler`` how it was decoded, ``sample`` which of
     the K answers to the prompt this is (from 0); ``seconds`` is the wall time from asking to judged.
     """
@@ -53,6 +54,7 @@ class Receipt:
     seconds: float
     sampler: str = ""
     sample: int = 0
+    sign: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -60,10 +62,11 @@ class Receipt:
         return (self.suite, self.arm, self.case, self.sample)
 
 
-def overall(findings: Iterable[Finding]) -> str:
-    """``fail`` if any criterion failed, else ``unverified`` if any could not be judged, else ``pass``."""
+def overall(findings: Iterable[Finding], sign: str = "") -> str:
+    """``fail`` if any criterion failed or there is a ``sign`` of degeneration, else ``unverified`` if any criterion could
+    not be judged, else ``pass``."""
     outcomes = {finding.outcome for finding in findings}
-    if "fail" in outcomes:
+    if "fail" in outcomes or sign:
         return "fail"
     return "pass" if outcomes == {"pass"} else "unverified"
 

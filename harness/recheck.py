@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import attestation, gate, receipts, registration
+from harness import attestation, degeneration, gate, receipts, registration
 from harness.audit.certificate import Certificate, State, Survivor
 from harness.errors import RunError, WorkspaceError
 from harness.gate import Judged
@@ -107,14 +107,18 @@ def _chain(chained: receipts.Chained, genesis: str) -> Iterator[str]:
 def _receipts(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
     """What a receipt says of itself: one answer each, judged on every criterion, elite only if all passed."""
     criteria = {id: [(c.id, c.verifier) for c in each.criteria] for id, each in plan.plans.items()}
+    facets = {id for id, each in plan.plans.items() if each.role == "facet"}
     seen: set[tuple[str, str, str, int]] = set()
     for number, row in enumerate(rows, start=1):
         where = f"receipts.jsonl:{number}: {row.suite} {row.case} ({row.arm})"
         if row.key in seen:
             yield f"{where}: this answer stands in the file twice"
         seen.add(row.key)
-        if row.outcome != receipts.overall(row.findings):
-            yield f"{where}: outcome: found {row.outcome!r}; its findings say {receipts.overall(row.findings)!r}"
+        sign = degeneration.sign(row.answer, row.finish) if row.suite in facets else ""
+        if row.sign != sign:
+            yield f"{where}: sign: found {row.sign!r}; its answer says {sign!r}"
+        if row.outcome != receipts.overall(row.findings, sign):
+            yield f"{where}: outcome: found {row.outcome!r}; its findings say {receipts.overall(row.findings, sign)!r}"
         judged = [(f.criterion, f.verifier) for f in row.findings]
         if row.arm != receipts.SENTINEL and judged != criteria.get(row.suite):
             yield f"{where}: findings: found {judged}; registered were {criteria.get(row.suite)}"

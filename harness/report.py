@@ -71,10 +71,12 @@ def visible(value: Any) -> Any:
 
 
 def _pairs(rows: list[Receipt]) -> dict[str, list[dict[str, Any]]]:
-    """Per suite the cases in order, each with the receipts of both arms and whether its outcome flipped."""
+    """Per suite the answers in order, each with the receipts of all arms and whether its outcome flipped."""
     suites: dict[str, dict[str, dict[str, Receipt]]] = {}
+    several = any(row.sample for row in rows)
     for row in rows:
-        suites.setdefault(row.suite, {}).setdefault(row.case, {})[row.arm] = row
+        name = f"{row.case}, answer {row.sample + 1}" if several else row.case
+        suites.setdefault(row.suite, {}).setdefault(name, {})[row.arm] = row
     found: dict[str, list[dict[str, Any]]] = {}
     for suite, cases in suites.items():
         found[suite] = []

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness import discovery, gate, library, planning, receipts, registration, scorecard, sentinels, suite, workspace
 from harness.audit.auditor import certify
 from harness.audit.workspace import resolve_sandbox
+from harness.degeneration import sign
 from harness.engines import Decoding, Generation
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import Judges, Pending
@@ -354,6 +355,9 @@ class GateSession:
                 for criterion, judged in zip(found.spec.criteria, asked.pending.result(), strict=True)
             ]
             subject = self.preflight.adapter_digest if asked.arm == "adapter" else self.preflight.base_digest
+            answer = asked.answer
+            degenerate = sign(answer.text, answer.finish) if found.spec.role == "facet" else ""
+            outcome = receipts.overall(findings, degenerate)
             self.run.add(
                 Receipt(
                     suite=found.id,
@@ -362,16 +366,17 @@ class GateSession:
                     sample=asked.sample,
                     subject=subject,
                     prompt=asked.case.prompt,
-                    answer=asked.answer.text,
-                    tokens=asked.answer.tokens,
-                    finish=asked.answer.finish,
+                    answer=answer.text,
+                    tokens=answer.tokens,
+                    finish=answer.finish,
                     findings=findings,
-                    outcome=receipts.overall(findings),
+                    outcome=outcome,
                     seconds=round(time.monotonic() - asked.began, 4),
                     sampler=self.registration.plans[found.id].sampler,
+                    sign=degenerate,
                 )
             )
-            self._pace.judged(receipts.overall(findings))
+            self._pace.judged(outcome)
             self._look_for_loss(found, asked.arm)
 
     def _look_for_loss(self, found: Suite, arm: str) -> None:

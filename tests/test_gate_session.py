@@ -57,6 +57,7 @@ class Speaker:
     def __init__(self, breaks: set[str], prompted: bool) -> None:
         self.identity: dict[str, Any] = {"engine": "speaker", "mlx-lm": "none", "device": "none"}
         self.breaks, self.prompted, self.adapted, self.asked = breaks, prompted, False, 0
+        self.endless: set[str] = set()  #: prompts whose answers run out of tokens
         self.seeds: list[int] = []  #: of the answers, as they were asked for
 
     def encode(self, prompt: str, mode: str, system: str | None) -> list[int]:
@@ -77,7 +78,8 @@ class Speaker:
             right = knows and not (self.adapted and prompt in self.breaks)
             if decoding.temperature and mode == "completion":
                 right = seeds[at] % 10 != 0  # now and then it errs, one time or another
-            yield at, Generation(str(int(first) + int(second)) if right else "?", 1, "eos")
+            finish = "length" if prompt in self.endless else "eos"
+            yield at, Generation(str(int(first) + int(second)) if right else "?", 1, finish)
 
 
 class Session(GateSession):
@@ -185,6 +187,19 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
 
 def test_a_prompt_that_does_as_well_is_named(root: Path):
     assert "no-gain-over-prompt" in codes(gate(Session(root, prompted=True, run_dir=str(root / "run"))))
+
+
+def test_an_answer_that_never_stops_or_loops_is_not_elite_on_a_facet_whatever_its_criteria_say(root: Path):
+    session = Session(root, run_dir=str(root / "run"))
+    session.speaker.endless = {"3+40", "3+120"}
+    gate(session)
+    _, rows = receipts.read(root / "run")
+    found = {(r.suite, r.outcome, r.sign) for r in rows if r.arm == "adapter" and r.finish == "length"}
+    assert found == {("sums", "fail", "ran out of tokens"), ("general", "pass", "")}, (
+        "a benchmark is scored by its own rule"
+    )
+    assert {f.outcome for r in rows if r.finish == "length" and r.arm == "adapter" for f in r.findings} == {"pass"}
+    assert recheck.recheck(root / "run")[1] == []
 
 
 def test_an_obvious_regression_ends_the_run_at_the_same_place_every_time(root: Path):
