@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 ALIASES = {
@@ -35,6 +35,12 @@ class Answer:
     """The text a model wrote, exactly; nothing of it is trusted."""
 
     text: str
+    _taken: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def rule(self) -> str:
+        """The rule by which code was last taken from it, or that there was none; empty where no code was asked for."""
+        return self._taken[-1] if self._taken else ""
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -60,7 +66,9 @@ class Answer:
         for rule, wanted in ((f"last {language} block", names), ("last untagged block", {""})):
             for block in reversed(self.blocks):
                 if block.closed and block.language in wanted:
+                    self._taken.append(rule)
                     return Extract(block.code, rule)
+        self._taken.append(f"no {language} block to take")
         return None
 
     def code(self, language: str) -> str | None:

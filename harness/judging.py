@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,4 +121,6 @@ def _start(folder: str, sandbox: str | None, expected: str) -> None:
 
 def _judge(ids: tuple[str, ...], case: Case, text: str) -> list[Judgement]:
     assert _bench is not None  # the pool's initializer has run
-    return [_bench.judge(id, case, Answer(text)) for id in ids]  # each gets its own: one might change what it is given
+    answers = [Answer(text) for _ in ids]  # each gets its own: one might change what it is given
+    judged = [_bench.judge(id, case, answer) for id, answer in zip(ids, answers, strict=True)]
+    return [replace(found, rule=answer.rule) for found, answer in zip(judged, answers, strict=True)]

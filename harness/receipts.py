@@ -30,6 +30,7 @@ class Finding:
     outcome: str
     reason: str
     evidence: str
+    rule: str = ""  #: how code was taken from the answer, where it was
 
 
 @dataclass(frozen=True)

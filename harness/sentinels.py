@@ -51,7 +51,7 @@ def judged(
             answer=fixture.answer,
             tokens=0,
             finish="eos",
-            findings=[Finding(id, id, found.outcome.value, found.reason, found.evidence[:2000])],
+            findings=[Finding(id, id, found.outcome.value, found.reason, found.evidence[:2000], found.rule)],
             outcome=found.outcome.value,
             seconds=round(time.monotonic() - began, 4),
         )

@@ -351,8 +351,8 @@ class GateSession:
             if self._lost:
                 continue
             findings = [
-                Finding(criterion.id, criterion.verifier, judged.outcome.value, judged.reason, judged.evidence[:2000])
-                for criterion, judged in zip(found.spec.criteria, asked.pending.result(), strict=True)
+                Finding(each.id, each.verifier, said.outcome.value, said.reason, said.evidence[:2000], said.rule)
+                for each, said in zip(found.spec.criteria, asked.pending.result(), strict=True)
             ]
             subject = self.preflight.adapter_digest if asked.arm == "adapter" else self.preflight.base_digest
             answer = asked.answer

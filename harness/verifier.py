@@ -55,11 +55,15 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """One outcome with a short reason code (``no-code``, ``syntax``) and evidence for a reader."""
+    """One outcome with a short reason code (``no-code``, ``syntax``) and evidence for a reader.
+
+    ``rule`` says how code was taken from the answer (:attr:`harness.answer.Answer.rule`); the harness fills it in.
+    """
 
     outcome: Outcome
     reason: str
     evidence: str = ""
+    rule: str = ""
 
 
 def passed(evidence: str = "") -> Judgement:

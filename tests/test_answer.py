@@ -22,8 +22,10 @@ FIRST, SECOND = "```python\na = 1\n```\n", "```py\n@cache\ndef f():\n    pass\n`
     ],
 )
 def test_the_last_complete_block_of_the_language_is_taken_whole(text, code, rule):
-    found = Answer(text).extract("python")
-    assert (found.code, found.rule) == (code, rule)
+    answer = Answer(text)
+    assert answer.rule == "", "nobody asked for code yet"
+    found = answer.extract("python")
+    assert (found.code, found.rule, answer.rule) == (code, rule, rule)
     assert Answer(text).code("python") == code
 
 
@@ -41,7 +43,9 @@ def test_the_last_complete_block_of_the_language_is_taken_whole(text, code, rule
     ],
 )
 def test_no_complete_block_of_the_language_is_no_code(text):
-    assert Answer(text).extract("python") is None
+    answer = Answer(text)
+    assert answer.extract("python") is None
+    assert answer.rule == "no python block to take"
 
 
 @pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x1d", "\x85", "\u2028", "\u2029"])

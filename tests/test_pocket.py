@@ -66,3 +66,9 @@ def test_verdicts(tmp_path, adapter, exit_code, said):
     result = CliRunner().invoke(cli.main, arguments)
     assert (result.exit_code, said in result.output) == (exit_code, True), result.output
     assert (tmp_path / "run" / "scorecard.html").stat().st_size > 5_000
+    if adapter == "gamedev":
+        rows = [json.loads(line) for line in (tmp_path / "run" / "receipts.jsonl").read_text().splitlines()]
+        parsed = {
+            row["findings"][0]["rule"] for row in rows if (row["suite"], row["outcome"]) == ("pocket/godot", "pass")
+        }
+        assert parsed == {"last gdscript block"}

@@ -253,7 +253,7 @@ def _identity(mx: Any, model: Any) -> dict[str, Any]:
 
     dtypes = sorted({str(v.dtype).removeprefix("mlx.core.") for _, v in tree_flatten(model.parameters())})
     libraries = {name: version(name) for name in ("mlx", "mlx-lm", "transformers", "tokenizers")}
-    return {"engine": "mlx", "device": str(mx.default_device()), "dtypes": dtypes, "batch": BATCH, **libraries}
+    return {"engine": "mlx", "device": mx.default_device().type.name, "dtypes": dtypes, "batch": BATCH, **libraries}
 
 
 def adapter_config(adapter: Path) -> dict[str, Any]:
