@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import attestation, degeneration, gate, receipts, registration
+from harness import __version__, attestation, degeneration, gate, receipts, registration
 from harness.audit.certificate import Certificate, State, Survivor
 from harness.errors import RunError, WorkspaceError
 from harness.gate import Judged
@@ -79,6 +79,12 @@ def recheck(run: Path, adapter: Path | None = None) -> tuple[Verdict, list[str]]
         *(text for name, again in made.items() for text in _compare(run / name, again)),
         *_attestation(run, plan, judged.verdict),
     ]
+    made_by = settings.get("harness", __version__)
+    if found and made_by != __version__:
+        text = (
+            f"made by harness {made_by}, and this is {__version__}, which may compute otherwise; recheck with that one"
+        )
+        found.insert(0, f"settings.json: harness: {text}")
     return judged.verdict, found
 
 

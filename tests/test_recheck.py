@@ -82,6 +82,14 @@ def test_a_run_that_nobody_touched_agrees_and_seconds_may_differ(run: Path):
     assert (verdict.name, differences) == ("SHIP", [])
 
 
+def test_differences_from_a_run_of_another_version_begin_with_that(run: Path):
+    document(run, "settings.json", lambda d: d.update(harness="0.0.9"))
+    document(run, "verdict.json", lambda d: d.update(verdict="NO-SHIP"))
+    _, differences = recheck.recheck(run)
+    assert differences[0].startswith("settings.json: harness: made by harness 0.0.9, and this is ")
+    assert len(differences) > 1
+
+
 def flip(rows: list[dict[str, Any]]) -> None:
     row = next(r for r in rows if r["arm"] == "adapter" and r["outcome"] == "fail")
     row["outcome"] = row["findings"][0]["outcome"] = "pass"
