@@ -25,10 +25,13 @@ def silent(label: str, done: int, total: int, note: str = "") -> None:
 
 
 class Pace:
-    """Counts of one part of a gate, and the note made of them. ``clock`` gives seconds."""
+    """Counts of one part of a gate, and the note made of them. ``clock`` gives seconds.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._began = clock, clock()
+    With several ``samples`` a prompt answers are no independent draws, so no interval is shown on the way.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, samples: int = 1) -> None:
+        self._clock, self._began, self._samples = clock, clock(), samples
         self._tokens = self._judged = self._elite = 0
 
     def generated(self, tokens: int) -> None:
@@ -52,7 +55,8 @@ class Pace:
             minutes, seconds = divmod(round(passed / done * (total - done)), 60)
             parts.append(f"{minutes}:{seconds:02d} left")
         if self._judged:
-            interval = wilson(self._elite, self._judged) if self._judged >= MIN_RATE_N else None
+            enough = self._judged >= MIN_RATE_N and self._samples == 1
+            interval = wilson(self._elite, self._judged) if enough else None
             parts.append(f"elite {Rate(self._elite, 0, self._judged, 1, interval).text()}")
         return ", ".join(parts)
 

@@ -223,8 +223,9 @@ def _youden(seen: tuple[Audit, ...]) -> float:
     return composite_youden_lower(seen)
 
 
-def _rate(outcomes: Outcomes, cases: Sequence[str], weakest: Audit) -> Rate:
-    """Passes of the chosen cases; ``weakest`` is the audit with the fewest known-bad answers, which bounds false passes."""
+def _rate(outcomes: Outcomes, cases: Sequence[str], weakest: Audit | None = None) -> Rate:
+    """Passes of the chosen cases; ``weakest`` is the audit with the fewest known-bad answers, which bounds false passes
+    and gives the certified floor."""
     samples = len(outcomes[cases[0]])
     passes = Counter(sum(o == "pass" for o in outcomes[case]) for case in cases)
     unverified = sum(o == "unverified" for case in cases for o in outcomes[case])
@@ -232,14 +233,13 @@ def _rate(outcomes: Outcomes, cases: Sequence[str], weakest: Audit) -> Rate:
 
 
 @kept
-def _rated(passes: tuple[tuple[int, int], ...], unverified: int, samples: int, weakest: Audit) -> Rate:
+def _rated(passes: tuple[tuple[int, int], ...], unverified: int, samples: int, weakest: Audit | None) -> Rate:
     n, total = sum(many for _, many in passes), sum(hits * many for hits, many in passes)
     if n < MIN_RATE_N:
         return Rate(total, unverified, n, samples)
     if samples == 1:
-        return Rate(
-            total, unverified, n, 1, wilson(total, n), certified_floor(total, n, weakest.false_passes, weakest.bads)
-        )
+        floor = certified_floor(total, n, weakest.false_passes, weakest.bads) if weakest else None
+        return Rate(total, unverified, n, 1, wilson(total, n), floor)
     found = t_interval([hits / samples for hits, many in passes for _ in range(many)])
     interval = found.interval if isinstance(found, Estimate) else None
     if interval is None:  # every prompt alike: a prompt passes if all its answers do
@@ -249,9 +249,10 @@ def _rated(passes: tuple[tuple[int, int], ...], unverified: int, samples: int, w
 
 def _criterion(number: int, id: str, verifier: str, rows: Sequence[Receipt], cases: set[str]) -> CriterionScore:
     def rate(arm: str) -> Rate:
-        found = Counter(r.findings[number].outcome for r in rows if r.arm == arm and r.case in cases)
-        n = sum(found.values())
-        interval = wilson(found["pass"], n) if n >= MIN_RATE_N else None
-        return Rate(found["pass"], found["unverified"], n, 1, interval)
+        found: Outcomes = {}
+        for row in rows:
+            if row.arm == arm and row.case in cases:
+                found.setdefault(row.case, []).append(row.findings[number].outcome)
+        return _rate(found, list(found)) if found else Rate(0, 0, 0)
 
     return CriterionScore(id, verifier, rate("base"), rate("adapter"))

@@ -302,7 +302,7 @@ class GateSession:
         self._engine.mount(self.entry.path if arm == "adapter" else None)
         verifiers = [criterion.verifier for criterion in found.spec.criteria]
         ready: dict[int, Asked] = {}
-        given, self._pace = 0, Pace()
+        given, self._pace = 0, Pace(samples=self.library.gate.samples)
         for number, answer in self._generations(found, arm, todo, decoding):
             case, sample = todo[number]
             pending = self._judges.judge(verifiers, case, answer.text)
