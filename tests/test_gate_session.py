@@ -173,7 +173,7 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     assert (score.prompts, score.samples, score.complete) == (120, 10, True)
     assert score.base.value != score.adapter.value, "arms are drawn by themselves"
     page = (root / "one" / "scorecard.html").read_text()
-    assert page.count(f"{score.adapter.passes}/1200 = ") == 2, "the suite's row and the criterion's"
+    assert page.count(f"{score.adapter.passes}/1200 = ") == 3, "the verdict, the suite and the criterion"
     assert "general-0, answer 10" in page
     assert len(set(first.speaker.seeds)) == len(first.speaker.seeds) == first.speaker.asked
 
