@@ -1,14 +1,23 @@
-"""What every test shares: a cache of its own, and small workspaces around the committed pocket factory."""
+"""What tests of several modules share: a cache apart from the user's, small workspaces, the sandboxes that work here."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
+from harness.errors import SandboxError
+from harness.sandbox import NAMES, open_sandbox
+from harness.sandbox.base import Sandbox
+from harness.sandbox.docker import build_image
+
 pytest_plugins = ["pytester"]
+pytest.register_assert_rewrite("auditing", "stats_helpers")  # their assertions explain themselves as those of a test
 
 ROOT = Path(__file__).resolve().parent.parent
 POCKET = ROOT / "examples" / "pocket"
@@ -50,6 +59,38 @@ def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
 def workspace(pytester: pytest.Pytester) -> Path:
     """A small workspace in the current folder of ``pytester``."""
     return write_workspace(pytester.path)
+
+
+@pytest.fixture
+def honest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with one honest verifier and its fixtures."""
+    from auditing import planted_workspace
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    folder = planted_workspace(tmp_path / "workspace")
+    (folder / "library.yaml").write_text("bases: {}\nadapters: {}\ngate: {}\n")
+    for path in (folder / "audits").iterdir():
+        if path.name not in ("_tasks", "honest_sentence.it"):
+            shutil.rmtree(path)
+    source = (folder / "verifiers" / "planted.py").read_text()
+    (folder / "verifiers" / "planted.py").unlink()
+    head, tail = source.index("@verifier()\ndef honest_sentence"), source.index('@verifier(task="function")')
+    (folder / "verifiers" / "honest.py").write_text(source[: source.index("def function_of")] + source[head:tail])
+    return folder
+
+
+@pytest.fixture(scope="module", params=NAMES[1:])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Every kind of sandbox that works here, opened once for a module under the limits that the module names ``QUICK``."""
+    if request.param == "docker":
+        with suppress(SandboxError):
+            build_image()
+    try:
+        opened = open_sandbox(request.param, request.module.QUICK)
+    except SandboxError as error:
+        pytest.skip(str(error).splitlines()[-1].strip())
+    with opened:
+        yield opened
 
 
 def receipts(run: Path) -> list[dict]:

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ import pytest
 from harness.errors import RunError, SandboxError, WorkspaceError
 from harness.humaneval import judge, problems
 from harness.humaneval_score import pass_at_k, read_samples, score
-from harness.sandbox import NAMES, open_sandbox
-from harness.sandbox.docker import build_image
+from harness.sandbox import open_sandbox
 from harness.sandbox.limits import Limits
 from harness.verifier import Outcome
 
@@ -28,19 +26,6 @@ spec = importlib.util.spec_from_file_location("tamper", ROOT / "benchmarks" / "t
 tamper = importlib.util.module_from_spec(spec)
 sys.modules["tamper"] = tamper
 spec.loader.exec_module(tamper)
-
-
-@pytest.fixture(scope="module", params=NAMES[1:])
-def sandbox(request):
-    if request.param == "docker":
-        with suppress(SandboxError):
-            build_image()
-    try:
-        opened = open_sandbox(request.param, QUICK)
-    except SandboxError as error:
-        pytest.skip(str(error).splitlines()[-1].strip())
-    with opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from harness.errors import SandboxError
 from harness.sandbox import NAMES, backend, open_sandbox
 from harness.sandbox.base import Sandbox
 from harness.sandbox.codec import Opaque, ProtocolError
-from harness.sandbox.docker import build_image
 from harness.sandbox.launch import private_folder
 from harness.sandbox.limits import CandidateError, Limits, TaskError, WorkerError
 from harness.sandbox.runtime import find_runtime
@@ -26,19 +25,6 @@ from harness.sandbox.selfcheck import full_check, quick_check
 
 QUICK = Limits(wall=2.0, cpu=1, memory=512 << 20, temp_bytes=32 << 20)
 PYTHON = str(find_runtime().executable)
-
-
-@pytest.fixture(scope="module", params=NAMES[1:])
-def sandbox(request):
-    if request.param == "docker":
-        with suppress(SandboxError):
-            build_image()
-    try:
-        opened = open_sandbox(request.param, QUICK)
-    except SandboxError as error:
-        pytest.skip(str(error).splitlines()[-1].strip())
-    with opened:
-        yield opened
 
 
 def call(sandbox, source, *arguments, limits=None):
