@@ -55,7 +55,7 @@ def run(samples, workers):
     assert sum(result["base_status"] == "pass" for task in tasks for result in task) >= 163 * len(next(iter(tasks)))
 """
 TIMED = """
-import os, sys, time
+import sys, time
 began = time.perf_counter()
 run(sys.argv[1], int(sys.argv[2]))
 print("SECONDS", time.perf_counter() - began)
