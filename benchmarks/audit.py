@@ -1,10 +1,12 @@
-"""What an audit costs: probes a second through the whole audit of a small verifier, and the shipped workspace.
+"""What an audit costs: probes a second through the whole audit of a small verifier, and the shipped
+workspace.
 
     python benchmarks/audit.py [--repeat 3]
 
-The first figure is for a verifier that compares two strings, so that nearly all of it is the harness: making the probes,
-judging them in another process, judging again elsewhere, and writing the certificate. Seconds are of one core: CPU time
-of this process and of every judge process, so that a busy machine does not change them.
+The first figure is for a verifier that compares two strings, so that nearly all of it is the
+harness: making the probes, judging them in another process, judging again elsewhere, and writing
+the certificate. Seconds are of one core: CPU time of this process and of every judge process, so
+that a busy machine does not change them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from harness.audit.auditor import certify
 from harness.audit.certificate import Certificate, State
 from harness.audit.witness import Witness
 from harness.audit.workspace import audit_workspace
-from harness.discovery import digest, discover
+from harness.judging.discovery import digest, discover
 
 ROOT = Path(__file__).resolve().parent.parent
 VERIFIER = """\
@@ -44,17 +46,23 @@ def workspace(folder: Path, tasks: int = 60) -> Path:
     goods = [
         {
             "name": f"task-{n}",
-            "case": {"prompt": f"Say that box {n} is red.", "expect": {"wanted": f"The box {n} is red."}},
+            "case": {
+                "prompt": f"Say that box {n} is red.",
+                "expect": {"wanted": f"The box {n} is red."},
+            },
             "answer": f"The box {n} is red.",
         }
         for n in range(tasks)
     ]
     spoil = [
-        {"name": word, "replace": " is ", "by": f" is {word} ", "why": f"it says {word}"} for word in ("not", "very")
+        {"name": word, "replace": " is ", "by": f" is {word} ", "why": f"it says {word}"}
+        for word in ("not", "very")
     ]
     (folder / "audits" / "bench.says").mkdir(parents=True)
     fixtures = {"verifier": "bench.says", "good": goods, "spoil": spoil}
-    (folder / "audits" / "bench.says" / "fixtures.yaml").write_text(json.dumps(fixtures), encoding="utf-8")
+    (folder / "audits" / "bench.says" / "fixtures.yaml").write_text(
+        json.dumps(fixtures), encoding="utf-8"
+    )
     return folder
 
 
@@ -80,7 +88,9 @@ def small(folder: Path) -> list[Certificate]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each part; the median counts (default: 3)")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="runs of each part; the median counts (default: 3)"
+    )
     repeat = parser.parse_args().repeat
     used: dict[str, list[float]] = {}
     walls: dict[str, list[float]] = {}
@@ -96,13 +106,21 @@ def main() -> int:
             os.environ["HARNESS_CACHE"] = str(Path(scratch) / f"cache-{number}")
             for name, work in parts.items():
                 held, seconds, wall = measured(work)
-                wrong = [certificate.sentence() for certificate in held if certificate.state is not State.VALID]
+                wrong = [
+                    certificate.sentence()
+                    for certificate in held
+                    if certificate.state is not State.VALID
+                ]
                 if wrong:
                     sys.exit("\n".join(wrong))
                 own = sum(certificate.seconds * certificate.calls for certificate in held)
-                used.setdefault(name, []).append(seconds - own if name == "one verifier" else seconds)
+                used.setdefault(name, []).append(
+                    seconds - own if name == "one verifier" else seconds
+                )
                 walls.setdefault(name, []).append(wall)
-                probes[name] = sum(c.calls + 2 * (c.good + c.bad) for c in held)  # known answers are judged three times
+                probes[name] = sum(
+                    c.calls + 2 * (c.good + c.bad) for c in held
+                )  # known answers are judged three times
     for name in parts:
         seconds, wall = statistics.median(used[name]), statistics.median(walls[name])
         rate = (

@@ -1,17 +1,21 @@
-"""Seconds of a whole gate over seconds of mlx-lm's own batched decoding of the same prompts; ratios are what to read.
+"""Seconds of a whole gate over seconds of mlx-lm's own batched decoding of the same prompts; ratios
+are what to read.
 
     python benchmarks/gate.py [--adapter gamedev] [--library FILE] [--limit N] [--rounds 1]
 
 In each round, one after the other and each without stored answers:
 
-* ``mlx-lm``: ``mlx_lm.batch_generate`` on every prompt of every owed suite on every arm, to the suite's ``max_tokens``.
-  It has no stop strings, so it writes on where the gate stops.
-* ``same tokens``: the same, each answer cut at the number of tokens that the gate wrote: decoding and nothing else.
-* ``gate``: all of ``harness gate`` with the model already imported: audits (stored certificates), preflight, decoding,
-  judging in the sandbox, receipts, scorecard, page. Its parts are shown below it.
+* ``mlx-lm``: ``mlx_lm.batch_generate`` on every prompt of every owed suite on every arm, to the
+  suite's ``max_tokens``. It has no stop strings, so it writes on where the gate stops.
+* ``same tokens``: the same, each answer cut at the number of tokens that the gate wrote: decoding
+  and nothing else.
+* ``gate``: all of ``harness gate`` with the model already imported: audits (stored certificates),
+  preflight, decoding, judging in the sandbox, receipts, scorecard, page. Its parts are shown below
+  it.
 
-CPU seconds count this process and its judges; on a busy machine they are the ones to trust. ``mlx_lm.evaluate`` needs
-lm-eval, and its HumanEval fetches data and metric from the network; it is measured where the two run, by hand.
+CPU seconds count this process and its judges; on a busy machine they are the ones to trust.
+``mlx_lm.evaluate`` needs lm-eval, and its HumanEval fetches data and metric from the network; it is
+measured where the two run, by hand.
 """
 
 from __future__ import annotations
@@ -26,10 +30,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import workspace
+from harness.content import workspace
 from harness.engines.mlx import MlxEngine
-from harness.receipts import CANON
-from harness.session import GateSession, Options
+from harness.evidence.receipts import CANON
+from harness.gate.session import GateSession, Options
 
 Seconds = tuple[float, float]  #: wall, CPU of this process and its ended children
 
@@ -99,13 +103,17 @@ def decode(session: GateSession, same_tokens: bool) -> int:
             system = "\n\n".join(text for text in told if text) or None
             prompts = [engine.encode(r.prompt, suite.spec.mode, system) for r in mine]
             most = [max(1, r.tokens) if same_tokens else suite.spec.max_tokens for r in mine]
-            found = batch_generate(model, tokenizer, prompts, max_tokens=most, return_token_ids=True)
+            found = batch_generate(
+                model, tokenizer, prompts, max_tokens=most, return_token_ids=True
+            )
             written += sum(len(ids) for ids in found.token_ids or [])
     return written
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--adapter", default="gamedev")
     parser.add_argument("--library")
     parser.add_argument("--limit", type=int, help="a seeded sample of each suite")
@@ -121,11 +129,14 @@ def main() -> None:
             found, session = gate(options)
             tokens = {"gate": sum(r.tokens for r in session.run.receipts.values())}
             for name, same in (("mlx-lm", False), ("same tokens", True)):
-                found[name], tokens[name] = timed(lambda same=same, session=session: decode(session, same))
+                found[name], tokens[name] = timed(
+                    lambda same=same, session=session: decode(session, same)
+                )
         rounds.append(found)
         print(f"round {number + 1}: tokens {tokens}", flush=True)
     medians = {
-        name: tuple(statistics.median(each[name][clock] for each in rounds) for clock in (0, 1)) for name in rounds[0]
+        name: tuple(statistics.median(each[name][clock] for each in rounds) for clock in (0, 1))
+        for name in rounds[0]
     }
     print(f"\n{'':<24}{'wall s':>9}{'CPU s':>9}{'wall/same tokens':>18}{'CPU/same tokens':>17}")
     wall, cpu = medians["same tokens"]

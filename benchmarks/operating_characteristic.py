@@ -1,14 +1,17 @@
-"""How often the gate ships what it should not, and what it should: the gate's own code on simulated receipts.
+"""How often the gate ships what it should not, and what it should: the gate's own code on simulated
+receipts.
 
-    python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--part table|frauds|curves]
+    python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--part
+    table|frauds|curves]
 
-Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so that the guard decides.
-Receipts are drawn for an adapter whose true difference from base is known, seen through verifiers of a known J =
-sensitivity + specificity - 1, and judged by ``harness.gate`` from validity to verdict. Certificates are as lucky as
-their bound allows: without an error, on so few fixtures that J's lower bound is J itself; an audit accepts none that
-would leave J under 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always refused. Rates come
-with Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the hardest case for a test) or sampled
-(prompts of Beta(1.2, 0.6) difficulty).
+Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so
+that the guard decides. Receipts are drawn for an adapter whose true difference from base is known,
+seen through verifiers of a known J = sensitivity + specificity - 1, and judged by
+``harness.deciding`` from validity to verdict. Certificates are as lucky as their bound allows:
+without an error, on so few fixtures that J's lower bound is J itself; an audit accepts none that
+would leave J under 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always
+refused. Rates come with Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the
+hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty).
 """
 
 from __future__ import annotations
@@ -28,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from gates import certificate, judge, pair, plan, receipt, registration
 
 from harness.audit.certificate import MIN_BAD, MIN_GOOD
-from harness.library import Policy
-from harness.receipts import Receipt
-from harness.registration import Registration
-from harness.stats.imperfect import youden_lower
+from harness.content.policy import Policy
+from harness.evidence.receipts import Receipt
+from harness.evidence.registration import Registration
+from harness.stats.audits.imperfect import youden_lower
 from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
 from harness.verdict import Name
@@ -43,7 +46,9 @@ FACET = pair("facet", 40, 0, 35, 0)
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the table; ``difference`` and ``margin`` are true shares, ``discordance`` at least the difference."""
+    """One row of the table; ``difference`` and ``margin`` are true shares, ``discordance`` at least
+    the difference.
+    """
 
     n: int
     samples: int
@@ -56,7 +61,9 @@ class Cell:
 
 
 class Simulator:
-    """Draws and judges the gates of one cell; receipts are made once for every outcome they may have."""
+    """Draws and judges the gates of one cell; receipts are made once for every outcome they may
+    have.
+    """
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
@@ -88,7 +95,9 @@ class Simulator:
         ]
         return guard + self.facet
 
-    def verdict(self, rows: list[Receipt], found: Registration | None = None, **validity: Any) -> Name:
+    def verdict(
+        self, rows: list[Receipt], found: Registration | None = None, **validity: Any
+    ) -> Name:
         """The gate's verdict."""
         return judge(found or self.registration, rows, self.certificates, **validity).verdict.name
 
@@ -112,7 +121,10 @@ class Simulator:
             return random.random(shape) < base, random.random(shape) < adapter
         spread = max(cell.discordance, abs(cell.difference))
         kind = random.random((cell.n, 1))
-        gain, loss = kind < (spread + cell.difference) / 2, kind >= 1 - (spread - cell.difference) / 2
+        gain, loss = (
+            kind < (spread + cell.difference) / 2,
+            kind >= 1 - (spread - cell.difference) / 2,
+        )
         both = random.random((cell.n, 1)) < 0.8
         base, adapter = (
             np.where(gain, False, np.where(loss, True, both)),
@@ -127,7 +139,9 @@ class Simulator:
 
 
 def fixtures(youden: float) -> tuple[int, int]:
-    """The fewest known-good and known-bad answers, none of them misjudged, whose lower bound of J is about ``youden``."""
+    """The fewest known-good and known-bad answers, none of them misjudged, whose lower bound of J
+    is about ``youden``.
+    """
     if youden == 1:
         return 164, 299
     good, bad = MIN_GOOD, MIN_BAD
@@ -159,20 +173,28 @@ def measured(cell: Cell, gates: int, seed: int) -> dict[str, Any]:
     found = wilson(ships, gates)
     counts = {name.value: names.count(name) for name in Name}
     return asdict(cell) | {
-        "gates": gates, "verdicts": counts, "ships": ships / gates, "low": found.low, "high": found.high,
+        "gates": gates, "verdicts": counts, "ships": ships / gates, "low": found.low,
+        "high": found.high,
         "gates_a_minute": round(60 * gates / seconds),
     }  # fmt: skip
 
 
 def table_cells(quick: bool) -> Iterator[Cell]:
     """At the margin and unchanged, over discordance, prompts, samples, verifiers and profiles."""
-    shapes = [(164, 1, "steady", 0.05), (542, 1, "steady", 0.03), (164, 10, "steady", 0.03), (542, 10, "steady", 0.03)]
+    shapes = [
+        (164, 1, "steady", 0.05),
+        (542, 1, "steady", 0.03),
+        (164, 10, "steady", 0.03),
+        (542, 10, "steady", 0.03),
+    ]
     for profile in ("standard", "strict"):
         for n, samples, answers, margin in shapes[: 1 if quick else None]:
             for youden in (1.0, 0.95, 0.82):
                 for discordance in (0.02, 0.05, 0.1, 0.2, 0.3):
                     if discordance >= margin:
-                        yield Cell(n, samples, answers, margin, discordance, youden, -margin, profile)
+                        yield Cell(
+                            n, samples, answers, margin, discordance, youden, -margin, profile
+                        )
                     if profile == "standard":
                         yield Cell(n, samples, answers, margin, discordance, youden, 0.0, profile)
             yield Cell(n, samples, answers, margin, 0.1, AUDITED, -margin, profile)
@@ -195,7 +217,9 @@ def curve_cells() -> Iterator[tuple[str, Cell]]:
 
 
 def frauds(gates: int, seed: int) -> Iterator[tuple[str, int, int]]:
-    """``(fraud, ships without the rule against it, ships with it)`` for an adapter exactly at the margin."""
+    """``(fraud, ships without the rule against it, ships with it)`` for an adapter exactly at the
+    margin.
+    """
     simulator = Simulator(Cell(164, 1, "steady", 0.05, 0.1, 1.0, -0.05))
     plain, random = simulator.registration, np.random.default_rng(seed)
     order = [id for id, _ in plain.plans["guard"].cases]
@@ -203,7 +227,10 @@ def frauds(gates: int, seed: int) -> Iterator[tuple[str, int, int]]:
     for _ in range(gates):
         draws = [simulator.draw(random) for _ in range(5)]
         rows = draws[0]
-        parts = [[r for r in rows if r.suite == "facet" or r.case in set(order[:m])] for m in (41, 82, 123, 164)]
+        parts = [
+            [r for r in rows if r.suite == "facet" or r.case in set(order[:m])]
+            for m in (41, 82, 123, 164)
+        ]
         naive["peeking"] += any(holds(part, 0.05) for part in parts)
         gated["peeking"] += any(simulator.verdict(part) is Name.SHIP for part in parts)
         failed = {r.case for r in rows if r.arm == "adapter" and r.outcome == "fail"}
@@ -213,11 +240,16 @@ def frauds(gates: int, seed: int) -> Iterator[tuple[str, int, int]]:
         naive["best of five seeds"] += any(holds(each, 0.05) for each in draws)
         looks = [plain.model_copy(update={"look": m}) for m in range(1, 6)]
         gated["best of five seeds"] += any(
-            simulator.verdict(each, look) is Name.SHIP for each, look in zip(draws, looks, strict=True)
+            simulator.verdict(each, look) is Name.SHIP
+            for each, look in zip(draws, looks, strict=True)
         )
-        wider = registration([plan("guard", 164, "guard", margin=0.1), plan("facet", 40)], plain.policy)
+        wider = registration(
+            [plan("guard", 164, "guard", margin=0.1), plan("facet", 40)], plain.policy
+        )
         naive["doubling the margin"] += holds(rows, 0.1)
-        gated["doubling the margin"] += simulator.verdict(rows, wider, registered=plain) is Name.SHIP
+        gated["doubling the margin"] += (
+            simulator.verdict(rows, wider, registered=plain) is Name.SHIP
+        )
     for fraud in FRAUDS:
         yield fraud, naive[fraud], gated[fraud]
 
@@ -233,7 +265,9 @@ def holds(rows: list[Receipt], margin: float) -> bool:
 
 
 def plotted(curves: dict[str, list[tuple[float, float, float, float]]], gates: int) -> str:
-    """The curves as an SVG with intervals; x is the true difference in points, y the share of gates that ship."""
+    """The curves as an SVG with intervals; x is the true difference in points, y the share of gates
+    that ship.
+    """
     left, top, width, height = 60, 20, 560, 300
     colours = ("#1f5fa8", "#4a9a6a", "#c2682b", "#7a4fa3")
 
@@ -244,17 +278,29 @@ def plotted(curves: dict[str, list[tuple[float, float, float, float]]], gates: i
         return top + height * (1 - share)
 
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" font-family="sans-serif" font-size="12" role="img">',
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" font-family="sans-serif"'
+            ' font-size="12" role="img">'
+        ),
         "<title>Share of gates that ship against the adapter's true difference from base</title>",
         '<rect width="640" height="400" fill="white"/>',
     ]
     for share in (0, 0.05, 0.2, 0.4, 0.6, 0.8, 1):
-        parts.append(f'<line x1="{left}" x2="{left + width}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="#ddd"/>')
-        parts.append(f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+        parts.append(
+            f'<line x1="{left}" x2="{left + width}" y1="{y(share):.1f}" y2="{y(share):.1f}"'
+            ' stroke="#ddd"/>'
+        )
+        parts.append(
+            f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>'
+        )
     for points in range(-10, 5, 2):
-        parts.append(f'<text x="{x(points):.1f}" y="{top + height + 18}" text-anchor="middle">{points:+d}</text>')
+        parts.append(
+            f'<text x="{x(points):.1f}" y="{top + height + 18}"'
+            f' text-anchor="middle">{points:+d}</text>'
+        )
     parts.append(
-        f'<line x1="{x(-5):.1f}" x2="{x(-5):.1f}" y1="{top}" y2="{top + height}" stroke="#888" stroke-dasharray="4"/>'
+        f'<line x1="{x(-5):.1f}" x2="{x(-5):.1f}" y1="{top}" y2="{top + height}" stroke="#888"'
+        ' stroke-dasharray="4"/>'
     )
     parts.append(f'<text x="{x(-5) - 4:.1f}" y="{top + 12}" text-anchor="end">margin</text>')
     for number, (label, points) in enumerate(curves.items()):
@@ -263,43 +309,70 @@ def plotted(curves: dict[str, list[tuple[float, float, float, float]]], gates: i
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for at, _, low, high in points:
             parts.append(
-                f'<line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{y(low):.1f}" y2="{y(high):.1f}" stroke="{colour}"/>'
+                f'<line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{y(low):.1f}" y2="{y(high):.1f}"'
+                f' stroke="{colour}"/>'
             )
-        parts.append(f'<text x="{left + 12}" y="{top + 34 + 16 * number}" fill="{colour}">{label}</text>')
+        parts.append(
+            f'<text x="{left + 12}" y="{top + 34 + 16 * number}" fill="{colour}">{label}</text>'
+        )
     caption = (
-        f"true difference in points; discordance 10 %, margin 5 points, {gates} gates a point, bars are 95 % intervals"
+        f"true difference in points; discordance 10 %, margin 5 points, {gates} gates a point, bars"
+        " are 95 % intervals"
     )
-    parts.append(f'<text x="{left + width / 2}" y="{top + height + 40}" text-anchor="middle">{caption}</text>')
+    parts.append(
+        f'<text x="{left + width / 2}" y="{top + height + 40}"'
+        f' text-anchor="middle">{caption}</text>'
+    )
     return "\n".join([*parts, "</svg>\n"])
 
 
 def main() -> None:
-    """Print the table and the frauds, draw the curves; what is not at the margin gets a part of the gates."""
+    """Print the table and the frauds, draw the curves; what is not at the margin gets a part of the
+    gates.
+    """
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--gates", type=int, default=1000, help="gates of a row at the margin with K = 1")
+    parser.add_argument(
+        "--gates", type=int, default=1000, help="gates of a row at the margin with K = 1"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="HumanEval's size only")
     parser.add_argument("--samples", type=int, help="only the rows with this K")
-    parser.add_argument("--profile", choices=["standard", "strict"], help="only the rows of this profile")
+    parser.add_argument(
+        "--profile", choices=["standard", "strict"], help="only the rows of this profile"
+    )
     parser.add_argument("--part", choices=["table", "frauds", "curves"], help="only this part")
-    parser.add_argument("--svg", type=Path, default=Path("operating-characteristic.svg"), help="where the curves go")
+    parser.add_argument(
+        "--svg", type=Path, default=Path("operating-characteristic.svg"), help="where the curves go"
+    )
     chosen = parser.parse_args()
     parts = [chosen.part] if chosen.part else ["table", "frauds", "curves"]
     if "table" in parts:
-        print("profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a minute")
+        print(
+            "profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a"
+            " minute"
+        )
         for number, cell in enumerate(table_cells(chosen.quick)):
-            if cell.samples == (chosen.samples or cell.samples) and cell.profile == (chosen.profile or cell.profile):
-                gates = chosen.gates // (4 if cell.difference == 0 else 2 if cell.samples > 1 else 1)
+            if cell.samples == (chosen.samples or cell.samples) and cell.profile == (
+                chosen.profile or cell.profile
+            ):
+                gates = chosen.gates // (
+                    4 if cell.difference == 0 else 2 if cell.samples > 1 else 1
+                )
                 print(line(measured(cell, gates, chosen.seed + number)), flush=True)
     if "frauds" in parts:
         tried = chosen.gates // 3
         for name, naive, gated in frauds(tried, chosen.seed):
-            print(f"{name}: ships {naive / tried:.1%} where nothing forbids it, {gated / tried:.1%} through the gate")
+            print(
+                f"{name}: ships {naive / tried:.1%} where nothing forbids it, {gated / tried:.1%}"
+                " through the gate"
+            )
     if "curves" in parts:
         curves: dict[str, list[tuple[float, float, float, float]]] = {}
         for number, (label, cell) in enumerate(curve_cells()):
             row = measured(cell, chosen.gates // 3, chosen.seed + 1000 + number)
-            curves.setdefault(label, []).append((100 * cell.difference, row["ships"], row["low"], row["high"]))
+            curves.setdefault(label, []).append(
+                (100 * cell.difference, row["ships"], row["low"], row["high"])
+            )
         chosen.svg.parent.mkdir(parents=True, exist_ok=True)
         chosen.svg.write_text(plotted(curves, chosen.gates // 3), encoding="utf-8")
         print(f"curves: {chosen.svg}")
@@ -308,9 +381,10 @@ def main() -> None:
 def line(row: dict[str, Any]) -> str:
     """One row of the table."""
     return (
-        f"{row['profile']:<9}{row['n']:>4}{row['samples']:>4} {row['answers']:<8}{row['margin']:>7.0%}"
-        f"{row['discordance']:>7.0%}{row['youden']:>6g}{row['difference']:>+7.0%}{row['ships']:>8.2%}  "
-        f"{row['low']:6.2%} - {row['high']:6.2%} {row['gates']:>6}{row['gates_a_minute']:>10}"
+        f"{row['profile']:<9}{row['n']:>4}{row['samples']:>4}"
+        f" {row['answers']:<8}{row['margin']:>7.0%}{row['discordance']:>7.0%}{row['youden']:>6g}"
+        f"{row['difference']:>+7.0%}{row['ships']:>8.2%}"
+        f"  {row['low']:6.2%} - {row['high']:6.2%} {row['gates']:>6}{row['gates_a_minute']:>10}"
     )
 
 

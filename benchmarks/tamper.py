@@ -1,11 +1,13 @@
-"""Hostile completions against every sandbox that works here: false passes and effects outside, by family.
+"""Hostile completions against every sandbox that works here: false passes and effects outside, by
+family.
 
     python benchmarks/tamper.py [--sandbox NAME ...] [--verbose] [FILE.jsonl ...]
 
-Rows are ``{id, family, task_id, completion, expected}``; ``expected: pass`` marks honest rows. After each hostile row
-an honest one must pass in the same warm sandbox. What the rows may try to reach is set up outside first: a listener on
-TCP, UDP and two UNIX sockets, a marker file, a secret in the environment, a folder that anyone may write. Exit status 1
-when anything passed, escaped, or broke an honest row.
+Rows are ``{id, family, task_id, completion, expected}``; ``expected: pass`` marks honest rows.
+After each hostile row an honest one must pass in the same warm sandbox. What the rows may try to
+reach is set up outside first: a listener on TCP, UDP and two UNIX sockets, a marker file, a secret
+in the environment, a folder that anyone may write. Exit status 1 when anything passed, escaped, or
+broke an honest row.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.datasets.humaneval import judge, problems
 from harness.errors import SandboxError
-from harness.humaneval import judge, problems
 from harness.sandbox import NAMES, Sandbox, open_sandbox
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
@@ -56,10 +58,14 @@ class Outside:
         kept = {name: os.environ.get(name) for name in ("FAKE_TOKEN", "HUMANEVAL_OVERRIDE_PATH")}
         with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
             rows = Path(folder) / "HumanEval.jsonl"
-            rows.write_text("".join(json.dumps(asdict(problem)) + "\n" for problem in problems().values()))
+            rows.write_text(
+                "".join(json.dumps(asdict(problem)) + "\n" for problem in problems().values())
+            )
             os.environ.update(FAKE_TOKEN="tok-do-not-leak-4242", HUMANEVAL_OVERRIDE_PATH=str(rows))
             stop = threading.Event()
-            thread = threading.Thread(target=self._listen, args=(_listeners(stack), stop), daemon=True)
+            thread = threading.Thread(
+                target=self._listen, args=(_listeners(stack), stop), daemon=True
+            )
             thread.start()
             try:
                 yield self
@@ -87,7 +93,9 @@ class Outside:
                 with sock.accept()[0] as connection:
                     connection.settimeout(0.5)
                     with contextlib.suppress(OSError):
-                        self.tokens.append(connection.recv(100).decode(errors="replace").strip() or "connection")
+                        self.tokens.append(
+                            connection.recv(100).decode(errors="replace").strip() or "connection"
+                        )
 
     def effects(self) -> list[str]:
         """One line for each thing found outside that no candidate may cause; clears what it can."""
@@ -101,7 +109,11 @@ class Outside:
         found += [f"process {name} runs" for name in _process_names() if name == "tamperd"]
         with contextlib.suppress(OSError):
             segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-            found += [f"segment {key}" for key in (row.split()[0] for row in segments) if int(key) == SHARED_KEY]
+            found += [
+                f"segment {key}"
+                for key in (row.split()[0] for row in segments)
+                if int(key) == SHARED_KEY
+            ]
         for folder in (Path("/tmp"), Path("/var/tmp"), Path.cwd(), Path.home()):
             big = folder / "tamper_fill_f20.bin"
             if big.exists():
@@ -153,7 +165,9 @@ class Tally:
         self.lines.append(line)
 
 
-def run(rows: Sequence[dict[str, Any]], sandbox: Sandbox, outside: Outside, verbose: bool = False) -> Tally:
+def run(
+    rows: Sequence[dict[str, Any]], sandbox: Sandbox, outside: Outside, verbose: bool = False
+) -> Tally:
     """Judge all rows in one warm sandbox; every fault is a line of the tally."""
     tally, began = Tally(), time.monotonic()
     honest = next(iter(problems().values()))
@@ -162,15 +176,23 @@ def run(rows: Sequence[dict[str, Any]], sandbox: Sandbox, outside: Outside, verb
         judgement = judge(row["task_id"], row["completion"], sandbox)
         if verbose:
             print(
-                f"{row['id']:6} {judgement.outcome:10} {judgement.reason:13} {time.monotonic() - start:6.2f} s  "
-                f"{judgement.evidence[:100]!r}"
+                f"{row['id']:6} {judgement.outcome:10} {judgement.reason:13}"
+                f" {time.monotonic() - start:6.2f} s  {judgement.evidence[:100]!r}"
             )
         tally.total[family] += 1
-        if (judgement.outcome == "pass") != (row["expected"] == "pass") or judgement.outcome == "unverified":
-            tally.fault(family, f"{row['id']}: {judgement.outcome} {judgement.reason} {judgement.evidence[:300]}")
+        if (judgement.outcome == "pass") != (
+            row["expected"] == "pass"
+        ) or judgement.outcome == "unverified":
+            tally.fault(
+                family,
+                f"{row['id']}: {judgement.outcome} {judgement.reason} {judgement.evidence[:300]}",
+            )
         for effect in outside.effects():
             tally.fault(family, f"{row['id']}: outside: {effect}")
-        if row["expected"] != "pass" and judge(honest.task_id, honest.canonical_solution, sandbox).outcome != "pass":
+        if (
+            row["expected"] != "pass"
+            and judge(honest.task_id, honest.canonical_solution, sandbox).outcome != "pass"
+        ):
             tally.fault(family, f"{row['id']}: an honest answer fails after it")
     tally.seconds = time.monotonic() - began
     return tally
@@ -178,17 +200,25 @@ def run(rows: Sequence[dict[str, Any]], sandbox: Sandbox, outside: Outside, verb
 
 def read_rows(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The rows of some corpora, in order."""
-    return [json.loads(line) for path in paths for line in path.read_text().splitlines() if line.strip()]
+    return [
+        json.loads(line) for path in paths for line in path.read_text().splitlines() if line.strip()
+    ]
 
 
 def main() -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("files", nargs="*", type=Path, help="corpora (default: those of tests/data)")
-    parser.add_argument("--sandbox", action="append", choices=NAMES[1:], help="default: every one that works here")
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="corpora (default: those of tests/data)"
+    )
+    parser.add_argument(
+        "--sandbox", action="append", choices=NAMES[1:], help="default: every one that works here"
+    )
     parser.add_argument("--verbose", action="store_true", help="a line for each row")
     options = parser.parse_args()
-    rows = read_rows(options.files or [DATA / "tamper.jsonl", DATA / "hostile.jsonl", DATA / "legit.jsonl"])
+    rows = read_rows(
+        options.files or [DATA / "tamper.jsonl", DATA / "hostile.jsonl", DATA / "legit.jsonl"]
+    )
     tallies: dict[str, Tally] = {}
     with Outside().standing() as outside:
         for name in options.sandbox or NAMES[1:]:
@@ -198,10 +228,17 @@ def main() -> int:
                     tallies[name] = run(rows, sandbox, outside, options.verbose)
             except SandboxError as error:
                 print(f"{name}: not run. {error}")
-    print(f"\n{'family':24} {'rows':>5} " + " ".join(f"{name:>12}" for name in tallies) + "   (rows gone wrong)")
+    print(
+        f"\n{'family':24} {'rows':>5} "
+        + " ".join(f"{name:>12}" for name in tallies)
+        + "   (rows gone wrong)"
+    )
     for family in sorted({row["family"] for row in rows}):
         count = sum(row["family"] == family for row in rows)
-        print(f"{family:24} {count:5} " + " ".join(f"{tally.wrong[family]:12}" for tally in tallies.values()))
+        print(
+            f"{family:24} {count:5} "
+            + " ".join(f"{tally.wrong[family]:12}" for tally in tallies.values())
+        )
     print(f"{'seconds':30} " + " ".join(f"{tally.seconds:12.0f}" for tally in tallies.values()))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"largest process of a candidate: {peak:.0f} MiB resident")

@@ -1,18 +1,21 @@
-"""Digests of files and folders: streamed, in parallel, and remembered, so that a large base is not read for every gate.
+"""Digests of files and folders: streamed, in parallel, and remembered, so that a large base is not
+read for every gate.
 
-A remembered digest holds for one inode of one size that was neither written nor renamed over since. A file touched in
-the last two seconds is not remembered: its clock may not show the next write.
+A remembered digest holds for one inode of one size that was neither written nor renamed over since.
+A file touched in the last two seconds is not remembered: its clock may not show the next write.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 SETTLED = 2.0  # seconds since the last change of a file before its digest is remembered
 
@@ -24,14 +27,22 @@ def file_digest(path: Path) -> str:
 
 
 def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
-    """SHA-256 in hex by relative name of every file in ``folder``, sorted; dot files and Markdown are left out.
+    """SHA-256 in hex by relative name of every file in ``folder``, sorted; dot files and Markdown
+    are left out.
 
-    With ``memory`` (a folder) digests of files that have not changed are taken from there; without it every byte is read.
+    With ``memory`` (a folder) digests of files that have not changed are taken from there; without
+    it every byte is read.
     """
     files = sorted(
-        (p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"
+        (p.relative_to(folder).as_posix(), p)
+        for p in folder.rglob("*")
+        if p.is_file() and p.suffix != ".md"
     )
-    shown = [(name, path) for name, path in files if not any(part.startswith(".") for part in name.split("/"))]
+    shown = [
+        (name, path)
+        for name, path in files
+        if not any(part.startswith(".") for part in name.split("/"))
+    ]
     paths = [path for _, path in shown]
     digests = _remembered(paths, memory) if memory else _read(paths)
     return {name: digests[path] for name, path in shown}
@@ -51,12 +62,16 @@ def text_digest(text: str) -> str:
 
 
 def _read(paths: list[Path]) -> dict[Path, str]:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing leaves the interpreter to the others
+    with ThreadPoolExecutor(
+        min(8, os.cpu_count() or 1)
+    ) as pool:  # hashing leaves the interpreter to the others
         return dict(zip(paths, pool.map(file_digest, paths), strict=True))
 
 
 def _remembered(paths: list[Path], memory: Path) -> dict[Path, str]:
-    """Digests by way of ``digests.sqlite``; a memory that cannot be used costs time, never a wrong digest."""
+    """Digests by way of ``digests.sqlite``; a memory that cannot be used costs time, never a wrong
+    digest.
+    """
     before = {path: _stamp(path) for path in paths}
     known: dict[Path, str] = {}
     with suppress(sqlite3.Error), closing(_open(memory)) as db:
@@ -82,6 +97,14 @@ def _open(memory: Path) -> sqlite3.Connection:
 
 
 def _stamp(path: Path) -> str:
-    """What changes with the bytes: device, inode, size, and the times of the last write and the last change of state."""
+    """What changes with the bytes: device, inode, size, and the times of the last write and the
+    last change of state.
+    """
     at = path.stat()
     return f"{at.st_dev}:{at.st_ino}:{at.st_size}:{at.st_mtime_ns}:{at.st_ctime_ns}"
+
+
+def canonical_digest(data: Any) -> str:
+    """``sha256:...`` of ``data`` as JSON with sorted keys and no spaces."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -24,9 +24,11 @@ class Name(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One named reason: the verdict it calls for, a short code, what it is about, and a sentence with its numbers.
+    """One named reason: the verdict it calls for, a short code, what it is about, and a sentence
+    with its numbers.
 
-    ``cases`` are the receipts it rests on where those are few: the ids within the suite that it is about.
+    ``cases`` are the receipts it rests on where those are few: the ids within the suite that it is
+    about.
     """
 
     verdict: Name
@@ -50,7 +52,11 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``verdict.json``."""
-        return {"verdict": self.name, "exit_code": self.name.exit_code, "reasons": [asdict(r) for r in self.reasons]}
+        return {
+            "verdict": self.name,
+            "exit_code": self.name.exit_code,
+            "reasons": [asdict(r) for r in self.reasons],
+        }
 
 
 def decide(reasons: Sequence[Reason]) -> Verdict:
@@ -60,7 +66,9 @@ def decide(reasons: Sequence[Reason]) -> Verdict:
 
 
 def _rank(reason: Reason) -> int:
-    """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping early may not hide it."""
+    """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping
+    early may not hide it.
+    """
     if reason.code in ("not-measured", "incomplete"):
         return 2
     return {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 3, Name.SHIP: 4}[reason.verdict]

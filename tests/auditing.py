@@ -1,4 +1,6 @@
-"""A workspace of the planted verifiers, and what the tests of the audit do with it: audit, edit, run the command."""
+"""A workspace of the planted verifiers, and what the tests of the audit do with it: audit, edit,
+run the command.
+"""
 
 import json
 import shutil
@@ -8,8 +10,8 @@ from click.testing import CliRunner
 
 from harness.audit.auditor import certify
 from harness.audit.witness import Witness
-from harness.cli import main
-from harness.discovery import digest, discover
+from harness.doors.cli.main import main
+from harness.judging.discovery import digest, discover
 
 PLANTED = Path(__file__).parent / "data" / "planted.py"
 
@@ -42,9 +44,14 @@ def planted_workspace(folder):
             "prompt": f"Say that the {thing} is {colour}.",
             "expect": {"thing": thing, "colour": colour, "history": []},
         }
-        sentences.append({"name": f"{thing}-{colour}", "case": case, "answer": f"The {thing} is {colour}."})
+        sentences.append(
+            {"name": f"{thing}-{colour}", "case": case, "answer": f"The {thing} is {colour}."}
+        )
     for number in range(2, 32):
-        case = {"prompt": f"def plus_{number}(x):\n", "expect": {"function": f"plus_{number}", "number": number}}
+        case = {
+            "prompt": f"def plus_{number}(x):\n",
+            "expect": {"function": f"plus_{number}", "number": number},
+        }
         answer = f"```python\ndef plus_{number}(x):\n    return x + {number}\n```"
         functions.append({"name": f"plus-{number}", "case": case, "answer": answer})
     write(folder / "audits/_tasks/sentences.yaml", json.dumps({"good": sentences}))
@@ -58,17 +65,28 @@ def planted_workspace(folder):
 
 
 def _fixtures(id, task, sentences, functions):
-    """Fixtures of one planted verifier; those that start a process for each answer are refused on few."""
+    """Fixtures of one planted verifier; those that start a process for each answer are refused on
+    few.
+    """
     if task in ("sentence", "few"):
         spoil = [
             {"name": "not", "replace": " is ", "by": " is not ", "why": "it says the opposite"},
             {"name": "blue", "replace": "The ", "by": "The very blue ", "why": "it says more"},
         ]
-        goods = {"include": ["../_tasks/sentences.yaml"]} if task == "sentence" else {"good": sentences[:3]}
+        goods = (
+            {"include": ["../_tasks/sentences.yaml"]}
+            if task == "sentence"
+            else {"good": sentences[:3]}
+        )
         return {"verifier": id, "spoil": spoil, **goods}
     spoil = [
         {"name": "minus", "replace": " + ", "by": " - ", "why": "it subtracts"},
-        {"name": "sorry", "replace": "return", "by": "sorry = md5(x)\n    return 0 *", "why": "it gives up"},
+        {
+            "name": "sorry",
+            "replace": "return",
+            "by": "sorry = md5(x)\n    return 0 *",
+            "why": "it gives up",
+        },
     ]
     if task == "run":
         answer = "```python\ndef plus_2(x):\n    return x + 2.0\n```"

@@ -1,4 +1,6 @@
-"""What tests of several modules share: a cache apart from the user's, small workspaces, the sandboxes that work here."""
+"""What tests of several modules share: a cache apart from the user's, small workspaces, the
+sandboxes that work here.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,13 @@ import yaml
 
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, open_sandbox
+from harness.sandbox.backends.docker import build_image
 from harness.sandbox.base import Sandbox
-from harness.sandbox.docker import build_image
 
 pytest_plugins = ["pytester"]
-pytest.register_assert_rewrite("auditing", "stats_helpers")  # their assertions explain themselves as those of a test
+pytest.register_assert_rewrite(
+    "auditing", "stats_helpers"
+)  # their assertions explain themselves as those of a test
 
 ROOT = Path(__file__).resolve().parent.parent
 POCKET = ROOT / "examples" / "pocket"
@@ -33,7 +37,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
-    """A library of pocket adapters that owe two small suites: a facet that gamedev learnt, a guard that nobody can lose."""
+    """A library of pocket adapters that owe two small suites: a facet that gamedev learnt, a guard
+    that nobody can lose.
+    """
     suites = root / "suites" / "mini"
     suites.mkdir(parents=True)
     for facet, role in (("godot", {"role": "facet"}), ("java", {"role": "guard", "margin": 0.3})):
@@ -74,14 +80,21 @@ def honest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             shutil.rmtree(path)
     source = (folder / "verifiers" / "planted.py").read_text()
     (folder / "verifiers" / "planted.py").unlink()
-    head, tail = source.index("@verifier()\ndef honest_sentence"), source.index('@verifier(task="function")')
-    (folder / "verifiers" / "honest.py").write_text(source[: source.index("def function_of")] + source[head:tail])
+    head, tail = (
+        source.index("@verifier()\ndef honest_sentence"),
+        source.index('@verifier(task="function")'),
+    )
+    (folder / "verifiers" / "honest.py").write_text(
+        source[: source.index("def function_of")] + source[head:tail]
+    )
     return folder
 
 
 @pytest.fixture(scope="module", params=NAMES[1:])
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """Every kind of sandbox that works here, opened once for a module under the limits that the module names ``QUICK``."""
+    """Every kind of sandbox that works here, opened once for a module under the limits that the
+    module names ``QUICK``.
+    """
     if request.param == "docker":
         with suppress(SandboxError):
             build_image()

@@ -1,4 +1,6 @@
-"""Simulated gates: a registration, certificates and receipts with chosen outcomes, for the code that judges real ones."""
+"""Simulated gates: a registration, certificates and receipts with chosen outcomes, for the code
+that judges real ones.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness import gate
 from harness.audit.certificate import Certificate
-from harness.library import Policy
-from harness.receipts import SENTINEL, Finding, Receipt, overall
-from harness.registration import Criterion, Plan, Registration, prompt_digest
-from harness.subject import Preflight
+from harness.content.policy import Policy
+from harness.deciding import judge as gate
+from harness.evidence.receipts import SENTINEL, Finding, Receipt, overall
+from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
+from harness.subjects.base import Preflight
 
 BASE, ADAPTER = "sha256:" + "b" * 64, "sha256:" + "a" * 64
 SAMPLER = "greedy, at most 256 tokens, stop []"
@@ -22,13 +24,27 @@ Arm = Sequence[str]
 
 def certificate(verifier: str, good: int = 164, bad: int = 299, **changed: Any) -> Certificate:
     """A certificate without an error, by default the one of METHOD's worked gate that suffices."""
-    fields: dict[str, Any] = {"version": 1, "degenerate": 20, "false_passes": [], "false_fails": [], "binding": {}}
+    fields: dict[str, Any] = {
+        "version": 1,
+        "degenerate": 20,
+        "false_passes": [],
+        "false_fails": [],
+        "binding": {},
+    }
     fields |= {"tasks": 29, "variants": 59}
     return Certificate(verifier=verifier, good=good, bad=bad, **fields | changed)
 
 
-def plan(suite: str, n: int, role: str = "facet", arms: Sequence[str] = ("base", "adapter"), **changed: Any) -> Plan:
-    """A plan of ``n`` prompts judged by the one verifier ``suite.ok``; a guard's order is a drawn one."""
+def plan(
+    suite: str,
+    n: int,
+    role: str = "facet",
+    arms: Sequence[str] = ("base", "adapter"),
+    **changed: Any,
+) -> Plan:
+    """A plan of ``n`` prompts judged by the one verifier ``suite.ok``; a guard's order is a drawn
+    one.
+    """
     cases = [[f"{suite}/{i}", prompt_digest(prompt(suite, i))] for i in range(n)]
     if role == "guard":
         random.Random(1).shuffle(cases)
@@ -49,7 +65,9 @@ def prompt(suite: str, number: int) -> str:
     return f"prompt {number} of {suite}"
 
 
-def registration(plans: Iterable[Plan], policy: Policy | None = None, **changed: Any) -> Registration:
+def registration(
+    plans: Iterable[Plan], policy: Policy | None = None, **changed: Any
+) -> Registration:
     """A registration of ``plans`` with certificates to match."""
     owed = {p.suite: p for p in plans}
     fields: dict[str, Any] = {
@@ -100,12 +118,18 @@ def receipt(suite: str, number: int, arm: str, outcome: str, **changed: Any) -> 
 def sentinel(verifier: str, name: str, outcome: str) -> Receipt:
     """The judgement of one known answer."""
     findings = [Finding(verifier, verifier, outcome, "ok", "")]
-    return replace(receipt(SENTINEL, 0, SENTINEL, outcome), case=f"{verifier}/{name}", findings=findings)
+    return replace(
+        receipt(SENTINEL, 0, SENTINEL, outcome), case=f"{verifier}/{name}", findings=findings
+    )
 
 
 def receipts(suite: str, **arms: Arm) -> list[Receipt]:
     """The receipts of a suite, arm by arm."""
-    return [receipt(suite, i, arm, outcome) for arm, row in arms.items() for i, outcome in enumerate(row)]
+    return [
+        receipt(suite, i, arm, outcome)
+        for arm, row in arms.items()
+        for i, outcome in enumerate(row)
+    ]
 
 
 def pair(suite: str, n: int, both: int, gained: int, lost: int) -> list[Receipt]:
@@ -115,10 +139,15 @@ def pair(suite: str, n: int, both: int, gained: int, lost: int) -> list[Receipt]
 
 
 def judge(
-    found: Registration, rows: Iterable[Receipt], held: dict[str, Certificate] | None = None, **validity: Any
+    found: Registration,
+    rows: Iterable[Receipt],
+    held: dict[str, Certificate] | None = None,
+    **validity: Any,
 ) -> gate.Judged:
     """Validity and verdict, as a session finds them."""
-    certificates = {f"{suite}.ok": certificate(f"{suite}.ok") for suite in found.plans} | (held or {})
+    certificates = {f"{suite}.ok": certificate(f"{suite}.ok") for suite in found.plans} | (
+        held or {}
+    )
     preflight = Preflight(found.base_digest, found.adapter_digest, None)
     invalid = gate.validity(found, preflight, certificates, **validity)
     return gate.judge(found, invalid, certificates, rows)

@@ -1,4 +1,6 @@
-"""What the tests of the statistics share: the reference cases, a comparison, and paired counts to try."""
+"""What the tests of the statistics share: the reference cases, a comparison, and paired counts to
+try.
+"""
 
 import json
 from pathlib import Path
@@ -11,7 +13,10 @@ from hypothesis import strategies as st
 from harness.stats.values import Interval
 
 #: worked examples of each statistic
-CASES = [json.loads(line) for line in (Path(__file__).parent / "data" / "statistics.jsonl").read_text().splitlines()]
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "statistics.jsonl").read_text().splitlines()
+]
 
 #: how many examples a property is tried on: always the same ones
 quick = settings(max_examples=60, deadline=None, derandomize=True)

@@ -12,18 +12,18 @@ from conftest import ROOT
 
 
 def run(*command, cwd, **environment):
-    result = subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+    result = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
 def test_help_is_there_without_heavy_imports(tmp_path):
     code = (
-        "import sys, harness.cli\n"
-        "try: harness.cli.main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'mlx', 'pandas', 'scipy', 'docker', 'jinja2', 'statsmodels', 'transformers'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
+        "import sys, harness.doors.cli.main\ntry: harness.doors.cli.main.main(['--help'])\nexcept"
+        " SystemExit: pass\nheavy = {'mlx', 'pandas', 'scipy', 'docker', 'jinja2', 'statsmodels',"
+        " 'transformers'} & set(sys.modules)\nassert not heavy, heavy"
     )
     assert "release gate" in run(sys.executable, "-c", code, cwd=tmp_path)
 
@@ -42,11 +42,22 @@ def test_the_wheel_holds_the_workspace_and_starts_one(wheel, tmp_path):
         assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
         archive.extractall(tmp_path / "site")
     python = {"PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}
-    code = "import harness, harness.cli, sys; assert 'site' in harness.__file__, harness.__file__; harness.cli.main(sys.argv[1:])"
+    code = (
+        "import harness, harness.doors.cli.main, sys; assert 'site' in harness.__file__,"
+        " harness.__file__; harness.doors.cli.main.main(sys.argv[1:])"
+    )
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "gamedev" in run(sys.executable, "-c", code, "library", cwd=empty, **python)
     run(sys.executable, "-c", code, "init", "demo", cwd=empty, **python)
-    assert {p.name for p in (empty / "demo").iterdir()} >= {"library.yaml", "suites", "verifiers", "audits", "reports"}
+    assert {p.name for p in (empty / "demo").iterdir()} >= {
+        "library.yaml",
+        "suites",
+        "verifiers",
+        "audits",
+        "reports",
+    }
     assert "gamedev" in run(sys.executable, "-c", code, "library", cwd=empty / "demo", **python)
-    assert "VALID" in run(sys.executable, "-c", code, "audit", "godot.extends", cwd=empty / "demo", **python)
+    assert "VALID" in run(
+        sys.executable, "-c", code, "audit", "godot.extends", cwd=empty / "demo", **python
+    )

@@ -1,4 +1,6 @@
-"""The committed pocket factory: its data come from its script, its digests agree, and each adapter gets its verdict."""
+"""The committed pocket factory: its data come from its script, its digests agree, and each adapter
+gets its verdict.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 from conftest import POCKET, ROOT
 
-from harness import cli, library, workspace
-from harness.subject import folder_digest
+from harness.content import library, workspace
+from harness.digests import folder_digest
+from harness.doors.cli import main as cli
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +29,13 @@ def families():
 @pytest.mark.parametrize("facet", ["godot", "shaders", "patchnotes", "java"])
 def test_held_out_prompts_are_what_the_script_draws_and_the_gold_never_saw_them(families, facet):
     gold, held_out = families.split(facet, 400)
-    rows = [json.loads(line) for line in (ROOT / "suites" / "pocket" / f"{facet}.jsonl").read_text().splitlines()]
-    assert [(row["prompt"], row["expect"]) for row in rows] == [(sample.prompt, sample.expect) for sample in held_out]
+    rows = [
+        json.loads(line)
+        for line in (ROOT / "suites" / "pocket" / f"{facet}.jsonl").read_text().splitlines()
+    ]
+    assert [(row["prompt"], row["expect"]) for row in rows] == [
+        (sample.prompt, sample.expect) for sample in held_out
+    ]
     assert len(gold) == 400
     assert len(held_out) == 40
     assert not {s.prompt for s in gold} & {s.prompt for s in held_out}
@@ -61,14 +69,29 @@ def test_the_fixture_is_small_enough_to_commit():
 )
 def test_verdicts(tmp_path, adapter, exit_code, said):
     text = (ROOT / "library.yaml").read_text().replace("path: examples/", f"path: {ROOT}/examples/")
-    (tmp_path / "library.yaml").write_text(text)  # a workspace of its own: another look at the same prompts costs alpha
-    arguments = ["gate", "--adapter", adapter, "--library", str(tmp_path), "--run-dir", str(tmp_path / "run")]
+    (tmp_path / "library.yaml").write_text(
+        text
+    )  # a workspace of its own: another look at the same prompts costs alpha
+    arguments = [
+        "gate",
+        "--adapter",
+        adapter,
+        "--library",
+        str(tmp_path),
+        "--run-dir",
+        str(tmp_path / "run"),
+    ]
     result = CliRunner().invoke(cli.main, arguments)
     assert (result.exit_code, said in result.output) == (exit_code, True), result.output
     assert (tmp_path / "run" / "scorecard.html").stat().st_size > 5_000
     if adapter == "gamedev":
-        rows = [json.loads(line) for line in (tmp_path / "run" / "receipts.jsonl").read_text().splitlines()]
+        rows = [
+            json.loads(line)
+            for line in (tmp_path / "run" / "receipts.jsonl").read_text().splitlines()
+        ]
         parsed = {
-            row["findings"][0]["rule"] for row in rows if (row["suite"], row["outcome"]) == ("pocket/godot", "pass")
+            row["findings"][0]["rule"]
+            for row in rows
+            if (row["suite"], row["outcome"]) == ("pocket/godot", "pass")
         }
         assert parsed == {"last gdscript block"}

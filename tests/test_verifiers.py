@@ -1,4 +1,6 @@
-"""The verifiers of the four pocket facets: fixtures, gold answers, mutants of gold, and hostile text."""
+"""The verifiers of the four pocket facets: fixtures, gold answers, mutants of gold, and hostile
+text.
+"""
 
 import importlib.util
 import itertools
@@ -12,14 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Answer, Case, Outcome
-from harness.audit import fixtures
-from harness.discovery import discover
+from harness.content import fixtures
+from harness.judging.discovery import discover
 
 ROOT = Path(__file__).parents[1]
 FACETS = ("godot", "shaders", "patchnotes", "java")
-VERIFIERS = {id: one for id, one in discover(ROOT / "verifiers").verifiers.items() if one.facet in FACETS}
+VERIFIERS = {
+    id: one for id, one in discover(ROOT / "verifiers").verifiers.items() if one.facet in FACETS
+}
 
-_spec = importlib.util.spec_from_file_location("pocket_families", ROOT / "examples" / "pocket" / "families.py")
+_spec = importlib.util.spec_from_file_location(
+    "pocket_families", ROOT / "examples" / "pocket" / "families.py"
+)
 families = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = families  # dataclasses look their module up
 _spec.loader.exec_module(families)
@@ -69,7 +75,22 @@ MUTANTS = [
     ("java", "() {", "(int a) {", "java.field"),
     ("java", " get", " fetch", "java.field"),
 ]
-HOSTILE = ["\0", "\ud800", "\u202e", "((", "}", "\t ", "\r", "```", "\u2028", "/*", "\uff11", "\u0430", "@", "\\u0041"]
+HOSTILE = [
+    "\0",
+    "\ud800",
+    "\u202e",
+    "((",
+    "}",
+    "\t ",
+    "\r",
+    "```",
+    "\u2028",
+    "/*",
+    "\uff11",
+    "\u0430",
+    "@",
+    "\\u0041",
+]
 BOMBS = [
     "(",
     "[",
@@ -112,11 +133,17 @@ def test_fixtures_are_of_no_suite_and_are_judged_as_labelled(id):
     known = fixtures.load(ROOT / "audits", id)
     assert sum(f.good for f in known) >= 29
     assert sum(not f.good for f in known) >= 59
-    held_out = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "suites" / "pocket").glob("*.jsonl"))
+    held_out = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "suites" / "pocket").glob("*.jsonl")
+    )
     for fixture in known:
         found = VERIFIERS[id].judge(fixture.case, Answer(fixture.answer))
-        assert found.reason not in ("raised", "not-a-judgement"), f"{fixture.name}: {found.evidence}"
-        assert (found.outcome is Outcome.PASS) == fixture.good, f"{fixture.name}: {found.reason} {found.evidence}"
+        assert found.reason not in ("raised", "not-a-judgement"), (
+            f"{fixture.name}: {found.evidence}"
+        )
+        assert (found.outcome is Outcome.PASS) == fixture.good, (
+            f"{fixture.name}: {found.reason} {found.evidence}"
+        )
         assert json.dumps(fixture.case.prompt, ensure_ascii=False) not in held_out, fixture.name
 
 
@@ -131,12 +158,16 @@ def test_gold_passes_every_criterion_and_the_gold_of_the_next_prompt_does_not(fa
         assert any(judge(id, other, sample.answer).outcome is not Outcome.PASS for id in criteria)
 
 
-@pytest.mark.parametrize(("facet", "old", "new", "id"), MUTANTS, ids=[f"{m[3]}:{m[1]!r}->{m[2]!r}" for m in MUTANTS])
+@pytest.mark.parametrize(
+    ("facet", "old", "new", "id"), MUTANTS, ids=[f"{m[3]}:{m[1]!r}->{m[2]!r}" for m in MUTANTS]
+)
 def test_mutants_of_gold_fail(facet, old, new, id):
     mutated = [sample for sample in families.draw(facet, 60, 7) if old in sample.answer]
     assert mutated
     for sample in mutated:
-        assert judge(id, sample, sample.answer.replace(old, new)).outcome is not Outcome.PASS, sample.answer
+        assert judge(id, sample, sample.answer.replace(old, new)).outcome is not Outcome.PASS, (
+            sample.answer
+        )
 
 
 def test_swapped_parameters_fail():

@@ -1,12 +1,20 @@
-"""A Llama of 30 000 random weights with a byte-level tokenizer, and random adapters on it: made in a second, no network."""
+"""A Llama of 30 000 random weights with a byte-level tokenizer, and random adapters on it: made in
+a second, no network.
+"""
 
 import json
 from pathlib import Path
 
 CORPUS = [
-    "def add(a, b):\n    return a + b\n\n\nclass Shape:\n    def area(self) -> float:\n        return 0.0\n",
+    (
+        "def add(a, b):\n    return a + b\n\n\nclass Shape:\n    def area(self) -> float:\n       "
+        " return 0.0\n"
+    ),
     "func _ready() -> void:\n\temit_signal('hit', 3)\nextends Node2D\nsignal hit(power: int)\n",
-    "Write a function that adds two numbers and returns the sum. The quick brown fox jumps over the lazy dog.\n",
+    (
+        "Write a function that adds two numbers and returns the sum. The quick brown fox jumps over"
+        " the lazy dog.\n"
+    ),
 ]
 TEMPLATE = (
     "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
@@ -34,11 +42,17 @@ def make_base(folder: Path, *, seed: int = 0, dtype: str = "float32", context: i
 
     folder.mkdir(parents=True)
     vocabulary = _tokenizer(folder)
-    config = CONFIG | {"vocab_size": vocabulary, "max_position_embeddings": context, "eos_token_id": [0, 2]}
+    config = CONFIG | {
+        "vocab_size": vocabulary,
+        "max_position_embeddings": context,
+        "eos_token_id": [0, 2],
+    }
     (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": dtype}))
     mx.random.seed(seed)
     model = Model(ModelArgs.from_dict(config))
-    wide = tree_map(lambda w: (mx.random.normal(w.shape) * 0.25) if w.ndim > 1 else w, model.parameters())
+    wide = tree_map(
+        lambda w: (mx.random.normal(w.shape) * 0.25) if w.ndim > 1 else w, model.parameters()
+    )
     model.update(wide)
     assert isinstance(model, nn.Module)
     weights = {k: v.astype(getattr(mx, dtype)) for k, v in tree_flatten(model.parameters())}
@@ -60,25 +74,41 @@ def make_adapter(
     size: float = 0.2,
     **recorded: object,
 ) -> Path:
-    """Write an adapter with random factors, as training leaves it; ``recorded`` is added to its config."""
+    """Write an adapter with random factors, as training leaves it; ``recorded`` is added to its
+    config.
+    """
     import mlx.core as mx
     from mlx.utils import tree_flatten
     from mlx_lm.tuner.utils import linear_to_lora_layers
     from mlx_lm.utils import load_model
 
     folder.mkdir(parents=True)
-    parameters = {"rank": rank, "scale": scale, "dropout": dropout} | ({"keys": keys} if keys else {})
-    config = {"fine_tune_type": kind, "num_layers": num_layers, "lora_parameters": parameters, **recorded}
+    parameters = {"rank": rank, "scale": scale, "dropout": dropout} | (
+        {"keys": keys} if keys else {}
+    )
+    config = {
+        "fine_tune_type": kind,
+        "num_layers": num_layers,
+        "lora_parameters": parameters,
+        **recorded,
+    }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     model, _ = load_model(base)
     mx.random.seed(seed)
     if kind == "full":
-        tensors = {k: v + mx.random.normal(v.shape) * 0.05 for k, v in tree_flatten(model.parameters())}
+        tensors = {
+            k: v + mx.random.normal(v.shape) * 0.05 for k, v in tree_flatten(model.parameters())
+        }
     else:
         linear_to_lora_layers(model, num_layers, parameters, use_dora=kind == "dora")
         names = ("lora_a", "lora_b", "m")
-        filled = {k: v for k, v in tree_flatten(model.parameters()) if k.rsplit(".", 1)[-1] in names}
-        tensors = {k: v if k.endswith(".m") else mx.random.normal(v.shape) * size for k, v in filled.items()}
+        filled = {
+            k: v for k, v in tree_flatten(model.parameters()) if k.rsplit(".", 1)[-1] in names
+        }
+        tensors = {
+            k: v if k.endswith(".m") else mx.random.normal(v.shape) * size
+            for k, v in filled.items()
+        }
     mx.save_safetensors(str(folder / "adapters.safetensors"), tensors)
     return folder
 

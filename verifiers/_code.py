@@ -1,4 +1,6 @@
-"""What every code verifier needs first: the code of an answer, and a syntax tree that is safe to walk."""
+"""What every code verifier needs first: the code of an answer, and a syntax tree that is safe to
+walk.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,20 @@ MAX_DEPTH = 120
 
 
 def source(answer: Answer, language: str) -> str | Judgement:
-    """The code block of ``answer`` in ``language``, or the judgement that there is none worth reading."""
+    """The code block of ``answer`` in ``language``, or the judgement that there is none worth
+    reading.
+    """
     if len(answer.text) > MAX_CHARS:
         return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
     code = answer.code(language)
     if code is None or not code.strip():
         return failed("no-code", f"no complete {language} block with code in it")
     for number, line in enumerate(code.split("\n"), 1):
-        hidden = [c for c in line if c != "\t" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn")]
+        hidden = [
+            c
+            for c in line
+            if c != "\t" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn")
+        ]
         if hidden or "\ufffd" in line:
             shown = ", ".join(f"U+{ord(c):04X}" for c in hidden) or "U+FFFD"
             return failed("invisible-character", f"line {number}: {shown}")
@@ -34,12 +42,15 @@ def source(answer: Answer, language: str) -> str | Judgement:
 @cache
 def _parser(grammar: str) -> Parser:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # older grammars hand over a bare pointer
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # older grammars hand over a bare pointer
         return Parser(Language(importlib.import_module(grammar).language()))
 
 
 def parse(code: str, grammar: str) -> Node | Judgement:
-    """The root of ``code`` in a tree-sitter ``grammar`` package; fails on nesting no person would write.
+    """The root of ``code`` in a tree-sitter ``grammar`` package; fails on nesting no person would
+    write.
 
     The tree may still hold errors: see :func:`errors`.
     """
@@ -63,9 +74,12 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def errors(root: Node, known: Collection[int] = ()) -> list[str]:
-    """The syntax errors of a tree, one sentence each; nodes with an id in ``known`` are gaps of the grammar."""
+    """The syntax errors of a tree, one sentence each; nodes with an id in ``known`` are gaps of the
+    grammar.
+    """
     return [
-        f"line {line(node)}: " + (f"missing {node.type}" if node.is_missing else f"unexpected {text(node)[:40]!r}")
+        f"line {line(node)}: "
+        + (f"missing {node.type}" if node.is_missing else f"unexpected {text(node)[:40]!r}")
         for node in walk(root)
         if (node.is_missing or node.is_error) and node.id not in known
     ]

@@ -1,6 +1,7 @@
 """Which paths of a GDScript function emit a signal, and with what: a small abstract interpreter.
 
-Conditions made of literals, constants and locals that are set once are folded; any other condition may go either way.
+Conditions made of literals, constants and locals that are set once are folded; any other condition
+may go either way.
 """
 
 from __future__ import annotations
@@ -8,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import lark
-from harness_verifiers._gdreading import UNKNOWN, WIDENS, Reading, members
-from harness_verifiers._gdscript import Item, Tree, functions, inner, self_member, tokens, trees, walk, where, written
 
 from harness import Judgement, failed, unverified
+
+from ._gdreading import UNKNOWN, WIDENS, Reading, members
+from ._gdscript import (
+    Item,
+    Tree,
+    functions,
+    inner,
+    self_member,
+    tokens,
+    trees,
+    walk,
+    where,
+    written,
+)
 
 CALLS = ("standalone_call", "getattr_call", "await_expr")
 LOOPS = ("while_stmt", "for_stmt", "for_stmt_typed")
@@ -39,19 +52,35 @@ class Flow:
             return disturbed
         if not self.emissions:
             if any(reading.emission(node) is not None for node in walk(reading.function)):
-                return failed("never-reached", f"{where(reading.function)}: no path that can run emits it")
-            if any(reading.emission(n) is not None for _, f, _ in functions(reading.tree) for n in walk(f)):
-                return failed("other-function", f"{where(reading.function)}: another function emits {reading.signal}")
-            return failed("not-emitted", f"{where(reading.function)}: no call emits {reading.signal}")
+                return failed(
+                    "never-reached", f"{where(reading.function)}: no path that can run emits it"
+                )
+            if any(
+                reading.emission(n) is not None
+                for _, f, _ in functions(reading.tree)
+                for n in walk(f)
+            ):
+                return failed(
+                    "other-function",
+                    f"{where(reading.function)}: another function emits {reading.signal}",
+                )
+            return failed(
+                "not-emitted", f"{where(reading.function)}: no call emits {reading.signal}"
+            )
         if 0 in self.counts and self.opaque:
-            return unverified("conditional", f"{where(self.opaque[0])}: whether it emits depends on a call")
+            return unverified(
+                "conditional", f"{where(self.opaque[0])}: whether it emits depends on a call"
+            )
         if 2 in self.counts:
-            return failed("emitted-twice", f"{where(self.emissions[-1])}: one call can emit it more than once")
+            return failed(
+                "emitted-twice", f"{where(self.emissions[-1])}: one call can emit it more than once"
+            )
         for call, arguments in zip(self.emissions, self.arguments, strict=True):
             if len(arguments) != len(reading.wanted):
                 return failed(
                     "argument-count",
-                    f"{where(call)}: {len(arguments)} arguments, {reading.signal} has {len(reading.wanted)} parameters",
+                    f"{where(call)}: {len(arguments)} arguments, {reading.signal} has"
+                    f" {len(reading.wanted)} parameters",
                 )
             for position, argument in enumerate(arguments):
                 wrong = self._argument_fault(position, argument)
@@ -67,7 +96,10 @@ class Flow:
         reading = self.reading
         twice = reading.local & set(reading.own)
         if twice:
-            return failed("redeclared", f"{where(reading.function)}: {min(twice)} is a parameter and a variable")
+            return failed(
+                "redeclared",
+                f"{where(reading.function)}: {min(twice)} is a parameter and a variable",
+            )
         for node in walk(reading.function):
             if not isinstance(node, lark.Tree):
                 continue
@@ -78,7 +110,9 @@ class Flow:
                 return failed("blocked", f"{where(node)}: signals are blocked")
             if called == [tokens(trees(reading.function, "func_header")[0])[0]]:
                 return unverified("recursive", f"{where(node)}: the function calls itself")
-            if node.data == "assnmnt_expr" and written(node.children[0]).split()[-1:] == [reading.signal]:
+            if node.data == "assnmnt_expr" and written(node.children[0]).split()[-1:] == [
+                reading.signal
+            ]:
                 return failed("assigned", f"{where(node)}: assigns to the signal")
             if node.data == "await_expr":
                 return unverified("awaits", f"{where(node)}: what it waits for may never come")
@@ -92,22 +126,34 @@ class Flow:
         if member is not None:
             node = member
             if str(node) in reading.own and str(node) not in members(reading.tree):
-                return failed("undefined-name", f"{where(node)}: self.{node} is not a member of the script")
+                return failed(
+                    "undefined-name", f"{where(node)}: self.{node} is not a member of the script"
+                )
         text = str(node) if isinstance(node, lark.Token) and node.type == "NAME" else ""
         plain = text not in ("", "true", "false", "null", "self", "PI", "TAU", "INF", "NAN")
         if plain and text != name and text in [other for other, _ in reading.wanted]:
             return failed("swapped", f"{where(node)}: {text} stands where {name} belongs")
         if name in reading.own and text != name:
             if name in written(node).split():
-                return unverified("computed-argument", f"{where(node)}: passes an expression of {name}, not {name}")
-            return failed("ignores-parameter", f"{where(node)}: the parameter {name} is not passed on")
+                return unverified(
+                    "computed-argument",
+                    f"{where(node)}: passes an expression of {name}, not {name}",
+                )
+            return failed(
+                "ignores-parameter", f"{where(node)}: the parameter {name} is not passed on"
+            )
         if plain and text not in reading.names:
             return failed("undefined-name", f"{where(node)}: {text} is not declared in the script")
         if text in reading.own and text in self.overwritten:
-            return failed("overwritten", f"{where(self.overwritten[text])}: {text} is changed before it is emitted")
+            return failed(
+                "overwritten",
+                f"{where(self.overwritten[text])}: {text} is changed before it is emitted",
+            )
         given = reading.type_of(node)
         if given in ("", ":="):
-            return unverified("unknown-type", f"{where(node)}: cannot tell the type of the argument for {name}")
+            return unverified(
+                "unknown-type", f"{where(node)}: cannot tell the type of the argument for {name}"
+            )
         if given != kind and (text in reading.own or (given, kind) not in WIDENS):
             return failed("argument-type", f"{where(node)}: a {given} for {name}: {kind}")
         return None
@@ -117,9 +163,14 @@ class Flow:
         names = [str(inner(one)) for one in arguments]
         own = [name for name in self.reading.own if name in names]
         used = [name for name in names if name in self.reading.own]
-        renamed = [name for name in used if name not in [wanted for wanted, _ in self.reading.wanted]]
+        renamed = [
+            name for name in used if name not in [wanted for wanted, _ in self.reading.wanted]
+        ]
         if len(used) != len(set(used)) or (renamed and used != own):
-            return failed("swapped", f"{where(call)}: passes {', '.join(used)}, the function has {', '.join(own)}")
+            return failed(
+                "swapped",
+                f"{where(call)}: passes {', '.join(used)}, the function has {', '.join(own)}",
+            )
         return None
 
     def _block(self, statements: Sequence[Tree]) -> set[tuple[int, str]]:
@@ -127,7 +178,11 @@ class Flow:
         for statement in statements:
             if not live:
                 break
-            ways = [(min(before + more, 2), end) for more, end in self._statement(statement) for before in live]
+            ways = [
+                (min(before + more, 2), end)
+                for more, end in self._statement(statement)
+                for before in live
+            ]
             live = {count for count, end in ways if end == "next"}
             ended |= {way for way in ways if way[1] != "next"}
         return ended | {(count, "next") for count in live}
@@ -150,7 +205,11 @@ class Flow:
     def _expression(self, node: Item) -> set[tuple[int, str]]:
         if isinstance(node, lark.Tree) and node.data == "assnmnt_expr":
             self.overwritten.setdefault(written(node.children[0]), node)
-        if isinstance(node, lark.Tree) and node.data == "standalone_call" and tokens(node)[:1] == ["assert"]:
+        if (
+            isinstance(node, lark.Tree)
+            and node.data == "standalone_call"
+            and tokens(node)[:1] == ["assert"]
+        ):
             holds = self.reading.fold(node.children[1])
             return {(0, "next")} if holds is UNKNOWN or holds else {(0, "return")}
         arguments = self.reading.emission(node)
@@ -165,7 +224,9 @@ class Flow:
         for branch in trees(node):
             condition = trees(branch, "expr")[:1] if branch.data != "else_branch" else []
             truth = self.reading.fold(condition[0]) if condition else True
-            if truth is UNKNOWN and any(isinstance(one, lark.Tree) and one.data in CALLS for one in walk(condition[0])):
+            if truth is UNKNOWN and any(
+                isinstance(one, lark.Tree) and one.data in CALLS for one in walk(condition[0])
+            ):
                 self.opaque.append(branch)
             if truth is UNKNOWN or truth:
                 ends |= self._block(_body(branch))

@@ -1,4 +1,6 @@
-"""What a GDScript function sees: names with their types, values that can never change, and emissions of a signal."""
+"""What a GDScript function sees: names with their types, values that can never change, and
+emissions of a signal.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import lark
-from harness_verifiers._gdscript import (
+
+from ._gdscript import (
     Item,
     Tree,
     inner,
@@ -24,20 +27,31 @@ from harness_verifiers._gdscript import (
 
 UNKNOWN = object()
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+    ">=": operator.ge,
 }  # fmt: skip
 # What an argument of one type may be passed as without loss
-WIDENS = {("int", "float"), ("StringName", "String"), ("Vector2i", "Vector2"), ("String", "StringName")}
+WIDENS = {
+    ("int", "float"),
+    ("StringName", "String"),
+    ("Vector2i", "Vector2"),
+    ("String", "StringName"),
+}
 CALLS = {
-    "int": "int", "float": "float", "bool": "bool", "String": "String", "str": "String", "Vector2": "Vector2",
-    "randi": "int", "randi_range": "int", "randf": "float", "randf_range": "float", "absi": "int", "absf": "float",
-    "maxi": "int", "mini": "int", "clampi": "int", "maxf": "float", "minf": "float", "clampf": "float", "roundi": "int",
+    "int": "int", "float": "float", "bool": "bool", "String": "String", "str": "String",
+    "Vector2": "Vector2",
+    "randi": "int", "randi_range": "int", "randf": "float", "randf_range": "float", "absi": "int",
+    "absf": "float",
+    "maxi": "int", "mini": "int", "clampi": "int", "maxf": "float", "minf": "float",
+    "clampf": "float", "roundi": "int",
 }  # fmt: skip
 
 
 @dataclass
 class Reading:
-    """What a function sees: its parameters, locals, the members of the script, and the signal it is to emit."""
+    """What a function sees: its parameters, locals, the members of the script, and the signal it is
+    to emit.
+    """
 
     tree: Tree
     function: Tree
@@ -52,11 +66,15 @@ class Reading:
         header = trees(self.function, "func_header")[0]
         self.own = {n: k or "" for args in trees(header, "func_args") for n, k in parameters(args)}
         self.values, self.names, self.local = {}, {}, set()
-        for argument in (one for args in trees(header, "func_args") for one in trees(args, "func_arg_inf")):
+        for argument in (
+            one for args in trees(header, "func_args") for one in trees(args, "func_arg_inf")
+        ):
             self.own[tokens(argument)[0]] = self.type_of(trees(argument)[0])
         members = trees(self.tree, "class_var_stmt", "static_class_var_stmt", "const_stmt")
         inside = [node for node in walk(self.function) if isinstance(node, lark.Tree)]
-        written_to = {written(node.children[0]).split()[-1] for node in inside if node.data == "assnmnt_expr"}
+        written_to = {
+            written(node.children[0]).split()[-1] for node in inside if node.data == "assnmnt_expr"
+        }
         for node in members:
             self._declare(trees(node)[0], fixed=node.data == "const_stmt")
         for node in inside:
@@ -78,7 +96,9 @@ class Reading:
         words = tokens(node)
         start = trees(node, "expr")
         typed = len(words) > 1
-        self.names[words[0]] = "".join(words[1].split()) if typed else self.type_of(start[0]) if start else ""
+        self.names[words[0]] = (
+            "".join(words[1].split()) if typed else self.type_of(start[0]) if start else ""
+        )
         value = self.fold(start[0]) if fixed and start else UNKNOWN
         self.values.pop(words[0], None)
         if value is not UNKNOWN:
@@ -102,11 +122,19 @@ class Reading:
             if any(value is not UNKNOWN and bool(value) == decides for value in values):
                 return decides
             return UNKNOWN if UNKNOWN in values else not decides
-        if node.data in ("comparison", "asless_comparison") and len(parts) == 3 and str(parts[1]) in COMPARE:
+        if (
+            node.data in ("comparison", "asless_comparison")
+            and len(parts) == 3
+            and str(parts[1]) in COMPARE
+        ):
             return self._compared(parts[0], str(parts[1]), parts[2])
         if node.data in ("array", "dict") and not parts:
             return ()
-        if node.data == "standalone_call" and str(parts[0]) == "range" and [self.fold(one) for one in parts[1:]] == [0]:
+        if (
+            node.data == "standalone_call"
+            and str(parts[0]) == "range"
+            and [self.fold(one) for one in parts[1:]] == [0]
+        ):
             return ()
         if node.data.endswith("neg_expr") and len(parts) == 2:
             value = self.fold(parts[1])
@@ -117,12 +145,16 @@ class Reading:
         if token.type == "NUMBER":
             plain = str(token).replace("_", "")
             return float(plain) if set(plain) & set(".eE") else int(plain)
-        return {"true": True, "false": False, "null": None}.get(str(token), self.values.get(str(token), UNKNOWN))
+        return {"true": True, "false": False, "null": None}.get(
+            str(token), self.values.get(str(token), UNKNOWN)
+        )
 
     def _compared(self, left: Item, sign: str, right: Item) -> Any:
         a, b = self.fold(left), self.fold(right)
         if a is UNKNOWN or b is UNKNOWN:
-            same = all(isinstance(inner(x), lark.Token) for x in (left, right)) and inner(left) == inner(right)
+            same = all(isinstance(inner(x), lark.Token) for x in (left, right)) and inner(
+                left
+            ) == inner(right)
             return sign in ("==", "<=", ">=") if same else UNKNOWN
         try:
             return COMPARE[sign](a, b)
@@ -134,17 +166,34 @@ class Reading:
         node = inner(node)
         if isinstance(node, lark.Token):
             value = self._literal(node)
-            return self.names.get(str(node), "") if value is UNKNOWN or str(node) in self.names else _named(value)
+            return (
+                self.names.get(str(node), "")
+                if value is UNKNOWN or str(node) in self.names
+                else _named(value)
+            )
         if node.data == "actual_type_cast":
             return str(node.children[-1])
         if node.data in ("string", "string_name"):
             return "String"
         if node.data == "standalone_call":
             return CALLS.get(str(node.children[0]), "")
-        if "comparison" in node.data or "not_test" in node.data or node.data.endswith(("and_test", "or_test")):
+        if (
+            "comparison" in node.data
+            or "not_test" in node.data
+            or node.data.endswith(("and_test", "or_test"))
+        ):
             return "bool"
-        if node.data.removeprefix("asless_") in ("arith_expr", "mdr_expr", "actual_neg_expr", "pow_expr"):
-            found = {self.type_of(one) for one in node.children if str(one) not in ("+", "-", "*", "/", "%", "**")}
+        if node.data.removeprefix("asless_") in (
+            "arith_expr",
+            "mdr_expr",
+            "actual_neg_expr",
+            "pow_expr",
+        ):
+            found = {
+                self.type_of(one)
+                for one in node.children
+                if str(one) not in ("+", "-", "*", "/", "%", "**")
+            }
             return found.pop() if len(found) == 1 else "float" if found == {"int", "float"} else ""
         member = self_member(node)
         return "" if member is None else self.names.get(str(member), "")
@@ -167,7 +216,10 @@ class Reading:
 
 def members(tree: Tree) -> set[str]:
     """The names of the variables and constants of the script."""
-    return {tokens(trees(node)[0])[0] for node in trees(tree, "class_var_stmt", "static_class_var_stmt", "const_stmt")}
+    return {
+        tokens(trees(node)[0])[0]
+        for node in trees(tree, "class_var_stmt", "static_class_var_stmt", "const_stmt")
+    }
 
 
 def _named(value: object) -> str:

@@ -1,4 +1,6 @@
-"""GDScript as a tree: parsing with gdtoolkit's grammar, and small questions that several criteria ask of the tree."""
+"""GDScript as a tree: parsing with gdtoolkit's grammar, and small questions that several criteria
+ask of the tree.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import lark
-from harness_verifiers._code import MAX_DEPTH, source
 
 from harness import Answer, Judgement, failed
+
+from ._code import MAX_DEPTH, source
 
 Tree: TypeAlias = "lark.Tree[lark.Token]"
 Item: TypeAlias = "Tree | lark.Token"
@@ -22,7 +25,8 @@ _LOCK = threading.Lock()  # lark keeps the indentation state of a parse on the s
 
 @cache
 def _parser() -> lark.Lark:
-    # gdtoolkit's own parser object writes pickles into the home folder; the same grammar without that
+    # gdtoolkit's own parser object writes pickles into the home folder; the same grammar without
+    # that
     import gdtoolkit.parser
     from gdtoolkit.parser.gdscript_indenter import GDScriptIndenter
 
@@ -38,7 +42,9 @@ def _parser() -> lark.Lark:
 
 
 def script(answer: Answer) -> tuple[Tree, str] | Judgement:
-    """The tree and the text of the GDScript block, or the judgement that there is none that parses."""
+    """The tree and the text of the GDScript block, or the judgement that there is none that
+    parses.
+    """
     code = source(answer, "gdscript")
     if isinstance(code, Judgement):
         return code
@@ -47,10 +53,15 @@ def script(answer: Answer) -> tuple[Tree, str] | Judgement:
             tree = _parser().parse(code + "\n")
     except lark.exceptions.UnexpectedInput as error:
         number = getattr(error, "line", None)
-        if not isinstance(number, int) or not 0 < number <= len(code.split("\n")):  # the end came too early
+        if not isinstance(number, int) or not 0 < number <= len(
+            code.split("\n")
+        ):  # the end came too early
             return failed("syntax", "the code ends in the middle of a statement")
         return failed("syntax", f"line {number}: {code.split(chr(10))[number - 1].strip()[:80]!r}")
-    except (lark.exceptions.LarkError, AssertionError) as error:  # a dedent to no known level, an unclosed bracket
+    except (
+        lark.exceptions.LarkError,
+        AssertionError,
+    ) as error:  # a dedent to no known level, an unclosed bracket
         return failed("syntax", str(error).partition("\n")[0][:160])
     for node in walk(tree):
         # the lexer splits 'signalhit' into a keyword and a name
@@ -75,7 +86,11 @@ def kind(node: Item) -> str:
 def trees(node: Item, *kinds: str) -> list[Tree]:
     """The direct children of ``node`` that are trees (of these kinds)."""
     children = node.children if isinstance(node, lark.Tree) else []
-    return [child for child in children if isinstance(child, lark.Tree) and (not kinds or child.data in kinds)]
+    return [
+        child
+        for child in children
+        if isinstance(child, lark.Tree) and (not kinds or child.data in kinds)
+    ]
 
 
 def tokens(node: Item) -> list[str]:
@@ -107,7 +122,11 @@ def written(node: Item) -> str:
 
 def inner(node: Item) -> Item:
     """``node`` without the wrappers ``expr`` and ``(...)``."""
-    while isinstance(node, lark.Tree) and node.data in ("expr", "par_expr") and len(node.children) == 1:
+    while (
+        isinstance(node, lark.Tree)
+        and node.data in ("expr", "par_expr")
+        and len(node.children) == 1
+    ):
         node = node.children[0]
     return node
 
@@ -138,7 +157,9 @@ def signals(tree: Tree) -> list[Tree]:
 
 
 def parameters(node: Item) -> list[tuple[str, str | None]]:
-    """``(name, type)`` of the parameters in a ``signal_args`` or ``func_args`` tree; the type is ``None`` if absent."""
+    """``(name, type)`` of the parameters in a ``signal_args`` or ``func_args`` tree; the type is
+    ``None`` if absent.
+    """
     found: list[tuple[str, str | None]] = []
     for argument in trees(node):
         words = tokens(argument)

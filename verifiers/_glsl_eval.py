@@ -1,7 +1,9 @@
-"""A bounded interpreter for GLSL ES 3.00 fragment shaders without textures, matrices, arrays and structs.
+"""A bounded interpreter for GLSL ES 3.00 fragment shaders without textures, matrices, arrays and
+structs.
 
-:class:`Shader` checks every expression of the tree when it is made - also where no run would come by, as a compiler
-does - and turns it into Python closures; :meth:`Shader.run` then evaluates ``main`` for given inputs.
+:class:`Shader` checks every expression of the tree when it is made - also where no run would come
+by, as a compiler does - and turns it into Python closures; :meth:`Shader.run` then evaluates
+``main`` for given inputs.
 """
 
 from __future__ import annotations
@@ -9,12 +11,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from harness_verifiers._code import line, text
-from harness_verifiers._glsl_expressions import Expressions, children
-from harness_verifiers._glsl_run import Done, Execute, Function, Run, State, Variable, assign, evaluate, execute, repeat
-from harness_verifiers._glsl_types import BEYOND, BEYOND_TYPES, BUILTINS, TYPES, GlslError, UnsupportedError, Value
-from harness_verifiers._words import words
 from tree_sitter import Node
+
+from ._code import line, text
+from ._glsl_expressions import Expressions, children
+from ._glsl_run import (
+    Done,
+    Execute,
+    Function,
+    Run,
+    State,
+    Variable,
+    assign,
+    evaluate,
+    execute,
+    repeat,
+)
+from ._glsl_types import BEYOND, BEYOND_TYPES, BUILTINS, TYPES, GlslError, UnsupportedError, Value
+from ._words import words
 
 RANKS = {
     "flat": 0,
@@ -31,23 +45,31 @@ RANKS = {
 PRECISIONS = {"lowp", "mediump", "highp"}
 RESERVED = (
     words(
-        "attribute varying coherent volatile restrict readonly writeonly resource atomic_uint noperspective patch",
-        "sample subroutine common partition active asm class union enum typedef template this goto inline noinline",
-        "public static extern external interface long short double half fixed unsigned superp input output filter",
-        "sizeof cast namespace using const uniform layout centroid flat smooth break continue do for while switch",
-        "case default if else in out inout float int uint void bool true false invariant discard return struct",
+        "attribute varying coherent volatile restrict readonly writeonly resource atomic_uint"
+        " noperspective patch",
+        "sample subroutine common partition active asm class union enum typedef template this goto"
+        " inline noinline",
+        "public static extern external interface long short double half fixed unsigned superp input"
+        " output filter",
+        "sizeof cast namespace using const uniform layout centroid flat smooth break continue do"
+        " for while switch",
+        "case default if else in out inout float int uint void bool true false invariant discard"
+        " return struct",
         "precision",
     )
     | PRECISIONS
 )
 STATEMENTS = {
-    "compound_statement", "expression_statement", "declaration", "if_statement", "for_statement", "while_statement",
+    "compound_statement", "expression_statement", "declaration", "if_statement", "for_statement",
+    "while_statement",
     "return_statement", "break_statement", "continue_statement",
 }  # fmt: skip
 
 
 def is_precision(node: Node) -> bool:
-    """Whether ``node`` is ``precision mediump float;`` or the like, which the grammar reads as a declaration."""
+    """Whether ``node`` is ``precision mediump float;`` or the like, which the grammar reads as a
+    declaration.
+    """
     words = [child for child in node.children if child.type != "comment"]
     return (
         node.type == "declaration"
@@ -63,7 +85,10 @@ def is_precision(node: Node) -> bool:
 def top_level(root: Node) -> Iterator[Node]:
     """The declarations of a shader; ``#ifdef GL_ES`` is always true and looked through."""
     for node in children(root):
-        if node.type == "preproc_ifdef" and [text(child) for child in node.children[:2]] == ["#ifdef", "GL_ES"]:
+        if node.type == "preproc_ifdef" and [text(child) for child in node.children[:2]] == [
+            "#ifdef",
+            "GL_ES",
+        ]:
             if node.child_by_field_name("alternative") is not None:
                 raise UnsupportedError(f"line {line(node)}: #else")
             yield from children(node)[1:]
@@ -74,14 +99,26 @@ def top_level(root: Node) -> Iterator[Node]:
 
 
 def _qualifiers(node: Node) -> list[str]:
-    """The words before the type of a declaration: each kind at most once, and in the order the language wants."""
+    """The words before the type of a declaration: each kind at most once, and in the order the
+    language wants.
+    """
     kind = node.child_by_field_name("type")
-    before = [child for child in node.children if kind is not None and child.end_byte <= kind.start_byte]
-    found = [text(child) for child in before if child.type not in ("comment", "layout_specification")]
+    before = [
+        child for child in node.children if kind is not None and child.end_byte <= kind.start_byte
+    ]
+    found = [
+        text(child) for child in before if child.type not in ("comment", "layout_specification")
+    ]
     if {"attribute", "varying"} & set(found):
         raise GlslError(f"line {line(node)}: attribute and varying are gone in GLSL ES 3.00")
-    after = {child.type for child in node.children if child not in before and not child.is_named} - {",", ";"}
-    if set(found) - set(RANKS) or after or any(child.type == "field_declaration_list" for child in node.children):
+    after = {
+        child.type for child in node.children if child not in before and not child.is_named
+    } - {",", ";"}
+    if (
+        set(found) - set(RANKS)
+        or after
+        or any(child.type == "field_declaration_list" for child in node.children)
+    ):
         raise UnsupportedError(f"line {line(node)}: {text(node)[:60]!r}")
     ranks = [RANKS[word] for word in found]
     if ranks != sorted(set(ranks)):
@@ -90,7 +127,9 @@ def _qualifiers(node: Node) -> list[str]:
 
 
 class Shader(Expressions):
-    """A checked shader. Raises :class:`GlslError` or :class:`UnsupportedError` with the line when it cannot be made."""
+    """A checked shader. Raises :class:`GlslError` or :class:`UnsupportedError` with the line when
+    it cannot be made.
+    """
 
     def __init__(self, root: Node) -> None:
         super().__init__()
@@ -115,16 +154,24 @@ class Shader(Expressions):
 
     def globals(self, role: str) -> list[Variable]:
         """The global variables that are ``uniform``, ``in`` or ``out``."""
-        return [one for one in self.scopes[0].values() if one.role == role and not one.name.startswith("gl_")]
+        return [
+            one
+            for one in self.scopes[0].values()
+            if one.role == role and not one.name.startswith("gl_")
+        ]
 
     def run(self, inputs: Mapping[str, Value]) -> Value:
-        """The value of the only output after ``main``; ``inputs`` holds every uniform and ``in`` by name."""
+        """The value of the only output after ``main``; ``inputs`` holds every uniform and ``in`` by
+        name.
+        """
         state = State({})
         for one in self.scopes[0].values():
             if one.role in ("uniform", "in"):
                 state.memory[one.number] = inputs[one.name]
             else:
-                state.memory[one.number] = one.initial(state) if one.initial else (None,) * TYPES[one.kind][1]
+                state.memory[one.number] = (
+                    one.initial(state) if one.initial else (None,) * TYPES[one.kind][1]
+                )
         done = execute(self._main.body, state)
         if done is not None and done.how == "discard":
             raise GlslError("the fragment is discarded")
@@ -134,7 +181,9 @@ class Shader(Expressions):
             raise GlslError(f"{output.name} is not written in all components")
         return value
 
-    def _declare(self, name: str, kind: str, role: str, node: Node, initial: Run | None = None) -> Variable:
+    def _declare(
+        self, name: str, kind: str, role: str, node: Node, initial: Run | None = None
+    ) -> Variable:
         if name in self.scopes[-1]:
             raise GlslError(f"line {line(node)}: {name} is declared twice")
         if len(self.scopes) == 1 and any(function == name for function, _ in self.functions):
@@ -156,7 +205,9 @@ class Shader(Expressions):
         return name
 
     def _declaration(self, node: Node) -> list[Execute]:
-        """Declare the variables of a declaration; the statements that give locals their first value."""
+        """Declare the variables of a declaration; the statements that give locals their first
+        value.
+        """
         at = f"line {line(node)}"
         top = len(self.scopes) == 1
         words = _qualifiers(node)
@@ -165,10 +216,16 @@ class Shader(Expressions):
             raise GlslError(f"{at}: {text(node)[:60]!r} cannot be declared here")
         role = next(iter(roles), "local")
         layouts = [child for child in node.children if child.type == "layout_specification"]
-        if layouts and (role != "out" or re.sub(r"\s", "", text(layouts[0])) != "layout(location=0)"):
+        if layouts and (
+            role != "out" or re.sub(r"\s", "", text(layouts[0])) != "layout(location=0)"
+        ):
             raise UnsupportedError(f"{at}: {text(layouts[0])[:60]!r}")
         kind = self._type(node.child_by_field_name("type"))
-        if role in ("in", "out") and TYPES[kind][0] != "float" and (role == "out" or "flat" not in words):
+        if (
+            role in ("in", "out")
+            and TYPES[kind][0] != "float"
+            and (role == "out" or "flat" not in words)
+        ):
             raise GlslError(f"{at}: {role} {kind} cannot be interpolated or written as a colour")
         declarators = node.children_by_field_name("declarator")
         return [one for child in declarators for one in self._declarator(child, kind, role)]
@@ -182,7 +239,12 @@ class Shader(Expressions):
             blank: Value = (None,) * TYPES[kind][1]
             return [] if top else [assign(variable, lambda _: blank)]
         name, value = node.child_by_field_name("declarator"), node.child_by_field_name("value")
-        if node.type != "init_declarator" or name is None or name.type != "identifier" or value is None:
+        if (
+            node.type != "init_declarator"
+            or name is None
+            or name.type != "identifier"
+            or value is None
+        ):
             raise UnsupportedError(f"{at}: {text(node)[:60]!r}")
         if role not in ("const", "local"):
             raise GlslError(f"{at}: {role} {text(name)} cannot have a value")
@@ -231,9 +293,16 @@ class Shader(Expressions):
     def _parameter(self, node: Node) -> Variable:
         words = {child.type for child in node.children if not child.is_named} - PRECISIONS
         name = node.child_by_field_name("declarator")
-        if node.type != "parameter_declaration" or words - {"in"} or name is None or name.type != "identifier":
+        if (
+            node.type != "parameter_declaration"
+            or words - {"in"}
+            or name is None
+            or name.type != "identifier"
+        ):
             raise UnsupportedError(f"line {line(node)}: the parameter {text(node)[:60]!r}")
-        return self._declare(text(name), self._type(node.child_by_field_name("type")), "parameter", node)
+        return self._declare(
+            text(name), self._type(node.child_by_field_name("type")), "parameter", node
+        )
 
     def _statement(self, node: Node) -> list[Execute]:
         method = getattr(self, f"_{node.type}", None)
@@ -289,7 +358,11 @@ class Shader(Expressions):
         first: list[Execute] = []
         if start is not None:
             declares = start.type == "declaration"
-            first = self._declaration(start) if declares else [evaluate(self.expression(start, void=True).run)]
+            first = (
+                self._declaration(start)
+                if declares
+                else [evaluate(self.expression(start, void=True).run)]
+            )
         test = self._condition(node.child_by_field_name("condition"))
         update = node.child_by_field_name("update")
         after = [evaluate(self.expression(update, void=True).run)] if update is not None else []
@@ -321,6 +394,8 @@ class Shader(Expressions):
         inside = children(node)
         found = self.expression(inside[0]) if inside else None
         if (found.kind if found else "void") != self._function.kind:
-            raise GlslError(f"line {line(node)}: {self._function.name} returns {self._function.kind}")
+            raise GlslError(
+                f"line {line(node)}: {self._function.name} returns {self._function.kind}"
+            )
         run = found.run if found else None
         return [lambda state: Done("return", run(state) if run else ())]

@@ -1,13 +1,17 @@
-"""Checking GLSL expressions: each node of the tree becomes a typed closure, or an error that names its line."""
+"""Checking GLSL expressions: each node of the tree becomes a typed closure, or an error that names
+its line.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from harness_verifiers._code import line, text
-from harness_verifiers._glsl_run import Expression, Function, State, Variable, execute, part, read, store
-from harness_verifiers._glsl_types import (
+from tree_sitter import Node
+
+from ._code import line, text
+from ._glsl_run import Expression, Function, State, Variable, execute, part, read, store
+from ._glsl_types import (
     BEYOND,
     BUILTINS,
     SWIZZLES,
@@ -20,9 +24,10 @@ from harness_verifiers._glsl_types import (
     constructor,
     vector,
 )
-from tree_sitter import Node
 
-_FLOAT = re.compile(r"-?(?:(?:\d{1,40}\.\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?|\d{1,40}[eE][+-]?\d{1,3})[fF]?")
+_FLOAT = re.compile(
+    r"-?(?:(?:\d{1,40}\.\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?|\d{1,40}[eE][+-]?\d{1,3})[fF]?"
+)
 _INT = re.compile(r"(-?(?:0[xX][0-9a-fA-F]{1,8}|\d{1,10}))([uU]?)")
 
 
@@ -32,7 +37,9 @@ def children(node: Node) -> list[Node]:
 
 
 class Expressions:
-    """What a shader knows while its expressions are checked: the scopes of variables and the functions so far."""
+    """What a shader knows while its expressions are checked: the scopes of variables and the
+    functions so far.
+    """
 
     def __init__(self) -> None:
         self.functions: dict[tuple[str, tuple[str, ...]], Function] = {}
@@ -45,7 +52,9 @@ class Expressions:
         try:
             found = method(self, node)
         except GlslError as error:
-            raise GlslError(str(error) if str(error).startswith("line ") else f"line {line(node)}: {error}") from None
+            raise GlslError(
+                str(error) if str(error).startswith("line ") else f"line {line(node)}: {error}"
+            ) from None
         if found.kind == "void" and not void:
             raise GlslError(f"line {line(node)}: {text(node)[:60]!r} has no value")
         return found
@@ -63,7 +72,11 @@ class Expressions:
         if integer is None:
             raise GlslError(f"{written[:40]!r} is no number of GLSL ES 3.00")
         digits = integer[1]
-        octal = len(digits.lstrip("-")) > 1 and digits.lstrip("-")[0] == "0" and digits.lstrip("-")[1] not in "xX"
+        octal = (
+            len(digits.lstrip("-")) > 1
+            and digits.lstrip("-")[0] == "0"
+            and digits.lstrip("-")[1] not in "xX"
+        )
         try:
             whole = (int(digits, 8 if octal else 0),)
         except ValueError:
@@ -87,13 +100,21 @@ class Expressions:
         return read(variable, tuple(range(TYPES[variable.kind][1])))
 
     def _field(self, node: Node) -> Expression:
-        argument, name = node.child_by_field_name("argument"), text(node.child_by_field_name("field"))
+        argument, name = (
+            node.child_by_field_name("argument"),
+            text(node.child_by_field_name("field")),
+        )
         if argument is None or any(child.type == "->" for child in node.children):
             raise GlslError("'->' is not part of the language")
         whole = self.expression(argument)
         base, size = TYPES[whole.kind]
         letters = next((one for one in SWIZZLES if set(name) <= set(one)), None)
-        if size == 1 or letters is None or not 1 <= len(name) <= 4 or any(letters.index(c) >= size for c in name):
+        if (
+            size == 1
+            or letters is None
+            or not 1 <= len(name) <= 4
+            or any(letters.index(c) >= size for c in name)
+        ):
             raise GlslError(f"no .{name[:20]} of {whole.kind}")
         return part(whole, [letters.index(c) for c in name], vector(base, len(name)))
 
@@ -114,7 +135,10 @@ class Expressions:
         return self.expression(node)
 
     def _unary(self, node: Node) -> Expression:
-        sign, argument = text(node.child_by_field_name("operator")), node.child_by_field_name("argument")
+        sign, argument = (
+            text(node.child_by_field_name("operator")),
+            node.child_by_field_name("argument"),
+        )
         assert argument is not None
         value = self._operand(argument)
         base, _ = TYPES[value.kind]
@@ -141,7 +165,9 @@ class Expressions:
             raise GlslError(f"no {' ? : '.join(part.kind for part in parts)}")
         test, then, other = parts
         constant = all(part.constant for part in parts)
-        return Expression(then.kind, lambda state: (then if test.run(state)[0] else other).run(state), constant)
+        return Expression(
+            then.kind, lambda state: (then if test.run(state)[0] else other).run(state), constant
+        )
 
     def _comma(self, node: Node) -> Expression:
         first, second = (self.expression(child, void=True) for child in children(node))
@@ -162,7 +188,10 @@ class Expressions:
         return store(target, value.run, text(left))
 
     def _update(self, node: Node) -> Expression:
-        argument, sign = node.child_by_field_name("argument"), text(node.child_by_field_name("operator"))
+        argument, sign = (
+            node.child_by_field_name("argument"),
+            text(node.child_by_field_name("operator")),
+        )
         assert argument is not None
         target = self.expression(argument)
         base, _ = TYPES[target.kind]
@@ -183,7 +212,11 @@ class Expressions:
 
     def _call(self, node: Node) -> Expression:
         called, listed = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        if called is None or called.type not in ("identifier", "primitive_type", "type_identifier") or listed is None:
+        if (
+            called is None
+            or called.type not in ("identifier", "primitive_type", "type_identifier")
+            or listed is None
+        ):
             raise UnsupportedError(f"the call {text(node)[:60]!r}")
         name = text(called)
         if name in BEYOND:
@@ -201,7 +234,9 @@ class Expressions:
         else:
             raise GlslError(f"no function {name[:40]}({', '.join(kinds)})")
         constant = all(one.constant for one in arguments)
-        return Expression(kind, lambda state: function(*(one.run(state) for one in arguments)), constant)
+        return Expression(
+            kind, lambda state: function(*(one.run(state) for one in arguments)), constant
+        )
 
     @staticmethod
     def _user_call(function: Function, arguments: list[Expression]) -> Expression:

@@ -1,4 +1,6 @@
-"""Running a checked GLSL shader: its memory, its variables, and the closures that statements are made of."""
+"""Running a checked GLSL shader: its memory, its variables, and the closures that statements are
+made of.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness_verifiers._glsl_types import TYPES, GlslError, UnsupportedError, Value, vector
+from ._glsl_types import TYPES, GlslError, UnsupportedError, Value, vector
 
 MAX_STEPS = 5_000
 
 
 class Done(NamedTuple):
-    """How a statement left its block: ``return`` with a value, ``break``, ``continue`` or ``discard``."""
+    """How a statement left its block: ``return`` with a value, ``break``, ``continue`` or
+    ``discard``.
+    """
 
     how: str
     value: Value = ()
@@ -54,7 +58,9 @@ class Variable:
 
 @dataclass
 class Expression:
-    """A checked expression: its type, how to evaluate it, and where to write if it can be assigned to."""
+    """A checked expression: its type, how to evaluate it, and where to write if it can be assigned
+    to.
+    """
 
     kind: str
     run: Run
@@ -73,7 +79,9 @@ class Function:
 
 
 def read(variable: Variable, parts: tuple[int, ...]) -> Expression:
-    """An expression for some components of a variable; reading what was never written is an error."""
+    """An expression for some components of a variable; reading what was never written is an
+    error.
+    """
 
     def run(state: State) -> Value:
         whole = state.memory[variable.number]
@@ -91,12 +99,18 @@ def part(whole: Expression, parts: list[int], kind: str) -> Expression:
     if whole.target is not None:
         variable, chosen = whole.target
         return read(variable, tuple(chosen[part] for part in parts))
-    return Expression(kind, lambda state: tuple(whole.run(state)[part] for part in parts), whole.constant)
+    return Expression(
+        kind, lambda state: tuple(whole.run(state)[part] for part in parts), whole.constant
+    )
 
 
 def store(target: Expression, value: Run, shown: str) -> Expression:
     """The assignment of ``value`` to ``target``."""
-    if target.target is None or not target.target[0].writable or len(set(target.target[1])) != len(target.target[1]):
+    if (
+        target.target is None
+        or not target.target[0].writable
+        or len(set(target.target[1])) != len(target.target[1])
+    ):
         raise GlslError(f"{shown[:40]!r} cannot be assigned to")
     variable, parts = target.target
 

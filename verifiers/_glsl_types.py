@@ -1,7 +1,7 @@
 """Values, operators, constructors and built-in functions of GLSL ES 3.00, for scalars and vectors.
 
-A value is a tuple of Python numbers, one per component; ``None`` is a component nobody has written yet. Types are the
-names of the language: ``float``, ``vec3``, ``ivec2``, ``bool``.
+A value is a tuple of Python numbers, one per component; ``None`` is a component nobody has written
+yet. Types are the names of the language: ``float``, ``vec3``, ``ivec2``, ``bool``.
 """
 
 from __future__ import annotations
@@ -11,23 +11,30 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness_verifiers._words import words
+from ._words import words
 
 Value = tuple[Any, ...]
 Function = Callable[..., Value]
 
 PREFIX = {"float": "vec", "int": "ivec", "uint": "uvec", "bool": "bvec"}
-TYPES = {base: (base, 1) for base in PREFIX} | {f"{p}{n}": (b, n) for b, p in PREFIX.items() for n in (2, 3, 4)}
+TYPES = {base: (base, 1) for base in PREFIX} | {
+    f"{p}{n}": (b, n) for b, p in PREFIX.items() for n in (2, 3, 4)
+}
 SWIZZLES = ("xyzw", "rgba", "stpq")
 # What the language has and this interpreter does not
 BEYOND_TYPES = {f"mat{n}{m}" for n in "234" for m in ("", "x2", "x3", "x4")} | {
-    f"{p}sampler{s}" for p in ("", "i", "u") for s in ("2D", "3D", "Cube", "2DArray", "2DShadow", "CubeShadow")
+    f"{p}sampler{s}"
+    for p in ("", "i", "u")
+    for s in ("2D", "3D", "Cube", "2DArray", "2DShadow", "CubeShadow")
 }
 BEYOND = (
     words(
-        "texture textureLod textureProj textureGrad textureOffset texelFetch textureSize dFdx dFdy fwidth",
-        "matrixCompMult outerProduct transpose determinant inverse modf floatBitsToInt floatBitsToUint intBitsToFloat",
-        "uintBitsToFloat packSnorm2x16 packUnorm2x16 packHalf2x16 unpackSnorm2x16 unpackUnorm2x16 unpackHalf2x16",
+        "texture textureLod textureProj textureGrad textureOffset texelFetch textureSize dFdx dFdy"
+        " fwidth",
+        "matrixCompMult outerProduct transpose determinant inverse modf floatBitsToInt"
+        " floatBitsToUint intBitsToFloat",
+        "uintBitsToFloat packSnorm2x16 packUnorm2x16 packHalf2x16 unpackSnorm2x16 unpackUnorm2x16"
+        " unpackHalf2x16",
         "faceforward refract",
     )
     | BEYOND_TYPES
@@ -68,7 +75,11 @@ def _wrap(value: int, base: str) -> int:
 
 def _divide(a: float, b: float) -> float:
     if b == 0:
-        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
+        return (
+            math.nan
+            if a == 0 or math.isnan(a)
+            else math.copysign(math.inf, a) * math.copysign(1.0, b)
+        )
     return a / b
 
 
@@ -76,7 +87,11 @@ def _truncated(a: int, b: int) -> int:
     return 0 if b == 0 else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
 
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge,
 }  # fmt: skip
@@ -88,13 +103,17 @@ def spread(values: Sequence[Value], size: int) -> list[Value]:
 
 
 def binary(sign: str, left: str, right: str) -> tuple[str, Function]:
-    """Type and meaning of ``left sign right``; raises :class:`GlslError` where the language has no such operator."""
+    """Type and meaning of ``left sign right``; raises :class:`GlslError` where the language has no
+    such operator.
+    """
     wrong = GlslError(f"no operator {left} {sign} {right}")
     (base, n), (other, m) = TYPES[left], TYPES[right]
     if sign in ("&&", "||"):
         if left != "bool" or right != "bool":
             raise wrong
-        return "bool", (lambda a, b: (a[0] and b[0],)) if sign == "&&" else (lambda a, b: (a[0] or b[0],))
+        return "bool", (
+            (lambda a, b: (a[0] and b[0],)) if sign == "&&" else (lambda a, b: (a[0] or b[0],))
+        )
     if base != other:
         raise wrong
     if sign in ("==", "!="):
@@ -116,7 +135,9 @@ def binary(sign: str, left: str, right: str) -> tuple[str, Function]:
 def _scalar(sign: str, base: str) -> Callable[[Any, Any], Any]:
     if base == "float":
         return _float(_ARITHMETIC.get(sign, _divide))
-    plain = _ARITHMETIC.get(sign) or {"/": _truncated, "%": lambda a, b: a - b * _truncated(a, b)}[sign]
+    plain = (
+        _ARITHMETIC.get(sign) or {"/": _truncated, "%": lambda a, b: a - b * _truncated(a, b)}[sign]
+    )
     return lambda a, b: _wrap(plain(a, b), base)
 
 
@@ -125,7 +146,9 @@ def _componentwise(one: Callable[..., Any], size: int) -> Function:
 
 
 def constructor(kind: str, arguments: Sequence[str]) -> Function:
-    """Meaning of ``kind(arguments)``, such as ``vec4(vec3, float)``; raises :class:`GlslError` if it has none."""
+    """Meaning of ``kind(arguments)``, such as ``vec4(vec3, float)``; raises :class:`GlslError` if
+    it has none.
+    """
     base, size = TYPES[kind]
     sizes = [TYPES[argument][1] for argument in arguments]
     convert = {"float": float, "int": int, "uint": int, "bool": bool}[base]
@@ -175,17 +198,28 @@ def _power(x: float, y: float) -> float:
 
 # g: float or vec2-4, all g of a call alike; f: float; each string is one overload
 _PER_COMPONENT: dict[str, tuple[str, Callable[..., float]]] = {
-    "radians": ("g", math.radians), "degrees": ("g", math.degrees), "sin": ("g", math.sin), "cos": ("g", math.cos),
-    "tan": ("g", math.tan), "asin": ("g", math.asin), "acos": ("g", math.acos), "sinh": ("g", math.sinh),
-    "cosh": ("g", math.cosh), "tanh": ("g", math.tanh), "asinh": ("g", math.asinh), "acosh": ("g", math.acosh),
-    "atanh": ("g", math.atanh), "exp": ("g", math.exp), "log": ("g", math.log), "exp2": ("g", lambda x: 2.0**x),
-    "log2": ("g", math.log2), "sqrt": ("g", math.sqrt), "inversesqrt": ("g", lambda x: 1.0 / math.sqrt(x)),
-    "abs": ("g", abs), "sign": ("g", lambda x: float((x > 0) - (x < 0))), "floor": ("g", math.floor),
-    "ceil": ("g", math.ceil), "trunc": ("g", math.trunc), "round": ("g", round), "roundEven": ("g", round),
-    "fract": ("g", lambda x: x - math.floor(x)), "mod": ("gg gf", lambda x, y: x - y * math.floor(x / y)),
-    "atan": ("g gg", lambda y, x=None: math.atan(y) if x is None else math.atan2(y, x)), "pow": ("gg", _power),
-    "min": ("gg gf", min), "max": ("gg gf", max), "clamp": ("ggg gff", lambda x, a, b: min(max(x, a), b)),
-    "mix": ("ggg ggf", lambda a, b, k: a * (1.0 - k) + b * k), "step": ("gg fg", lambda e, x: 0.0 if x < e else 1.0),
+    "radians": ("g", math.radians), "degrees": ("g", math.degrees), "sin": ("g", math.sin),
+    "cos": ("g", math.cos),
+    "tan": ("g", math.tan), "asin": ("g", math.asin), "acos": ("g", math.acos), "sinh": ("g",
+    math.sinh),
+    "cosh": ("g", math.cosh), "tanh": ("g", math.tanh), "asinh": ("g", math.asinh), "acosh": ("g",
+    math.acosh),
+    "atanh": ("g", math.atanh), "exp": ("g", math.exp), "log": ("g", math.log), "exp2": ("g",
+    lambda x: 2.0**x),
+    "log2": ("g", math.log2), "sqrt": ("g", math.sqrt), "inversesqrt": ("g",
+    lambda x: 1.0 / math.sqrt(x)),
+    "abs": ("g", abs), "sign": ("g", lambda x: float((x > 0) - (x < 0))), "floor": ("g",
+    math.floor),
+    "ceil": ("g", math.ceil), "trunc": ("g", math.trunc), "round": ("g", round), "roundEven": ("g",
+    round),
+    "fract": ("g", lambda x: x - math.floor(x)), "mod": ("gg gf", lambda x,
+    y: x - y * math.floor(x / y)),
+    "atan": ("g gg", lambda y, x=None: math.atan(y) if x is None else math.atan2(y, x)),
+    "pow": ("gg", _power),
+    "min": ("gg gf", min), "max": ("gg gf", max), "clamp": ("ggg gff", lambda x, a, b: min(max(x,
+    a), b)),
+    "mix": ("ggg ggf", lambda a, b, k: a * (1.0 - k) + b * k), "step": ("gg fg", lambda e,
+    x: 0.0 if x < e else 1.0),
     "smoothstep": ("ggg ffg", _smoothstep),
 }  # fmt: skip
 _WHOLE: dict[str, tuple[str, str, Callable[..., Any]]] = {
@@ -202,7 +236,9 @@ BUILTINS = {*_PER_COMPONENT, *_WHOLE, *_RELATIONS, *_LOGIC, "not", "isnan", "isi
 
 
 def builtin(name: str, arguments: Sequence[str]) -> tuple[str, Function]:
-    """Type and meaning of a built-in function for these argument types; :class:`GlslError` if no overload fits."""
+    """Type and meaning of a built-in function for these argument types; :class:`GlslError` if no
+    overload fits.
+    """
     wrong = GlslError(f"no {name}({', '.join(arguments)})")
     kinds = [TYPES[argument] for argument in arguments]
     bases = {base for base, _ in kinds}
@@ -210,7 +246,11 @@ def builtin(name: str, arguments: Sequence[str]) -> tuple[str, Function]:
     if name in _RELATIONS or name in _LOGIC or name in ("not", "isnan", "isinf"):
         return _logic(name, kinds, wrong)
     if bases != {"float"}:
-        if bases and "float" not in bases | {"bool"} and name in ("abs", "sign", "min", "max", "clamp"):
+        if (
+            bases
+            and "float" not in bases | {"bool"}
+            and name in ("abs", "sign", "min", "max", "clamp")
+        ):
             raise UnsupportedError(f"{name} of integers")
         if name == "mix" and len(kinds) == 3 and kinds[2][0] == "bool":
             raise UnsupportedError("mix by booleans")
@@ -235,7 +275,9 @@ def _fits(pattern: str, sizes: Sequence[int]) -> bool:
     if len(pattern) != len(sizes):
         return False
     general = {size for letter, size in zip(pattern, sizes, strict=True) if letter == "g"}
-    return len(general) == 1 and all(size == 1 for letter, size in zip(pattern, sizes, strict=True) if letter == "f")
+    return len(general) == 1 and all(
+        size == 1 for letter, size in zip(pattern, sizes, strict=True) if letter == "f"
+    )
 
 
 def _logic(name: str, kinds: Sequence[tuple[str, int]], wrong: GlslError) -> tuple[str, Function]:

@@ -1,32 +1,51 @@
-"""Questions to the tree of a Java file: its types, members and modifiers, and what its names stand for."""
+"""Questions to the tree of a Java file: its types, members and modifiers, and what its names stand
+for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness_verifiers._code import errors, parse, source, text, walk
-from harness_verifiers._words import words
 from tree_sitter import Node
 
 from harness import Answer, Judgement, failed, unverified
 
-TYPES = words("class_declaration interface_declaration enum_declaration record_declaration annotation_type_declaration")
-# What jakarta.persistence.* brings: its annotations and the enumerations used in them (Jakarta Persistence 3.2)
+from ._code import errors, parse, source, text, walk
+from ._words import words
+
+TYPES = words(
+    "class_declaration interface_declaration enum_declaration record_declaration"
+    " annotation_type_declaration"
+)
+# What jakarta.persistence.* brings: its annotations and the enumerations used in them (Jakarta
+# Persistence 3.2)
 PERSISTENCE = words(
-    "Access AssociationOverride AssociationOverrides AttributeOverride AttributeOverrides Basic Cacheable",
-    "CheckConstraint CollectionTable Column ColumnResult ConstructorResult Convert Converter Converts",
-    "DiscriminatorColumn DiscriminatorValue ElementCollection Embeddable Embedded EmbeddedId Entity",
-    "EntityListeners EntityResult Enumerated EnumeratedValue ExcludeDefaultListeners ExcludeSuperclassListeners",
-    "FieldResult ForeignKey GeneratedValue Id IdClass Index Inheritance JoinColumn JoinColumns JoinTable Lob",
-    "ManyToMany ManyToOne MapKey MapKeyClass MapKeyColumn MapKeyEnumerated MapKeyJoinColumn MapKeyJoinColumns",
+    "Access AssociationOverride AssociationOverrides AttributeOverride AttributeOverrides Basic"
+    " Cacheable",
+    "CheckConstraint CollectionTable Column ColumnResult ConstructorResult Convert Converter"
+    " Converts",
+    "DiscriminatorColumn DiscriminatorValue ElementCollection Embeddable Embedded EmbeddedId"
+    " Entity",
+    "EntityListeners EntityResult Enumerated EnumeratedValue ExcludeDefaultListeners"
+    " ExcludeSuperclassListeners",
+    "FieldResult ForeignKey GeneratedValue Id IdClass Index Inheritance JoinColumn JoinColumns"
+    " JoinTable Lob",
+    "ManyToMany ManyToOne MapKey MapKeyClass MapKeyColumn MapKeyEnumerated MapKeyJoinColumn"
+    " MapKeyJoinColumns",
     "MapKeyTemporal MappedSuperclass MapsId NamedAttributeNode NamedEntityGraph NamedEntityGraphs",
     "NamedNativeQueries NamedNativeQuery NamedQueries NamedQuery NamedStoredProcedureQueries",
-    "NamedStoredProcedureQuery NamedSubgraph OneToMany OneToOne OrderBy OrderColumn PersistenceContext",
-    "PersistenceContexts PersistenceProperty PersistenceUnit PersistenceUnits PostLoad PostPersist PostRemove",
-    "PostUpdate PrePersist PreRemove PreUpdate PrimaryKeyJoinColumn PrimaryKeyJoinColumns QueryHint",
-    "SecondaryTable SecondaryTables SequenceGenerator SequenceGenerators SqlResultSetMapping SqlResultSetMappings",
-    "StoredProcedureParameter Table TableGenerator TableGenerators Temporal Transient UniqueConstraint Version",
-    "AccessType CascadeType ConstraintMode DiscriminatorType EnumType FetchType GenerationType InheritanceType",
+    "NamedStoredProcedureQuery NamedSubgraph OneToMany OneToOne OrderBy OrderColumn"
+    " PersistenceContext",
+    "PersistenceContexts PersistenceProperty PersistenceUnit PersistenceUnits PostLoad PostPersist"
+    " PostRemove",
+    "PostUpdate PrePersist PreRemove PreUpdate PrimaryKeyJoinColumn PrimaryKeyJoinColumns"
+    " QueryHint",
+    "SecondaryTable SecondaryTables SequenceGenerator SequenceGenerators SqlResultSetMapping"
+    " SqlResultSetMappings",
+    "StoredProcedureParameter Table TableGenerator TableGenerators Temporal Transient"
+    " UniqueConstraint Version",
+    "AccessType CascadeType ConstraintMode DiscriminatorType EnumType FetchType GenerationType"
+    " InheritanceType",
     "TemporalType",
 )
 
@@ -42,7 +61,9 @@ def tree(answer: Answer) -> Node | Judgement:
     if root.has_error:
         return failed("syntax", "; ".join(errors(root)[:3]))
     if any(r"\u" in text(node) for node in walk(root) if node.child_count == 0):
-        return unverified("unicode-escape", "Java reads \\u escapes before it parses; this verifier does not")
+        return unverified(
+            "unicode-escape", "Java reads \\u escapes before it parses; this verifier does not"
+        )
     return root
 
 
@@ -75,7 +96,9 @@ def modifiers(node: Node) -> set[str]:
 
 
 def declared(node: Node) -> list[tuple[str, str]]:
-    """``(type, name)`` of every variable in a field declaration; ``String a[]`` has the type ``String[]``."""
+    """``(type, name)`` of every variable in a field declaration; ``String a[]`` has the type
+    ``String[]``.
+    """
     kind = "".join(text(node.child_by_field_name("type")).split()).removeprefix("java.lang.")
     return [
         (kind + text(one.child_by_field_name("dimensions")), text(one.child_by_field_name("name")))
@@ -87,7 +110,11 @@ def imports(root: Node) -> Iterator[tuple[str, bool, Node]]:
     """``(name, static, node)`` per import; a wildcard keeps its ``.*``."""
     for node in root.children:
         if node.type == "import_declaration":
-            words = [text(child) for child in node.children if child.type in ("scoped_identifier", "identifier")]
+            words = [
+                text(child)
+                for child in node.children
+                if child.type in ("scoped_identifier", "identifier")
+            ]
             star = any(child.type == "asterisk" for child in node.children)
             static = any(child.type == "static" for child in node.children)
             yield "".join("".join(words).split()) + (".*" if star else ""), static, node

@@ -1,4 +1,6 @@
-"""GLSL ES 3.00 fragment shaders (WebGL 2): parsed, type-checked and executed by a small interpreter, no GPU."""
+"""GLSL ES 3.00 fragment shaders (WebGL 2): parsed, type-checked and executed by a small
+interpreter, no GPU.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +9,26 @@ import random
 import re
 from collections.abc import Mapping
 
-from harness_verifiers._code import errors, line, parse, source, text, walk
-from harness_verifiers._glsl_eval import Shader, is_precision, top_level
-from harness_verifiers._glsl_types import TYPES, GlslError, UnsupportedError, Value
-from harness_verifiers._words import words
 from tree_sitter import Node
 
 from harness import Answer, Case, Judgement, failed, passed, unverified, verifier
 
+from ._code import errors, line, parse, source, text, walk
+from ._glsl_eval import Shader, is_precision, top_level
+from ._glsl_types import TYPES, GlslError, UnsupportedError, Value
+from ._words import words
+
 PACKAGES = ["tree-sitter", "tree-sitter-glsl", "markdown-it-py"]
 VERSION = re.compile(r"[ \t]*#[ \t]*version[ \t]+300[ \t]+es[ \t]*")
 WEBGL1 = words(
-    "gl_FragColor gl_FragData texture2D textureCube texture2DLod varying attribute gl_FragDepthEXT",
+    "gl_FragColor gl_FragData texture2D textureCube texture2DLod varying attribute gl_FragDepthEXT"
 )
-C_ONLY = words("pointer_expression goto_statement string_literal char_literal cast_expression sizeof_expression")
-# Valid GLSL that the grammar, which grew out of C, cannot read; the words dropped do not change the meaning
+C_ONLY = words(
+    "pointer_expression goto_statement string_literal char_literal cast_expression"
+    " sizeof_expression"
+)
+# Valid GLSL that the grammar, which grew out of C, cannot read; the words dropped do not change the
+# meaning
 GAPS = re.compile(r"(?<=\bconst )(?:lowp|mediump|highp)(?= )|\bconst(?= in )")
 SAMPLES = 16
 TOLERANCE = 1e-4
@@ -52,7 +59,9 @@ def parses(_case: Case, answer: Answer) -> Judgement:
 
 @verifier("glsl.uniforms", version=1, facet="shaders", packages=PACKAGES)
 def uniforms(case: Case, answer: Answer) -> Judgement:
-    """The uniforms asked for, and no others, are declared with their types, and each changes the colour."""
+    """The uniforms asked for, and no others, are declared with their types, and each changes the
+    colour.
+    """
     shader = _program(answer)
     if isinstance(shader, Judgement):
         return shader
@@ -65,7 +74,9 @@ def uniforms(case: Case, answer: Answer) -> Judgement:
         draws = [_draw(shader, rng, _spread(number)) for number in range(SAMPLES)]
         for name in wanted:
             fresh = _draw(shader, rng, 1.0)
-            if all(_close(shader.run(one), shader.run({**one, name: fresh[name]})) for one in draws):
+            if all(
+                _close(shader.run(one), shader.run({**one, name: fresh[name]})) for one in draws
+            ):
                 return failed("unused-uniform", f"the colour is the same for any value of {name}")
     except GlslError as error:
         return failed("no-colour", str(error))
@@ -81,7 +92,10 @@ def color(case: Case, answer: Answer) -> Judgement:
     if isinstance(shader, Judgement):
         return shader
     declared = "".join(f"uniform {one['type']} {one['name']};\n" for one in case.expect["uniforms"])
-    body = f"{declared}out vec4 expected_color;\nvoid main() {{ expected_color = {case.expect['color']}; }}\n"
+    body = (
+        f"{declared}out vec4 expected_color;\nvoid main() {{ expected_color ="
+        f" {case.expect['color']}; }}\n"
+    )
     root = parse(body, "tree_sitter_glsl")
     if isinstance(root, Judgement):
         return unverified("bad-case", root.evidence)
@@ -89,14 +103,21 @@ def color(case: Case, answer: Answer) -> Judgement:
     kinds = {one.name: one.kind for one in shader.globals("uniform")}
     for one in reference.globals("uniform"):
         if kinds.get(one.name) != one.kind:
-            return failed("missing-uniform", f"no uniform {one.kind} {one.name} to compute the colour from")
+            return failed(
+                "missing-uniform", f"no uniform {one.kind} {one.name} to compute the colour from"
+            )
     rng = random.Random(f"color/{case.prompt}")
     try:
         for number in range(SAMPLES):
             inputs = _draw(shader, rng, _spread(number))
-            got, wanted = shader.run(inputs), reference.run({**inputs, **_draw(reference, rng, 1.0), **inputs})
+            got, wanted = (
+                shader.run(inputs),
+                reference.run({**inputs, **_draw(reference, rng, 1.0), **inputs}),
+            )
             if not _close(got, wanted):
-                shown = f"{_numbers(got)}, expected {_numbers(wanted)} for {_inputs(inputs, reference)}"
+                shown = (
+                    f"{_numbers(got)}, expected {_numbers(wanted)} for {_inputs(inputs, reference)}"
+                )
                 return failed("wrong-colour", shown)
     except GlslError as error:
         return failed("no-colour", str(error))
@@ -149,13 +170,17 @@ def _program(answer: Answer) -> Shader | Judgement:
 
 
 def _precision_fault(root: Node) -> Judgement | None:
-    """A fragment shader has no default precision for float: it must be stated before the first use."""
+    """A fragment shader has no default precision for float: it must be stated before the first
+    use.
+    """
     for node in top_level(root):
         if is_precision(node):
             if text(node.children[2]) == "float":
                 return None
         elif node.type in ("declaration", "function_definition"):
-            return failed("no-precision", f"line {line(node)}: no default precision for float before it")
+            return failed(
+                "no-precision", f"line {line(node)}: no default precision for float before it"
+            )
     return failed("no-precision", "no default precision for float")
 
 
@@ -173,13 +198,17 @@ def _draw(shader: Shader, rng: random.Random, width: float) -> dict[str, Value]:
         if base == "float":
             inputs[one.name] = tuple(rng.uniform(low, width) for _ in range(size))
         else:
-            inputs[one.name] = tuple(rng.randint(0, 1) if base == "bool" else rng.randint(0, 9) for _ in range(size))
+            inputs[one.name] = tuple(
+                rng.randint(0, 1) if base == "bool" else rng.randint(0, 9) for _ in range(size)
+            )
     return inputs
 
 
 def _close(got: Value, wanted: Value) -> bool:
     pairs = zip(got, wanted, strict=True)
-    return all(math.isfinite(a) and math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-6) for a, b in pairs)
+    return all(
+        math.isfinite(a) and math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-6) for a, b in pairs
+    )
 
 
 def _numbers(value: Value) -> str:
@@ -187,7 +216,9 @@ def _numbers(value: Value) -> str:
 
 
 def _inputs(inputs: Mapping[str, Value], reference: Shader) -> str:
-    return ", ".join(f"{one.name} = {_numbers(inputs[one.name])}" for one in reference.globals("uniform"))
+    return ", ".join(
+        f"{one.name} = {_numbers(inputs[one.name])}" for one in reference.globals("uniform")
+    )
 
 
 def _shown(kinds: Mapping[str, str]) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 import lark
-from harness_verifiers._gdflow import Flow
-from harness_verifiers._gdreading import Reading
-from harness_verifiers._gdscript import (
+
+from harness import Answer, Case, Judgement, failed, passed, verifier
+
+from ._gdflow import Flow
+from ._gdreading import Reading
+from ._gdscript import (
     Tree,
     functions,
     inner,
@@ -24,36 +27,47 @@ from harness_verifiers._gdscript import (
     where,
     written,
 )
-from harness_verifiers._words import words
-
-from harness import Answer, Case, Judgement, failed, passed, verifier
+from ._words import words
 
 PACKAGES = ["gdtoolkit", "lark", "tree-sitter", "markdown-it-py"]
-SUBSTANCE = words("signal_stmt func_def static_func_def class_var_stmt static_class_var_stmt const_stmt class_def")
+SUBSTANCE = words(
+    "signal_stmt func_def static_func_def class_var_stmt static_class_var_stmt const_stmt class_def"
+)
 HEADS = words("extends_stmt classname_stmt classname_extends_stmt")
-BLOCKS = words("func_def if_branch elif_branch else_branch while_stmt for_stmt for_stmt_typed match_branch")
+BLOCKS = words(
+    "func_def if_branch elif_branch else_branch while_stmt for_stmt for_stmt_typed match_branch"
+)
 LINES = ("_stmt", "_branch", "_def")  # what begins a line of its own
 HEADERS = {"expr", "func_header", "pattern"}
 RESERVED = words(
-    "if elif else for while match when break continue pass return class class_name extends is in as self signal",
-    "func static const enum var breakpoint preload await yield assert void and or not true false null super",
+    "if elif else for while match when break continue pass return class class_name extends is in as"
+    " self signal",
+    "func static const enum var breakpoint preload await yield assert void and or not true false"
+    " null super",
     "namespace trait",
 ) - {"match", "when", "self"}  # the last three are legal as a name somewhere
-ANNOTATIONS = words("tool icon static_unload rpc abstract warning_ignore warning_ignore_start warning_ignore_restore")
+ANNOTATIONS = words(
+    "tool icon static_unload rpc abstract warning_ignore warning_ignore_start"
+    " warning_ignore_restore"
+)
 # Godot 3 calls that Godot 4 renamed or dropped
 REMOVED = words(
-    "yield deg2rad rad2deg rand_range stepify linear2db db2linear funcref parse_json to_json var2str str2var",
+    "yield deg2rad rad2deg rand_range stepify linear2db db2linear funcref parse_json to_json"
+    " var2str str2var",
     "var2bytes bytes2var dectime range_lerp",
 )
 REMOVED_TYPES = words(
-    "KinematicBody KinematicBody2D Spatial Reference File Directory Position2D Position3D PoolStringArray",
+    "KinematicBody KinematicBody2D Spatial Reference File Directory Position2D Position3D"
+    " PoolStringArray",
     "PoolIntArray PoolRealArray PoolVector2Array PoolVector3Array PoolColorArray PoolByteArray",
 )
 
 
 @verifier("godot.parses", version=2, facet="godot", packages=PACKAGES)
 def parses(_case: Case, answer: Answer) -> Judgement:
-    """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3 leftovers."""
+    """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3
+    leftovers.
+    """
     read = script(answer)
     if isinstance(read, Judgement):
         return read
@@ -80,17 +94,25 @@ def extends(case: Case, answer: Answer) -> Judgement:
         return problem
     found = trees(tree, "extends_stmt", "classname_extends_stmt")
     if len(found) != 1:
-        return failed("no-extends" if not found else "two-extends", f"{len(found)} extends statements, expected one")
+        return failed(
+            "no-extends" if not found else "two-extends",
+            f"{len(found)} extends statements, expected one",
+        )
     words = written(found[0]).removeprefix("class_name").split()
     bases = words[words.index("extends") + 1 :] if "extends" in words else words
     if bases != [case.expect["extends"]]:
-        return failed("wrong-base", f"{where(found[0])}: extends {'.'.join(bases)}, expected {case.expect['extends']}")
+        return failed(
+            "wrong-base",
+            f"{where(found[0])}: extends {'.'.join(bases)}, expected {case.expect['extends']}",
+        )
     return passed(f"{where(found[0])}: extends {bases[0]}")
 
 
 @verifier("godot.signal_typed", version=1, facet="godot", packages=PACKAGES)
 def signal_typed(case: Case, answer: Answer) -> Judgement:
-    """The script declares exactly the signal asked for, every parameter with the name and the type asked for."""
+    """The script declares exactly the signal asked for, every parameter with the name and the type
+    asked for.
+    """
     read = script(answer)
     if isinstance(read, Judgement):
         return read
@@ -98,17 +120,24 @@ def signal_typed(case: Case, answer: Answer) -> Judgement:
     wanted = [(one["name"], one["type"]) for one in case.expect["parameters"]]
     names = [tokens(node)[0] for node in declared]
     if names != [case.expect["signal"]]:
-        return failed("wrong-signal", f"declares {names or 'no signal'}, expected only {case.expect['signal']}")
+        return failed(
+            "wrong-signal",
+            f"declares {names or 'no signal'}, expected only {case.expect['signal']}",
+        )
     found = [one for arguments in trees(declared[0]) for one in parameters(arguments)]
     if found != wanted:
         reason = "untyped" if any(kind is None for _, kind in found) else "wrong-parameters"
-        return failed(reason, f"{where(declared[0])}: ({_shown(found)}), expected ({_shown(wanted)})")
+        return failed(
+            reason, f"{where(declared[0])}: ({_shown(found)}), expected ({_shown(wanted)})"
+        )
     return passed(f"{where(declared[0])}: {names[0]}({_shown(found)})")
 
 
 @verifier("godot.signal_emitted", version=1, facet="godot", packages=PACKAGES)
 def signal_emitted(case: Case, answer: Answer) -> Judgement:
-    """The function asked for emits the signal, on a path that can run, with its parameters in their order."""
+    """The function asked for emits the signal, on a path that can run, with its parameters in their
+    order.
+    """
     read = script(answer)
     if isinstance(read, Judgement):
         return read
@@ -116,7 +145,9 @@ def signal_emitted(case: Case, answer: Answer) -> Judgement:
     name, signal = case.expect["function"], case.expect["signal"]
     declared = [node for node in signals(tree) if tokens(node)[0] == signal]
     if len(declared) != 1:
-        return failed("no-signal", f"{len(declared)} declarations of the signal {signal}, expected one")
+        return failed(
+            "no-signal", f"{len(declared)} declarations of the signal {signal}, expected one"
+        )
     found = [(node, static) for other, node, static in functions(tree) if other == name]
     if len(found) != 1:
         return failed("no-function", f"{len(found)} functions {name}, expected one")
@@ -126,7 +157,9 @@ def signal_emitted(case: Case, answer: Answer) -> Judgement:
         return wrong
     wanted = [(one["name"], one["type"]) for one in case.expect["parameters"]]
     flow = Flow(Reading(tree, function, signal, wanted))
-    return flow.fault() or passed(f"{where(flow.emissions[0])}: {name}() emits {signal}({_shown(wanted)})")
+    return flow.fault() or passed(
+        f"{where(flow.emissions[0])}: {name}() emits {signal}({_shown(wanted)})"
+    )
 
 
 def _shown(found: list[tuple[str, str | None]] | list[tuple[str, str]]) -> str:
@@ -141,7 +174,11 @@ def _header_fault(function: Tree, static: bool) -> Judgement | None:
         for name, given in parameters(argument):
             if given is None:
                 return failed("untyped", f"{where(header)}: the parameter {name} has no type")
-    returns = [str(child) for child in header.children if isinstance(child, lark.Token) and child.type == "TYPE_HINT"]
+    returns = [
+        str(child)
+        for child in header.children
+        if isinstance(child, lark.Token) and child.type == "TYPE_HINT"
+    ]
     if returns not in ([], ["void"]):
         return failed("returns", f"{where(header)}: returns {returns[0]}, expected void")
     return None
@@ -151,10 +188,14 @@ def _names(tree: Tree) -> Iterator[Judgement]:
     """The grammar takes reserved words where only a name can stand."""
     for node in walk(tree):
         if isinstance(node, lark.Tree) and node.data in (
-            "signal_stmt", "func_header", "class_var_empty", "class_var_assigned", "class_var_typed", "class_var_inf",
-            "class_var_typed_assgnd", "func_var_empty", "func_var_assigned", "func_var_typed", "func_var_inf",
-            "func_var_typed_assgnd", "func_arg_typed", "func_arg_regular", "func_arg_inf", "signal_arg_typed",
-            "signal_arg_regular", "class_def", "classname_stmt", "for_stmt", "const_assigned", "const_inf",
+            "signal_stmt", "func_header", "class_var_empty", "class_var_assigned",
+            "class_var_typed", "class_var_inf",
+            "class_var_typed_assgnd", "func_var_empty", "func_var_assigned", "func_var_typed",
+            "func_var_inf",
+            "func_var_typed_assgnd", "func_arg_typed", "func_arg_regular", "func_arg_inf",
+            "signal_arg_typed",
+            "signal_arg_regular", "class_def", "classname_stmt", "for_stmt", "const_assigned",
+            "const_inf",
             "const_typed_assigned",
         ):  # fmt: skip
             for word in [child for child in node.children if isinstance(child, lark.Token)][:1]:
@@ -163,7 +204,9 @@ def _names(tree: Tree) -> Iterator[Judgement]:
 
 
 def _types(tree: Tree) -> Iterator[Judgement]:
-    """The built-in types in small letters are int, float, bool and void; string and double are other languages."""
+    """The built-in types in small letters are int, float, bool and void; string and double are
+    other languages.
+    """
     for node in walk(tree):
         if isinstance(node, lark.Token) and node.type == "TYPE_HINT":
             for word in re.findall(r"\w+", node):
@@ -172,7 +215,9 @@ def _types(tree: Tree) -> Iterator[Judgement]:
 
 
 def _annotations(tree: Tree) -> Iterator[Judgement]:
-    """Annotations stand where Godot 4 takes them: on variables, above ``extends`` and the class, warnings anywhere."""
+    """Annotations stand where Godot 4 takes them: on variables, above ``extends`` and the class,
+    warnings anywhere.
+    """
     below = False
     for node, following in zip_longest(tree.children, tree.children[1:]):
         if not isinstance(node, lark.Tree) or node.data != "annotation":
@@ -181,21 +226,31 @@ def _annotations(tree: Tree) -> Iterator[Judgement]:
         name, target = tokens(node)[0], kind(following) if following is not None else ""
         on_variable = name.startswith("export") or name == "onready"
         late = name in ("tool", "icon", "static_unload") and below
-        if late or (on_variable and target not in ("class_var_stmt", "annotation") and "_" not in name):
+        if late or (
+            on_variable and target not in ("class_var_stmt", "annotation") and "_" not in name
+        ):
             yield failed("annotation", f"{where(node)}: @{name} cannot stand here")
         if not on_variable and name not in ANNOTATIONS:
             yield failed("annotation", f"{where(node)}: there is no @{name}")
-    inside = (node for member in trees(tree) for node in walk(member) if member.data.endswith("func_def"))
+    inside = (
+        node for member in trees(tree) for node in walk(member) if member.data.endswith("func_def")
+    )
     for node in inside:
         if kind(node) == "annotation" and not tokens(node)[0].startswith("warning_ignore"):
-            yield failed("annotation", f"{where(node)}: @{tokens(node)[0]} cannot stand in a function")
+            yield failed(
+                "annotation", f"{where(node)}: @{tokens(node)[0]} cannot stand in a function"
+            )
 
 
 def _blocks(tree: Tree) -> Iterator[Judgement]:
     """The grammar takes a block without a statement; Godot does not."""
     for node in walk(tree):
         if isinstance(node, lark.Tree) and node.data in BLOCKS:
-            body = [child for child in trees(node) if child.data not in HEADERS and child.data != "annotation"]
+            body = [
+                child
+                for child in trees(node)
+                if child.data not in HEADERS and child.data != "annotation"
+            ]
             if not body:
                 yield failed("empty-block", f"{where(node)}: a block without a statement")
 
@@ -227,7 +282,10 @@ def _order(tree: Tree) -> Iterator[Judgement]:
     for node in trees(tree):
         if node.data in HEADS:
             if body:
-                yield failed("order", f"{where(node)}: {node.data.removesuffix('_stmt')} below the class body")
+                yield failed(
+                    "order",
+                    f"{where(node)}: {node.data.removesuffix('_stmt')} below the class body",
+                )
         elif node.data not in ("annotation", "docstr_stmt", "string"):
             body = True
 
@@ -238,7 +296,9 @@ def _jumps(tree: Tree) -> Iterator[Judgement]:
     while stack:
         node, loop, void = stack.pop()
         if node.data in ("break_stmt", "continue_stmt") and not loop:
-            yield failed("jump", f"{where(node)}: {node.data.removesuffix('_stmt')} outside of a loop")
+            yield failed(
+                "jump", f"{where(node)}: {node.data.removesuffix('_stmt')} outside of a loop"
+            )
         if node.data == "return_stmt" and node.children and void:
             yield failed("jump", f"{where(node)}: a void function returns a value")
         loop = loop or node.data in ("while_stmt", "for_stmt", "for_stmt_typed")
@@ -271,13 +331,21 @@ def _godot3(tree: Tree) -> Iterator[Judgement]:
 
 
 def _indentation(tree: Tree, code: str) -> Iterator[Judgement]:
-    """One file is indented with tabs or with blanks; Godot refuses both in one file, the grammar does not."""
+    """One file is indented with tabs or with blanks; Godot refuses both in one file, the grammar
+    does not.
+    """
     lines = code.split("\n")
     first = ""
-    starts = {node.meta.line for node in walk(tree) if isinstance(node, lark.Tree) and node.data.endswith(LINES)}
+    starts = {
+        node.meta.line
+        for node in walk(tree)
+        if isinstance(node, lark.Tree) and node.data.endswith(LINES)
+    }
     for number in sorted(starts):
         text = lines[number - 1]
         space = text[: len(text) - len(text.lstrip(" \t"))]
         first = first or space[:1]
         if set(space) - {first}:
-            yield failed("mixed-indentation", f"line {number}: tabs and blanks both indent this script")
+            yield failed(
+                "mixed-indentation", f"line {number}: tabs and blanks both indent this script"
+            )

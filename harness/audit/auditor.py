@@ -1,4 +1,6 @@
-"""Run the audits: every verifier on its fixtures, on what the harness makes of them, and in other surroundings."""
+"""Run the audits: every verifier on its fixtures, on what the harness makes of them, and in other
+surroundings.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +11,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import cores, discovery
-from harness.audit import certificate as certificates
-from harness.audit import fixtures, tally
+from harness.audit import store, tally
+from harness.audit.answers.lexing import meaning, snippet
+from harness.audit.answers.probes import BOMB_LIMIT, Probe, operators, probes
 from harness.audit.certificate import Certificate
-from harness.audit.fixtures import Known
-from harness.audit.lexing import meaning, snippet
-from harness.audit.probes import BOMB_LIMIT, Probe, operators, probes
-from harness.audit.witness import BARE, ELSEWHERE, HERE, LIMITS, STRANGE, Asked, Surroundings, Told, Witness
+from harness.audit.witness import (
+    BARE,
+    ELSEWHERE,
+    HERE,
+    LIMITS,
+    STRANGE,
+    Asked,
+    Surroundings,
+    Told,
+    Witness,
+)
+from harness.content import fixtures
+from harness.content.fixtures import Known
 from harness.errors import WorkspaceError
-from harness.verifier import Kind, Outcome, Verifier
+from harness.judging import discovery
+from harness.judging.verifier import Kind, Outcome, Verifier
+from harness.sandbox import cores
 
 Progress = Callable[[str, int, int], None]
-REPEATED = {Kind.PROGRAM: 160, Kind.EXECUTED: 24, Kind.LLM: 60}  # known answers that are judged three times
+REPEATED = {
+    Kind.PROGRAM: 160,
+    Kind.EXECUTED: 24,
+    Kind.LLM: 60,
+}  # known answers that are judged three times
 WITH_NETWORK = Surroundings(STRANGE, days=366)
 CULPRITS = {
     "the time zone": Surroundings(STRANGE[:1]),
@@ -35,7 +52,9 @@ CULPRITS = {
 
 @dataclass
 class Audit:
-    """One verifier under audit: what is known, what is asked, and what it said here and elsewhere."""
+    """One verifier under audit: what is known, what is asked, and what it said here and
+    elsewhere.
+    """
 
     verifier: Verifier
     known: Known
@@ -54,7 +73,13 @@ class Audit:
         """Everything to ask here."""
         limits = {"bomb": BOMB_LIMIT}
         return [
-            Asked(self.verifier.id, p.case, p.answer, limits.get(p.group, self.limit), last=p.group != "known")
+            Asked(
+                self.verifier.id,
+                p.case,
+                p.answer,
+                limits.get(p.group, self.limit),
+                last=p.group != "known",
+            )
             for p in self.probes
         ]
 
@@ -64,7 +89,7 @@ class Audit:
 
 
 class Place(Protocol):
-    """Where verifiers are found: :class:`harness.judging.Judges` or a :class:`Witness`."""
+    """Where verifiers are found: :class:`harness.judging.workers.Judges` or a :class:`Witness`."""
 
     @property
     def folder(self) -> Path:
@@ -72,7 +97,7 @@ class Place(Protocol):
 
     @property
     def digest(self) -> str:
-        """:func:`harness.discovery.digest` of the folder when judging began."""
+        """:func:`harness.judging.discovery.digest` of the folder when judging began."""
 
 
 def certify(
@@ -94,8 +119,8 @@ def certify(
         wrong = fixtures.policy_faults(known.waive, known.deadly, operators())
         if wrong:
             raise WorkspaceError(f"{audits / verifier.id}: {'; '.join(wrong)}")
-        bound = certificates.binding(verifier, known.digest, sandbox)
-        kept = certificates.stored(verifier.id, bound)
+        bound = store.binding(verifier, known.digest, sandbox)
+        kept = store.stored(verifier.id, bound)
         if kept is not None:
             found[verifier.id] = kept
         else:
@@ -107,7 +132,7 @@ def certify(
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
         for certified in pool.map(lambda group: audit(group, witness, siblings), groups):
             for one in certified:
-                certificates.store(one)
+                store.store(one)
                 found[one.verifier] = one
             done += len(certified)
             if progress:
@@ -117,11 +142,21 @@ def certify(
     return {verifier.id: found[verifier.id] for verifier in wanted}
 
 
-def audit(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier] = ()) -> list[Certificate]:
-    """Audit several verifiers in one child process: here, then elsewhere; ``siblings`` may share their facets."""
+def audit(
+    audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier] = ()
+) -> list[Certificate]:
+    """Audit several verifiers in one child process: here, then elsewhere; ``siblings`` may share
+    their facets.
+    """
     for one in audits:
         one.probes = probes(one.verifier, one.known)
-    _each(audits, [one.asked() for one in audits], witness, HERE, lambda one, told: setattr(one, "told", told))
+    _each(
+        audits,
+        [one.asked() for one in audits],
+        witness,
+        HERE,
+        lambda one, told: setattr(one, "told", told),
+    )
     _quarantine(audits, witness, siblings)
     _elsewhere([one for one in audits if not any(t.hung for t in one.told)], witness)
     return [tally.certificate(one) for one in audits]
@@ -147,8 +182,10 @@ def _each(
 
 
 def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
-    """Set aside what says nothing about a verifier: a mutant that passed and means the same as the good it was made
-    from, that breaks another criterion of the facet, or whose operator the author waived with a reason."""
+    """Set aside what says nothing about a verifier: a mutant that passed and means the same as the
+    good it was made from, that breaks another criterion of the facet, or whose operator the author
+    waived with a reason.
+    """
     goods = {(one.verifier.id, f.name): f.answer for one in audits for f in one.known.fixtures}
     asked: list[tuple[Audit, Probe, Asked]] = []
     for one in audits:
@@ -162,7 +199,11 @@ def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Ve
                 one.quarantine[probe.name] = "equivalent"
             else:
                 for other in siblings:
-                    if other.facet == one.verifier.facet and other.id != one.verifier.id and other.kind is not Kind.LLM:
+                    if (
+                        other.facet == one.verifier.facet
+                        and other.id != one.verifier.id
+                        and other.kind is not Kind.LLM
+                    ):
                         asked.append((one, probe, Asked(other.id, probe.case, probe.answer)))
     for (one, probe, _), said in zip(asked, witness.tell([row[2] for row in asked]), strict=True):
         if said.outcome is Outcome.FAIL:
@@ -170,24 +211,43 @@ def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Ve
 
 
 def _elsewhere(audits: Sequence[Audit], witness: Witness) -> None:
-    """Judge known answers twice more, in other surroundings and another order; name what changed a verdict."""
+    """Judge known answers twice more, in other surroundings and another order; name what changed a
+    verdict.
+    """
     flipped: list[tuple[Audit, list[Asked], list[Outcome]]] = []
     for around in (BARE, ELSEWHERE, WITH_NETWORK):
-        mine = [one for one in audits if _surroundings(one.verifier) == around and one.known.fixtures]
+        mine = [
+            one for one in audits if _surroundings(one.verifier) == around and one.known.fixtures
+        ]
         rows = [_repeated(one) for one in mine]
-        asked = [[a for a, _ in row] + [_exploding(one)] for one, row in zip(mine, rows, strict=True)]
+        asked = [
+            [a for a, _ in row] + [_exploding(one)] for one, row in zip(mine, rows, strict=True)
+        ]
         said: dict[int, list[Told]] = {}
         if mine:
-            _each(mine, asked, witness, around, lambda one, told, said=said: said.update({id(one): told}))  # type: ignore[misc]
+            _each(
+                mine,
+                asked,
+                witness,
+                around,
+                lambda one, told, said=said: said.update({id(one): told}),  # type: ignore[misc]
+            )
         for one, row in zip(mine, rows, strict=True):
             *told, exploded = said[id(one)]
-            changed = [(a, before) for (a, before), after in zip(row, told, strict=True) if before is not after.outcome]
+            changed = [
+                (a, before)
+                for (a, before), after in zip(row, told, strict=True)
+                if before is not after.outcome
+            ]
             if changed:
                 once = {id(a): (a, before) for a, before in changed}
-                flipped.append((one, [a for a, _ in once.values()], [before for _, before in once.values()]))
+                flipped.append(
+                    (one, [a for a, _ in once.values()], [before for _, before in once.values()])
+                )
             if exploded.outcome is Outcome.PASS:
                 one.faults.append(
-                    "counts a failure of its own as a pass: it passes an answer that raises when it is read"
+                    "counts a failure of its own as a pass: it passes an answer that raises when it"
+                    " is read"
                 )
     if flipped:
         _name_culprits(flipped, witness)
@@ -196,7 +256,9 @@ def _elsewhere(audits: Sequence[Audit], witness: Witness) -> None:
 def _repeated(one: Audit) -> list[tuple[Asked, Outcome]]:
     """Known answers with what was said of them, shuffled and then backwards."""
     known = one.pairs("known")
-    chosen = random.Random(one.known.digest).sample(known, min(len(known), REPEATED[one.verifier.kind]))
+    chosen = random.Random(one.known.digest).sample(
+        known, min(len(known), REPEATED[one.verifier.kind])
+    )
     asked = [(Asked(one.verifier.id, p.case, p.answer, one.limit), t.outcome) for p, t in chosen]
     return asked + asked[::-1]
 
@@ -206,34 +268,47 @@ def _exploding(one: Audit) -> Asked:
 
 
 def _surroundings(verifier: Verifier) -> Surroundings:
-    """The strangest surroundings in which a verifier must still work; a sandbox and declared programs need PATH."""
+    """The strangest surroundings in which a verifier must still work; a sandbox and declared
+    programs need PATH.
+    """
     if verifier.kind is Kind.LLM:
         return WITH_NETWORK
     return ELSEWHERE if verifier.sandbox or verifier.executables else BARE
 
 
-def _name_culprits(flipped: list[tuple[Audit, list[Asked], list[Outcome]]], witness: Witness, most: int = 8) -> None:
-    """Say which single change of the surroundings flips the verdicts; chance or order when they flip without any."""
+def _name_culprits(
+    flipped: list[tuple[Audit, list[Asked], list[Outcome]]], witness: Witness, most: int = 8
+) -> None:
+    """Say which single change of the surroundings flips the verdicts; chance or order when they
+    flip without any.
+    """
     found: dict[int, list[str]] = {id(one): [] for one, _, _ in flipped}
 
-    def changed(around: Surroundings, rows: list[tuple[Audit, list[Asked], list[Outcome]]]) -> set[int]:
+    def changed(
+        around: Surroundings, rows: list[tuple[Audit, list[Asked], list[Outcome]]]
+    ) -> set[int]:
         names: set[int] = set()
         wanted = {id(one): before[:most] for one, _, before in rows}
         _each(
             [one for one, _, _ in rows], [asked[:most] for _, asked, _ in rows], witness, around,
-            lambda one, told: names.update({id(one)} if [t.outcome for t in told] != wanted[id(one)] else ()),
+            lambda one, told: names.update(
+                {id(one)} if [t.outcome for t in told] != wanted[id(one)] else ()
+            ),
         )  # fmt: skip
         return names
 
     by_chance = changed(HERE, flipped) | changed(HERE, flipped)
     steady = [row for row in flipped if id(row[0]) not in by_chance]
     for name, around in CULPRITS.items() if steady else ():
-        for number in changed(around, [row for row in steady if _allows(_surroundings(row[0].verifier), around)]):
+        for number in changed(
+            around, [row for row in steady if _allows(_surroundings(row[0].verifier), around)]
+        ):
             found[number].append(name)
     for one, asked, _ in flipped:
         named = " and ".join(found[id(one)]) or "chance, on order or on what it judged before"
         text = (
-            f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it depends on {named}"
+            f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it"
+            f" depends on {named}"
         )
         one.faults.append(text)
 
@@ -244,8 +319,13 @@ def _allows(strangest: Surroundings, around: Surroundings) -> bool:
 
 
 def _same(good: str, mutant: str, *, completion: bool) -> bool:
-    """Whether a mutant means what its good means: the same code but for layout and comments, or the same words."""
+    """Whether a mutant means what its good means: the same code but for layout and comments, or the
+    same words.
+    """
     one, other = snippet(good, completion=completion), snippet(mutant, completion=completion)
     if one is None or other is None:
         return one is other and good.split() == mutant.split()
-    return (one.language, meaning(one.code, one.language)) == (other.language, meaning(other.code, other.language))
+    return (one.language, meaning(one.code, one.language)) == (
+        other.language,
+        meaning(other.code, other.language),
+    )

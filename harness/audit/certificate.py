@@ -1,43 +1,42 @@
 """A certificate: what an audit found, bound to every byte that could change it.
 
-The states follow from the counts. ``VALID`` needs no error on anything known, and enough of it: 59 bads from 29 tasks,
-29 goods and 59 variants, so that with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of
-variants are judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier looks at
-are scored and shown, and refuse nothing.
+The states follow from the counts. ``VALID`` needs no error on anything known, and enough of it: 59
+bads from 29 tasks, 29 goods and 59 variants, so that with 95 % confidence at most 5 % of bads, 10 %
+of tasks, 10 % of goods and 5 % of variants are judged wrongly; a language model needs 299 bads for
+its 1 %. Mutants that may miss what a verifier looks at are scored and shown, and refuse nothing.
 """
 
 from __future__ import annotations
 
 import enum
-import hashlib
-import json
-import platform
-import re
-import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from harness.discovery import PACKAGE
-from harness.stats.fixtures import fixtures_needed
+from harness.content.fixtures import MADE
+from harness.digests import canonical_digest
+from harness.stats.audits.fixtures import fixtures_needed
 from harness.stats.intervals import lower_bound, upper_bound
-from harness.subject import file_digest
-from harness.verifier import Kind, Verifier
-from harness.workspace import cache_folder
 
-FALSE_PASS = {"program": 0.05, "executed": 0.05, "llm": 0.01}  # most that may be left open, at 95 % confidence
+FALSE_PASS = {
+    "program": 0.05,
+    "executed": 0.05,
+    "llm": 0.01,
+}  # most that may be left open, at 95 % confidence
 FALSE_PASS_TASKS, FALSE_FAIL, FLIP = 0.10, 0.10, 0.05
-DAYS = {"program": 180, "executed": 180, "llm": 30}  # a certificate's life; a hosted model changes unseen
+DAYS = {
+    "program": 180,
+    "executed": 180,
+    "llm": 30,
+}  # a certificate's life; a hosted model changes unseen
 MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 59
     fixtures_needed(rate) for rate in (FALSE_FAIL, FALSE_PASS["program"], FALSE_PASS_TASKS, FLIP)
 )
-MADE = "degenerate:"  # begins the name of an answer that the harness made
 
 
 class State(enum.StrEnum):
-    """``VALID`` may judge, ``REFUSED`` was wrong, ``PROVISIONAL`` has too few fixtures for SHIP, ``EXPIRED`` is old or stale.
+    """``VALID`` may judge, ``REFUSED`` was wrong, ``PROVISIONAL`` has too few fixtures for SHIP,
+    ``EXPIRED`` is old or stale.
 
     ``exit_code`` is what ``harness audit`` returns when it is the worst state.
     """
@@ -66,11 +65,12 @@ class Survivor:
 class Certificate:
     """Counts of one audit; what was wrong is named.
 
-    ``bad`` counts the author's known-bads and shortcuts; ``degenerate`` what the harness made and must fail, which
-    ``false_passes`` names with a prefix; ``tasks`` the distinct cases among bads and deadly mutants.
-    ``faults`` are breaches of the contract (hangs, chance, order, clock, undeclared tools) as sentences.
-    ``mutants`` counts ``killed``, ``survived`` and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``;
-    ``operators`` the killed and the scored of each operator, ``parts`` the passed and all bads of each part.
+    ``bad`` counts the author's known-bads and shortcuts; ``degenerate`` what the harness made and
+    must fail, which ``false_passes`` names with a prefix; ``tasks`` the distinct cases among bads
+    and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
+    undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
+    ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
+    each operator, ``parts`` the passed and all bads of each part.
     """
 
     verifier: str
@@ -113,11 +113,15 @@ class Certificate:
 
     @property
     def _refusing_passes(self) -> bool:
-        """A program may pass no known-bad; a language model may while its bound holds, as long as none is absurd."""
+        """A program may pass no known-bad; a language model may while its bound holds, as long as
+        none is absurd.
+        """
         known = [name for name in self.false_passes if not name.startswith(MADE)]
         bound = self.false_pass_bound
-        excused = self.kind == Kind.LLM and known == self.false_passes and bound is not None
-        return bool(self.false_passes) and not (excused and bound is not None and bound <= FALSE_PASS[self.kind])
+        excused = self.kind == "llm" and known == self.false_passes and bound is not None
+        return bool(self.false_passes) and not (
+            excused and bound is not None and bound <= FALSE_PASS[self.kind]
+        )
 
     @property
     def expires(self) -> date:
@@ -143,28 +147,40 @@ class Certificate:
 
     @property
     def digest(self) -> str:
-        """``sha256:...`` of what was found and bound, as canonical JSON; the day and the seconds are left out."""
-        return canonical_digest({k: v for k, v in asdict(self).items() if k not in ("created", "seconds")})
+        """``sha256:...`` of what was found and bound, as canonical JSON; the day and the seconds
+        are left out.
+        """
+        return canonical_digest(
+            {k: v for k, v in asdict(self).items() if k not in ("created", "seconds")}
+        )
 
     @property
     def false_pass_bound(self) -> float | None:
-        """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on the author's bads; ``None`` without any."""
+        """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on the author's bads;
+        ``None`` without any.
+        """
         wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         return upper_bound(wrong, self.bad) if self.bad else None
 
     @property
     def task_bound(self) -> float | None:
-        """The same bound for tasks, each of which counts as passed wrongly if any of its bad answers passes."""
+        """The same bound for tasks, each of which counts as passed wrongly if any of its bad
+        answers passes.
+        """
         return upper_bound(self.tasks_failed, self.tasks) if self.tasks else None
 
     @property
     def false_fail_bound(self) -> float | None:
-        """Upper 95 % one-sided Clopper-Pearson bound of the false-fail rate; ``None`` without goods."""
+        """Upper 95 % one-sided Clopper-Pearson bound of the false-fail rate; ``None`` without
+        goods.
+        """
         return upper_bound(len(self.false_fails), self.good) if self.good else None
 
     @property
     def flip_bound(self) -> float | None:
-        """Upper 95 % one-sided bound of the share of variants on which the verdict flips; ``None`` without variants."""
+        """Upper 95 % one-sided bound of the share of variants on which the verdict flips; ``None``
+        without variants.
+        """
         return upper_bound(len(self.flips), self.variants) if self.variants else None
 
     @property
@@ -181,7 +197,10 @@ class Certificate:
 
     def sentence(self) -> str:
         """One line for a reader: the state, what it was wrong about, and what is missing."""
-        text = f"{self.verifier}: {self.state} ({self.good} good, {self.bad} bad, {self.degenerate} degenerate)"
+        text = (
+            f"{self.verifier}: {self.state} ({self.good} good, {self.bad} bad, {self.degenerate}"
+            " degenerate)"
+        )
         if self.state is State.EXPIRED:
             text += f"; its last day was {self.expires}"
         if self.false_passes:
@@ -210,7 +229,9 @@ class Certificate:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Certificate:
-        """The certificate that :meth:`to_json` wrote; raises ``ValueError`` when anything in it was edited."""
+        """The certificate that :meth:`to_json` wrote; raises ``ValueError`` when anything in it was
+        edited.
+        """
         try:
             kept = {name: data[name] for name in cls.__dataclass_fields__}
             found = cls(**{**kept, "survivors": [Survivor(**one) for one in kept["survivors"]]})
@@ -218,85 +239,11 @@ class Certificate:
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a certificate: {error}") from None
         if not same:
-            raise ValueError(f"certificate of {found.verifier}: its digest is {found.digest}, it says {data['digest']}")
+            raise ValueError(
+                f"certificate of {found.verifier}: its digest is {found.digest}, it says"
+                f" {data['digest']}"
+            )
         return found
-
-
-def binding(verifier: Verifier, fixtures_digest: str, sandbox: str | None) -> dict[str, Any]:
-    """Everything a certificate depends on: any byte changed gives another binding, and the audit is run again."""
-    return {
-        "source": {name: file_digest(path) for name, path in sources(verifier).items()},
-        "settings": canonical_digest(dict(verifier.settings)),
-        "harness": _harness_digest(),
-        "fixtures": fixtures_digest,
-        "tools": verifier.tools(),
-        "sandbox": sandbox if verifier.sandbox else None,
-        "python": platform.python_version(),
-        "platform": f"{platform.system()}-{platform.machine()}",
-    }
-
-
-def sources(verifier: Verifier) -> dict[str, Path]:
-    """The files that decide what a verifier says, by name.
-
-    In a workspace: its own file, every file of its folder that is not another verifier module, and those modules that it
-    imports. From an installed package: every file of that package.
-    """
-    own = verifier.path
-    module = getattr(verifier.function, "__module__", "")
-    if module.partition(".")[0] != PACKAGE:
-        top = sys.modules.get(module.partition(".")[0])
-        roots = [Path(root) for root in getattr(top, "__path__", [])]
-        files = [path for root in roots for path in root.rglob("*")] or [own]
-        return {path.as_posix(): path for path in sorted(files) if path.is_file() and "__pycache__" not in path.parts}
-    imported = set(re.findall(rf"\b{PACKAGE}(?:\.|\s+import\s+)(\w+)|from\s+\.(\w+)", own.read_text(encoding="utf-8")))
-    named = {name for pair in imported for name in pair}
-    found = {}
-    for path in sorted(own.parent.rglob("*")):
-        other = path.parent == own.parent and path.suffix == ".py" and not path.name.startswith("_") and path != own
-        if path.is_file() and "__pycache__" not in path.parts and (not other or path.stem in named):
-            found[path.relative_to(own.parent).as_posix()] = path
-    return found
-
-
-def stored(verifier: str, bound: dict[str, Any]) -> Certificate | None:
-    """The certificate kept for exactly this binding, or ``None``; an unreadable or expired one counts as none."""
-    try:
-        data = json.loads(_path(verifier, bound).read_text(encoding="utf-8"))
-        found = Certificate.from_json(data["certificate"])
-        sealed = canonical_digest(data["certificate"]) == data["seal"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if sealed and found.binding == bound and found.state is not State.EXPIRED else None
-
-
-def store(certificate: Certificate) -> None:
-    """Keep a certificate for later gates on this machine; a refused one is not kept."""
-    if certificate.state is not State.REFUSED:
-        path = _path(certificate.verifier, certificate.binding)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = certificate.to_json()
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps({"certificate": data, "seal": canonical_digest(data)}, indent=1), encoding="utf-8")
-        draft.replace(path)
-
-
-def canonical_digest(data: Any) -> str:
-    """``sha256:...`` of ``data`` as JSON with sorted keys and no spaces."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _path(verifier: str, bound: dict[str, Any]) -> Path:
-    key = canonical_digest(bound).removeprefix("sha256:")[:24]
-    return cache_folder() / "certificates" / f"{re.sub(r'[^a-z0-9._-]', '_', verifier.lower())}-{key}.json"
-
-
-@cache
-def _harness_digest() -> str:
-    root = Path(__file__).parent.parent
-    sources = {p.relative_to(root).as_posix(): file_digest(p) for p in sorted(root.rglob("*.py"))}
-    return canonical_digest(sources)
 
 
 def _plural(what: str, n: int) -> str:
@@ -307,3 +254,20 @@ def _plural(what: str, n: int) -> str:
 def _first(names: list[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def redacted(certificate: Certificate) -> Certificate:
+    """A certificate on hidden fixtures without what would show them: their names, why they failed,
+    the survivors.
+    """
+    hidden = "hidden "
+    return replace(
+        certificate,
+        false_passes=[
+            n if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes
+        ],
+        false_fails=[f"{hidden}good" for _ in certificate.false_fails],
+        flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
+        notes=[],
+        survivors=[],
+    )

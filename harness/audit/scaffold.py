@@ -1,10 +1,12 @@
-"""A first verifier and its first fixtures: small, honest, and PROVISIONAL until its author has written more."""
+"""A first verifier and its first fixtures: small, honest, and PROVISIONAL until its author has
+written more.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness import workspace
+from harness.content import workspace
 from harness.errors import WorkspaceError
 
 VERIFIER = '''"""The facet {facet}: replace this example by what its answers must do."""
@@ -18,7 +20,9 @@ from harness import Answer, Case, Judgement, failed, passed, verifier
 
 @verifier("{id}", version=1, facet="{facet}")
 def {criterion}(case: Case, answer: Answer) -> Judgement:
-    """The answer holds Python that defines the function the case asks for, with something to run in it."""
+    """The answer holds Python that defines the function the case asks for, with something to run
+    in it.
+    """
     code = answer.code("python")
     if code is None:
         return failed("no-code", "the answer has no complete Python block")
@@ -36,7 +40,8 @@ def {criterion}(case: Case, answer: Answer) -> Judgement:
 '''
 
 FIXTURES = """\
-# Known answers of {id}. A good must pass; a bad must not, and says why. `harness audit {id}` says what to write next.
+# Known answers of {id}. A good must pass; a bad must not, and says why. `harness audit {id}` says
+# what to write next.
 verifier: {id}
 case:
   prompt: Write a Python function `double` that returns twice its argument.
@@ -90,7 +95,8 @@ spoil: # each edit makes a known-bad of every good that holds the text
 def scaffold(library: str | None, id: str) -> list[Path]:
     """Write ``verifiers/<facet>.py`` and ``audits/<id>/fixtures.yaml``; overwrites nothing.
 
-    Raises :class:`WorkspaceError` for an id that is none, a file that is there, or a workspace without its own folders.
+    Raises :class:`WorkspaceError` for an id that is none, a file that is there, or a workspace
+    without its own folders.
     """
     facet, _, criterion = id.partition(".")
     if not facet.isidentifier() or not criterion.isidentifier() or id.startswith("_"):
@@ -99,8 +105,8 @@ def scaffold(library: str | None, id: str) -> list[Path]:
     verifiers, audits = place.root / "verifiers", place.root / "audits"
     if not verifiers.is_dir() or not audits.is_dir() or place.root == workspace.PACKAGED:
         raise WorkspaceError(
-            f"{place.root} has no verifiers/ and audits/ of its own; run `harness init DIR` and work there, "
-            "or make the two folders"
+            f"{place.root} has no verifiers/ and audits/ of its own; run `harness init DIR` and"
+            " work there, or make the two folders"
         )
     module = verifiers / f"{facet}.py"
     if module.exists():
@@ -108,7 +114,9 @@ def scaffold(library: str | None, id: str) -> list[Path]:
     fixtures = audits / id / "fixtures.yaml"
     for path in (module, fixtures):
         if path.exists():
-            raise WorkspaceError(f"{path} is already there; name another verifier, or edit that one")
+            raise WorkspaceError(
+                f"{path} is already there; name another verifier, or edit that one"
+            )
     names = {"id": id, "facet": facet, "criterion": criterion}
     fixtures.parent.mkdir(parents=True, exist_ok=True)
     module.write_text(VERIFIER.format(**names), encoding="utf-8")

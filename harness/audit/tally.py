@@ -1,4 +1,6 @@
-"""What an audit adds up to: the counts, the names of what was wrong, and the surviving mutants of a certificate."""
+"""What an audit adds up to: the counts, the names of what was wrong, and the surviving mutants of a
+certificate.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.audit.certificate import Certificate, Survivor
-from harness.verifier import Outcome
+from harness.judging.verifier import Outcome
 
 if TYPE_CHECKING:
+    from harness.audit.answers.probes import Probe
     from harness.audit.auditor import Audit
-    from harness.audit.probes import Probe
     from harness.audit.witness import Told
 
 
@@ -52,7 +54,9 @@ def certificate(one: Audit) -> Certificate:
 
 
 def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:
-    """Every distinct case that has a bad answer, and whether any of them passed: answers to one task fail together."""
+    """Every distinct case that has a bad answer, and whether any of them passed: answers to one
+    task fail together.
+    """
     found: dict[str, bool] = {}
     for probe, told in judged:
         if not probe.good:
@@ -84,9 +88,16 @@ def _parts(judged: list[tuple[Probe, Told]]) -> dict[str, list[int]]:
 def _note(probe: Probe, told: Told) -> str:
     """Why a judgement was wrong, on one line."""
     if probe.good:
-        text = f"{probe.name}: {told.judgement.outcome} ({told.judgement.reason}) {told.judgement.evidence}"
+        text = (
+            f"{probe.name}: {told.judgement.outcome} ({told.judgement.reason})"
+            f" {told.judgement.evidence}"
+        )
     else:
-        why = probe.fixture.why if probe.fixture else f"{probe.operator} makes it bad for this verifier"
+        why = (
+            probe.fixture.why
+            if probe.fixture
+            else f"{probe.operator} makes it bad for this verifier"
+        )
         text = f"{probe.name} passed although: {why}"
     return " ".join(text.split())[:240]
 
@@ -121,8 +132,14 @@ def _survivors(one: Audit, each: int = 2) -> list[Survivor]:
     shown: Counter[str] = Counter()
     found = []
     for probe, told in one.pairs("deadly", "mutant"):
-        if told.outcome is Outcome.PASS and probe.name not in one.quarantine and shown[probe.operator] < each:
+        if (
+            told.outcome is Outcome.PASS
+            and probe.name not in one.quarantine
+            and shown[probe.operator] < each
+        ):
             shown[probe.operator] += 1
-            lines = difflib.unified_diff(goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1)
+            lines = difflib.unified_diff(
+                goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1
+            )
             found.append(Survivor(probe.operator, probe.of, "\n".join([*lines][2:16])))
     return found

@@ -1,12 +1,13 @@
-"""Judging for an audit: one child process that is asked many things in a row, here or in other surroundings.
+"""Judging for an audit: one child process that is asked many things in a row, here or in other
+surroundings.
 
-The child loads the verifiers from their sources, judges in the order it is given and writes one line for each answer.
-A verifier that hangs or ends the process loses one judgement and the child is started again behind it; one that does so
-three times, or once on an answer that the harness made, is asked no more. Limits are of CPU time, so that a busy
-machine refuses no verifier.
+The child loads the verifiers from their sources, judges in the order it is given and writes one
+line for each answer. A verifier that hangs or ends the process loses one judgement and the child is
+started again behind it; one that does so three times, or once on an answer that the harness made,
+is asked no more. Limits are of CPU time, so that a busy machine refuses no verifier.
 
-In *elsewhere* the child has another time zone, locale, hash seed and date, no network and no programs on PATH (unless
-declared), because an honest verdict depends on none of them.
+In *elsewhere* the child has another time zone, locale, hash seed and date, no network and no
+programs on PATH (unless declared), because an honest verdict depends on none of them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from harness.verifier import Case, Judgement, Outcome, unverified
+from harness.content.case import Case
+from harness.judging.verifier import Judgement, Outcome, unverified
 
 MOST_LOST = 3
 START = 60.0  # seconds for the child to load the verifiers
@@ -39,8 +41,8 @@ PATIENCE = 6  # times as long by the wall: a machine may be busy, a verifier may
 class Asked:
     """One judgement to make within ``limit`` seconds of CPU time.
 
-    With ``explode`` the answer raises whenever the verifier looks at it; ``last`` says that a verifier lost on this one is
-    asked no more.
+    With ``explode`` the answer raises whenever the verifier looks at it; ``last`` says that a
+    verifier lost on this one is asked no more.
     """
 
     verifier: str
@@ -76,7 +78,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a child process finds around it; the default is what this process has, with a hash seed that is known."""
+    """What a child process finds around it; the default is what this process has, with a hash seed
+    that is known.
+    """
 
     environment: tuple[tuple[str, str], ...] = ()
     days: int = 0
@@ -84,7 +88,9 @@ class Surroundings:
     programs: bool = True
 
 
-SEEDED = {"PYTHONHASHSEED": "0"}  # so that an audit repeats, and what depends on the seed can be named
+SEEDED = {
+    "PYTHONHASHSEED": "0"
+}  # so that an audit repeats, and what depends on the seed can be named
 HERE = Surroundings()
 STRANGE = (("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", "C"), ("PYTHONHASHSEED", "4711"))
 ELSEWHERE = Surroundings(STRANGE, days=366, network=False)
@@ -93,7 +99,9 @@ BARE = Surroundings(STRANGE, days=366, network=False, programs=False)
 
 @dataclass(frozen=True)
 class Witness:
-    """Where verifiers are judged: their folder, its digest, and the sandbox for those that run code."""
+    """Where verifiers are judged: their folder, its digest, and the sandbox for those that run
+    code.
+    """
 
     folder: Path
     digest: str
@@ -114,16 +122,24 @@ class Witness:
                 told[left.pop(0)] = Told(fault, culprit.limit)
                 lost[culprit.verifier] += MOST_LOST if culprit.last else 1
                 if lost[culprit.verifier] >= MOST_LOST:
-                    note = unverified("not-asked", f"the verifier was lost on other answers; last: {fault.reason}")
+                    note = unverified(
+                        "not-asked", f"the verifier was lost on other answers; last: {fault.reason}"
+                    )
                     for i in [i for i in left if asked[i].verifier == culprit.verifier]:
                         told[i] = Told(note, 0.0)
                         left.remove(i)
-        return [found or Told(unverified("not-asked", "the child process gave no answer"), 0.0) for found in told]
+        return [
+            found or Told(unverified("not-asked", "the child process gave no answer"), 0.0)
+            for found in told
+        ]
 
     def _run(self, asked: list[Asked], around: Surroundings) -> tuple[list[Told], Judgement | None]:
         """Judgements until the end or the first loss, and what was lost."""
         read, write = os.pipe()
-        start = f"import sys; sys.path[:] = {sys.path!r}; from harness.audit.witness import main; main({write})"
+        start = (
+            f"import sys; sys.path[:] = {sys.path!r}; from harness.audit.witness import main;"
+            f" main({write})"
+        )
         with tempfile.TemporaryFile() as errors, os.fdopen(read, "rb", buffering=0) as results:
             child = subprocess.Popen(
                 [sys.executable, "-c", start],
@@ -134,13 +150,19 @@ class Witness:
             try:
                 assert child.stdin is not None
                 with suppress(BrokenPipeError), child.stdin as stream:
-                    pickle.dump((str(self.folder), self.digest, self.sandbox, around, asked), stream)
+                    pickle.dump(
+                        (str(self.folder), self.digest, self.sandbox, around, asked), stream
+                    )
                 return self._listen(child, results, errors, asked)
             finally:
                 _end(child)
 
     def _listen(
-        self, child: subprocess.Popen[bytes], results: IO[bytes], errors: IO[bytes], asked: list[Asked]
+        self,
+        child: subprocess.Popen[bytes],
+        results: IO[bytes],
+        errors: IO[bytes],
+        asked: list[Asked],
     ) -> tuple[list[Told], Judgement | None]:
         done: list[Told] = []
         lines = _Lines(results)
@@ -153,10 +175,14 @@ class Witness:
                 with suppress(subprocess.TimeoutExpired):
                     child.wait(5)
                 if child.poll() == -signal.SIGPROF:
-                    return done, unverified("timeout", f"no judgement within {limit / PATIENCE:.0f} s of CPU time")
+                    return done, unverified(
+                        "timeout", f"no judgement within {limit / PATIENCE:.0f} s of CPU time"
+                    )
                 errors.seek(0)
                 tail = errors.read()[-500:].decode(errors="replace").strip()
-                return done, unverified("judge-died", f"the judge process ended with exit code {child.poll()} {tail}")
+                return done, unverified(
+                    "judge-died", f"the judge process ended with exit code {child.poll()} {tail}"
+                )
             if number:
                 row = json.loads(line)
                 done.append(Told(Judgement(Outcome(row[0]), row[1], row[2]), row[3]))
@@ -195,9 +221,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def main(results: int) -> None:
     """What the child process runs: read the questions, answer each on the pipe ``results``."""
-    from harness.answer import Answer
-    from harness.audit.elsewhere import Exploding
-    from harness.judging import Bench
+    from harness.audit.surroundings import Exploding
+    from harness.judging.answer import Answer
+    from harness.judging.workers import Bench
 
     os.set_inheritable(results, False)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -210,17 +236,24 @@ def main(results: int) -> None:
         for one in asked:
             answer: Any = Exploding() if one.explode else Answer(one.answer)
             began = time.perf_counter()
-            signal.setitimer(signal.ITIMER_PROF, one.limit)  # ends this process, even inside of a regular expression
+            signal.setitimer(
+                signal.ITIMER_PROF, one.limit
+            )  # ends this process, even inside of a regular expression
             found = bench.judge(one.verifier, one.case, answer)
             signal.setitimer(signal.ITIMER_PROF, 0)
-            row = [found.outcome, found.reason, found.evidence[:2000], round(time.perf_counter() - began, 6)]
+            row = [
+                found.outcome,
+                found.reason,
+                found.evidence[:2000],
+                round(time.perf_counter() - began, 6),
+            ]
             out.write(json.dumps(row).encode() + b"\n")
             out.flush()
     bench.close()
 
 
 def _change(around: Surroundings) -> None:
-    from harness.audit import elsewhere
+    from harness.audit import surroundings as elsewhere
 
     if around.days:
         elsewhere.shift_date(around.days)

@@ -7,16 +7,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import discovery, workspace
-from harness.audit import certificate as certificates
-from harness.audit import fixtures as known_answers
+from harness.audit import store
 from harness.audit.auditor import Progress, certify
-from harness.audit.certificate import Certificate
+from harness.audit.certificate import Certificate, State
 from harness.audit.foreign import folder_of
 from harness.audit.witness import Witness
+from harness.content import fixtures as known_answers
+from harness.content import workspace
+from harness.content.strict import nearest
 from harness.errors import VerifierError, WorkspaceError
-from harness.strict import nearest
-from harness.verifier import Verifier
+from harness.judging import discovery
+from harness.judging.verifier import Verifier
 
 SHORTEST = 4  # words; a shorter answer stands anywhere
 TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
@@ -24,7 +25,9 @@ TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
 
 @dataclass
 class Audited:
-    """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures that were trained on."""
+    """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures
+    that were trained on.
+    """
 
     certificates: list[Certificate]
     broken: list[str] = field(default_factory=list)
@@ -45,8 +48,9 @@ def audit_workspace(
 ) -> Audited:
     """Certificates of the verifiers called ``names``, or of all.
 
-    ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged; ``gold`` is searched for the
-    fixtures. ``wrap`` names a callable to audit instead. Raises :class:`VerifierError` for a name that is not there,
+    ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged;
+    ``gold`` is searched for the fixtures. ``wrap`` names a callable to audit instead. Raises
+    :class:`VerifierError` for a name that is not there,
     :class:`WorkspaceError` for faulty fixtures.
     """
     place = workspace.find(library)
@@ -60,15 +64,20 @@ def audit_workspace(
             chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
             if not chosen:
                 raise WorkspaceError(
-                    f"{fixtures}: no folder is named like a verifier, for example {fixtures}/godot.parses"
+                    f"{fixtures}: no folder is named like a verifier, for example"
+                    f" {fixtures}/godot.parses"
                 )
         opened = resolve_sandbox(chosen, sandbox)[0]
         if check:
             held = [_held(one, audits, opened) for one in chosen]
         else:
-            held = list(certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values())
+            held = list(
+                certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values()
+            )
     trained = {
-        path: _flat(path.read_text(encoding="utf-8", errors="replace")) for root in gold for path in _files(root)
+        path: _flat(path.read_text(encoding="utf-8", errors="replace"))
+        for root in gold
+        for path in _files(root)
     }
     leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
     return Audited(held, [] if wanted else found.broken, leaks, place.folder("reports"))
@@ -81,7 +90,8 @@ def snapshot(library: str | None) -> str:
 
 
 def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, str]:
-    """``(name, description)`` of the sandbox the judges shall open, probed here; ``(None, ...)`` when none is needed.
+    """``(name, description)`` of the sandbox the judges shall open, probed here; ``(None, ...)``
+    when none is needed.
 
     Raises :class:`harness.errors.SandboxError` when none works: code is never run unguarded.
     """
@@ -103,28 +113,42 @@ def _named(found: discovery.Found, name: str) -> Verifier:
 def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
     """The certificate held for exactly the present bytes, else an expired one that says so."""
     known = known_answers.read(audits, verifier.id)
-    bound = certificates.binding(verifier, known.digest, sandbox)
-    kept = certificates.stored(verifier.id, bound)
+    bound = store.binding(verifier, known.digest, sandbox)
+    kept = store.stored(verifier.id, bound)
     if kept is not None:
         return kept
     goods = sum(f.good for f in known.fixtures)
-    empty = Certificate(verifier.id, verifier.version, goods, len(known.fixtures) - goods, 0, [], [], bound)
+    empty = Certificate(
+        verifier.id, verifier.version, goods, len(known.fixtures) - goods, 0, [], [], bound
+    )
     return replace(
-        empty, created="1970-01-01", kind=verifier.kind.value, notes=["no certificate for its present bytes"]
+        empty,
+        created="1970-01-01",
+        kind=verifier.kind.value,
+        notes=["no certificate for its present bytes"],
     )
 
 
 def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:
-    """Fixtures whose answer stands word for word in training data: a model that learned them proves nothing with them."""
+    """Fixtures whose answer stands word for word in training data: a model that learned them proves
+    nothing with them.
+    """
     for fixture in known_answers.load(audits, verifier):
         answer = _flat(fixture.answer)
         if len(answer.split()) >= SHORTEST:
             for path in (path for path, text in trained.items() if answer in text):
-                yield f"{path}: holds the {fixture.label} fixture {fixture.name!r} of {verifier}; take one of the two out"
+                yield (
+                    f"{path}: holds the {fixture.label} fixture {fixture.name!r} of {verifier};"
+                    " take one of the two out"
+                )
 
 
 def _files(root: Path) -> list[Path]:
-    return [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in TEXT and p.is_file())
+    return (
+        [root]
+        if root.is_file()
+        else sorted(p for p in root.rglob("*") if p.suffix in TEXT and p.is_file())
+    )
 
 
 def _flat(text: str) -> str:
@@ -132,3 +156,14 @@ def _flat(text: str) -> str:
     for escaped, plain in (("\\n", " "), ("\\t", " "), ('\\"', '"'), ("\\\\", "\\")):
         text = text.replace(escaped, plain)
     return " ".join(text.split()).lower()
+
+
+def exit_code(found: Audited) -> int:
+    """The exit code of the worst: refused, broken or leaked, then expired, then provisional."""
+    states = {certificate.state for certificate in found.certificates}
+    if State.REFUSED in states or found.broken or found.leaks:
+        return State.REFUSED.exit_code
+    return next(
+        (s.exit_code for s in (State.EXPIRED, State.PROVISIONAL) if s in states),
+        State.VALID.exit_code,
+    )

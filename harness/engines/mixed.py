@@ -1,9 +1,11 @@
-"""Several adapters and the base in one batch: every row carries its adapter, so the base's weights are read once for all.
+"""Several adapters and the base in one batch: every row carries its adapter, so the base's weights
+are read once for all.
 
-The LoRA factors of all adapters are stacked, and each layer gathers those of its rows; the base's row is zero. mlx-lm
-does not tell a model which row is whose, so two methods of its batches are wrapped while rows are mixed. They are private:
-where they are not as expected, or an adapter is not plain LoRA on matrices, the rows are answered one adapter after the
-other (:meth:`MlxEngine.mount`), which is the reference, and a :class:`MixedNotice` says so.
+The LoRA factors of all adapters are stacked, and each layer gathers those of its rows; the base's
+row is zero. mlx-lm does not tell a model which row is whose, so two methods of its batches are
+wrapped while rows are mixed. They are private: where they are not as expected, or an adapter is not
+plain LoRA on matrices, the rows are answered one adapter after the other (:meth:`MlxEngine.mount`),
+which is the reference, and a :class:`MixedNotice` says so.
 """
 
 from __future__ import annotations
@@ -18,13 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.engines import Decoding, Generation
+from harness.engines.base import Decoding, Generation
 from harness.engines.mlx import MlxEngine, adapter_config
 from harness.errors import EngineError
 
-BATCHES = (("PromptProcessingBatch", "prompt"), ("GenerationBatch", "_step"))  # what runs the model on rows of uids
+BATCHES = (
+    ("PromptProcessingBatch", "prompt"),
+    ("GenerationBatch", "_step"),
+)  # what runs the model on rows of uids
 
-Row = tuple[Path | None, list[int]]  #: the adapter of a row (``None`` for the base), and its token ids
+Row = tuple[
+    Path | None, list[int]
+]  #: the adapter of a row (``None`` for the base), and its token ids
 
 
 class MixedNotice(UserWarning):
@@ -45,8 +52,12 @@ class Rows:
         self.index = mx.array([self.of[uid] for uid in uids])
 
 
-def generate(engine: MlxEngine, rows: Sequence[Row], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
-    """Greedy answers to ``rows`` as they finish, in one batch where that can be done; leaves the bare base mounted."""
+def generate(
+    engine: MlxEngine, rows: Sequence[Row], decoding: Decoding
+) -> Iterator[tuple[int, Generation]]:
+    """Greedy answers to ``rows`` as they finish, in one batch where that can be done; leaves the
+    bare base mounted.
+    """
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
     try:
         layers = _stack(engine, adapters)
@@ -64,13 +75,17 @@ def generate(engine: MlxEngine, rows: Sequence[Row], decoding: Decoding) -> Iter
             yield from engine.generate(
                 [ids for _, ids in rows],
                 decoding,
-                queued=lambda of: held.of.update({uid: numbers[rows[n][0]] for uid, n in of.items()}),
+                queued=lambda of: held.of.update(
+                    {uid: numbers[rows[n][0]] for uid, n in of.items()}
+                ),
             )
     finally:
         engine.mount(None)
 
 
-def one_after_the_other(engine: MlxEngine, rows: Sequence[Row], decoding: Decoding) -> Iterator[tuple[int, Generation]]:
+def one_after_the_other(
+    engine: MlxEngine, rows: Sequence[Row], decoding: Decoding
+) -> Iterator[tuple[int, Generation]]:
     """The reference: each adapter mounted in turn; leaves the bare base mounted."""
     groups: dict[Path | None, list[int]] = defaultdict(list)
     for number, (adapter, _) in enumerate(rows):
@@ -85,7 +100,9 @@ def one_after_the_other(engine: MlxEngine, rows: Sequence[Row], decoding: Decodi
 
 
 def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, Any, Any, Any]]:
-    """By layer: the base's own module, A (adapters + 1, in, rank), B (adapters + 1, rank, out) and scale (adapters + 1)."""
+    """By layer: the base's own module, A (adapters + 1, in, rank), B (adapters + 1, rank, out) and
+    scale (adapters + 1).
+    """
     import mlx.core as mx
     import mlx.nn as nn
 
@@ -98,7 +115,11 @@ def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, 
         loaded: Any = mx.load(str(adapter / "adapters.safetensors"))
         for name in {key.rpartition(".")[0] for key in loaded}:
             a, b = loaded.get(f"{name}.lora_a"), loaded.get(f"{name}.lora_b")
-            if a is None or b is None or not isinstance(engine.module(name), nn.Linear | nn.QuantizedLinear):
+            if (
+                a is None
+                or b is None
+                or not isinstance(engine.module(name), nn.Linear | nn.QuantizedLinear)
+            ):
                 raise EngineError(f"{adapter}: {name} is not a low-rank change of a linear layer")
             factors[name][number] = (a, b, float(config["lora_parameters"]["scale"]))
     stacks = {}
@@ -124,7 +145,9 @@ def _padded(factors: tuple[Any, Any, float], rank: int) -> tuple[Any, Any, float
 
 
 def _mixed(layer: Any, a: Any, b: Any, scale: Any, rows: Rows) -> Any:
-    """The layer that adds to each row the change of the row's own adapter, in the order of mlx-lm's ``LoRALinear``."""
+    """The layer that adds to each row the change of the row's own adapter, in the order of mlx-lm's
+    ``LoRALinear``.
+    """
     import mlx.nn as nn
 
     class MixedLinear(nn.Module):  # type: ignore[misc]  # mlx has no types to check
@@ -136,8 +159,12 @@ def _mixed(layer: Any, a: Any, b: Any, scale: Any, rows: Rows) -> Any:
 
 
 def _batches() -> list[tuple[Any, str]]:
-    """The methods of mlx-lm that run the model on rows; :class:`EngineError` where they are not as expected."""
-    module: Any = importlib.import_module("mlx_lm.generate")  # `import mlx_lm.generate` gives the function of that name
+    """The methods of mlx-lm that run the model on rows; :class:`EngineError` where they are not as
+    expected.
+    """
+    module: Any = importlib.import_module(
+        "mlx_lm.generate"
+    )  # `import mlx_lm.generate` gives the function of that name
     found = []
     for name, method in BATCHES:
         kind: Any = getattr(module, name, None)

@@ -3,11 +3,13 @@
     with open_sandbox("auto") as sandbox:
         with sandbox.task() as task:
             task.load("def double(x):\n    return 2 * x\n", "double")
-            task.call([21])                         # 42, or an exception that says how the candidate failed
-            sandbox.run(["cc", "-c", "a.c"], {"a.c": source})   # any other program, under the same limits
+            task.call([21])                         # 42, or an exception that says how the
+            candidate failed sandbox.run(["cc", "-c", "a.c"], {"a.c": source})   # any other
+            program, under the same limits
 
-A sandbox is never chosen unseen: a self-check tries to escape from it and to go over its limits first. Where none
-holds, :class:`harness.errors.SandboxError` says what to install; nothing is ever run unguarded.
+A sandbox is never chosen unseen: a self-check tries to escape from it and to go over its limits
+first. Where none holds, :class:`harness.errors.SandboxError` says what to install; nothing is ever
+run unguarded.
 """
 
 from __future__ import annotations
@@ -22,12 +24,24 @@ if TYPE_CHECKING:
     from harness.sandbox.limits import Limits, Result
     from harness.sandbox.task import Task
 
-NAMES = ("auto", "docker", "bubblewrap", "landlock", "seatbelt")  #: choices of ``--sandbox``, strongest first
+NAMES = (
+    "auto",
+    "docker",
+    "bubblewrap",
+    "landlock",
+    "seatbelt",
+)  #: choices of ``--sandbox``, strongest first
 
 __all__ = ["NAMES", "Backend", "Limits", "Result", "Sandbox", "Task", "backend", "open_sandbox"]
 
 
-_LAZY = {"Backend": "base", "Limits": "limits", "Result": "limits", "Sandbox": "base", "Task": "task"}
+_LAZY = {
+    "Backend": "base",
+    "Limits": "limits",
+    "Result": "limits",
+    "Sandbox": "base",
+    "Task": "task",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -42,29 +56,33 @@ def backend(name: str, readable: Sequence[str] = ()) -> Backend:
     """The backend of that name, not started. Raises :class:`SandboxError` for an unknown name."""
     paths = tuple(readable)
     if name == "docker":
-        from harness.sandbox.docker import Docker
+        from harness.sandbox.backends.docker import Docker
 
         return Docker(paths)
     if name == "bubblewrap":
-        from harness.sandbox.bubblewrap import Bubblewrap
+        from harness.sandbox.backends.bubblewrap import Bubblewrap
 
         return Bubblewrap(paths)
     if name == "landlock":
-        from harness.sandbox.landlock import Landlock
+        from harness.sandbox.backends.landlock import Landlock
 
         return Landlock(paths)
     if name == "seatbelt":
-        from harness.sandbox.seatbelt import Seatbelt
+        from harness.sandbox.backends.seatbelt import Seatbelt
 
         return Seatbelt(paths)
     raise SandboxError(f"sandbox {name!r}: expected one of {', '.join(NAMES)}")
 
 
-def open_sandbox(name: str = "auto", limits: Limits | None = None, readable: Sequence[str] = ()) -> Sandbox:
-    """A warm sandbox that has just passed its self-check: the named one, or with ``auto`` the strongest that passes.
+def open_sandbox(
+    name: str = "auto", limits: Limits | None = None, readable: Sequence[str] = ()
+) -> Sandbox:
+    """A warm sandbox that has just passed its self-check: the named one, or with ``auto`` the
+    strongest that passes.
 
-    ``readable`` are paths of the host that programs inside may read besides the interpreter (compilers, linters).
-    Raises :class:`SandboxError` with one message: what was tried, why it does not hold, what to install.
+    ``readable`` are paths of the host that programs inside may read besides the interpreter
+    (compilers, linters). Raises :class:`SandboxError` with one message: what was tried, why it does
+    not hold, what to install.
     """
     from harness.sandbox.base import Sandbox
     from harness.sandbox.selfcheck import quick_check
@@ -85,6 +103,10 @@ def open_sandbox(name: str = "auto", limits: Limits | None = None, readable: Seq
             return sandbox
         sandbox.close()
         tried.append(f"  {candidate}: its self-check failed: {problem}")
-    what = "no sandbox works on this machine" if name == "auto" else f"the sandbox {name} does not work on this machine"
+    what = (
+        "no sandbox works on this machine"
+        if name == "auto"
+        else f"the sandbox {name} does not work on this machine"
+    )
     lines = "\n".join(tried)
     raise SandboxError(f"{what}, and answers of a model are never run without one:\n{lines}")

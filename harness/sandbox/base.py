@@ -21,13 +21,16 @@ class Backend(Protocol):
     needs: str  #: what to install when it is missing
 
     def launch(self, limits: Limits) -> Server:
-        """Start a fork server in a new sandbox. Raises :class:`SandboxError` with the reason it cannot."""
+        """Start a fork server in a new sandbox. Raises :class:`SandboxError` with the reason it
+        cannot.
+        """
 
 
 class Sandbox:
     """A warm sandbox, for one thread at a time. Close it, or use it as a context manager.
 
-    ``name`` is the backend's; ``description`` is one line for receipts. It dies with the process that opened it.
+    ``name`` is the backend's; ``description`` is one line for receipts. It dies with the process
+    that opened it.
     """
 
     def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
@@ -53,7 +56,8 @@ class Sandbox:
 
     @contextlib.contextmanager
     def task(self, limits: Limits | None = None) -> Iterator[Task]:
-        """A fresh process for one candidate. Raises :class:`WorkerError` (the next task gets a new sandbox).
+        """A fresh process for one candidate. Raises :class:`WorkerError` (the next task gets a new
+        sandbox).
 
         Raises :class:`harness.errors.SandboxError` when a new sandbox cannot be started.
         """
@@ -81,12 +85,15 @@ class Sandbox:
         return self._server
 
     def run(
-        self, argv: Sequence[str], files: Mapping[str, bytes | str] | None = None, limits: Limits | None = None
+        self,
+        argv: Sequence[str],
+        files: Mapping[str, bytes | str] | None = None,
+        limits: Limits | None = None,
     ) -> Result:
         """Run a program in an empty private folder that holds ``files`` (relative path to content).
 
-        All it starts is ended with it. Raises :class:`harness.errors.SandboxError` for a path outside of the folder,
-        and when the sandbox broke twice.
+        All it starts is ended with it. Raises :class:`harness.errors.SandboxError` for a path
+        outside of the folder, and when the sandbox broke twice.
         """
         for attempt in (1, 2):
             try:
@@ -94,7 +101,9 @@ class Sandbox:
             except WorkerError as error:
                 self.close()
                 if attempt == 2:
-                    raise SandboxError(f"{self.name}: {error}, twice while it ran {argv[0]}") from None
+                    raise SandboxError(
+                        f"{self.name}: {error}, twice while it ran {argv[0]}"
+                    ) from None
             else:
                 if not clean:
                     self.close()

@@ -1,4 +1,6 @@
-"""Starting a fork server as a process of this machine, the same way for every sandbox but docker's."""
+"""Starting a fork server as a process of this machine, the same way for every sandbox but
+docker's.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ SANDBOX_UID = 65534  #: the user inside, where the harness runs as root
 
 
 def child_environment(temp: str) -> dict[str, str]:
-    """The whole environment inside: nothing of the harness's own. A fixed hash seed makes verdicts repeat."""
+    """The whole environment inside: nothing of the harness's own. A fixed hash seed makes verdicts
+    repeat.
+    """
     return {
         "PATH": os.defpath,
         "HOME": temp,
@@ -48,10 +52,11 @@ def settings(
 ) -> dict[str, Any]:
     """What the server is told first.
 
-    ``uid``: the user to become. ``guard_metadata``: files of the host are in reach of chmod. ``police``: no file system
-    or memory limit of the kernel holds, the server has to look. ``others``: processes of that user which a limit on
-    processes would count too. ``python_home``: where the interpreter finds its library, if not in its own place.
-    ``packages``: the folder that holds the packages an answer may import.
+    ``uid``: the user to become. ``guard_metadata``: files of the host are in reach of chmod.
+    ``police``: no file system or memory limit of the kernel holds, the server has to look.
+    ``others``: processes of that user which a limit on processes would count too. ``python_home``:
+    where the interpreter finds its library, if not in its own place. ``packages``: the folder that
+    holds the packages an answer may import.
     """
     return {
         "temp": temp,
@@ -90,15 +95,24 @@ def private_folder() -> tuple[Path, Callable[[], None]]:
 
 
 def _remove(folder: Path) -> None:
-    """As ``rm`` does it: no tree is too deep for it, and no link that a dying candidate still makes misleads it."""
+    """As ``rm`` does it: no tree is too deep for it, and no link that a dying candidate still makes
+    misleads it.
+    """
     if os.getuid() != 0:
-        subprocess.run(["chmod", "-R", "u+rwx", str(folder)], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["chmod", "-R", "u+rwx", str(folder)], stderr=subprocess.DEVNULL, check=False
+        )
     subprocess.run(["rm", "-rf", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def boot_code(root: str) -> str:
-    """A program for ``python -c`` that runs :mod:`harness.sandbox.worker` from its files under ``root``."""
-    return f"import sys; sys.path[0] = {root!r}; from harness.sandbox.worker import main; main()"
+    """A program for ``python -c`` that runs :mod:`harness.sandbox.inside.worker` from its files
+    under ``root``.
+    """
+    return (
+        f"import sys; sys.path[0] = {root!r}; from harness.sandbox.inside.worker import main;"
+        " main()"
+    )
 
 
 def start(
@@ -109,13 +123,18 @@ def start(
 ) -> Server:
     """Start ``command`` with the control socket as its standard input and shake hands.
 
-    ``clean_up`` runs once the process is gone. Raises :class:`SandboxError` with what it wrote to stderr.
+    ``clean_up`` runs once the process is gone. Raises :class:`SandboxError` with what it wrote to
+    stderr.
     """
     near, far = socket.socketpair()
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the sandbox
     try:
         process = subprocess.Popen(
-            command, stdin=far.fileno(), stdout=subprocess.DEVNULL, stderr=errors, env=dict(environment)
+            command,
+            stdin=far.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=dict(environment),
         )
     except OSError as error:
         near.close()

@@ -3,7 +3,7 @@
 ::
 
     CandidateError    the candidate raised or could not be loaded: about the candidate
-    TaskError         its process ended, or its time was over, before it answered: about the candidate
+    TaskError         its process ended, or its time was over, before it answered
     WorkerError        the fork server or the sandbox is gone: start anew, run the task once more
 """
 
@@ -28,7 +28,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Report:
-    """How a task's process ended: exit code or signal (the server's own SIGKILL if it was still running)."""
+    """How a task's process ended: exit code or signal (the server's own SIGKILL if it was still
+    running).
+    """
 
     code: int | None
     signal: int | None
@@ -40,10 +42,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """What a tool left: ``reason`` is ``exit``, ``signal``, ``timeout``, ``output``, ``memory``, ``disk`` or ``start``.
+    """What a tool left: ``reason`` is ``exit``, ``signal``, ``timeout``, ``output``, ``memory``,
+    ``disk`` or ``start``.
 
-    ``code`` is its exit code with reason ``exit`` and ``None`` otherwise. Output is cut at the limit. ``start`` means
-    that the program could not be started; stderr says why.
+    ``code`` is its exit code with reason ``exit`` and ``None`` otherwise. Output is cut at the
+    limit. ``start`` means that the program could not be started; stderr says why.
     """
 
     reason: str
@@ -58,7 +61,9 @@ class WorkerError(Exception):
 
 
 class TaskError(Exception):
-    """The candidate's process ended or ran out of time before it answered; ``reason`` is a short code."""
+    """The candidate's process ended or ran out of time before it answered; ``reason`` is a short
+    code.
+    """
 
     def __init__(self, reason: str, evidence: str) -> None:
         super().__init__(reason, evidence)
@@ -67,7 +72,9 @@ class TaskError(Exception):
 
 
 class CandidateError(Exception):
-    """The candidate raised, or could not be loaded: ``reason`` is a short code, ``evidence`` the error as text."""
+    """The candidate raised, or could not be loaded: ``reason`` is a short code, ``evidence`` the
+    error as text.
+    """
 
     def __init__(self, reason: str, evidence: str) -> None:
         super().__init__(reason, evidence)

@@ -18,7 +18,17 @@ from harness.errors import SandboxError
 
 #: parts of the standard library folder that are not the standard library, or useless inside
 EXCLUDED = frozenset(
-    {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"}
+    {
+        "site-packages",
+        "dist-packages",
+        "test",
+        "tests",
+        "idlelib",
+        "tkinter",
+        "turtledemo",
+        "ensurepip",
+        "lib2to3",
+    }
 )
 
 _INVENTORY = """
@@ -27,12 +37,14 @@ stdlib = os.path.dirname(os.__file__)
 for folder in sys.path:
     if folder.endswith("lib-dynload"):
         for file in os.listdir(folder):
-            if not file.startswith(("_tkinter", "_test", "xx", "_xx", "nis", "readline", "_curses")):
+            unwanted = ("_tkinter", "_test", "xx", "_xx", "nis", "readline", "_curses")
+            if not file.startswith(unwanted):
                 try:
                     importlib.import_module(file.partition(".")[0])
                 except Exception:
                     pass
-for library in ("libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1"):  # numpy's
+# numpy needs these
+for library in "libstdc++.so.6 libgcc_s.so.1 libpthread.so.0 libdl.so.2 librt.so.1".split():
     try:
         importlib.import_module("ctypes").CDLL(library)
     except Exception:
@@ -42,7 +54,8 @@ if os.path.exists("/proc/self/maps"):
     with open("/proc/self/maps") as maps:
         for line in maps:
             path = line[73:].strip()
-            if path.startswith("/") and ".so" in os.path.basename(path) and not path.startswith(stdlib):
+            shared = path.startswith("/") and ".so" in os.path.basename(path)
+            if shared and not path.startswith(stdlib):
                 libraries.add(path)
 print(json.dumps([os.path.realpath(sys.executable), sys.prefix, stdlib, sorted(libraries)]))
 """
@@ -50,7 +63,9 @@ print(json.dumps([os.path.realpath(sys.executable), sys.prefix, stdlib, sorted(l
 
 @dataclass(frozen=True)
 class Runtime:
-    """A Python installation: its executable, its prefix, its standard library and the shared libraries it maps."""
+    """A Python installation: its executable, its prefix, its standard library and the shared
+    libraries it maps.
+    """
 
     executable: Path
     prefix: Path
@@ -68,7 +83,9 @@ class Runtime:
 
     @property
     def library_names(self) -> dict[Path, Path]:
-        """Every name under which the loader may look for a library, with the real file behind it."""
+        """Every name under which the loader may look for a library, with the real file behind
+        it.
+        """
         names = {}
         for library in self.libraries:
             stem = library.name.partition(".so")[0] + ".so"
@@ -86,7 +103,9 @@ _found: list[Runtime] = []
 
 
 def find_runtime() -> Runtime:
-    """The interpreter that runs the harness, without its virtual environment. Raises :class:`SandboxError`."""
+    """The interpreter that runs the harness, without its virtual environment. Raises
+    :class:`SandboxError`.
+    """
     if not _found:
         adopt(_inventory())
     return _found[0]
@@ -99,16 +118,24 @@ def adopt(runtime: Runtime) -> None:
 
 def _inventory() -> Runtime:
     base = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    found = subprocess.run([base, "-I", "-S", "-c", _INVENTORY], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [base, "-I", "-S", "-c", _INVENTORY], capture_output=True, text=True, check=False
+    )
     if found.returncode != 0:
-        raise SandboxError(f"the interpreter {base} does not start by itself: {found.stderr.strip()[-300:]}")
+        raise SandboxError(
+            f"the interpreter {base} does not start by itself: {found.stderr.strip()[-300:]}"
+        )
     executable, prefix, stdlib, libraries = json.loads(found.stdout)
-    return Runtime(Path(executable), Path(prefix), Path(stdlib), tuple(Path(path) for path in libraries))
+    return Runtime(
+        Path(executable), Path(prefix), Path(stdlib), tuple(Path(path) for path in libraries)
+    )
 
 
 @functools.cache
 def packages() -> tuple[Path, ...]:
-    """What answers may import besides the standard library: numpy, as the official scorer has it, where installed."""
+    """What answers may import besides the standard library: numpy, as the official scorer has it,
+    where installed.
+    """
     found = importlib.util.find_spec("numpy")
     if found is None or found.origin is None:
         return ()
@@ -117,8 +144,10 @@ def packages() -> tuple[Path, ...]:
 
 
 def server_files() -> dict[str, Path]:
-    """The server's modules, by their place under the folder that :func:`harness.sandbox.launch.boot_code` is given."""
-    from harness.sandbox.worker import INSIDE
+    """The server's modules, by their place under the folder that
+    :func:`harness.sandbox.launch.boot_code` is given.
+    """
+    from harness.sandbox.inside.worker import INSIDE
 
-    here = Path(__file__).parent
-    return {f"harness/sandbox/{name}.py": here / f"{name}.py" for name in INSIDE}
+    here = Path(__file__).parent / "inside"
+    return {f"harness/sandbox/inside/{name}.py": here / f"{name}.py" for name in INSIDE}

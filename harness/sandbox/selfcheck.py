@@ -1,7 +1,8 @@
 """The conformance test of a sandbox: what gets out, what is limited.
 
-``quick_check`` runs each time a sandbox is opened and takes some hundredths of a second; ``full_check`` is the table of
-``harness sandbox check``. Both judge by what the outside sees and by what the attempt itself reports.
+``quick_check`` runs each time a sandbox is opened and takes some hundredths of a second;
+``full_check`` is the table of ``harness sandbox check``. Both judge by what the outside sees and by
+what the attempt itself reports.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from harness.errors import SandboxError
 from harness.sandbox.base import Sandbox
-from harness.sandbox.codec import ProtocolError
+from harness.sandbox.inside.codec import ProtocolError
 from harness.sandbox.limits import CandidateError, TaskError, WorkerError
 
 #: each attempt returns true when it got what it must not get
@@ -42,7 +43,8 @@ def attempt(folder, port, secret):
         return any(secret in value for value in os.environ.values())
 
     def other_environment():
-        return any(secret.encode() in open(f"/proc/{pid}/environ", "rb").read() for pid in ("1", str(os.getppid())))
+        pids = ("1", str(os.getppid()))
+        return any(secret.encode() in open(f"/proc/{p}/environ", "rb").read() for p in pids)
 
     def fork():
         pid = os.fork()
@@ -81,7 +83,8 @@ def attempt(folder, port, secret):
         return True
 
     found = {}
-    for test in (read_host, write_host, connect, environment, other_environment, fork, signal_server, trace_server,
+    for test in (read_host, write_host, connect, environment, other_environment, fork,
+                 signal_server, trace_server,
                  privileges, answers, memory, file_size, open_files, execute):
         try:
             found[test.__name__] = bool(test())
@@ -104,7 +107,9 @@ class Check:
 
 
 def quick_check(sandbox: Sandbox) -> str | None:
-    """Try to escape and to go over the limits; ``None`` when all held, else one line that says what did not."""
+    """Try to escape and to go over the limits; ``None`` when all held, else one line that says what
+    did not.
+    """
     try:
         found = _attempt(sandbox)
     except (CandidateError, TaskError, WorkerError, ProtocolError, SandboxError) as error:
@@ -115,7 +120,10 @@ def quick_check(sandbox: Sandbox) -> str | None:
 
 def _attempt(sandbox: Sandbox) -> dict[str, bool]:
     secret = os.urandom(8).hex()
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
         Path(folder).chmod(0o777)
         Path(folder, "marker").write_text(secret)
         with sandbox.task() as task:
@@ -166,21 +174,33 @@ def full_check(name: str) -> Check:
         if problem:
             return Check(name, False, problem, chosen.description, (), ())
         blocks = tuple(sorted({key.replace("_", " ") for key in _attempt(sandbox)} - {*_SIZES}))
-        slow = (name for name, (source, reasons) in _SLOW.items() if _reason(sandbox, source) in reasons.split())
+        slow = (
+            name
+            for name, (source, reasons) in _SLOW.items()
+            if _reason(sandbox, source) in reasons.split()
+        )
         limits = (*_SIZES, *slow)
         return Check(name, True, "", chosen.description, blocks, limits)
 
 
 def table(checks: Sequence[Check]) -> list[tuple[str, ...]]:
-    """The checks side by side, a row for each attempt and limit: ``yes``, ``NO``, or ``-`` where nothing could run."""
+    """The checks side by side, a row for each attempt and limit: ``yes``, ``NO``, or ``-`` where
+    nothing could run.
+    """
     rows = [("", *(check.backend for check in checks))]
-    rows += [_row("blocks", name, checks) for name in sorted({name for check in checks for name in check.blocks})]
+    rows += [
+        _row("blocks", name, checks)
+        for name in sorted({name for check in checks for name in check.blocks})
+    ]
     rows += [_row("limits", name, checks) for name in (*_SIZES, *_SLOW)]
     return rows
 
 
 def _row(what: str, name: str, checks: Sequence[Check]) -> tuple[str, ...]:
-    cells = (("yes" if name in getattr(check, what) else "NO") if check.available else "-" for check in checks)
+    cells = (
+        ("yes" if name in getattr(check, what) else "NO") if check.available else "-"
+        for check in checks
+    )
     return (f"{what} {name}", *cells)
 
 

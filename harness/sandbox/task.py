@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import SandboxError
-from harness.sandbox import codec
+from harness.sandbox.inside import codec
+from harness.sandbox.inside.wire import receive, send
 from harness.sandbox.limits import CandidateError, Limits, Report, TaskError, WorkerError
-from harness.sandbox.wire import receive, send
 
 START_SECONDS = 20.0  #: until a sandbox must be ready
 STOP_SECONDS = 5.0  #: until the server must have ended a task and emptied its folder
@@ -50,12 +50,16 @@ class Server:
             raise WorkerError(f"the fork server is gone: {error}") from None
 
     def release(self) -> None:
-        """End the running task and do not wait: its report is read when the next one starts. Raises as :meth:`send`."""
+        """End the running task and do not wait: its report is read when the next one starts. Raises
+        as :meth:`send`.
+        """
         self.send({"op": "stop"})
         self.owed += 1
 
     def settle(self) -> None:
-        """Read the reports still owed. Raises :class:`WorkerError` when a task's folder could not be emptied."""
+        """Read the reports still owed. Raises :class:`WorkerError` when a task's folder could not
+        be emptied.
+        """
         while self.owed:
             self.owed -= 1
             if not report_of(self.receive()).clean:
@@ -71,7 +75,9 @@ class Server:
             self.drop()
             self.channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
         if not isinstance(message, dict):
-            raise WorkerError("the fork server is gone" if message is None else "the fork server sent no message")
+            raise WorkerError(
+                "the fork server is gone" if message is None else "the fork server sent no message"
+            )
         return message
 
     def take(self) -> socket.socket:
@@ -90,12 +96,20 @@ class Server:
 
 
 def printable(text: str) -> str:
-    """Text of a candidate as it may be shown: no line ends, no terminal codes, no half characters."""
-    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+    """Text of a candidate as it may be shown: no line ends, no terminal codes, no half
+    characters.
+    """
+    return (
+        text
+        if text.isprintable()
+        else "".join(letter if letter.isprintable() else " " for letter in text)
+    )
 
 
 def be_patient(sock: socket.socket, seconds: float) -> None:
-    """Let the kernel end a blocking call after so long with ``BlockingIOError``: cheaper than to poll before each."""
+    """Let the kernel end a blocking call after so long with ``BlockingIOError``: cheaper than to
+    poll before each.
+    """
     microseconds = max(int(seconds * 1_000_000), 1000)  # zero would be for ever
     timeout = struct.pack("ll", *divmod(microseconds, 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
@@ -103,7 +117,9 @@ def be_patient(sock: socket.socket, seconds: float) -> None:
 
 
 class Task:
-    """One candidate in a process of its own, for as long as the ``with`` block of :meth:`Sandbox.task` lasts."""
+    """One candidate in a process of its own, for as long as the ``with`` block of
+    :meth:`Sandbox.task` lasts.
+    """
 
     def __init__(self, server: Server, limits: Limits) -> None:
         self._server = server
@@ -113,12 +129,14 @@ class Task:
         self._load = codec.pack(order_of(limits, tool=False))
         self.report: Report | None = None
         self._channel = server.take()
-        # the clock starts when what the task before left is gone: it must not cost this one any time
+        # the clock starts when what the task before left is gone: it must not cost this one any
+        # time
         self._deadline = time.monotonic() + limits.wall
         self._patience = 0.0
 
     def load(self, source: str, entry: str, hide: Sequence[str] = ()) -> None:
-        """Give the candidate its program; ``entry`` is the function to call, ``hide`` names to drop after loading.
+        """Give the candidate its program; ``entry`` is the function to call, ``hide`` names to drop
+        after loading.
 
         Nothing is awaited: an error in the program comes with the first call.
         """
@@ -130,8 +148,9 @@ class Task:
     def call(self, arguments: Sequence[Any]) -> Any:
         """Call the entry with positional arguments and return its result as plain data.
 
-        Raises :class:`CandidateError` when it raises or could not be loaded, :class:`TaskError` when its process ended
-        or its time is over, and :class:`codec.ProtocolError` when it sent what is no answer.
+        Raises :class:`CandidateError` when it raises or could not be loaded, :class:`TaskError`
+        when its process ended or its time is over, and :class:`codec.ProtocolError` when it sent
+        what is no answer.
         """
         self._number += 1
         try:
@@ -173,7 +192,11 @@ class Task:
             self._patience = left
 
     def _answer(self, reply: Any) -> Any:
-        if type(reply) is not list or len(reply) < 3 or not all(type(text) is str for text in reply[1:2]):
+        if (
+            type(reply) is not list
+            or len(reply) < 3
+            or not all(type(text) is str for text in reply[1:2])
+        ):
             raise codec.ProtocolError("a reply that is no reply")
         number, kind, *rest = reply
         if kind == "value" and number == self._number and len(rest) == 1:
@@ -184,7 +207,9 @@ class Task:
         if kind == "missing" and number == 0:
             raise CandidateError("missing", f"the program defines no function {text}")
         if kind == "raise" and number in (0, self._number):
-            reason = {"SystemExit": "early-exit", "MemoryError": "memory"}.get(str(rest[0]), "exception")
+            reason = {"SystemExit": "early-exit", "MemoryError": "memory"}.get(
+                str(rest[0]), "exception"
+            )
             raise CandidateError(reason, text)
         raise codec.ProtocolError("a reply to something else")
 
@@ -194,15 +219,21 @@ class Task:
             return TaskError(report.over, f"went over the limit on {report.over}")
         if timed_out:
             return TaskError("timeout", f"no answer within {self._limits.wall:g} s")
-        if report.signal == signal.SIGXCPU or (report.signal is not None and report.cpu >= self._limits.cpu):
-            return TaskError("timeout", f"used {report.cpu:.1f} s of processor time, at most {self._limits.cpu}")
+        if report.signal == signal.SIGXCPU or (
+            report.signal is not None and report.cpu >= self._limits.cpu
+        ):
+            return TaskError(
+                "timeout", f"used {report.cpu:.1f} s of processor time, at most {self._limits.cpu}"
+            )
         if report.signal not in (None, signal.SIGKILL):
             return TaskError("crash", f"killed by signal {report.signal}")
         how = "closed its channel" if report.code is None else f"exited with code {report.code}"
         return TaskError("early-exit", f"the process {how} instead of answering")
 
     def finish(self) -> Report:
-        """End the process and return how it ended; a second call returns the same. Raises :class:`WorkerError`."""
+        """End the process and return how it ended; a second call returns the same. Raises
+        :class:`WorkerError`.
+        """
         if self.report is None:
             self._channel.close()
             self._server.send({"op": "stop"})

@@ -10,23 +10,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from harness.errors import SandboxError
-from harness.sandbox import codec
+from harness.sandbox.inside import codec
+from harness.sandbox.inside.wire import receive
 from harness.sandbox.limits import Limits, Report, Result, WorkerError
 from harness.sandbox.task import Server, order_of, report_of
-from harness.sandbox.wire import receive
 
 
 def run_tool(
     server: Server, argv: Sequence[str], files: Mapping[str, bytes | str], limits: Limits
 ) -> tuple[Result, bool]:
     """Run ``argv`` on ``server``; the result, and whether the sandbox may be used again."""
-    order = codec.pack({"argv": list(argv), "files": {path: _content(path, data) for path, data in files.items()}})
+    order = codec.pack(
+        {"argv": list(argv), "files": {path: _content(path, data) for path, data in files.items()}}
+    )
     began = time.monotonic()
     channel, far = socket.socketpair()
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     try:
-        start = {"op": "tool", "limits": order_of(limits, tool=True, extra_processes=server.settings["others"])}
+        start = {
+            "op": "tool",
+            "limits": order_of(limits, tool=True, extra_processes=server.settings["others"]),
+        }
         try:
             server.settle()
             server.send(start, [far.fileno(), out_end, err_end])
@@ -112,7 +117,9 @@ def _reason(report: Report, gone: bool, over: str | None) -> tuple[str, int | No
 
 
 def _start_problem(channel: socket.socket) -> str:
-    """What the process said before it could become the program; a started program has closed the channel unread."""
+    """What the process said before it could become the program; a started program has closed the
+    channel unread.
+    """
     try:
         channel.settimeout(0.001)
         reply, _ = receive(channel)

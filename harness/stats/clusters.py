@@ -1,6 +1,8 @@
-"""A mean over items that come in clusters: samples of one prompt, prompts of one document or tenant.
+"""A mean over items that come in clusters: samples of one prompt, prompts of one document or
+tenant.
 
-The cluster is the unit; treating its members as independent makes intervals several times too short.
+The cluster is the unit; treating its members as independent makes intervals several times too
+short.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ LEAST_CLUSTERS = 10  # below this an interval is worth nothing; print the counts
 MANY_CLUSTERS = 40  # from here on clusters of unequal size no longer bias the plain estimator much
 
 
-def clustered_se(values: Sequence[float], groups: Sequence[Hashable], *, correction: bool = True) -> float | Undefined:
-    """Cluster-robust standard error (CRV1) of the mean; ``groups[i]`` is the cluster of ``values[i]``.
+def clustered_se(
+    values: Sequence[float], groups: Sequence[Hashable], *, correction: bool = True
+) -> float | Undefined:
+    """Cluster-robust standard error (CRV1) of the mean; ``groups[i]`` is the cluster of
+    ``values[i]``.
 
-    ``sqrt(C / (C - 1) * sum_c (sum_{i in c} (y_i - mean))^2) / N``; ``correction=False`` leaves out C / (C - 1), as in
-    Miller's appendix A. Undefined for one cluster. Raises ``ValueError`` on empty, unequal or non-finite input.
-    Source: Liang & Zeger 1986; Miller 2024, arXiv 2411.00640.
+    ``sqrt(C / (C - 1) * sum_c (sum_{i in c} (y_i - mean))^2) / N``; ``correction=False`` leaves out
+    C / (C - 1), as in Miller's appendix A. Undefined for one cluster. Raises ``ValueError`` on
+    empty, unequal or non-finite input. Source: Liang & Zeger 1986; Miller 2024, arXiv 2411.00640.
     """
     numbers = _matched(values, groups)
     totals = _residuals(numbers, groups)
@@ -35,17 +40,24 @@ def clustered_se(values: Sequence[float], groups: Sequence[Hashable], *, correct
 
 
 def jackknife_se(values: Sequence[float], groups: Sequence[Hashable]) -> float | Undefined:
-    """Jackknife standard error (CRV3) of the mean: ``sqrt((C - 1) / C * sum_c (mean without c - mean)^2)``.
+    """Jackknife standard error (CRV3) of the mean: ``sqrt((C - 1) / C * sum_c (mean without c -
+    mean)^2)``.
 
-    For few clusters of unequal size, where CRV1 is too small. Undefined for one cluster. Raises ``ValueError`` as
-    :func:`clustered_se`. Source: MacKinnon, Nielsen & Webb 2023; equals statsmodels ``cov_type="cluster-crv3"``.
+    For few clusters of unequal size, where CRV1 is too small. Undefined for one cluster. Raises
+    ``ValueError`` as
+    :func:`clustered_se`. Source: MacKinnon, Nielsen & Webb 2023; equals statsmodels
+    ``cov_type="cluster-crv3"``.
     """
     numbers = _matched(values, groups)
     sizes = Counter(groups)
     if len(sizes) < 2:
         return Undefined("one cluster: the spread between clusters is unknown")
-    # without cluster c the mean moves by -total_c / (N - size_c), total_c being its sum of residuals
-    moves = [total / (len(numbers) - sizes[group]) for group, total in _residuals(numbers, groups).items()]
+    # without cluster c the mean moves by -total_c / (N - size_c), total_c being its sum of
+    # residuals
+    moves = [
+        total / (len(numbers) - sizes[group])
+        for group, total in _residuals(numbers, groups).items()
+    ]
     return math.sqrt((len(sizes) - 1) / len(sizes) * sum(move * move for move in moves))
 
 
@@ -54,15 +66,23 @@ def two_way_clustered_se(
 ) -> float | Undefined:
     """Standard error of the mean with two crossed groupings, for example prompt and training seed.
 
-    ``V(first) + V(second) - V(first and second)``, each CRV1. Undefined for one cluster in either, or where the sum is
-    negative. Raises ``ValueError`` as :func:`clustered_se`. Source: Cameron, Gelbach & Miller 2011.
+    ``V(first) + V(second) - V(first and second)``, each CRV1. Undefined for one cluster in either,
+    or where the sum is negative. Raises ``ValueError`` as :func:`clustered_se`. Source: Cameron,
+    Gelbach & Miller 2011.
     """
-    parts = [clustered_se(values, groups) for groups in (first, second, list(zip(first, second, strict=True)))]
+    parts = [
+        clustered_se(values, groups)
+        for groups in (first, second, list(zip(first, second, strict=True)))
+    ]
     variances = [part**2 for part in parts if not isinstance(part, Undefined)]
     if len(variances) < 3:
         return Undefined("one cluster: the spread between clusters is unknown")
     total = variances[0] + variances[1] - variances[2]
-    return math.sqrt(total) if total > 0 else Undefined("the two-way variance is not positive: too few clusters")
+    return (
+        math.sqrt(total)
+        if total > 0
+        else Undefined("the two-way variance is not positive: too few clusters")
+    )
 
 
 def clustered_rate(
@@ -70,9 +90,10 @@ def clustered_rate(
 ) -> Estimate | Undefined:
     """A rate over clusters with its t interval on C - 1 degrees of freedom, cut to 0..1.
 
-    ``values`` are 0..1. CRV3 serves fewer than 40 clusters of unequal size, else CRV1. If all values are 0, or all 1,
-    no spread is seen and the interval is Clopper-Pearson's over clusters. Undefined below 10 clusters: print counts.
-    Raises ``ValueError`` as :func:`clustered_se`, or for a value outside of 0..1.
+    ``values`` are 0..1. CRV3 serves fewer than 40 clusters of unequal size, else CRV1. If all
+    values are 0, or all 1, no spread is seen and the interval is Clopper-Pearson's over clusters.
+    Undefined below 10 clusters: print counts. Raises ``ValueError`` as :func:`clustered_se`, or for
+    a value outside of 0..1.
     """
     numbers = _matched(values, groups)
     if not all(0 <= number <= 1 for number in numbers):
@@ -93,7 +114,8 @@ def clustered_rate(
 
 
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> Estimate | Undefined:
-    """Mean of independent runs (training seeds, prompt means) with Student's interval ``mean +- t_{n-1} s / sqrt(n)``.
+    """Mean of independent runs (training seeds, prompt means) with Student's interval ``mean +-
+    t_{n-1} s / sqrt(n)``.
 
     Undefined for one value or for equal values. Raises ``ValueError`` on empty or non-finite input.
     """
@@ -115,7 +137,9 @@ def t_quantile(df: float, confidence: float) -> float:
 
 
 class ClusteredMcNemar(NamedTuple):
-    """Three chi-square tests of "no difference" for pairs that come in groups, one degree of freedom each."""
+    """Three chi-square tests of "no difference" for pairs that come in groups, one degree of
+    freedom each.
+    """
 
     durkalski: Test
     obuchowski: Test
@@ -125,17 +149,24 @@ class ClusteredMcNemar(NamedTuple):
 def clustered_mcnemar(
     gains: Sequence[int], losses: Sequence[int], sizes: Sequence[int]
 ) -> ClusteredMcNemar | Undefined:
-    """McNemar's test when several binary items share a group; ``sizes[k]`` items in group k, of them gains and losses.
+    """McNemar's test when several binary items share a group; ``sizes[k]`` items in group k, of
+    them gains and losses.
 
     With ``d_k = gains_k - losses_k``: Durkalski ``(sum d_k/n_k)^2 / sum (d_k/n_k)^2``, Obuchowski
-    ``(K-1)/K (sum d_k)^2 / sum d_k^2``, Yang as Obuchowski with that variance averaged with the one around the mean.
-    Undefined where no group has a net difference. Raises ``ValueError`` on counts that do not fit.
-    Source: Durkalski 2003, Stat Med 22:2417; Obuchowski 1998, Stat Med 17:1495; Yang, Sun & Hardin 2010, Biom J 52:638.
+    ``(K-1)/K (sum d_k)^2 / sum d_k^2``, Yang as Obuchowski with that variance averaged with the one
+    around the mean. Undefined where no group has a net difference. Raises ``ValueError`` on counts
+    that do not fit. Source: Durkalski 2003, Stat Med 22:2417; Obuchowski 1998, Stat Med 17:1495;
+    Yang, Sun & Hardin 2010, Biom J 52:638.
     """
     if not len(gains) == len(losses) == len(sizes) or len(sizes) < 2:
-        raise ValueError(f"{len(gains)} gains, {len(losses)} losses, {len(sizes)} sizes: expected equal, at least two")
+        raise ValueError(
+            f"{len(gains)} gains, {len(losses)} losses, {len(sizes)} sizes: expected equal, at"
+            " least two"
+        )
     for k, (gain, loss, size) in enumerate(zip(gains, losses, sizes, strict=True)):
-        if count(f"gains[{k}]", gain) + count(f"losses[{k}]", loss) > count(f"sizes[{k}]", size, least=1):
+        if count(f"gains[{k}]", gain) + count(f"losses[{k}]", loss) > count(
+            f"sizes[{k}]", size, least=1
+        ):
             raise ValueError(f"group {k}: {gain} gains and {loss} losses in {size} items")
     nets = [gain - loss for gain, loss in zip(gains, losses, strict=True)]
     if not any(nets):
@@ -149,13 +180,17 @@ def clustered_mcnemar(
         shrink * total**2 / squares,
         shrink * total**2 / ((centred + squares) / 2),
     )
-    return ClusteredMcNemar(*(Test(statistic, float(chdtrc(1, statistic))) for statistic in statistics))
+    return ClusteredMcNemar(
+        *(Test(statistic, float(chdtrc(1, statistic))) for statistic in statistics)
+    )
 
 
 def _matched(values: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
     numbers = reals("values", values, least=1)
     if len(groups) != len(numbers):
-        raise ValueError(f"{len(numbers)} values but {len(groups)} groups: expected one group per value")
+        raise ValueError(
+            f"{len(numbers)} values but {len(groups)} groups: expected one group per value"
+        )
     return numbers
 
 

@@ -1,7 +1,8 @@
 """Intervals and bounds of one rate: ``passes`` of ``n`` independent items.
 
-Wilson is shown; Clopper-Pearson is what gates and certifies, because its coverage is never below the nominal one (at
-n = 20 Wilson's one-sided lower bound covers as little as 80 %). Items that come in clusters belong to
+Wilson is shown; Clopper-Pearson is what gates and certifies, because its coverage is never below
+the nominal one (at n = 20 Wilson's one-sided lower bound covers as little as 80 %). Items that come
+in clusters belong to
 :mod:`harness.stats.clusters`.
 """
 
@@ -19,7 +20,9 @@ from harness.stats.values import fraction, part
 
 
 def z_quantile(probability: float) -> float:
-    """The standard normal quantile, for example 1.96 for .975; raises ``ValueError`` unless 0 < probability < 1."""
+    """The standard normal quantile, for example 1.96 for .975; raises ``ValueError`` unless 0 <
+    probability < 1.
+    """
     return NormalDist().inv_cdf(fraction("probability", probability))
 
 
@@ -53,17 +56,19 @@ def wilson_rate(rate: float, n: float, confidence: float = 0.95) -> Interval:
 def clopper_pearson(passes: int, n: int, confidence: float = 0.95) -> Interval:
     """Clopper-Pearson exact interval, two-sided: ``(1 - confidence) / 2`` in each tail.
 
-    Raises ``ValueError`` unless ``0 <= passes <= n`` and ``n >= 1``. Source: Clopper & Pearson 1934, as beta quantiles.
+    Raises ``ValueError`` unless ``0 <= passes <= n`` and ``n >= 1``. Source: Clopper & Pearson
+    1934, as beta quantiles.
     """
     one_sided = (1 + fraction("confidence", confidence)) / 2
     return Interval(lower_bound(passes, n, one_sided), upper_bound(passes, n, one_sided))
 
 
 def lower_bound(x: int, n: int, confidence: float = 0.95) -> float:
-    """One-sided exact lower bound of a rate with ``x`` of ``n`` seen: ``B^-1(1 - confidence; x, n - x + 1)``.
+    """One-sided exact lower bound of a rate with ``x`` of ``n`` seen: ``B^-1(1 - confidence; x, n -
+    x + 1)``.
 
-    Raises ``ValueError`` as :func:`clopper_pearson`. The name follows what it bounds: statsmodels' ``alternative=``
-    has the two sides swapped.
+    Raises ``ValueError`` as :func:`clopper_pearson`. The name follows what it bounds: statsmodels'
+    ``alternative=`` has the two sides swapped.
     """
     x, n = part("x", x, n)
     alpha = 1 - fraction("confidence", confidence)
@@ -71,9 +76,11 @@ def lower_bound(x: int, n: int, confidence: float = 0.95) -> float:
 
 
 def upper_bound(x: int, n: int, confidence: float = 0.95) -> float:
-    """One-sided exact upper bound of a rate with ``x`` of ``n`` seen; ``1 - alpha^(1/n)``, about 3/n, for none seen.
+    """One-sided exact upper bound of a rate with ``x`` of ``n`` seen; ``1 - alpha^(1/n)``, about
+    3/n, for none seen.
 
-    Raises ``ValueError`` as :func:`clopper_pearson`. Source: ``B^-1(confidence; x + 1, n - x)``; rule of three.
+    Raises ``ValueError`` as :func:`clopper_pearson`. Source: ``B^-1(confidence; x + 1, n - x)``;
+    rule of three.
     """
     x, n = part("x", x, n)
     confidence = fraction("confidence", confidence)
@@ -81,10 +88,11 @@ def upper_bound(x: int, n: int, confidence: float = 0.95) -> float:
 
 
 def jeffreys(passes: int, n: int, confidence: float = 0.95) -> Interval:
-    """Jeffreys interval: quantiles of Beta(passes + 1/2, n - passes + 1/2), with 0 and 1 at the corners.
+    """Jeffreys interval: quantiles of Beta(passes + 1/2, n - passes + 1/2), with 0 and 1 at the
+    corners.
 
-    Raises ``ValueError`` as :func:`clopper_pearson`. Source: Brown, Cai & DasGupta 2001, whose corner rule
-    (0 passes reach down to 0, n passes up to 1) statsmodels leaves out.
+    Raises ``ValueError`` as :func:`clopper_pearson`. Source: Brown, Cai & DasGupta 2001, whose
+    corner rule (0 passes reach down to 0, n passes up to 1) statsmodels leaves out.
     """
     passes, n = part("passes", passes, n)
     alpha = 1 - fraction("confidence", confidence)
@@ -96,9 +104,11 @@ def jeffreys(passes: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def mid_p(passes: int, n: int, confidence: float = 0.95) -> Interval:
-    """Mid-p interval: both tail sums, each with half of the probability of the seen count, equal ``alpha / 2``.
+    """Mid-p interval: both tail sums, each with half of the probability of the seen count, equal
+    ``alpha / 2``.
 
-    Raises ``ValueError`` as :func:`clopper_pearson`. Source: Lancaster 1961; Newcombe 1998, Stat Med 17:857, method 6.
+    Raises ``ValueError`` as :func:`clopper_pearson`. Source: Lancaster 1961; Newcombe 1998, Stat
+    Med 17:857, method 6.
     """
     passes, n = part("passes", passes, n)
     alpha = 1 - fraction("confidence", confidence)
@@ -114,7 +124,8 @@ def mid_p(passes: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def blaker(passes: int, n: int, confidence: float = 0.95) -> Interval:
-    """Blaker's exact interval: the hull of the rates that his test accepts; it lies inside Clopper-Pearson.
+    """Blaker's exact interval: the hull of the rates that his test accepts; it lies inside
+    Clopper-Pearson.
 
     Raises ``ValueError`` as :func:`clopper_pearson`. Source: Blaker 2000, Can J Stat 28:783.
     """
@@ -132,7 +143,9 @@ def blaker(passes: int, n: int, confidence: float = 0.95) -> Interval:
         return tail + max((other for other in others if other <= tail * SAME), default=0.0) >= alpha
 
     def edge(start: float, step: float) -> float:
-        """The first accepted rate from ``start`` on: a scan, as acceptance may have gaps, then a bisection."""
+        """The first accepted rate from ``start`` on: a scan, as acceptance may have gaps, then a
+        bisection.
+        """
         outside = start
         while 0 <= outside + step <= 1 and not accepted(outside + step):
             outside += step
@@ -143,7 +156,10 @@ def blaker(passes: int, n: int, confidence: float = 0.95) -> Interval:
         return inside
 
     grid = 1e-3 * (outer.high - outer.low)
-    return Interval(0.0 if passes == 0 else edge(outer.low, grid), 1.0 if passes == n else edge(outer.high, -grid))
+    return Interval(
+        0.0 if passes == 0 else edge(outer.low, grid),
+        1.0 if passes == n else edge(outer.high, -grid),
+    )
 
 
 SAME = 1 + 1e-12  # two tails that differ by rounding only are equal

@@ -1,8 +1,9 @@
 """Several claims at once: how p-values and alpha change.
 
-A release needs *all* guards, so each is tested at the full alpha (an intersection-union test, Berger 1982). Claims of
-the kind "facet j improved" are corrected by Holm; Benjamini-Hochberg is for dashboards. Both agree with statsmodels
-``multipletests``, whose import takes longer than a whole gate's statistics.
+A release needs *all* guards, so each is tested at the full alpha (an intersection-union test,
+Berger 1982). Claims of the kind "facet j improved" are corrected by Holm; Benjamini-Hochberg is for
+dashboards. Both agree with statsmodels ``multipletests``, whose import takes longer than a whole
+gate's statistics.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ MOST_LOOKS = 20  # then the held-out set is spent and must be renewed
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values in the given order; rejecting those ``<= alpha`` keeps the family-wise error at alpha.
+    """Holm's adjusted p-values in the given order; rejecting those ``<= alpha`` keeps the
+    family-wise error at alpha.
 
     Raises ``ValueError`` on a value outside of 0..1. Source: Holm 1979, Scand J Stat 6:65.
     """
@@ -27,9 +29,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini-Hochberg adjusted p-values in the given order; rejecting those ``<= q`` keeps false discoveries at q.
+    """Benjamini-Hochberg adjusted p-values in the given order; rejecting those ``<= q`` keeps false
+    discoveries at q.
 
-    Raises ``ValueError`` on a value outside of 0..1. Source: Benjamini & Hochberg 1995, JRSS B 57:289.
+    Raises ``ValueError`` on a value outside of 0..1. Source: Benjamini & Hochberg 1995, JRSS B
+    57:289.
     """
     order, adjusted, running = _ranked(p_values), [0.0] * len(p_values), 1.0
     for rank in range(len(order), 0, -1):
@@ -45,9 +49,11 @@ def bonferroni(p_values: Sequence[float]) -> list[float]:
 
 
 def look_alpha(alpha: float, look: int) -> float:
-    """The alpha of the ``look``-th adapter (from 1) judged on one held-out set: ``alpha / (m (m + 1))``.
+    """The alpha of the ``look``-th adapter (from 1) judged on one held-out set: ``alpha / (m (m +
+    1))``.
 
-    Over all looks these sum to ``alpha``. Raises ``ValueError`` on alpha outside of (0, 1) or a look below 1.
+    Over all looks these sum to ``alpha``. Raises ``ValueError`` on alpha outside of (0, 1) or a
+    look below 1.
     """
     look = count("look", look, least=1)
     return fraction("alpha", alpha) / (look * (look + 1))

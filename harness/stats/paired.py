@@ -1,7 +1,8 @@
 """Base against adapter on the same prompts, one answer each (K = 1).
 
-``gains`` are prompts that only the adapter passes, ``losses`` those that only the base passes; Delta = adapter - base
-= (gains - losses) / n. The sign is the adapter's everywhere: positive is better. With several answers a prompt see
+``gains`` are prompts that only the adapter passes, ``losses`` those that only the base passes;
+Delta = adapter - base = (gains - losses) / n. The sign is the adapter's everywhere: positive is
+better. With several answers a prompt see
 :mod:`harness.stats.repeated`.
 """
 
@@ -29,37 +30,46 @@ class GuardState(enum.StrEnum):
 
 
 class NonInferiority(NamedTuple):
-    """The score ``z`` against Delta = -margin and its one-sided ``p``: small says "not worse by the margin"."""
+    """The score ``z`` against Delta = -margin and its one-sided ``p``: small says "not worse by the
+    margin".
+    """
 
     z: float
     p: float
 
 
 def mcnemar_exact(gains: int, losses: int) -> float:
-    """Two-sided p-value of no difference: ``2 P(Bin(m, 1/2) <= min(gains, losses))``, m = gains + losses, at most 1.
+    """Two-sided p-value of no difference: ``2 P(Bin(m, 1/2) <= min(gains, losses))``, m = gains +
+    losses, at most 1.
 
-    Raises ``ValueError`` on negative counts. Source: McNemar 1947; equals statsmodels ``mcnemar(exact=True)``.
+    Raises ``ValueError`` on negative counts. Source: McNemar 1947; equals statsmodels
+    ``mcnemar(exact=True)``.
     """
     low, m = min(count("gains", gains), count("losses", losses)), gains + losses
     return min(1.0, 2 * float(bdtr(low, m, 0.5)))
 
 
 def mcnemar_midp(gains: int, losses: int) -> float:
-    """Two-sided mid-p of no difference: the exact p-value less the probability of the seen split; the default test.
+    """Two-sided mid-p of no difference: the exact p-value less the probability of the seen split;
+    the default test.
 
-    With gains = losses it is ``1 - P / 2``. Raises ``ValueError`` on negative counts. Source: Fagerland, Lydersen &
-    Laake 2013, BMC Med Res Methodol 13:91.
+    With gains = losses it is ``1 - P / 2``. Raises ``ValueError`` on negative counts. Source:
+    Fagerland, Lydersen & Laake 2013, BMC Med Res Methodol 13:91.
     """
     low, m = min(count("gains", gains), count("losses", losses)), gains + losses
-    seen = math.exp(math.lgamma(m + 1) - math.lgamma(low + 1) - math.lgamma(m - low + 1) - m * math.log(2))
+    seen = math.exp(
+        math.lgamma(m + 1) - math.lgamma(low + 1) - math.lgamma(m - low + 1) - m * math.log(2)
+    )
     return 1 - seen / 2 if gains == losses else 2 * float(bdtr(low, m, 0.5)) - seen
 
 
 def mcnemar_asymptotic(gains: int, losses: int, *, corrected: bool = False) -> Test:
-    """McNemar's chi-square with one degree of freedom, with ``corrected`` Edwards' continuity correction.
+    """McNemar's chi-square with one degree of freedom, with ``corrected`` Edwards' continuity
+    correction.
 
-    For comparison with published values only. No discordance gives statistic 0 and p 1, where statsmodels gives NaN.
-    Raises ``ValueError`` on negative counts. Source: McNemar 1947; Edwards 1948.
+    For comparison with published values only. No discordance gives statistic 0 and p 1, where
+    statsmodels gives NaN. Raises ``ValueError`` on negative counts. Source: McNemar 1947; Edwards
+    1948.
     """
     gap, m = abs(count("gains", gains) - count("losses", losses)), gains + losses
     statistic = max(0, gap - corrected) ** 2 / m if m else 0.0
@@ -70,7 +80,8 @@ def tango_z(gains: int, losses: int, n: int, delta: float) -> float:
     """Tango's score statistic of the hypothesis Delta = ``delta``; it falls as ``delta`` rises.
 
     Raises ``ValueError`` on counts that do not fit ``n`` or ``delta`` outside of (-1, 1).
-    Source: Tango 1998, Stat Med 17:891, with the closed form of the constrained maximum-likelihood loss rate.
+    Source: Tango 1998, Stat Med 17:891, with the closed form of the constrained maximum-likelihood
+    loss rate.
     """
     gains, losses, n = _cells(gains, losses, n)
     if not -1 < delta < 1:
@@ -79,10 +90,12 @@ def tango_z(gains: int, losses: int, n: int, delta: float) -> float:
 
 
 def tango(gains: int, losses: int, n: int, confidence: float = 0.95) -> Interval:
-    """Tango's score interval of Delta, two-sided: the default interval of a difference on the same prompts.
+    """Tango's score interval of Delta, two-sided: the default interval of a difference on the same
+    prompts.
 
-    Raises ``ValueError`` on counts that do not fit ``n``. Without discordance it is ``+-z^2 / (n + z^2)``, not 0.
-    Source: Tango 1998, Stat Med 17:891; a limit is 1 or -1 where every prompt is a gain or a loss.
+    Raises ``ValueError`` on counts that do not fit ``n``. Without discordance it is ``+-z^2 / (n +
+    z^2)``, not 0. Source: Tango 1998, Stat Med 17:891; a limit is 1 or -1 where every prompt is a
+    gain or a loss.
     """
     gains, losses, n = _cells(gains, losses, n)
     z = z_two_sided(confidence)
@@ -90,21 +103,27 @@ def tango(gains: int, losses: int, n: int, confidence: float = 0.95) -> Interval
 
 
 def tango_noninferiority(gains: int, losses: int, n: int, margin: float) -> NonInferiority:
-    """Test of "the adapter is worse than base by ``margin`` or more"; a small one-sided ``p`` says that it is not.
+    """Test of "the adapter is worse than base by ``margin`` or more"; a small one-sided ``p`` says
+    that it is not.
 
-    ``p <= alpha`` exactly when the lower limit of the ``1 - 2 alpha`` :func:`tango` interval reaches above ``-margin``.
-    Wald's form of this test has up to 12.8 % size at a nominal 5 % and is not offered.
-    Raises ``ValueError`` on counts that do not fit ``n`` or a margin outside of (0, 1). Source: Tango 1998.
+    ``p <= alpha`` exactly when the lower limit of the ``1 - 2 alpha`` :func:`tango` interval
+    reaches above ``-margin``. Wald's form of this test has up to 12.8 % size at a nominal 5 % and
+    is not offered. Raises ``ValueError`` on counts that do not fit ``n`` or a margin outside of (0,
+    1). Source: Tango 1998.
     """
     z = tango_z(gains, losses, n, -fraction("margin", margin))
     return NonInferiority(z, NormalDist().cdf(-z))
 
 
-def newcombe(both: int, gains: int, losses: int, neither: int, confidence: float = 0.95) -> Interval:
-    """Newcombe's hybrid score interval of Delta, method 10: the second opinion beside :func:`tango`.
+def newcombe(
+    both: int, gains: int, losses: int, neither: int, confidence: float = 0.95
+) -> Interval:
+    """Newcombe's hybrid score interval of Delta, method 10: the second opinion beside
+    :func:`tango`.
 
-    Squares and adds the distances to both Wilson intervals with the continuity-corrected correlation of the pairs.
-    Raises ``ValueError`` on negative counts or an empty table. Source: Newcombe 1998, Stat Med 17:2635.
+    Squares and adds the distances to both Wilson intervals with the continuity-corrected
+    correlation of the pairs. Raises ``ValueError`` on negative counts or an empty table. Source:
+    Newcombe 1998, Stat Med 17:2635.
     """
     cells = {"both": both, "gains": gains, "losses": losses, "neither": neither}
     n = sum(count(name, value) for name, value in cells.items())
@@ -125,9 +144,11 @@ def newcombe(both: int, gains: int, losses: int, neither: int, confidence: float
 
 
 def guard_state(gains: int, losses: int, n: int, margin: float, alpha: float = 0.05) -> GuardState:
-    """The state of a guard from the ``1 - 2 alpha`` :func:`tango` interval; each claim has one-sided error ``alpha``.
+    """The state of a guard from the ``1 - 2 alpha`` :func:`tango` interval; each claim has
+    one-sided error ``alpha``.
 
-    Raises ``ValueError`` on counts that do not fit ``n``, a margin outside of (0, 1), or alpha outside of (0, 1/2).
+    Raises ``ValueError`` on counts that do not fit ``n``, a margin outside of (0, 1), or alpha
+    outside of (0, 1/2).
     """
     return state_of(tango(gains, losses, n, two_sided(alpha)), margin)
 
@@ -143,7 +164,9 @@ def state_of(interval: Interval, margin: float) -> GuardState:
 
 
 def two_sided(alpha: float) -> float:
-    """The confidence ``1 - 2 alpha`` of the interval whose two limits are one-sided tests at ``alpha``."""
+    """The confidence ``1 - 2 alpha`` of the interval whose two limits are one-sided tests at
+    ``alpha``.
+    """
     if fraction("alpha", alpha) >= 0.5:
         raise ValueError(f"alpha = {alpha!r}: expected less than 0.5")
     return 1 - 2 * alpha
@@ -174,4 +197,11 @@ def _lower_limit(gains: int, losses: int, n: int, z: float) -> float:
     if losses - gains == n:
         return -1.0
     nearly = -1 + 1e-12
-    return float(brentq(lambda delta: _score(gains, losses, n, delta) - z, nearly, (gains - losses) / n, xtol=1e-13))
+    return float(
+        brentq(
+            lambda delta: _score(gains, losses, n, delta) - z,
+            nearly,
+            (gains - losses) / n,
+            xtol=1e-13,
+        )
+    )

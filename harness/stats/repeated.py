@@ -1,10 +1,11 @@
 """Base against adapter with several answers a prompt (K > 1), or several prompts a group.
 
-The data are per-prompt differences ``d_i = mean of the adapter's K outcomes - mean of the base's``, each in -1..1. The
-gate is :func:`score_z`, which is Tango's test carried from {-1, 0, 1} to any differences in -1..1 and equals it at
-K = 1. The t test, the sign flip and the bootstrap stand beside it. They are not the gate: where answers hardly vary
-within a prompt the t test is Wald's test, and an adapter exactly at the margin then passes it 8 to 16 % of the time at
-a nominal 5 % (n = 164, margins .02 to .10; 30 % at n = 40), the score test at most 5.5 %.
+The data are per-prompt differences ``d_i = mean of the adapter's K outcomes - mean of the base's``,
+each in -1..1. The gate is :func:`score_z`, which is Tango's test carried from {-1, 0, 1} to any
+differences in -1..1 and equals it at K = 1. The t test, the sign flip and the bootstrap stand
+beside it. They are not the gate: where answers hardly vary within a prompt the t test is Wald's
+test, and an adapter exactly at the margin then passes it 8 to 16 % of the time at a nominal 5 % (n
+= 164, margins .02 to .10; 30 % at n = 40), the score test at most 5.5 %.
 """
 
 from __future__ import annotations
@@ -23,26 +24,36 @@ from harness.stats.paired import GuardState, NonInferiority
 from harness.stats.values import Estimate, Interval, Test, Undefined, count, fraction, reals
 
 
-def prompt_differences(adapter: Sequence[Sequence[float]], base: Sequence[Sequence[float]]) -> list[float]:
+def prompt_differences(
+    adapter: Sequence[Sequence[float]], base: Sequence[Sequence[float]]
+) -> list[float]:
     """``d_i`` from the outcomes (1 pass, 0 not) of each prompt, ``adapter[i]`` beside ``base[i]``.
 
-    Raises ``ValueError`` on no prompts, prompts that do not pair up, no outcomes, or outcomes outside of 0..1.
+    Raises ``ValueError`` on no prompts, prompts that do not pair up, no outcomes, or outcomes
+    outside of 0..1.
     """
     arms = {"adapter": adapter, "base": base}
     if len(adapter) != len(base) or not adapter:
-        raise ValueError(f"{len(adapter)} adapter and {len(base)} base prompts: expected the same, at least one")
-    means = [[_mean(f"{arm}[{i}]", prompt) for i, prompt in enumerate(prompts)] for arm, prompts in arms.items()]
+        raise ValueError(
+            f"{len(adapter)} adapter and {len(base)} base prompts: expected the same, at least one"
+        )
+    means = [
+        [_mean(f"{arm}[{i}]", prompt) for i, prompt in enumerate(prompts)]
+        for arm, prompts in arms.items()
+    ]
     return [a - b for a, b in zip(*means, strict=True)]
 
 
 def score_z(differences: Sequence[float], delta: float) -> float:
-    """Score statistic of the hypothesis that the mean difference is ``delta``; it falls as ``delta`` rises.
+    """Score statistic of the hypothesis that the mean difference is ``delta``; it falls as
+    ``delta`` rises.
 
-    ``(mean - delta) / sqrt(V / n)``, V being the variance under the distribution on -1..1 that is most likely given the
-    data and has mean ``delta``. That distribution may put mass on -1 or 1 although no prompt showed it, so that "no
-    loss was seen" is not taken for "no loss exists". At K = 1 it is :func:`~harness.stats.paired.tango_z`.
-    Raises ``ValueError`` on no differences, one outside of -1..1, or ``delta`` outside of (-1, 1).
-    Source: Owen 1988 for the constrained likelihood; Honda & Takemura 2010 for its dual on a bounded support.
+    ``(mean - delta) / sqrt(V / n)``, V being the variance under the distribution on -1..1 that is
+    most likely given the data and has mean ``delta``. That distribution may put mass on -1 or 1
+    although no prompt showed it, so that "no loss was seen" is not taken for "no loss exists". At K
+    = 1 it is :func:`~harness.stats.paired.tango_z`. Raises ``ValueError`` on no differences, one
+    outside of -1..1, or ``delta`` outside of (-1, 1). Source: Owen 1988 for the constrained
+    likelihood; Honda & Takemura 2010 for its dual on a bounded support.
     """
     values = _bounded(differences)
     if not -1 < delta < 1:
@@ -62,7 +73,8 @@ def score_interval(differences: Sequence[float], confidence: float = 0.95) -> In
 
 
 def score_noninferiority(differences: Sequence[float], margin: float) -> NonInferiority:
-    """Test of "the adapter is worse than base by ``margin`` or more" for K > 1; a small one-sided ``p`` denies it.
+    """Test of "the adapter is worse than base by ``margin`` or more" for K > 1; a small one-sided
+    ``p`` denies it.
 
     Raises ``ValueError`` as :func:`score_z`, or for a margin outside of (0, 1).
     """
@@ -71,9 +83,11 @@ def score_noninferiority(differences: Sequence[float], margin: float) -> NonInfe
 
 
 def guard_state(differences: Sequence[float], margin: float, alpha: float = 0.05) -> GuardState:
-    """:func:`harness.stats.paired.guard_state` for K > 1, on the score test; each claim has one-sided error ``alpha``.
+    """:func:`harness.stats.paired.guard_state` for K > 1, on the score test; each claim has
+    one-sided error ``alpha``.
 
-    Raises ``ValueError`` as :func:`score_z`, for a margin outside of (0, 1), or alpha outside of (0, 1/2).
+    Raises ``ValueError`` as :func:`score_z`, for a margin outside of (0, 1), or alpha outside of
+    (0, 1/2).
     """
     critical = z_quantile(1 - fraction("alpha", alpha))
     if critical <= 0:
@@ -83,21 +97,26 @@ def guard_state(differences: Sequence[float], margin: float, alpha: float = 0.05
         return GuardState.HELD
     if at_margin < -critical:
         return GuardState.BROKEN
-    return GuardState.REGRESSED if score_z(differences, 0.0) < -critical else GuardState.INCONCLUSIVE
+    return (
+        GuardState.REGRESSED if score_z(differences, 0.0) < -critical else GuardState.INCONCLUSIVE
+    )
 
 
 def paired_t(differences: Sequence[float], confidence: float = 0.95) -> Estimate | Undefined:
     """Mean difference with the paired t interval; undefined where all differences are equal.
 
-    Raises ``ValueError`` on no or non-finite differences. Source: Miller 2024, arXiv 2411.00640, section 4.
+    Raises ``ValueError`` on no or non-finite differences. Source: Miller 2024, arXiv 2411.00640,
+    section 4.
     """
     return t_interval(differences, confidence)
 
 
 def t_noninferiority(differences: Sequence[float], margin: float) -> Test | Undefined:
-    """One-sided paired t test of "worse by ``margin`` or more": ``(mean + margin) / se`` on n - 1 degrees of freedom.
+    """One-sided paired t test of "worse by ``margin`` or more": ``(mean + margin) / se`` on n - 1
+    degrees of freedom.
 
-    Undefined where all differences are equal. Raises ``ValueError`` on bad differences or a margin outside of (0, 1).
+    Undefined where all differences are equal. Raises ``ValueError`` on bad differences or a margin
+    outside of (0, 1).
     """
     margin = fraction("margin", margin)
     found = paired_t(differences)
@@ -108,10 +127,11 @@ def t_noninferiority(differences: Sequence[float], margin: float) -> Test | Unde
 
 
 def sign_flip(differences: Sequence[float], *, resamples: int = 9999, seed: int = 0) -> float:
-    """Two-sided p-value of "adapter and base are exchangeable on every prompt", by flipping signs of differences.
+    """Two-sided p-value of "adapter and base are exchangeable on every prompt", by flipping signs
+    of differences.
 
-    Exact where ``2^n <= resamples``, else from random flips of generator ``seed``. Raises ``ValueError`` on no or
-    non-finite differences. Source: Fisher 1935; scipy ``permutation_test``.
+    Exact where ``2^n <= resamples``, else from random flips of generator ``seed``. Raises
+    ``ValueError`` on no or non-finite differences. Source: Fisher 1935; scipy ``permutation_test``.
     """
     numbers = reals("differences", differences, least=1)
     if not any(numbers):
@@ -135,8 +155,8 @@ def bootstrap_interval(
 ) -> Interval | Undefined:
     """BCa bootstrap interval of the mean difference; the prompt (or group) is what is drawn.
 
-    Undefined where all differences are equal, for which scipy gives NaN. Raises ``ValueError`` on no or non-finite
-    differences. Source: Efron 1987; scipy ``bootstrap``.
+    Undefined where all differences are equal, for which scipy gives NaN. Raises ``ValueError`` on
+    no or non-finite differences. Source: Efron 1987; scipy ``bootstrap``.
     """
     numbers = reals("differences", differences, least=1)
     if len(set(numbers)) == 1:
@@ -157,7 +177,9 @@ def bootstrap_interval(
     return Interval(float(low), float(high))
 
 
-Weighted = list[tuple[float, int]]  # K outcomes allow few different values, so each is kept once with how often it came
+Weighted = list[
+    tuple[float, int]
+]  # K outcomes allow few different values, so each is kept once with how often it came
 
 
 def _mean(name: str, outcomes: Sequence[float]) -> float:
@@ -182,10 +204,13 @@ def _score(values: Weighted, delta: float) -> float:
         return 0.0
 
     def slope(tilt: float) -> float:
-        """Derivative of the dual log-likelihood; it falls in ``tilt``, and its root is the most likely distribution."""
+        """Derivative of the dual log-likelihood; it falls in ``tilt``, and its root is the most
+        likely distribution.
+        """
         return sum(many * gap / (1 + tilt * gap) for gap, many in gaps)
 
-    # beyond these tilts a value in -1..1 would get a negative probability; at them the end of the range takes mass
+    # beyond these tilts a value in -1..1 would get a negative probability; at them the end of the
+    # range takes mass
     least, most = -(1 - 1e-12) / (1 - delta), (1 - 1e-12) / (1 + delta)
     if slope(most) >= 0:
         tilt, end = most, -1 - delta
@@ -204,4 +229,6 @@ def _lower_limit(values: Weighted, z: float) -> float:
     mean = math.fsum(value * many for value, many in values) / n
     if mean <= -1:
         return -1.0
-    return float(brentq(lambda delta: _score(values, delta) - z, -1 + 1e-9, min(mean, 1 - 1e-9), xtol=1e-12))
+    return float(
+        brentq(lambda delta: _score(values, delta) - z, -1 + 1e-9, min(mean, 1 - 1e-9), xtol=1e-12)
+    )

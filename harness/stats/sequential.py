@@ -1,7 +1,7 @@
 """Stopping early, and looking at a rate while it grows.
 
-An early stop may only say NO-SHIP: it then cannot raise the rate of false SHIPs, and the test at the end keeps its
-alpha. Peeking with tests made for a fixed n is not offered.
+An early stop may only say NO-SHIP: it then cannot raise the rate of false SHIPs, and the test at
+the end keeps its alpha. Peeking with tests made for a fixed n is not offered.
 """
 
 from __future__ import annotations
@@ -18,17 +18,25 @@ from harness.stats.paired import GuardState, guard_state
 from harness.stats.values import Interval, count, fraction, part, real, reals
 
 
-def eprocess(differences: Sequence[float], margin: float, bets: Sequence[float] | None = None) -> list[float]:
-    """Evidence that the adapter is worse than ``-margin``, after each prompt: the mean over bets of a growing product.
+def eprocess(
+    differences: Sequence[float], margin: float, bets: Sequence[float] | None = None
+) -> list[float]:
+    """Evidence that the adapter is worse than ``-margin``, after each prompt: the mean over bets of
+    a growing product.
 
-    ``M_t = mean_b prod_{s <= t} (1 - b (d_s + margin))``, with differences in -1..1 in an order drawn before the run
-    and bets in [0, 1 / (1 + margin)], by default .1 ... .9 of that. While the mean difference is ``-margin`` or better,
-    ``P(M_t >= 1/alpha at any t) <= alpha``. K = 1 takes -1, 0, 1; K > 1 takes differences of means.
-    Raises ``ValueError`` on values out of range. Source: Ville 1939; Waudby-Smith & Ramdas 2024, arXiv 2010.09686.
+    ``M_t = mean_b prod_{s <= t} (1 - b (d_s + margin))``, with differences in -1..1 in an order
+    drawn before the run and bets in [0, 1 / (1 + margin)], by default .1 ... .9 of that. While the
+    mean difference is ``-margin`` or better, ``P(M_t >= 1/alpha at any t) <= alpha``. K = 1 takes
+    -1, 0, 1; K > 1 takes differences of means. Raises ``ValueError`` on values out of range.
+    Source: Ville 1939; Waudby-Smith & Ramdas 2024, arXiv 2010.09686.
     """
     margin = fraction("margin", margin)
     most = 1 / (1 + margin)
-    stakes = reals("bets", bets, least=1) if bets is not None else [tenth / 10 * most for tenth in range(1, 10)]
+    stakes = (
+        reals("bets", bets, least=1)
+        if bets is not None
+        else [tenth / 10 * most for tenth in range(1, 10)]
+    )
     if not all(0 <= stake <= most * (1 + 1e-9) for stake in stakes):
         raise ValueError(f"bets: expected numbers from 0 to 1 / (1 + margin) = {most:g}")
     numbers = reals("differences", differences)
@@ -37,22 +45,31 @@ def eprocess(differences: Sequence[float], margin: float, bets: Sequence[float] 
     wealth, path = [1.0] * len(stakes), []
     for number in numbers:
         # a full bet that loses can round to just below 0
-        wealth = [max(0.0, held * (1 - b * (number + margin))) for held, b in zip(wealth, stakes, strict=True)]
+        wealth = [
+            max(0.0, held * (1 - b * (number + margin)))
+            for held, b in zip(wealth, stakes, strict=True)
+        ]
         path.append(math.fsum(wealth) / len(wealth))
     return path
 
 
 def stopped_at(path: Sequence[float], alpha: float = 0.05) -> int | None:
-    """The first prompt (from 1) at which an :func:`eprocess` reaches ``1 / alpha``, or ``None``: stop as NO-SHIP."""
+    """The first prompt (from 1) at which an :func:`eprocess` reaches ``1 / alpha``, or ``None``:
+    stop as NO-SHIP.
+    """
     bound = 1 / fraction("alpha", alpha)
     return next((step for step, evidence in enumerate(path, 1) if evidence >= bound), None)
 
 
-def curtailed(gains: int, losses: int, n: int, margin: float, *, open_gains: int, alpha: float = 0.05) -> bool:
-    """Whether a guard can no longer end HELD, even if every prompt still open that base fails becomes a gain.
+def curtailed(
+    gains: int, losses: int, n: int, margin: float, *, open_gains: int, alpha: float = 0.05
+) -> bool:
+    """Whether a guard can no longer end HELD, even if every prompt still open that base fails
+    becomes a gain.
 
-    ``open_gains`` counts those prompts; base's outcomes are known beforehand. ``n`` is the full number of prompts. The
-    rule is certain, so it costs no error. Raises ``ValueError`` on counts that do not fit ``n``.
+    ``open_gains`` counts those prompts; base's outcomes are known beforehand. ``n`` is the full
+    number of prompts. The rule is certain, so it costs no error. Raises ``ValueError`` on counts
+    that do not fit ``n``.
     """
     best = count("gains", gains) + count("open_gains", open_gains)
     return guard_state(best, losses, n, margin, alpha) is not GuardState.HELD
@@ -61,22 +78,30 @@ def curtailed(gains: int, losses: int, n: int, margin: float, *, open_gains: int
 def anytime_interval(passes: int, n: int, alpha: float = 0.05, *, tuned_for: int = 100) -> Interval:
     """Interval of one rate that holds at every n at once, so that a running count may be watched.
 
-    All p with ``B(a + n - k, b + k) / B(a, b) p^-k (1 - p)^-(n - k) < 1 / alpha``, k = ``passes``; narrowest near
-    ``tuned_for`` items. Raises ``ValueError`` unless ``0 <= passes <= n``, ``n >= 1`` and ``0 < alpha < 1``.
-    Source: Howard, Ramdas, McAuliffe & Sekhon 2021, arXiv 1810.08240 (sub-Bernoulli beta-binomial mixture).
+    All p with ``B(a + n - k, b + k) / B(a, b) p^-k (1 - p)^-(n - k) < 1 / alpha``, k = ``passes``;
+    narrowest near ``tuned_for`` items. Raises ``ValueError`` unless ``0 <= passes <= n``, ``n >=
+    1`` and ``0 < alpha < 1``. Source: Howard, Ramdas, McAuliffe & Sekhon 2021, arXiv 1810.08240
+    (sub-Bernoulli beta-binomial mixture).
     """
     k, n = part("passes", passes, n)
-    bound, v = -math.log(fraction("alpha", alpha)), _mixture_scale(alpha, count("tuned_for", tuned_for, least=1))
+    bound, v = (
+        -math.log(fraction("alpha", alpha)),
+        _mixture_scale(alpha, count("tuned_for", tuned_for, least=1)),
+    )
 
     def excess(p: float) -> float:
         variance = p * (1 - p)
         r = max(v * variance - variance, 1e-3 * variance)
         a, b = r / p, r / (1 - p)
-        return float(betaln(a + n - k, b + k) - betaln(a, b) - xlogy(k, p) - xlog1py(n - k, -p) - bound)
+        return float(
+            betaln(a + n - k, b + k) - betaln(a, b) - xlogy(k, p) - xlog1py(n - k, -p) - bound
+        )
 
     edge, seen = 1e-9, min(max(k / n, 1e-6), 1 - 1e-6)
     low = 0.0 if k == 0 or excess(edge) < 0 else float(brentq(excess, edge, seen, xtol=1e-12))
-    high = 1.0 if k == n or excess(1 - edge) < 0 else float(brentq(excess, seen, 1 - edge, xtol=1e-12))
+    high = (
+        1.0 if k == n or excess(1 - edge) < 0 else float(brentq(excess, seen, 1 - edge, xtol=1e-12))
+    )
     return Interval(low, high)
 
 
@@ -103,7 +128,9 @@ class SprtDecision(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Sprt:
-    """The decision, the observation (from 1) that made it, and the summed log likelihood ratio there."""
+    """The decision, the observation (from 1) that made it, and the summed log likelihood ratio
+    there.
+    """
 
     decision: SprtDecision
     at: int | None
@@ -113,8 +140,9 @@ class Sprt:
 def sprt(log_ratios: Sequence[float], alpha: float = 0.05, beta: float = 0.1) -> Sprt:
     """Wald's sequential probability ratio test on summed ``ln P(x | H1) / P(x | H0)``.
 
-    Rejects H0 at ``ln((1 - beta) / alpha)``, accepts it at ``ln(beta / (1 - alpha))``. Raises ``ValueError`` on
-    non-finite ratios, or error rates outside of (0, 1) or summing to 1 or more. Source: Wald 1945.
+    Rejects H0 at ``ln((1 - beta) / alpha)``, accepts it at ``ln(beta / (1 - alpha))``. Raises
+    ``ValueError`` on non-finite ratios, or error rates outside of (0, 1) or summing to 1 or more.
+    Source: Wald 1945.
     """
     if fraction("alpha", alpha) + fraction("beta", beta) >= 1:
         raise ValueError(f"alpha + beta = {alpha + beta}: expected less than 1")

@@ -1,6 +1,8 @@
-"""Planted verifiers: each wrong in one way that has happened, and beside it a twin that does the same thing rightly.
+"""Planted verifiers: each wrong in one way that has happened, and beside it a twin that does the
+same thing rightly.
 
-They judge one of two tasks: a sentence that says what the prompt asks for, or a Python function that does.
+They judge one of two tasks: a sentence that says what the prompt asks for, or a Python function
+that does.
 """
 
 import ast
@@ -28,7 +30,9 @@ def verifier(twin=None, task="sentence", **needs):
         name = function.__name__
         if twin:
             TWIN[name] = twin
-        return declared(f"{name}.it", version=1, facet=name, settings={"task": task}, **needs)(function)
+        return declared(f"{name}.it", version=1, facet=name, settings={"task": task}, **needs)(
+            function
+        )
 
     return wrap
 
@@ -54,12 +58,16 @@ def adds(case, answer):
     if node is None or len(node.args.args) != 1:
         return failed("no-function")
     wanted = f"{node.args.args[0].arg} + {case.expect['number']}"
-    right = node.name == case.expect["function"] and ast.unparse(node.body[-1]) == f"return {wanted}"
+    right = (
+        node.name == case.expect["function"] and ast.unparse(node.body[-1]) == f"return {wanted}"
+    )
     return passed() if right else failed("other-function")
 
 
 def forked(judge):
-    """Whether ``judge()`` in a child process ended it with exit code 0, as return-code scorers ask."""
+    """Whether ``judge()`` in a child process ended it with exit code 0, as return-code scorers
+    ask.
+    """
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -247,7 +255,9 @@ def asserts_beside_the_candidate(case, answer):
 def strict_on_two(case, answer):
     def judge():
         try:
-            return repr(json.loads(json.dumps(namespace(case, answer)(1)))) == repr(1 + case.expect["number"])
+            return repr(json.loads(json.dumps(namespace(case, answer)(1)))) == repr(
+                1 + case.expect["number"]
+            )
         except SystemExit:
             return False
 
@@ -269,7 +279,11 @@ def substring_sorry(case, answer):
 
 @verifier("whole_words", "function")
 def md5_in_a_comment(case, answer):
-    return failed("md5") if re.search(r"\bmd5\(", answer.code("python") or "md5(") else adds(case, answer)
+    return (
+        failed("md5")
+        if re.search(r"\bmd5\(", answer.code("python") or "md5(")
+        else adds(case, answer)
+    )
 
 
 @verifier(task="function")
@@ -284,7 +298,11 @@ def whole_words(case, answer):
 
 
 def model(case, answer):
-    return "PASS" if says(case, answer.text).outcome == "pass" else "PASSABLE at first sight, but no: FAIL"
+    return (
+        "PASS"
+        if says(case, answer.text).outcome == "pass"
+        else "PASSABLE at first sight, but no: FAIL"
+    )
 
 
 @verifier("reads_the_verdict")
@@ -294,7 +312,9 @@ def verdict_by_startswith(case, answer):
 
 @verifier()
 def reads_the_verdict(case, answer):
-    return {"PASS": passed(), "FAIL": failed("judge")}.get(model(case, answer).split()[-1], unverified("no-verdict"))
+    return {"PASS": passed(), "FAIL": failed("judge")}.get(
+        model(case, answer).split()[-1], unverified("no-verdict")
+    )
 
 
 # F0.11 A regular expression that does not end.
@@ -302,12 +322,20 @@ def reads_the_verdict(case, answer):
 
 @verifier("linear_regex")
 def endless_regex(case, answer):
-    return says(case, answer.text) if re.match(r"^\s*(\w+\s?)*\.\s*$", answer.text) else failed("not-a-sentence")
+    return (
+        says(case, answer.text)
+        if re.match(r"^\s*(\w+\s?)*\.\s*$", answer.text)
+        else failed("not-a-sentence")
+    )
 
 
 @verifier()
 def linear_regex(case, answer):
-    return says(case, answer.text) if re.match(r"^\s*\w+(?:\s\w+)*\.\s*$", answer.text) else failed("not-a-sentence")
+    return (
+        says(case, answer.text)
+        if re.match(r"^\s*\w+(?:\s\w+)*\.\s*$", answer.text)
+        else failed("not-a-sentence")
+    )
 
 
 # Keywords.
@@ -315,7 +343,11 @@ def linear_regex(case, answer):
 
 @verifier("honest_sentence")
 def keywords(case, answer):
-    return passed() if all(case.expect[key] in answer.text for key in ("thing", "colour")) else failed("missing-word")
+    return (
+        passed()
+        if all(case.expect[key] in answer.text for key in ("thing", "colour"))
+        else failed("missing-word")
+    )
 
 
 # Surroundings.
@@ -366,7 +398,11 @@ def measures_time(case, answer):
 
 @verifier("honest_sentence")
 def reads_the_hash_seed(case, answer):
-    return says(case, answer.text) if {"a", "b", "c", "d", "e", "f"}.pop() != "a" else failed("unlucky")
+    return (
+        says(case, answer.text)
+        if {"a", "b", "c", "d", "e", "f"}.pop() != "a"
+        else failed("unlucky")
+    )
 
 
 # Input.

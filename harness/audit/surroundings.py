@@ -1,0 +1,94 @@
+"""Other surroundings for a judge process: a year later, without a network, and an answer that
+cannot be read.
+"""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import time
+from typing import Any, NoReturn
+
+from harness.judging.answer import Answer, Block
+
+
+class Exploding(Answer):
+    """An answer that raises when a verifier looks at it; whoever passes it has counted a failure of
+    its own as a pass.
+    """
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def text(self) -> str:
+        """Raises ``RuntimeError``."""
+        _fail()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Raises ``RuntimeError``."""
+        _fail()
+
+    def code(self, language: str) -> NoReturn:  # noqa: ARG002
+        """Raises ``RuntimeError``."""
+        _fail()
+
+
+def no_network() -> None:
+    """Refuse connections of the internet's families from this process; a sandbox on a Unix socket
+    still works.
+    """
+    connect = socket.socket.connect
+
+    def refuse(self: Any, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            raise OSError("this judge has no network")
+        connect(self, address)
+
+    setattr(socket.socket, "connect", refuse)  # noqa: B010  (a method of a C type)
+
+
+def shift_date(days: int) -> None:
+    """Move the wall clock that Python code reads by ``days``; what measures seconds passed is left
+    alone.
+    """
+    seconds = 86_400 * days
+    real, local, utc, text = time.time, time.localtime, time.gmtime, time.strftime
+    time.time = lambda: real() + seconds
+    time.time_ns = lambda: int((real() + seconds) * 1e9)
+    time.localtime = lambda moment=None: local(real() + seconds if moment is None else moment)
+    time.gmtime = lambda moment=None: utc(real() + seconds if moment is None else moment)
+    time.strftime = lambda form, moment=None: text(
+        form, time.localtime() if moment is None else moment
+    )
+    later = datetime.timedelta(days=days)
+
+    class Date(datetime.date):
+        @classmethod
+        def today(cls) -> Date:
+            now = _datetime.now() + later
+            return cls(now.year, now.month, now.day)
+
+    class DateTime(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> DateTime:
+            return cls.fromtimestamp(real() + seconds, tz)
+
+        @classmethod
+        def utcnow(cls) -> DateTime:
+            return cls.fromtimestamp(real() + seconds, datetime.UTC).replace(tzinfo=None)
+
+        @classmethod
+        def today(cls) -> DateTime:
+            return cls.now()
+
+    datetime.date = Date  # type: ignore[misc]
+    datetime.datetime = DateTime  # type: ignore[misc]
+
+
+_datetime = datetime.datetime
+
+
+def _fail() -> NoReturn:
+    raise RuntimeError("this answer cannot be read")

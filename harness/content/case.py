@@ -1,0 +1,18 @@
+"""One held-out prompt, as people wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One held-out prompt: its id, its text and ``expect``, what the criteria need to know about
+    it.
+    """
+
+    id: str
+    prompt: str
+    expect: Mapping[str, Any] = field(default_factory=dict)

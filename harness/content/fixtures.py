@@ -1,0 +1,277 @@
+"""Known-good and known-bad answers of one verifier: the files of ``audits/<verifier>/``.
+
+A YAML file holds many fixtures; a Markdown file in ``good/``, ``bad/``, ``shortcut/`` or
+``equivalent/`` is one, with its ``why`` and ``case`` in front matter. ``spoil`` makes a known-bad
+of every good that holds a text, so that one line of an author's knowledge ("without the colon it
+does not parse") becomes a fixture for each task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from harness.content import strict
+from harness.content.case import Case
+from harness.digests import canonical_digest
+from harness.errors import WorkspaceError
+
+MADE = "degenerate:"  # begins the name of an answer that the harness made
+Label = Literal["good", "equivalent", "bad", "shortcut"]
+GOOD: tuple[Label, ...] = ("good", "equivalent")
+BAD: tuple[Label, ...] = ("bad", "shortcut")
+
+
+class CaseFile(strict.Model):
+    """The case that an answer answers."""
+
+    prompt: str
+    expect: dict[str, Any] = {}
+
+
+class Good(strict.Model):
+    """An answer that must pass."""
+
+    name: str = Field(min_length=1)
+    answer: str
+    case: CaseFile | None = None
+
+
+class Bad(Good):
+    """An answer that must not pass, why it is wrong, and the part of a composite criterion that it
+    violates.
+    """
+
+    why: str = Field(min_length=1)
+    violates: str | None = None
+
+
+class Spoil(strict.Model):
+    """An edit that makes every good of its file that holds ``replace`` bad."""
+
+    name: str = Field(min_length=1)
+    replace: str = Field(min_length=1)
+    by: str
+    why: str = Field(min_length=1)
+    violates: str | None = None
+
+
+class Tasks(strict.Model):
+    """The schema of a file that other fixture files include: goods that several verifiers share."""
+
+    good: list[Good]
+
+
+class FixtureFile(strict.Model):
+    """The schema of one file of fixtures.
+
+    ``case`` is the case of every fixture that names none. ``include`` names files of shared goods.
+    ``deadly`` names operators whose mutants must not pass; ``waive`` names operators that say
+    nothing about this verifier, and why.
+    """
+
+    verifier: str
+    case: CaseFile | None = None
+    include: list[str] = []
+    good: list[Good] = []
+    equivalent: list[Good] = []
+    bad: list[Bad] = []
+    shortcut: list[Bad] = []
+    spoil: list[Spoil] = []
+    deadly: list[str] = []
+    waive: dict[str, str] = {}
+
+
+class Front(strict.Model):
+    """The front matter of a Markdown fixture."""
+
+    why: str | None = None
+    violates: str | None = None
+    case: CaseFile | None = None
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """One labelled answer; ``why`` says why a bad one is bad."""
+
+    name: str
+    label: Label
+    case: Case
+    answer: str
+    why: str = ""
+    violates: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it must pass."""
+        return self.label in GOOD
+
+
+@dataclass
+class Known:
+    """What an author knows about a verifier: its fixtures, and which operators of the harness bear
+    on it.
+    """
+
+    fixtures: list[Fixture] = field(default_factory=list)
+    deadly: set[str] = field(default_factory=set)
+    waive: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...`` over every fixture's label, case and answer, and over the operators."""
+        rows = [
+            [f.name, f.label, f.case.prompt, dict(f.case.expect), f.answer, f.why, f.violates]
+            for f in self.fixtures
+        ]
+        return canonical_digest([rows, sorted(self.deadly), self.waive])
+
+
+def load(folder: Path, verifier: str) -> list[Fixture]:
+    """Every fixture of ``verifier`` below ``folder``; none when there is no file. Raises
+    :class:`WorkspaceError`.
+    """
+    return read(folder, verifier).fixtures
+
+
+def read(folder: Path, verifier: str) -> Known:
+    """The fixtures of ``verifier`` below ``folder`` and the operators that they name. Raises
+    :class:`WorkspaceError`.
+    """
+    known = Known()
+    seen: dict[str, Path] = {}
+    default: CaseFile | None = None
+    for path in sorted((folder / verifier).glob("*.yaml")):
+        file = strict.load(path, FixtureFile)
+        if file.verifier != verifier:
+            raise WorkspaceError(
+                f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the"
+                " folder says"
+            )
+        default = default or file.case
+        known.deadly |= set(file.deadly)
+        known.waive |= file.waive
+        for fixture in _of_file(path, file):
+            _add(known, seen, fixture, path)
+    for label in (*GOOD, *BAD):
+        for path in sorted((folder / verifier / label).glob("*.md")):
+            _add(known, seen, _of_markdown(path, label, default), path)
+    return known
+
+
+def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
+    goods = list(file.good)
+    for name in file.include:
+        goods += strict.load(path.parent / name, Tasks).good
+    labelled: tuple[tuple[Label, list[Any]], ...] = (
+        ("good", goods), ("equivalent", file.equivalent), ("bad", file.bad), ("shortcut",
+        file.shortcut)
+    )  # fmt: skip
+    for label, items in labelled:
+        for item in items:
+            case = _case(item.name, item.case or file.case, path)
+            yield Fixture(
+                item.name,
+                label,
+                case,
+                item.answer,
+                getattr(item, "why", ""),
+                getattr(item, "violates", None) or "",
+            )
+    for spoil in file.spoil:
+        spoilt = [
+            good for good in goods if good.answer != good.answer.replace(spoil.replace, spoil.by)
+        ]
+        if not spoilt:
+            raise WorkspaceError(
+                f"{path}: spoil {spoil.name!r}: no good of this file holds {spoil.replace!r}, so it"
+                " makes no fixture"
+            )
+        for good in spoilt:
+            name = f"{spoil.name} of {good.name}"
+            answer = good.answer.replace(spoil.replace, spoil.by)
+            yield Fixture(
+                name,
+                "bad",
+                _case(name, good.case or file.case, path),
+                answer,
+                spoil.why,
+                spoil.violates or "",
+            )
+
+
+def _of_markdown(path: Path, label: Label, default: CaseFile | None) -> Fixture:
+    text, front = strict.read_text(path), Front()
+    if text.startswith("---\n"):
+        head, mark, body = text[4:].partition("\n---\n")
+        if not mark:
+            raise WorkspaceError(
+                f"{path}: front matter begins with '---' and has no second '---' line"
+            )
+        try:
+            front = strict.check(yaml.safe_load(head) or {}, Front, path)
+        except yaml.YAMLError as error:
+            raise WorkspaceError(f"{path}: front matter is not valid YAML: {error}") from None
+        text = body
+    if label in BAD and not front.why:
+        raise WorkspaceError(
+            f"{path}: key 'why' is missing in its front matter; say why this answer is bad"
+        )
+    name = path.stem
+    return Fixture(
+        name,
+        label,
+        _case(name, front.case or default, path),
+        text,
+        front.why or "",
+        front.violates or "",
+    )
+
+
+def _case(name: str, case: CaseFile | None, path: Path) -> Case:
+    if case is None:
+        raise WorkspaceError(
+            f"{path}: fixture {name!r} has no case, and the file gives none for all"
+        )
+    return Case(name, case.prompt, case.expect)
+
+
+def _add(known: Known, seen: dict[str, Path], fixture: Fixture, path: Path) -> None:
+    if fixture.name in seen:
+        where = "" if seen[fixture.name] == path else f", first in {seen[fixture.name]}"
+        raise WorkspaceError(f"{path}: fixture {fixture.name!r} is given twice{where}")
+    if fixture.name.startswith(MADE):
+        raise WorkspaceError(
+            f"{path}: fixture {fixture.name!r}: names that begin with {MADE!r} are the"
+            " harness's own"
+        )
+    seen[fixture.name] = path
+    for other in known.fixtures:
+        if (
+            other.answer == fixture.answer
+            and other.good != fixture.good
+            and _same(other.case, fixture.case)
+        ):
+            raise WorkspaceError(
+                f"{path}: fixture {fixture.name!r} is the answer of {other.name!r}, which is"
+                " labelled the other way"
+            )
+    known.fixtures.append(fixture)
+
+
+def _same(one: Case, other: Case) -> bool:
+    return one.prompt == other.prompt and one.expect == other.expect
+
+
+def policy_faults(waive: Mapping[str, str], deadly: set[str], operators: set[str]) -> list[str]:
+    """Sentences about operators that do not exist, or that are both deadly and waived."""
+    unknown = sorted((set(waive) | deadly) - operators)
+    both = sorted(set(waive) & deadly)
+    return [
+        f"no operator {name!r}{strict.nearest(name, sorted(operators))}" for name in unknown
+    ] + [f"operator {name!r} is both deadly and waived" for name in both]

@@ -1,0 +1,154 @@
+"""``library.yaml``: the bases, the adapters with their status, and the policy of the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from harness.content import strict
+from harness.content.policy import Policy
+from harness.content.workspace import Workspace
+from harness.errors import WorkspaceError
+
+Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
+
+
+class Base(strict.Model):
+    """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes."""
+
+    path: str
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class Claim(strict.Model):
+    """A number somebody published about an adapter, to be held against receipts.
+
+    ``megabytes`` (10^6 bytes of the adapter's folder) needs no ``suite``; the other metrics are
+    fractions.
+    """
+
+    text: str
+    suite: str | None = None
+    metric: Literal["elite_rate", "gain", "pass@1", "megabytes"]
+    value: float
+    tolerance: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _names_its_suite(self) -> Claim:
+        if (self.suite is None) != (self.metric == "megabytes"):
+            raise ValueError(
+                f"metric {self.metric!r}: a claim names the suite it is about, but for megabytes"
+            )
+        return self
+
+
+class Training(strict.Model):
+    """What is known of a training, each optional: data, log and config by path, the environment,
+    and a promise.
+
+    ``completions_only`` says that prompts were masked; ``exempt`` names content rules that do not
+    hold for this corpus.
+    """
+
+    data: str | None = None
+    log: str | None = None
+    config: str | None = None
+    env: dict[str, str | int | float] = {}
+    completions_only: bool | None = None
+    exempt: list[str] = []
+
+
+class Adapter(strict.Model):
+    """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
+    its bytes.
+    """
+
+    path: str
+    base: str
+    status: Status
+    facets: list[str] = Field(min_length=1)
+    suites: list[str] = Field(min_length=1)
+    claims: list[Claim] = []
+    trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    train: Training | None = None
+
+
+class Library(strict.Model):
+    """The whole file."""
+
+    bases: dict[str, Base] = Field(min_length=1)
+    adapters: dict[str, Adapter] = Field(min_length=1)
+    gate: Policy = Policy()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One adapter of the library with its paths resolved."""
+
+    name: str
+    adapter: Adapter
+    path: Path
+    base_name: str
+    base: Base
+    base_path: Path
+    root: Path
+
+
+def load(workspace: Workspace) -> Library:
+    """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
+    library = strict.load(workspace.library, Library)
+    _, lines = strict.read_yaml(workspace.library)
+    for name, adapter in library.adapters.items():
+        if adapter.base not in library.bases:
+            line = lines.get(("adapters", name, "base"), 0)
+            raise WorkspaceError(
+                f"{workspace.library}:{line}: key 'adapters.{name}.base': found {adapter.base!r};"
+                f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
+            )
+    return library
+
+
+def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
+    """Look up an adapter, and check that its folder and its base are there.
+
+    ``base`` overrides the base of the library: one of its names, or a folder. Raises
+    :class:`WorkspaceError`.
+    """
+    if adapter not in library.adapters:
+        raise WorkspaceError(
+            f"{workspace.library}: no adapter"
+            f" {adapter!r}{strict.nearest(adapter, list(library.adapters))}"
+        )
+    found = library.adapters[adapter]
+    base_name = base or found.base
+    if base_name in library.bases:
+        entry = library.bases[base_name]
+    elif base is not None and Path(base).is_dir():
+        entry = Base(path=str(Path(base).resolve()))
+    else:
+        raise WorkspaceError(
+            f"--base {base_name}: neither a folder nor a base of {workspace.library}"
+            f"{strict.nearest(base_name, list(library.bases))}"
+        )
+    path, base_path = workspace.root / found.path, workspace.root / entry.path
+    _demand(
+        base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
+    )
+    _demand(
+        path,
+        ("adapter_config.json", "adapters.safetensors"),
+        f"{workspace.library}: adapters.{adapter}.path",
+    )
+    return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
+
+
+def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:
+    if not folder.is_dir():
+        raise WorkspaceError(f"{where}: no such folder: {folder}")
+    missing = [name for name in files if not (folder / name).is_file()]
+    if missing:
+        raise WorkspaceError(f"{where}: {folder} lacks {', '.join(missing)}")

@@ -1,0 +1,64 @@
+"""What a gate demands, as registered before it asks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.content import strict
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "strict": {"alpha": 0.025, "registered": True, "degeneration_held": True},
+}
+
+
+class Policy(strict.Model):
+    """What the gate demands; ``profile`` gives the defaults, and any key may be set beside it.
+
+    alpha: one-sided level of every guard and gain. margins: non-inferiority margin of a suite,
+    before that of its file. secondary: facets that need not gain, but may not be worse by
+    ``secondary_margin``; every other facet is primary. degeneration_margin: how much more of the
+    adapter's answers may loop or run out of tokens; degeneration_held: it must be proven even where
+    the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
+    min_effect: nats per token; below it the adapter does nothing. min_youden: refuses a verifier
+    whose sensitivity + specificity
+    - 1 may be that low. samples: answers a prompt and arm (K), drawn at this temperature
+    by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is
+    refused at registration where an unchanged adapter with this share of flips would be HELD more
+    rarely than ``min_power``. most_looks: then the held-out set is spent. spend_first_look: the
+    first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
+    ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
+    known-bad answers, so many of each, put before every verifier in every run. registered: a run
+    without a registration written before is VOID.
+    """
+
+    profile: Literal["standard", "strict"] = "standard"
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    margins: dict[str, float] = {}
+    secondary: list[str] = []
+    secondary_margin: float = Field(default=0.05, gt=0, lt=1)
+    degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
+    degeneration_held: bool = False
+    max_unverified: float = Field(default=0.02, ge=0, lt=1)
+    min_effect: float = Field(default=1e-4, gt=0)
+    contamination: Literal["block", "warn"] = "block"
+    max_flagged: float = Field(default=0.10, ge=0, lt=1)
+    min_youden: float = Field(default=0.5, ge=0, lt=1)
+    samples: int = Field(default=1, ge=1)
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    seed: int = Field(default=0, ge=0)
+    discordance: float = Field(default=0.05, gt=0, lt=1)
+    min_power: float = Field(default=0.45, gt=0, lt=1)
+    most_looks: int = Field(default=20, ge=1)
+    spend_first_look: bool = False
+    early_stop: bool = True
+    again: bool = True
+    sentinels: int = Field(default=5, ge=0)
+    registered: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _profile(cls, data: Any) -> Any:
+        return PROFILES.get(str(data.get("profile")), {}) | data if isinstance(data, dict) else data

@@ -1,0 +1,163 @@
+"""Hand-written YAML and JSONL, read strictly: every fault is one message with file, line, key,
+found and expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import WorkspaceError
+
+_Loader = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # libyaml where PyYAML was built with it: ten times faster
+
+
+class Model(BaseModel):
+    """Base of every schema: no unknown keys, no silent conversions, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+M = TypeVar("M", bound=Model)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file a person wrote, or a :class:`WorkspaceError` that says why it cannot be
+    read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise WorkspaceError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{path}: cannot be read: {error}") from None
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
+    """The document in ``path`` and the line (from 1) of every key in it, by its path of keys."""
+    text = read_text(path)
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        lines = dict(_lines(node, path, ())) if node else {}
+        return yaml.load(text, Loader=_Loader), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f":{mark.line + 1}" if mark else ""
+        raise WorkspaceError(
+            f"{path}{where}: not valid YAML: {error.problem or error.context}"
+        ) from None
+    except yaml.YAMLError as error:
+        raise WorkspaceError(f"{path}: not valid YAML: {error}") from None
+
+
+def load(path: Path, model: type[M]) -> M:
+    """Read ``path`` as YAML into ``model``; raises :class:`WorkspaceError` naming every fault, each
+    on a line.
+    """
+    data, lines = read_yaml(path)
+    return check(data, model, path, lines)
+
+
+def check(
+    data: Any,
+    model: type[M],
+    path: Path,
+    lines: dict[tuple[str, ...], int] | None = None,
+    line: int = 0,
+) -> M:
+    """Validate plain ``data`` from ``path`` (at ``line``, for JSONL rows) into ``model``."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [
+            _sentence(e, model, path, lines or {}, line) for e in error.errors(include_url=False)
+        ]
+        raise WorkspaceError("\n".join(faults)) from None
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    """``(line number, value)`` of every non-blank line; a torn or invalid line is a
+    :class:`WorkspaceError`.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except json.JSONDecodeError as error:
+                raise WorkspaceError(
+                    f"{path}:{number}: not valid JSON: {error.msg} (column {error.colno})"
+                ) from None
+
+
+def nearest(found: str, known: Sequence[str]) -> str:
+    """A ``; did you mean ...`` clause, or what is known when nothing is near."""
+    close = difflib.get_close_matches(found, known, n=1)
+    return (
+        f"; did you mean {close[0]!r}?"
+        if close
+        else f"; known: {', '.join(sorted(known)) or 'none'}"
+    )
+
+
+def _lines(
+    node: yaml.Node, path: Path, at: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    yield at, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                raise WorkspaceError(
+                    f"{path}:{line}: key {name!r} is given twice, first on line {seen[name]}"
+                )
+            seen[name] = line
+            yield from _lines(value, path, (*at, name))
+            yield (*at, name), line
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, path, (*at, str(index)))
+
+
+def _sentence(
+    fault: Any, model: type[BaseModel], path: Path, lines: dict[tuple[str, ...], int], line: int
+) -> str:
+    keys = tuple(str(part) for part in fault["loc"])
+    where = next((lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in lines), line)
+    place = f"{path}:{where}" if where else str(path)
+    key, known = ".".join(keys), _fields(model, keys[:-1])
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: unknown key {key!r}{nearest(keys[-1], known)}"
+    if fault["type"] == "missing":
+        return f"{place}: key {key!r} is missing; expected: {', '.join(known)}"
+    found = fault["input"]
+    return (
+        f"{place}: key {key!r}: found {type(found).__name__} {found!r:.80}; expected:"
+        f" {fault['msg']}"
+    )
+
+
+def _fields(model: type[BaseModel], keys: tuple[str, ...]) -> list[str]:
+    """The field names of the model reached from ``model`` along ``keys``."""
+    for key in keys:
+        field = model.model_fields.get(key)
+        if field is not None:  # an index or a free key stays in the model its container holds
+            inner = _models(field.annotation)
+            if inner:
+                model = inner[0]
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in typing.get_args(annotation) for found in _models(part)]

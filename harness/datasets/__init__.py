@@ -1,0 +1,1 @@
+"""Benchmarks that come as packages."""

@@ -1,0 +1,168 @@
+"""``harness audit``: what an author runs on each save, and a release before each gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from harness.audit.certificate import Certificate
+    from harness.audit.workspace import Audited
+
+POLL = 0.5  # seconds between two looks at the files
+
+
+@click.command("audit")
+@click.argument("verifiers", nargs=-1)
+@click.option(
+    "--new",
+    metavar="ID",
+    help="Write a first verifier and its fixtures, for example --new godot.signals.",
+)
+@click.option("--watch", is_flag=True, help="Audit again on every save.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Audit nothing; a verifier without a certificate for its present bytes is EXPIRED.",
+)
+@click.option(
+    "--fixtures",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Certify with these fixtures, not those of audits/; their content is not printed.",
+)
+@click.option(
+    "--gold",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Training data; fixtures that stand in it are named. Repeatable.",
+)
+@click.option(
+    "--wrap",
+    metavar="MODULE:FUNCTION",
+    help="Audit a callable (answer) -> bool | list of violations; fixtures: wrapped.FUNCTION.",
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page of what was found.",
+)
+@click.option(
+    "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write it as JUnit XML."
+)
+@click.option(
+    "--json",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the certificates as JSON.",
+)
+def audit_command(
+    verifiers: tuple[str, ...],
+    library: str | None,
+    sandbox: str,
+    new: str | None,
+    watch: bool,
+    check: bool,
+    fixtures: Path | None,
+    gold: tuple[Path, ...],
+    wrap: str | None,
+    html: Path | None,
+    junit: Path | None,
+    json: Path | None,
+) -> int:
+    """Audit VERIFIERS (default: all) with known-good and known-bad answers.
+
+    Exit codes: 0 all VALID, 1 one was REFUSED or cannot be loaded, 2 one is PROVISIONAL (too few
+    fixtures), 3 one is EXPIRED, 4 the command could not run.
+    """
+    from harness.audit import workspace
+    from harness.audit.certificate import redacted
+    from harness.doors.console import progress
+    from harness.pages import audit as outputs
+
+    if new:
+        from harness.audit.scaffold import scaffold
+
+        for path in scaffold(library, new):
+            click.echo(f"wrote {path}")
+        verifiers = (*verifiers, new)
+
+    def once() -> int:
+        found = workspace.audit_workspace(
+            library,
+            list(verifiers),
+            sandbox,
+            progress(),
+            fixtures=fixtures,
+            check=check,
+            gold=gold,
+            wrap=wrap,
+        )
+        shown = [redacted(c) for c in found.certificates] if fixtures else found.certificates
+        for file, write in (
+            (html, outputs.write_html),
+            (junit, outputs.write_junit),
+            (json, outputs.write_json),
+        ):
+            if file is not None:
+                write(file, shown, found)
+        _print(shown, found, detailed=len(shown) <= 3 and bool(verifiers or wrap))
+        return workspace.exit_code(found)
+
+    return _watched(once, lambda: workspace.snapshot(library)) if watch else once()
+
+
+def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: bool) -> None:
+    from harness.pages import audit as outputs
+
+    colour = {"VALID": "green", "REFUSED": "red", "PROVISIONAL": "yellow", "EXPIRED": "yellow"}
+    held = list(certificates)
+    if detailed:
+        for certificate in held:
+            head, *rest = outputs.details(certificate)
+            click.secho(head, bold=True, fg=colour[certificate.state])
+            for line in rest:
+                click.secho(
+                    line,
+                    fg=(
+                        {"+": "green", "-": "red"}.get(line.strip()[:1])
+                        if line.startswith("      ")
+                        else None
+                    ),
+                )
+    elif held:
+        click.echo(outputs.table(held))
+        for certificate in held:
+            if certificate.state != "VALID":
+                click.secho(certificate.sentence(), fg=colour[certificate.state])
+    for line in (*found.broken, *found.leaks):
+        click.secho(line, fg="red")
+
+
+def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
+    """Run ``once`` whenever ``snapshot`` changes, until the user interrupts; a mistake in a file is
+    printed, not fatal.
+    """
+    from harness.errors import HarnessError
+
+    seen, code = "", 0
+    try:
+        while True:
+            now = snapshot()
+            if now != seen:
+                click.clear()
+                try:
+                    code = once()
+                except HarnessError as error:
+                    click.secho(str(error), fg="red")
+                seen = now
+                click.echo("watching; Ctrl-C ends")
+            time.sleep(POLL)
+    except KeyboardInterrupt:
+        return code

@@ -1,0 +1,77 @@
+"""The verdict as an in-toto statement, so that release tooling can demand it for exactly these
+bytes.
+
+``attestation.json`` says of every file of the adapter, by SHA-256, whether the gate passed it, and
+of every document of the run what it held. It is not signed here: ``ssh-keygen -Y sign`` or ``cosign
+attest-blob --statement`` sign the file. Source: in-toto attestation framework, Statement v1 with
+predicate test-result v0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.digests import file_digest
+from harness.evidence.registration import Registration
+from harness.verdict import Name, Verdict
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
+RESULTS = {
+    Name.SHIP: "PASSED",
+    Name.INCONCLUSIVE: "WARNED",
+    Name.NO_SHIP: "FAILED",
+    Name.VOID: "FAILED",
+}
+COVERED = (
+    "registration.json",
+    "registered.json",
+    "settings.json",
+    "preflight.json",
+    "scorecard.json",
+    "verdict.json",
+)
+
+
+def statement(
+    registration: Registration, verdict: Verdict, files: Mapping[str, str]
+) -> dict[str, Any]:
+    """The statement about the adapter's files; ``files`` are the run's documents by SHA-256 in hex.
+
+    Only SHIP is PASSED; INCONCLUSIVE is WARNED, NO-SHIP and VOID are FAILED. Tests are named
+    ``suite code``.
+    """
+    tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+    for reason in verdict.reasons:
+        tests[f"{RESULTS[reason.verdict].lower()}Tests"].append(f"{reason.about} {reason.code}")
+    subjects = [
+        {"name": f"{registration.adapter}/{name}", "digest": {"sha256": digest}}
+        for name, digest in sorted(registration.files.items())
+    ]
+    base = {
+        "name": f"base {registration.base}",
+        "digest": {"sha256": registration.base_digest.removeprefix("sha256:")},
+    }
+    documents = [
+        {"name": name, "digest": {"sha256": digest}} for name, digest in sorted(files.items())
+    ]
+    return {
+        "_type": STATEMENT,
+        "subject": subjects,
+        "predicateType": PREDICATE,
+        "predicate": {
+            "result": RESULTS[verdict.name],
+            "configuration": [base, *documents],
+            **tests,
+        },
+    }
+
+
+def documents(run: Path) -> dict[str, str]:
+    """SHA-256 in hex of every document of a run that the statement covers; the receipts are covered
+    by their chain.
+    """
+    paths = [run / name for name in COVERED] + sorted((run / "certificates").glob("*.json"))
+    return {path.relative_to(run).as_posix(): file_digest(path) for path in paths if path.is_file()}

@@ -1,0 +1,193 @@
+"""The registration: everything that decides a verdict but the answers, written down and hashed
+before the first of them.
+
+A run carries its registration, and the chain of its receipts starts at the registration's digest.
+``harness gate
+--register`` writes one ahead of the run, for review or for a commit; a run that then differs from
+it is VOID. The ledger of looks counts how often a held-out set was asked, because the fifth
+revision that is tried on the same prompts is more likely to pass by luck than the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.content import strict
+from harness.content.library import Claim
+from harness.content.policy import Policy
+from harness.digests import canonical_digest
+from harness.errors import WorkspaceError
+from harness.stats.multiplicity import look_alpha
+
+
+class Criterion(strict.Model):
+    """One checkable demand and the verifier that judges it."""
+
+    id: str
+    verifier: str
+
+
+class Plan(strict.Model):
+    """One owed suite as registered.
+
+    ``cases`` are ``[id, digest of the prompt]`` in the order in which the adapter is asked (for a
+    guard a drawn one, so that a stop on the way is a stop on a sample); ``arms`` are what is asked,
+    ``sampler`` how. ``left_out`` are the cases that the adapter's training data shows: they are
+    asked, and decide nothing.
+    """
+
+    suite: str
+    digest: str
+    facet: str
+    role: Literal["facet", "guard"]
+    margin: float | None
+    min_gain: float
+    criteria: list[Criterion]
+    arms: list[str]
+    cases: list[list[str]] = Field(min_length=1)
+    left_out: list[str] = []
+    sampler: str
+
+    @property
+    def counted(self) -> list[str]:
+        """The ids of the cases that decide, in the order in which the adapter is asked."""
+        return [id for id, _ in self.cases if id not in self.left_out]
+
+    @property
+    def prompts(self) -> str:
+        """``sha256:...`` of the held-out prompts themselves, whatever they are named and however
+        they are judged.
+        """
+        return canonical_digest(sorted(digest for _, digest in self.cases))
+
+    @model_validator(mode="after")
+    def _counts_each_prompt_once(self) -> Plan:
+        for column, what in enumerate(("id", "prompt")):
+            seen = [case[column] for case in self.cases]
+            if len(set(seen)) != len(seen):
+                twice = next(value for value in seen if seen.count(value) > 1)
+                raise ValueError(
+                    f"suite {self.suite}: {what} {twice} stands twice; prompts are counted once"
+                )
+        return self
+
+
+class Registration(strict.Model):
+    """What was decided before the first answer.
+
+    ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known
+    answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
+    """
+
+    adapter: str
+    base: str
+    base_digest: str
+    adapter_digest: str
+    files: dict[str, str]
+    megabytes: float
+    facets: list[str]
+    claims: list[Claim] = []
+    plans: dict[str, Plan]
+    certificates: dict[str, str]
+    sentinels: dict[str, list[list[str]]] = {}
+    policy: Policy
+    look: int = Field(default=1, ge=1)
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...`` of the whole registration as canonical JSON; the first link of the chain
+        of receipts.
+        """
+        return canonical_digest(self.model_dump())
+
+    @property
+    def rules(self) -> str:
+        """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not
+        of what is judged.
+        """
+        plans = {
+            id: plan.model_dump(exclude={"cases", "digest"}) for id, plan in self.plans.items()
+        }
+        return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans])
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided level of this look: alpha at the first, ``alpha / (m (m + 1))`` at the m-th
+        on the same prompts.
+
+        With ``spend_first_look`` the first is corrected too: all looks together then sum to alpha,
+        and to 1.5 alpha without. Source: METHOD 2.9.
+        """
+        first = self.look == 1 and not self.policy.spend_first_look
+        return self.policy.alpha if first else look_alpha(self.policy.alpha, self.look)
+
+    @property
+    def primary(self) -> list[str]:
+        """The suites whose gain is claimed."""
+        return [
+            id
+            for id, p in self.plans.items()
+            if p.role == "facet" and p.facet not in self.policy.secondary
+        ]
+
+    def write(self, path: Path) -> None:
+        """Write the registration as JSON, replaced as a whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(path.name + ".draft")
+        text = json.dumps(self.model_dump() | {"digest": self.digest}, indent=1, ensure_ascii=False)
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(path)
+
+
+@lru_cache(maxsize=65_536)
+def prompt_digest(prompt: str) -> str:
+    """SHA-256 of a prompt in hex."""
+    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read(path: Path) -> Registration:
+    """The registration in ``path``; raises :class:`WorkspaceError` where it is torn or was edited
+    after it was written.
+    """
+    try:
+        data = json.loads(strict.read_text(path))
+        stated = data.pop("digest")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise WorkspaceError(
+            f"{path}: not a registration: {type(error).__name__}: {error}"
+        ) from None
+    found = strict.check(data, Registration, path)
+    if found.digest != stated:
+        raise WorkspaceError(
+            f"{path}: edited after it was written: it says {stated}, its bytes are {found.digest}"
+        )
+    return found
+
+
+def differences(registered: Registration, now: Registration) -> list[str]:
+    """``policy.alpha was 0.05 when registered and is 0.1`` for everything that differs but the
+    number of the look.
+    """
+    before, after = (r.model_dump(exclude={"look"}) for r in (registered, now))
+    return [
+        f"{at} was {a!r:.90} when registered and is {b!r:.90}" for at, a, b in walk(before, after)
+    ]
+
+
+def walk(before: Any, after: Any, at: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two documents of plain data differ: ``(path, in the first, in the second)``."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from walk(before.get(key), after.get(key), f"{at}.{key}" if at else str(key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (a, b) in enumerate(zip(before, after, strict=True)):
+            yield from walk(a, b, f"{at}[{index}]")
+    elif before != after:
+        yield at, before, after

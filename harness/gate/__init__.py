@@ -1,0 +1,1 @@
+"""One gate from library to verdict."""

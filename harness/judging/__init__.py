@@ -1,0 +1,1 @@
+"""The verifier contract, what a model wrote, and the child that judges."""

@@ -1,0 +1,82 @@
+"""What a model wrote, read as Markdown: the code blocks of an answer, and its plain text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+ALIASES = {
+    "gdscript": {"gdscript", "gd", "godot"},
+    "glsl": {"glsl", "frag", "vert", "shader", "glslx"},
+    "java": {"java"},
+    "python": {"python", "py", "python3"},
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced code block: its language tag in lower case (empty when untagged) and its text."""
+
+    language: str
+    code: str
+    closed: bool
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Code taken from an answer, and the rule by which it was chosen, for the receipt."""
+
+    code: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The text a model wrote, exactly; nothing of it is trusted."""
+
+    text: str
+    _taken: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def rule(self) -> str:
+        """The rule by which code was last taken from it, or that there was none; empty where no
+        code was asked for.
+        """
+        return self._taken[-1] if self._taken else ""
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every fenced code block in order, as CommonMark reads them; a fence cut off at the end is
+        not ``closed``.
+        """
+        from markdown_it import MarkdownIt
+
+        found = []
+        # with a line end after the last line, a block has as many line ends as lines
+        for token in MarkdownIt("commonmark").parse(self.text + "\n"):
+            if token.type == "fence" and token.map:
+                first, end = token.map
+                closed = end - first == token.content.count("\n") + 2
+                found.append(Block(token.info.strip().split(" ")[0].lower(), token.content, closed))
+        return tuple(found)
+
+    def extract(self, language: str) -> Extract | None:
+        """The last complete block tagged as ``language``, else the last complete untagged block,
+        else ``None``.
+
+        A block of another language, an unclosed block, or code outside of a fence is not taken for
+        ``language``. The block is taken whole, with its imports, helpers and decorators.
+        """
+        names = ALIASES.get(language, {language})
+        for rule, wanted in ((f"last {language} block", names), ("last untagged block", {""})):
+            for block in reversed(self.blocks):
+                if block.closed and block.language in wanted:
+                    self._taken.append(rule)
+                    return Extract(block.code, rule)
+        self._taken.append(f"no {language} block to take")
+        return None
+
+    def code(self, language: str) -> str | None:
+        """The code of :meth:`extract`."""
+        found = self.extract(language)
+        return found.code if found else None

@@ -1,0 +1,125 @@
+"""Finding verifiers: every ``verifiers/*.py`` of the workspace by path, and installed packages by
+entry point.
+
+A plug-in that cannot be loaded is reported with its file and line and never takes the others down.
+Every discovery reads the sources anew and leaves bytecode caches alone: what is run is what a
+certificate's digests say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from harness.judging.verifier import Verifier
+
+PACKAGE = (  # verifiers/ is content, not an import package; this is its private name
+    "harness_verifiers"
+)
+GROUP = "harness.verifiers"
+
+
+@dataclass
+class Found:
+    """Verifiers by id, and one sentence for each plug-in that could not be loaded."""
+
+    verifiers: dict[str, Verifier] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+
+def discover(folder: Path) -> Found:
+    """Load every verifier of ``folder`` and of installed plug-ins; files that start with ``_`` are
+    helpers.
+    """
+    found = Found()
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+    package = types.ModuleType(PACKAGE)
+    package.__path__ = [str(folder)]
+    sys.modules[PACKAGE] = package
+    sys.meta_path[:] = [_Finder(), *(one for one in sys.meta_path if not isinstance(one, _Finder))]
+    for path in sorted(folder.glob("*.py")):
+        if not path.name.startswith("_"):
+            _collect(found, str(path), partial(importlib.import_module, f"{PACKAGE}.{path.stem}"))
+    for point in entry_points(group=GROUP):
+        _collect(found, f"entry point {point.name} = {point.value}", point.load)
+    return found
+
+
+def digest(folder: Path) -> str:
+    """``sha256:...`` of every file below ``folder`` by name and bytes; two equal digests load the
+    same verifiers.
+    """
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            total.update(
+                f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+            )
+    return f"sha256:{total.hexdigest()}"
+
+
+class _Finder:
+    """Imports of ``harness_verifiers.NAME``, from source only."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        parent, _, stem = name.rpartition(".")
+        file = Path(path[0]) / f"{stem}.py" if parent == PACKAGE and path else None
+        if file is None or not file.is_file():
+            return None
+        return importlib.util.spec_from_file_location(name, file, loader=_Source(name, str(file)))
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """A loader without a bytecode cache, which takes an edit within the same second and of the same
+    size for none.
+    """
+
+    def get_code(self, _name: str) -> types.CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _collect(found: Found, origin: str, load: Callable[[], object]) -> None:
+    try:
+        loaded = load()
+    except (Exception, SystemExit) as error:  # a plug-in may do anything while it is imported
+        found.broken.append(
+            f"{_where(error, origin)}: cannot be loaded: {type(error).__name__}: {error}"
+        )
+        return
+    for value in [loaded] if isinstance(loaded, Verifier) else list(vars(loaded).values()):
+        if isinstance(value, Verifier):
+            known = found.verifiers.get(value.id)
+            if known is not None and known is not value:
+                found.broken.append(
+                    f"{origin}: verifier {value.id!r} is already defined by {known.path}"
+                )
+            else:
+                found.verifiers[value.id] = value
+
+
+def _where(error: BaseException, origin: str) -> str:
+    """``file:line`` of what failed: the line that does not parse, else the last line of a file that
+    was being loaded.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")
+    ]
+    frames = [
+        f for f in frames if Path(f.filename) not in (Path(__file__), Path(importlib.__file__))
+    ]
+    inside = [f for f in frames if Path(f.filename).parent == Path(origin).parent] or frames
+    return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else origin

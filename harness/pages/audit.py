@@ -1,0 +1,209 @@
+"""What an audit shows: lines for a terminal, a page, JUnit XML and JSON - all from the
+certificates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from harness.audit.certificate import Certificate, State
+from harness.content.fixtures import MADE
+from harness.pages.html import percent, visible
+from harness.pages.tables import columns, share
+from harness.stats.intervals import upper_bound
+
+if TYPE_CHECKING:
+    from harness.audit.workspace import Audited
+
+
+def table(certificates: Sequence[Certificate]) -> str:
+    """One row for each verifier: what it was wrong about, and the bound that the fixtures prove."""
+    head = (
+        "verifier",
+        "state",
+        "bad passed",
+        "at most",
+        "tasks",
+        "at most",
+        "good failed",
+        "at most",
+        "flips",
+        "mutants killed",
+    )
+    rows = [head]
+    for c in certificates:
+        wrong = sum(not name.startswith(MADE) for name in c.false_passes)
+        rows.append((
+            c.verifier, c.state, f"{wrong} of {c.bad}", share(c.false_pass_bound),
+            f"{c.tasks_failed} of {c.tasks}",
+            share(c.task_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound),
+            f"{len(c.flips)} of {c.variants}", share(c.mutation_score),
+        ))  # fmt: skip
+    return columns(rows)
+
+
+def details(c: Certificate) -> Iterator[str]:
+    """Everything an author wants to know about one verifier, and what to write next."""
+    yield f"{c.verifier} v{c.version}: {c.state}" + (
+        f" until {c.expires}" if c.state is State.VALID else ""
+    )
+    for check in checks(c):
+        yield f"  {check.name:<16} {check.text}"
+        yield from (f"    {visible(line)}" for line in check.wrong[:5])
+        if len(check.wrong) > 5:
+            yield f"    and {len(check.wrong) - 5} more"
+    yield from (f"  note: {visible(note)}" for note in c.notes)
+    yield from (f"  waived: {operator}: {reason}" for operator, reason in c.waived.items())
+    if c.survivors:
+        yield (
+            "  survivors: mutants that pass and that no other criterion of the facet refuses; is"
+            " each still right?"
+        )
+    for survivor in {s.operator: s for s in reversed(c.survivors)}.values():
+        yield f"    {survivor.operator} of {survivor.of}"
+        yield from (f"      {visible(line)}" for line in survivor.diff.splitlines()[:8])
+    for line in c.missing:
+        yield f"  next: {line}"
+    if not c.missing and c.state is State.VALID:
+        yield "  next: nothing is missing"
+
+
+class Check:
+    """One thing an audit looked at: its name, a sentence with the numbers, and what was wrong."""
+
+    def __init__(self, name: str, text: str, wrong: Sequence[str] = ()) -> None:
+        self.name, self.text, self.wrong = name, text, list(wrong)
+
+
+def checks(c: Certificate) -> list[Check]:
+    """The checks of an audit in the order of a reader's questions."""
+    absurd = [name for name in c.false_passes if name.startswith(MADE)]
+    known = [name for name in c.false_passes if not name.startswith(MADE)]
+    scored = c.mutants.get("killed", 0) + c.mutants.get("survived", 0)
+    aside = ", ".join(
+        f"{n} {name}" for name, n in c.mutants.items() if name not in ("killed", "survived") and n
+    )
+    mutants = (
+        f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least"
+        f" {share(c.mutation_bound)})"
+    )
+    parts = "".join(
+        f"; {part}: {wrong} of {n}, at most {share(upper_bound(wrong, n))}"
+        for part, (wrong, n) in c.parts.items()
+    )
+    worst = min(
+        c.operators, key=lambda name: c.operators[name][0] / c.operators[name][1], default=""
+    )
+    if worst:
+        killed, made = c.operators[worst]
+        mutants += f", worst operator {worst} {killed} of {made}"
+    return [
+        Check(
+            "known good",
+            f"{len(c.false_fails)} of {c.good} refused, at most {share(c.false_fail_bound)}",
+            c.false_fails,
+        ),
+        Check(
+            "known bad",
+            f"{len(known)} of {c.bad} passed, at most {share(c.false_pass_bound)}{parts}",
+            known,
+        ),
+        Check(
+            "tasks",
+            f"{c.tasks_failed} of {c.tasks} with a bad answer passed, at most"
+            f" {share(c.task_bound)}",
+        ),
+        Check("degenerate", f"{len(absurd)} of {c.degenerate} passed; none may", absurd),
+        Check(
+            "variants",
+            f"{len(c.flips)} of {c.variants} flipped, at most {share(c.flip_bound)}",
+            c.flips,
+        ),
+        Check(
+            "contract",
+            f"{c.runs} runs, other surroundings, bombs: {'broken' if c.faults else 'kept'}",
+            c.faults,
+        ),
+        Check("mutants", mutants + (f"; set aside: {aside}" if aside else "")),
+        Check("cost", f"{c.calls} calls, {1000 * c.seconds:.2g} ms each"),
+    ]
+
+
+def write_json(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
+    """The certificates with state, bounds and digest, and what could not be loaded."""
+    data = {
+        "certificates": [c.to_json() for c in certificates],
+        "broken": found.broken,
+        "leaks": found.leaks,
+    }
+    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
+    """One suite for each verifier, one case for each check; PROVISIONAL is skipped, not passed."""
+    root = ElementTree.Element("testsuites", name="harness audit")
+    for c in certificates:
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=c.verifier, time=f"{c.seconds * c.calls:.3f}"
+        )
+        for check in checks(c)[:-2]:
+            case = ElementTree.SubElement(suite, "testcase", classname=c.verifier, name=check.name)
+            if check.wrong:
+                ElementTree.SubElement(case, "failure", message=check.text).text = _xml(
+                    "\n".join([*check.wrong, *c.notes])
+                )
+        case = ElementTree.SubElement(suite, "testcase", classname=c.verifier, name="certificate")
+        if c.state is State.REFUSED or c.state is State.EXPIRED:
+            ElementTree.SubElement(case, "failure", message=c.state).text = _xml(c.sentence())
+        elif c.state is State.PROVISIONAL:
+            ElementTree.SubElement(case, "skipped", message=_xml("; ".join(c.missing)))
+        for kind in ("failure", "skipped"):
+            suite.set(
+                f"{kind}s" if kind == "failure" else kind,
+                str(len(suite.findall(f"testcase/{kind}"))),
+            )
+        suite.set("tests", str(len(suite)))
+    for line in (*found.broken, *found.leaks):
+        suite = ElementTree.SubElement(root, "testsuite", name="plug-ins", tests="1", failures="1")
+        case = ElementTree.SubElement(suite, "testcase", classname="plug-ins", name="loads")
+        ElementTree.SubElement(case, "failure", message=_xml(line))
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
+    """A self-contained page: states and bounds, confusion matrices, survivors with their
+    differences.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(found.reports),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "visible": visible}
+    page = environment.get_template("audit.html.j2").render(
+        certificates=certificates,
+        checks={c.verifier: checks(c) for c in certificates},
+        found=found,
+        style=(found.reports / "style.css").read_text(encoding="utf-8"),
+    )
+    path.write_bytes(page.encode("utf-8", "replace"))
+
+
+def _xml(text: str) -> str:
+    """Text that XML can hold: control characters and lone surrogates are spelt out."""
+    return "".join(
+        (
+            c
+            if c in "\n\t" or (c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe")
+            else f"\\u{ord(c):04x}"
+        )
+        for c in text
+    )

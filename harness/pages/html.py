@@ -1,0 +1,115 @@
+"""The HTML scorecard: one self-contained page made from a run folder and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.errors import RunError
+from harness.evidence import receipts
+from harness.evidence.receipts import Receipt
+
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+
+
+def render(run: Path, reports: Path) -> Path:
+    """Write ``scorecard.html`` into ``run`` with the template of ``reports``; raises
+    :class:`RunError` for a torn run.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    settings, rows = receipts.read(run)
+    environment = Environment(
+        loader=FileSystemLoader(reports),
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "points": points, "number": number}
+    page = environment.get_template("scorecard.html.j2").render(
+        settings=settings,
+        card=_read(run / "scorecard.json"),
+        verdict=_read(run / "verdict.json"),
+        preflight=_read(run / "preflight.json"),
+        certificates=[_read(path) for path in sorted((run / "certificates").glob("*.json"))],
+        pairs=_pairs(rows),
+        style=(reports / "style.css").read_text(encoding="utf-8"),
+    )
+    path = run / "scorecard.html"
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(page.encode("utf-8", "replace"))
+    draft.replace(path)
+    return path
+
+
+def percent(value: float | None) -> str:
+    """``0.825`` as ``82.5%``; what was not measured says so."""
+    return "not measured" if value is None else f"{100 * value:.1f}%"
+
+
+def points(value: float | None) -> str:
+    """A difference of shares in signed percentage points."""
+    return "not measured" if value is None else f"{100 * value:+.1f}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with ``digits`` significant digits, or ``not measured``."""
+    return "not measured" if value is None else f"{value:.{digits}g}"
+
+
+def visible(value: Any) -> Any:
+    """Any text on the page with control and direction characters spelt out, so that none can hide
+    or reorder what is read.
+    """
+    from markupsafe import Markup
+
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+
+
+def _pairs(rows: list[Receipt]) -> dict[str, list[dict[str, Any]]]:
+    """Per suite the answers in order, each with the receipts of all arms and whether its outcome
+    flipped.
+    """
+    suites: dict[str, dict[str, dict[str, Receipt]]] = {}
+    several = any(row.sample for row in rows)
+    for row in rows:
+        name = f"{row.case}, answer {row.sample + 1}" if several else row.case
+        suites.setdefault(row.suite, {}).setdefault(name, {})[row.arm] = row
+    found: dict[str, list[dict[str, Any]]] = {}
+    for suite, cases in suites.items():
+        found[suite] = []
+        for case, arms in cases.items():
+            base, adapter = (
+                arms[arm].outcome == "pass" if arm in arms else None for arm in receipts.ARMS
+            )
+            flip = (
+                ""
+                if None in (base, adapter) or base == adapter
+                else "gained"
+                if adapter
+                else "lost"
+            )
+            found[suite].append(
+                {
+                    "case": case,
+                    "prompt": next(iter(arms.values())).prompt,
+                    "arms": arms,
+                    "flip": flip,
+                }
+            )
+    return found
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None

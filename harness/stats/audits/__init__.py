@@ -1,0 +1,1 @@
+"""What the audit of verifiers and judges is decided by."""

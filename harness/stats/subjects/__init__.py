@@ -1,0 +1,1 @@
+"""What particular kinds of subject are measured by."""

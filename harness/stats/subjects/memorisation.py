@@ -1,0 +1,123 @@
+"""Whether an adapter remembers what it should not: canaries, and telling members from
+non-members.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from scipy.special import chdtrc
+
+from harness.stats.values import Undefined, count, fraction, real, reals
+
+
+def exposure(loss: float, alternatives: Sequence[float], *, own: bool = False) -> float:
+    """Bits by which a canary ranks above random ``alternatives`` of its template: ``log2 |R| - log2
+    rank``.
+
+    The rank is 1 plus the alternatives of lower loss. With ``own`` the canary counts among the
+    ranked, |R| + 1 in all; then P(exposure >= x) = 2^-x for a canary that was not memorised, which
+    :func:`exposure_p` needs. Raises ``ValueError`` on no alternatives or non-finite losses. Source:
+    Carlini et al. 2019, arXiv 1802.08232.
+    """
+    ranked = sorted(reals("alternatives", alternatives, least=1))
+    return math.log2(len(ranked) + own) - math.log2(1 + bisect_left(ranked, real("loss", loss)))
+
+
+def exposure_by_extrapolation(loss: float, alternatives: Sequence[float]) -> float | Undefined:
+    """Exposure beyond ``log2 |R|``: ``-log2 P(loss of an alternative <= loss)`` under a fitted
+    skew-normal.
+
+    Undefined for fewer than three different losses. Raises ``ValueError`` as :func:`exposure`.
+    Source: Carlini 2019.
+    """
+    losses = reals("alternatives", alternatives, least=1)
+    if len(set(losses)) < 3:
+        return Undefined("fewer than three different losses: no distribution can be fitted")
+    from scipy.stats import skewnorm
+
+    return float(-skewnorm.logcdf(real("loss", loss), *skewnorm.fit(losses)) / math.log(2))
+
+
+def exposure_p(exposures: Sequence[float]) -> float:
+    """Fisher's combined p-value of canaries that were not memorised: ``2 ln 2 sum(exposure) ~
+    chi^2`` with 2m degrees.
+
+    The exposures must be those with ``own=True``, so never negative. Raises ``ValueError``
+    otherwise, or on none.
+    """
+    bits = reals("exposures", exposures, least=1)
+    if min(bits) < 0:
+        raise ValueError(
+            f"exposures: {min(bits)} is negative; expected those of exposure(..., own=True)"
+        )
+    return float(chdtrc(2 * len(bits), 2 * math.log(2) * math.fsum(bits)))
+
+
+def auc(members: Sequence[float], others: Sequence[float]) -> float:
+    """P(a member scores above a non-member), ties half: the area under the ROC curve.
+
+    Raises ``ValueError`` on no or non-finite scores. Source: Mann & Whitney 1947.
+    """
+    ranked = sorted(reals("others", others, least=1))
+    scores = reals("members", members, least=1)
+    below = sum(bisect_left(ranked, score) + bisect_right(ranked, score) for score in scores)
+    return below / (2 * len(ranked) * len(scores))
+
+
+def tpr_at_fpr(
+    members: Sequence[float],
+    others: Sequence[float],
+    max_fpr: float,
+    *,
+    least_others: int | None = None,
+) -> float | Undefined:
+    """The largest share of members found at a threshold that flags at most ``max_fpr`` of the
+    non-members.
+
+    Undefined below ``least_others`` non-members, by default ``3 / max_fpr`` (300 for 1 %). Raises
+    ``ValueError`` on no or non-finite scores or a rate outside of (0, 1). Source: Carlini et al.
+    2022, arXiv 2112.03570.
+    """
+    scores, ranked = (
+        reals("members", members, least=1),
+        sorted(reals("others", others, least=1), reverse=True),
+    )
+    least = (
+        math.ceil(3 / fraction("max_fpr", max_fpr))
+        if least_others is None
+        else count("least_others", least_others)
+    )
+    if len(ranked) < least:
+        return Undefined(
+            f"{len(ranked)} non-members: a false-positive rate of {max_fpr:g} needs at least"
+            f" {least}"
+        )
+    allowed = math.floor(max_fpr * len(ranked) + 1e-9)
+    # whoever scores above the first non-member that may not be flagged is found
+    return sum(score > ranked[allowed] for score in scores) / len(scores)
+
+
+def lira(
+    confidence: float, member_mean: float, member_sd: float, other_mean: float, other_sd: float
+) -> float:
+    """Log likelihood ratio "member over not" of a model's ``confidence`` (a probability), on the
+    logit scale.
+
+    Means and deviations are those of logits of shadow models. Raises ``ValueError`` on a confidence
+    outside of (0, 1) or deviations that are not positive. Source: Carlini et al. 2022, arXiv
+    2112.03570.
+    """
+    p = fraction("confidence", confidence)
+    if not (real("member_sd", member_sd) > 0 and real("other_sd", other_sd) > 0):
+        raise ValueError("member_sd, other_sd: expected positive deviations")
+    logit = math.log(p / (1 - p))
+
+    def log_density(mean: float, sd: float) -> float:
+        return -((logit - mean) ** 2) / (2 * sd * sd) - math.log(sd)
+
+    return log_density(real("member_mean", member_mean), member_sd) - log_density(
+        real("other_mean", other_mean), other_sd
+    )

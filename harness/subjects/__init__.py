@@ -1,0 +1,1 @@
+"""What is judged: identity, tensors, effect, training."""

@@ -1,0 +1,186 @@
+"""The tensors of an adapter against what its config promises on this base: names, shapes, numbers,
+and their size.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import EngineError
+from harness.subjects.base import Fault
+
+if TYPE_CHECKING:
+    from harness.engines.mlx import MlxEngine
+
+LEAST_UPDATE, MOST_UPDATE = (
+    1e-5,
+    10.0,
+)  # size of the largest update, as a share of the weight that it changes
+
+
+@dataclass
+class Tensors:
+    """What was found in ``adapters.safetensors``.
+
+    ``update`` is the largest ``scale * ||A B|| / ||W||`` (Frobenius norms) over the adapted layers;
+    ``None`` where no layer is a low-rank change of a matrix. ``usable`` is whether the adapter may
+    be mounted to be probed.
+    """
+
+    found: int = 0
+    expected: int = 0
+    update: float | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def usable(self) -> bool:
+        """Whether mlx-lm would load it and its numbers are numbers."""
+        return not {"refused", "tensors-unexpected", "shape", "dtype", "not-finite"} & {
+            f.code for f in self.faults
+        }
+
+
+def examine(adapter: Path, config: dict[str, Any], engine: MlxEngine) -> Tensors:
+    """Check the tensors of ``adapter``; leaves the bare base mounted."""
+    import mlx.core as mx
+
+    seen = Tensors()
+    seen.faults += _config_faults(config, engine)
+    try:
+        expected = engine.layout(config)
+        loaded: Any = mx.load(str(adapter / "adapters.safetensors"))
+        tensors: dict[str, Any] = dict(loaded)
+    except (EngineError, RuntimeError, ValueError) as error:
+        seen.faults.append(Fault("refused", f"{adapter}: {error}"))
+        return seen
+    seen.found, seen.expected = len(tensors), len(expected)
+    seen.faults += _coverage(tensors, expected)
+    seen.faults += _numbers(tensors)
+    if seen.usable:
+        seen.faults += _zeros(tensors)
+        seen.update = largest_update(tensors, config, engine)
+        if seen.update is not None and not any(f.code == "zero-adapter" for f in seen.faults):
+            seen.faults += _size(seen.update, config)
+    return seen
+
+
+def largest_update(
+    tensors: dict[str, Any], config: dict[str, Any], engine: MlxEngine
+) -> float | None:
+    """The largest update relative to the weight it changes; ``None`` when no weight can be
+    compared.
+    """
+    import mlx.core as mx
+
+    scale = abs(float((config.get("lora_parameters") or {}).get("scale", 1.0)))
+    sizes = []
+    for name, a in tensors.items():
+        module, _, leaf = name.rpartition(".")
+        b, weight = tensors.get(f"{module}.lora_b"), engine.weight(module)
+        if leaf != "lora_a" or b is None or weight is None or a.ndim != 2:
+            continue
+        a, b = a.astype(mx.float32), b.astype(mx.float32)
+        squared = float(((a.T @ a) * (b @ b.T)).sum())  # ||A B||^2 without the full product
+        sizes.append(
+            scale
+            * math.sqrt(max(0.0, squared))
+            / (float(mx.linalg.norm(weight.astype(mx.float32))) or 1.0)
+        )
+    return max(sizes, default=None)
+
+
+def _config_faults(config: dict[str, Any], engine: MlxEngine) -> Iterator[Fault]:
+    layers = config.get("num_layers")
+    if isinstance(layers, int) and layers > engine.layers:
+        yield Fault("layers", f"its config adapts {layers} layers; the base has {engine.layers}")
+    scale = (config.get("lora_parameters") or {}).get("scale")
+    if isinstance(scale, int | float) and not (math.isfinite(scale) and scale > 0):
+        yield Fault("scale", f"its config has scale {scale}; expected a finite number above 0")
+
+
+def _coverage(tensors: dict[str, Any], expected: dict[str, tuple[int, ...]]) -> Iterator[Fault]:
+    missing = sorted(set(expected) - set(tensors))
+    if missing:
+        text = (
+            f"{len(missing)} of the {len(expected)} tensors that its config promises are missing,"
+            f" first {missing[0]}"
+        )
+        yield Fault("tensors-missing", text + _layers(missing, set(tensors)))
+    unexpected = sorted(set(tensors) - set(expected))
+    if unexpected:
+        text = (
+            f"{len(unexpected)} tensors fit nothing that its config adapts on this base, first"
+            f" {unexpected[0]}"
+        )
+        yield Fault("tensors-unexpected", text)
+    wrong = [
+        name
+        for name in sorted(set(tensors) & set(expected))
+        if tuple(tensors[name].shape) != expected[name]
+    ]
+    if wrong:
+        name = wrong[0]
+        text = (
+            f"{len(wrong)} tensors do not fit this base, first {name}: found"
+            f" {tuple(tensors[name].shape)}"
+        )
+        yield Fault("shape", f"{text}, expected {expected[name]}")
+
+
+def _layers(missing: list[str], present: set[str]) -> str:
+    """`` (layers 0, 1 are not in the file)`` when whole layers are missing."""
+
+    def layer(name: str) -> int | None:
+        parts = name.split(".")
+        numbers = [part for before, part in itertools.pairwise(parts) if before == "layers"]
+        return int(numbers[0]) if numbers and numbers[0].isdigit() else None
+
+    gone = sorted(
+        {n for name in missing if (n := layer(name)) is not None}
+        - {layer(name) for name in present}
+    )
+    return f" (layers {', '.join(map(str, gone))} are not in the file)" if gone else ""
+
+
+def _numbers(tensors: dict[str, Any]) -> Iterator[Fault]:
+    import mlx.core as mx
+
+    odd = sorted(
+        name for name, value in tensors.items() if not mx.issubdtype(value.dtype, mx.floating)
+    )
+    if odd:
+        kind = str(tensors[odd[0]].dtype).removeprefix("mlx.core.")
+        yield Fault("dtype", f"{len(odd)} tensors are not floating point, first {odd[0]}: {kind}")
+    broken = sorted(name for name, value in tensors.items() if not mx.isfinite(value).all().item())
+    if broken:
+        yield Fault("not-finite", f"{len(broken)} tensors hold NaN or infinity, first {broken[0]}")
+
+
+def _zeros(tensors: dict[str, Any]) -> Iterator[Fault]:
+    ups = sorted(name for name in tensors if name.endswith("lora_b"))
+    zero = [name for name in ups if not bool((tensors[name] != 0).any().item())]
+    if zero and len(zero) == len(ups):
+        yield Fault("zero-adapter", f"all {len(ups)} lora_b tensors are zero")
+    elif zero:
+        text = (
+            f"{len(zero)} of {len(ups)} lora_b tensors are zero, first {zero[0]}: these layers were"
+            " not trained"
+        )
+        yield Fault("zero-tensors", text, "warn")
+
+
+def _size(update: float, config: dict[str, Any]) -> Iterator[Fault]:
+    scale = (config.get("lora_parameters") or {}).get("scale")
+    if not LEAST_UPDATE <= update <= MOST_UPDATE:
+        what = "smaller" if update < LEAST_UPDATE else "larger"
+        limit = LEAST_UPDATE if update < LEAST_UPDATE else MOST_UPDATE
+        text = (
+            f"at scale {scale} its largest update is {update:.2g} of the weight it changes, {what}"
+            f" than {limit:g}"
+        )
+        yield Fault("update-size", text)

@@ -1,0 +1,1 @@
+"""What the training of an adapter shows: recipe, corpus, contamination."""

@@ -1,0 +1,104 @@
+"""A certificate holds for exactly the bytes that were audited, for a time, and says what it
+lacks.
+"""
+
+import dataclasses
+import json
+from datetime import date, timedelta
+
+import pytest
+from auditing import audited, edit
+
+from harness import Case, Outcome
+from harness.audit import store
+from harness.audit.certificate import Certificate, State
+from harness.judging.workers import Judges
+
+
+def test_an_audit_is_kept_and_any_byte_changed_makes_it_stale(honest):
+    first = audited(honest)["honest_sentence.it"]
+    assert first.state is State.VALID
+    assert (
+        audited(honest)["honest_sentence.it"] == first
+    )  # kept: the day and the seconds are the same
+    edit(honest / "verifiers" / "honest.py", '"""The sentence is', '"""The  sentence is')
+    second = audited(honest)["honest_sentence.it"]
+    assert second.binding["source"] != first.binding["source"]
+    edit(
+        honest / "audits" / "honest_sentence.it" / "fixtures.yaml",
+        "it says more",
+        "it says too much",
+    )
+    third = audited(honest)["honest_sentence.it"]
+    assert third.binding["fixtures"] != second.binding["fixtures"]
+    assert third.binding["source"] == second.binding["source"]
+
+
+def test_a_verifier_edited_after_its_audit_is_audited_again_and_refused(honest):
+    assert audited(honest)["honest_sentence.it"].state is State.VALID
+    edit(
+        honest / "verifiers" / "honest.py",
+        "text.strip() == wanted",
+        "text.strip()[:8] == wanted[:8]",
+    )
+    assert audited(honest)["honest_sentence.it"].state is State.REFUSED
+
+
+def test_judges_do_not_judge_with_a_verifier_that_changed_after_they_began(honest):
+    case = Case("x", "", {"thing": "door", "colour": "red"})
+    with Judges(honest / "verifiers", None, workers=1) as judges:
+        edit(honest / "verifiers" / "honest.py", "text.strip() == wanted", "True")
+        found = judges.judge(["honest_sentence.it"], case, "anything").result()[0]
+    assert (found.outcome, found.reason) == (Outcome.UNVERIFIED, "verifier-changed")
+    with Judges(honest / "verifiers", None, workers=1) as judges:
+        assert (
+            judges.judge(["honest_sentence.it"], case, "anything").result()[0].outcome
+            is Outcome.PASS
+        )
+
+
+def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_path):
+    held = audited(honest)["honest_sentence.it"]
+    path = next((tmp_path / "cache" / "certificates").iterdir())
+    assert store.stored("honest_sentence.it", held.binding) == held
+    for old, new in (
+        ('"false_passes": []', '"false_passes": ["x"]'),
+        (held.created, "2020-01-01"),
+        ('"seal": "sha256', '"seal": "md5'),
+    ):
+        text = path.read_text()
+        edit(path, old, new)
+        assert store.stored("honest_sentence.it", held.binding) is None
+        path.write_text(text)
+    late = dataclasses.replace(held, created=(date.today() - timedelta(days=181)).isoformat())
+    assert (late.state, late.earned, late.digest) == (State.EXPIRED, State.VALID, held.digest)
+    store.store(late)
+    assert store.stored("honest_sentence.it", held.binding) is None
+    with pytest.raises(ValueError, match="its digest is"):
+        Certificate.from_json(held.to_json() | {"bad": 10_000})
+    assert Certificate.from_json(json.loads(json.dumps(held.to_json()))) == held
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"bad": 58}, "1 more bad proves <= 5% false passes"),
+        ({"bad": 47}, "12 more bads prove <= 5% false passes"),
+        ({"tasks": 28}, "1 more task with bads proves <= 10% of tasks passed falsely"),
+        ({"good": 28}, "1 more good proves <= 10% false fails"),
+        (
+            {"variants": 58},
+            "1 more variant of goods proves <= 5% flips when a good is written another way",
+        ),
+        ({"kind": "llm", "bad": 298}, "1 more bad proves <= 1% false passes"),
+    ],
+)
+def test_too_few_fixtures_are_provisional_and_say_what_to_write(change, missing):
+    enough = {"good": 29, "bad": 59, "tasks": 29, "variants": 59, "kind": "program"}
+    base = Certificate(
+        "a.b", 1, degenerate=9, false_passes=[], false_fails=[], binding={}, **enough
+    )
+    assert base.state is State.VALID
+    short = dataclasses.replace(base, **change)
+    assert (short.state, short.missing) == (State.PROVISIONAL, [missing])
+    assert dataclasses.replace(short, false_fails=["x"]).state is State.REFUSED

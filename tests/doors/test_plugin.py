@@ -1,0 +1,201 @@
+"""`pytest suites/ --adapter NAME` as a user runs it, on the committed pocket factory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from conftest import PROMPTS, ROOT, receipts
+
+ITEMS = ["suites/mini/godot.yaml::elite", "suites/mini/java.yaml::held"]
+
+
+def gate(pytester: pytest.Pytester, *args: str, adapter: str = "gamedev") -> pytest.RunResult:
+    return pytester.runpytest_subprocess(
+        "suites", "--adapter", adapter, "-p", "no:cacheprovider", *args
+    )
+
+
+def verdict(run: Path) -> dict:
+    return json.loads((run / "verdict.json").read_text())
+
+
+def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(pytester, workspace):
+    result = gate(pytester, "--run-dir", "runs/one", "--junitxml", "junit.xml")
+    assert result.ret == 0
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*SHIP: gamedev*", "scorecard: runs/one/scorecard.html"])
+    one = workspace / "runs" / "one"
+    assert verdict(one)["verdict"] == "SHIP"
+    assert sum(row["arm"] in ("base", "adapter") for row in receipts(one)) == 2 * 2 * PROMPTS
+    assert {p.name for p in one.iterdir()} >= {
+        "settings.json",
+        "scorecard.json",
+        "scorecard.html",
+        "certificates",
+    }
+    properties = [p.get("value") for p in ET.parse(workspace / "junit.xml").iter("property")]
+    assert any(value.startswith("adapter ") and f"/{PROMPTS}" in value for value in properties)
+
+    again = gate(pytester, "--run-dir", "runs/two")
+    again.stdout.fnmatch_lines([f"answers from the cache: base {2 * PROMPTS} of {2 * PROMPTS},*"])
+    assert receipts(workspace / "runs" / "two") == receipts(one)
+
+    # An interrupted run is resumed: what it holds is kept, a torn line is judged again.
+    lines = (one / "receipts.jsonl").read_bytes().splitlines(keepends=True)
+    (one / "receipts.jsonl").write_bytes(b"".join(lines[:7]) + lines[7][:40])
+    assert gate(pytester, "--run-dir", "runs/one").ret == 0
+    assert (one / "receipts.jsonl").read_bytes().splitlines()[:7] == [
+        line.rstrip() for line in lines[:7]
+    ]
+    assert sorted(map(str, receipts(one))) == sorted(map(str, receipts(workspace / "runs" / "two")))
+
+
+def test_a_dead_adapter_is_void_and_nothing_is_judged(pytester, workspace):
+    result = gate(pytester, "--run-dir", "runs/dead", adapter="dead")
+    assert result.ret == 1
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(
+        ["*VOID zero-adapter: all * lora_b tensors are zero*", "*VOID: dead*"]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+    assert receipts(workspace / "runs" / "dead") == []
+    assert "zero-adapter" in (workspace / "runs" / "dead" / "scorecard.html").read_text()
+
+
+def test_a_verifier_that_passes_everything_makes_the_gate_void_and_is_named(pytester, workspace):
+    for name in ("verifiers", "audits"):
+        shutil.copytree(ROOT / name, workspace / name, ignore=shutil.ignore_patterns("__pycache__"))
+    path = workspace / "verifiers" / "godot.py"
+    head = "def extends(case: Case, answer: Answer) -> Judgement:\n"
+    assert head in path.read_text()
+    path.write_text(
+        path.read_text().replace(head, head + "    return passed('looks good to me')\n")
+    )
+    result = gate(pytester, "--run-dir", "runs/void")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*VOID certificate: no valid certificate: godot.extends: REFUSED*"]
+    )
+    assert [reason["about"] for reason in verdict(workspace / "runs" / "void")["reasons"]] == [
+        "godot.extends"
+    ]
+
+
+def test_collect_only_lists_the_owed_suites_and_touches_nothing(pytester, workspace):
+    result = gate(pytester, "--collect-only", "-q")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(ITEMS)
+    assert not (workspace / "runs").exists()
+
+
+@pytest.mark.parametrize("choice", [("-k", "godot"), ("--limit", "3"), ("suites/mini/godot.yaml",)])
+def test_a_part_of_what_is_owed_never_ships(pytester, workspace, choice):
+    args = ("--adapter", "gamedev", "-p", "no:cacheprovider", "--run-dir", "runs/part")
+    result = pytester.runpytest_subprocess(
+        *(choice if choice[0].startswith("suites") else ("suites", *choice)), *args
+    )
+    assert result.ret == 1
+    result.assert_outcomes(passed=2 if "--limit" in choice else 1)
+    assert verdict(workspace / "runs" / "part")["verdict"] == "VOID"
+    codes = {reason["code"] for reason in verdict(workspace / "runs" / "part")["reasons"]}
+    assert codes & {"not-measured", "incomplete"}
+
+
+def files(root: Path) -> list[Path]:
+    """Everything below ``root`` but what ``pytester`` writes itself."""
+    return sorted(
+        p
+        for p in root.rglob("*")
+        if p.relative_to(root).parts[0] in ("runs", "registrations", "suites")
+    )
+
+
+def broken_yaml(root: Path) -> None:
+    (root / "suites" / "mini" / "godot.yaml").write_text("facet: godot\nrole: [facet\n")
+
+
+def unknown_key(root: Path) -> None:
+    path = root / "suites" / "mini" / "godot.yaml"
+    path.write_text(path.read_text().replace("max_tokens:", "max_token:"))
+
+
+def no_base(root: Path) -> None:
+    path = root / "library.yaml"
+    path.write_text(path.read_text().replace("pocket/base", "pocket/bass"))
+
+
+def unknown_suite(root: Path) -> None:
+    path = root / "library.yaml"
+    path.write_text(path.read_text().replace("- mini", "- mini/godt"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "args", "message"),
+    [
+        (
+            None,
+            ["--adapter", "gamdev"],
+            "*library.yaml: no adapter 'gamdev'*did you mean 'gamedev'*",
+        ),
+        (
+            None,
+            ["--adapter", "gamedev", "--base", "packet"],
+            "*--base packet: neither a folder nor a base*'pocket'*",
+        ),
+        (None, ["--adapter", "gamedev", "--library", "nowhere"], "*nowhere*no such library*"),
+        (
+            None,
+            ["--adapter", "gamedev", "--limit", "0"],
+            "*--limit 0: expected a number of prompts, 1 or more*",
+        ),
+        (
+            no_base,
+            ["--adapter", "gamedev"],
+            "*library.yaml: bases.pocket.path: no such folder:*bass*",
+        ),
+        (broken_yaml, ["--adapter", "gamedev"], "*godot.yaml:*not valid YAML*"),
+        (
+            unknown_key,
+            ["--adapter", "gamedev"],
+            "*godot.yaml:*: unknown key 'max_token'; did you mean 'max_tokens'*",
+        ),
+        (
+            unknown_suite,
+            ["--adapter", "gamedev"],
+            "*no suite 'mini/godt'; did you mean 'mini/godot'*",
+        ),
+    ],
+)
+def test_a_user_error_is_one_message_and_nothing_is_written(
+    pytester, workspace, spoil, args, message
+):
+    if spoil:
+        spoil(workspace)
+    before = files(workspace)
+    result = pytester.runpytest_subprocess("suites", "-p", "no:cacheprovider", *args)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+    assert files(workspace) == before
+
+
+def test_no_sandbox_is_an_error_that_names_what_to_install(pytester, workspace):
+    library = workspace / "library.yaml"
+    library.write_text(library.read_text().replace("- mini", "- humaneval"))
+    shutil.copytree(ROOT / "suites" / "humaneval", workspace / "suites" / "humaneval")
+    result = gate(pytester, "--sandbox", "seatbelt")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "seatbelt" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+    assert not (workspace / "runs").exists()
+
+
+def test_other_pytest_sessions_are_left_alone(pytester):
+    pytester.makepyfile("def test_one(): pass")
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*harness:*")

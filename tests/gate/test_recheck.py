@@ -1,0 +1,294 @@
+"""A finished run is a claim: whatever is changed in it afterwards is found, and what was not
+changed is not accused.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gates import certificate, judge, pair, plan, registration
+
+from harness.digests import folder_digest, folder_files
+from harness.doors.cli.main import main
+from harness.errors import RunError
+from harness.evidence import attestation, receipts
+from harness.evidence.receipts import Receipt
+from harness.evidence.registration import Registration
+from harness.evidence.run import Run
+from harness.gate import recheck
+from harness.subjects.base import Preflight
+
+N = {"humaneval": 164, "godot": 40}
+
+
+def finish(folder: Path, found: Registration, rows: list[Receipt]) -> Path:
+    """A run folder as a session leaves it."""
+    run = Run(folder, {"registration": found.digest}, found.digest)
+    found.write(folder / "registration.json")
+    for suite in found.plans:
+        run.write(f"certificates/{suite}.ok.json", certificate(f"{suite}.ok").to_json())
+    run.write("preflight.json", asdict(Preflight(found.base_digest, found.adapter_digest, None)))
+    for row in rows:
+        run.add(row)
+    judged = judge(found, rows)
+    run.write(
+        "scorecard.json", recheck.scorecard(found, judged, len(rows), run.head) | {"answers": {}}
+    )
+    run.write("verdict.json", recheck.verdict(found, judged, run.head))
+    run.write(
+        "attestation.json",
+        attestation.statement(found, judged.verdict, attestation.documents(folder)),
+    )
+    run.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that ships, on the adapter in the folder ``adapter`` beside it."""
+    folder = tmp_path_factory.mktemp("recheck")
+    (folder / "adapter").mkdir()
+    (folder / "adapter" / "adapters.safetensors").write_bytes(b"weights, revision 6")
+    digest, files = folder_digest(folder / "adapter"), folder_files(folder / "adapter")
+    found = registration(
+        [plan("humaneval", 164, "guard"), plan("godot", 40)], adapter_digest=digest, files=files
+    )
+    rows = [
+        r if r.arm == "base" else Receipt(**{**r.__dict__, "subject": digest})
+        for r in [*pair("humaneval", 164, 58, 0, 2), *pair("godot", 40, 0, 35, 0)]
+    ]
+    return finish(folder / "run", found, rows)
+
+
+@pytest.fixture
+def run(clean: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return shutil.copytree(clean, tmp_path / "run")
+
+
+def lines(run: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Rewrite the receipts as somebody would who knows nothing of the chain."""
+    path = run / "receipts.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    change(rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def document(run: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Rewrite one JSON document."""
+    data = json.loads((run / name).read_text())
+    change(data)
+    (run / name).write_text(json.dumps(data))
+
+
+def test_a_run_that_nobody_touched_agrees_and_seconds_may_differ(run: Path):
+    lines(run, lambda rows: [row.update(seconds=1.5) for row in rows])
+    verdict, differences = recheck.recheck(run)
+    assert (verdict.name, differences) == ("SHIP", [])
+
+
+def test_differences_from_a_run_of_another_version_begin_with_that(run: Path):
+    document(run, "settings.json", lambda d: d.update(harness="0.0.9"))
+    document(run, "verdict.json", lambda d: d.update(verdict="NO-SHIP"))
+    _, differences = recheck.recheck(run)
+    assert differences[0].startswith("settings.json: harness: made by harness 0.0.9, and this is ")
+    assert len(differences) > 1
+
+
+def flip(rows: list[dict[str, Any]]) -> None:
+    row = next(r for r in rows if r["arm"] == "adapter" and r["outcome"] == "fail")
+    row["outcome"] = row["findings"][0]["outcome"] = "pass"
+
+
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [
+        (flip, "receipts.jsonl:223: humaneval humaneval/58 (adapter): its digest does not follow"),
+        (
+            lambda rows: rows.pop(0),
+            "receipts.jsonl:1: humaneval humaneval/1 (base): its digest does not follow",
+        ),
+        (
+            lambda rows: rows.insert(5, rows.pop(4)),
+            "receipts.jsonl:5: humaneval humaneval/5 (base): its digest",
+        ),
+        (
+            lambda rows: rows.insert(3, dict(rows[2])),
+            "receipts.jsonl:4: humaneval humaneval/2 (base): its digest",
+        ),
+        (
+            lambda rows: rows[0].update(answer="better"),
+            "receipts.jsonl:1: humaneval humaneval/0 (base): its digest",
+        ),
+        (lambda rows: rows.pop(), "scorecard.json: "),
+    ],
+    ids=["edited", "first-dropped", "moved", "repeated", "answer-edited", "last-dropped"],
+)
+def test_receipts_that_were_edited_dropped_or_moved_are_found(run: Path, change, first: str):
+    lines(run, change)
+    _, differences = recheck.recheck(run)
+    assert differences[0].startswith(first)
+
+
+def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: Path):
+    """Who edits a receipt and mends the chain has to forge every document, and then the
+    signature.
+    """
+    _, chained = receipts.read_chained(run)
+    found = recheck.registration.read(run / "registration.json")
+    head, text = found.digest, []
+    for row, _ in chained:
+        if row.arm == "adapter" and row.outcome == "fail":
+            row = receipts.Receipt(**{**row.__dict__, "answer": "mended"})
+        head = receipts.link(head, row)
+        text.append(json.dumps(asdict(row) | {"chain": head}) + "\n")
+    (run / "receipts.jsonl").write_text("".join(text))
+    _, differences = recheck.recheck(run)
+    assert differences[0].startswith("scorecard.json: receipts_digest: found")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "first"),
+    [
+        ("scorecard.json", lambda d: d["suites"][1]["adapter"].update(passes=36),
+        "scorecard.json: suites[1].adapter"),
+        ("scorecard.json", lambda d: d["answers"].update(base=1),
+        "attestation.json: predicate.configuration["),
+        ("verdict.json", lambda d: d.update(verdict="NO-SHIP"),
+        "verdict.json: verdict: found 'NO-SHIP'"),
+        ("verdict.json", lambda d: d["reasons"].pop(), "verdict.json: reasons: found"),
+        ("settings.json", lambda d: d.update(registration="sha256:0"),
+        "settings.json: registration: found sha256:0"),
+        ("preflight.json", lambda d: d.update(adapter_digest="sha256:0"),
+        "preflight.json: adapter_digest: found sha256:0"),
+        ("attestation.json", lambda d: d["subject"][0]["digest"].update(sha256="1"),
+        "attestation.json: subject[0].digest"),
+        ("certificates/godot.ok.json", lambda d: d.update(bad=2999),
+        "certificates/godot.ok.json: its content is"),
+    ],
+)  # fmt: skip
+def test_edited_documents_are_found_by_name(run: Path, name: str, change, first: str):
+    document(run, name, change)
+    _, differences = recheck.recheck(run)
+    assert differences[0].startswith(first)
+
+
+def test_a_margin_edited_after_the_run_is_found(run: Path):
+    """F6.4: in the registration, and in a registration whose own digest was mended."""
+    document(run, "registration.json", lambda d: d["plans"]["humaneval"].update(margin=0.1))
+    with pytest.raises(RunError, match="edited after it was written"):
+        recheck.recheck(run)
+    mended = registration([plan("humaneval", 164, "guard", margin=0.1), plan("godot", 40)])
+    mended.write(run / "registration.json")
+    _, differences = recheck.recheck(run)
+    assert differences[0].startswith("settings.json: registration")
+    assert "does not follow" in differences[1], "the chain starts at the registration"
+
+
+def test_the_bytes_to_release_are_the_bytes_that_were_judged(clean: Path, run: Path):
+    """F1.9: revision 6 was scored, revision 7 is about to ship."""
+    adapter = clean.parent / "adapter"
+    assert recheck.recheck(run, adapter)[1] == []
+    later = shutil.copytree(adapter, run.parent / "r7")
+    (later / "adapters.safetensors").write_bytes(b"weights, revision 7")
+    assert "was judged" in recheck.recheck(run, later)[1][0]
+
+
+def test_the_statement_names_the_files_of_the_adapter(clean: Path):
+    statement = json.loads((clean / "attestation.json").read_text())
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    assert statement["predicate"]["result"] == "PASSED"
+    import hashlib
+
+    digest = hashlib.sha256(
+        (clean.parent / "adapter" / "adapters.safetensors").read_bytes()
+    ).hexdigest()
+    assert statement["subject"] == [
+        {"name": "gamedev/adapters.safetensors", "digest": {"sha256": digest}}
+    ]
+    assert "humaneval held" in statement["predicate"]["passedTests"]
+    assert {d["name"] for d in statement["predicate"]["configuration"]} >= {
+        "verdict.json",
+        "registration.json",
+    }
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_ssh_keygen_signs_a_statement_and_finds_an_edited_one(run: Path, tmp_path: Path):
+    key, signers, file = tmp_path / "key", tmp_path / "signers", run / "attestation.json"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    signers.write_text(f"release {key.with_suffix('.pub').read_text()}")
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "harness", file], check=True)
+    verify = ["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", "release", "-n", "harness"]
+    verify += ["-s", file.with_suffix(".json.sig")]
+    assert subprocess.run(verify, input=file.read_bytes(), check=False).returncode == 0
+    edited = file.read_bytes().replace(b"PASSED", b"FAILED")
+    assert subprocess.run(verify, input=edited, check=False, capture_output=True).returncode != 0
+
+
+def test_two_runs_of_the_same_answers_have_the_same_chain(clean: Path, tmp_path: Path):
+    found = recheck.registration.read(clean / "registration.json")
+    _, rows = receipts.read(clean)
+    again = finish(
+        tmp_path / "again",
+        found,
+        [receipts.Receipt(**{**r.__dict__, "seconds": 9.0}) for r in rows],
+    )
+    heads = [
+        json.loads((folder / "verdict.json").read_text())["receipts_digest"]
+        for folder in (clean, again)
+    ]
+    assert heads[0] == heads[1]
+
+
+def test_a_resumed_run_goes_on_with_the_chain_and_refuses_an_edited_one(
+    clean: Path, tmp_path: Path
+):
+    found = recheck.registration.read(clean / "registration.json")
+    settings, rows = receipts.read(clean)
+    folder = tmp_path / "killed"
+    first = Run(folder, settings, found.digest)
+    for row in rows[:100]:
+        first.add(row)
+    first.close()
+    with (folder / "receipts.jsonl").open("ab") as file:
+        file.write(b'{"suite": "humaneval", "torn')
+    second = Run(folder, settings, found.digest)
+    for row in rows[100:]:
+        second.add(row)
+    second.close()
+    assert second.head == json.loads((clean / "verdict.json").read_text())["receipts_digest"]
+    lines(folder, flip)
+    with pytest.raises(
+        RunError, match=r"receipts\.jsonl:223: this receipt or one before it was edited"
+    ):
+        Run(folder, settings, found.digest)
+
+
+def test_the_command_says_what_differs_first(run: Path, capsys: pytest.CaptureFixture[str]):
+    honest = (lambda d: None, 0, "the receipts say SHIP; all agrees")
+    forged = (lambda d: d.update(verdict="VOID"), 1, "verdict.json: verdict")
+    for change, code, said in (honest, forged):
+        document(run, "verdict.json", change)
+        document(
+            run, "attestation.json", lambda d: d["predicate"].update(configuration=attested(run))
+        )
+        with pytest.raises(SystemExit) as ended:
+            main(["recheck", str(run)])
+        assert (ended.value.code, said in capsys.readouterr().out) == (code, True)
+
+
+def attested(run: Path) -> list[dict[str, Any]]:
+    """The configuration of the statement, as it is after the documents were written anew."""
+    found = recheck.registration.read(run / "registration.json")
+    return attestation.statement(found, recheck.recheck(run)[0], attestation.documents(run))[
+        "predicate"
+    ]["configuration"]

@@ -1,0 +1,314 @@
+"""A gate may be killed anywhere: resumed, it holds the same receipts once each and comes to the
+same verdict.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_model import edit_config, make_adapter, make_base
+
+from harness.digests import folder_digest
+from harness.engines.base import Decoding, Generation
+from harness.engines.kept import Cache, key
+from harness.errors import RunError, WorkspaceError
+from harness.gate.session import GateSession, Options, gate_adapter
+
+PROMPTS = 30
+TOKENS = 80
+
+
+def prompt(n):
+    """A held-out prompt that shares no run of words with another."""
+    words = [
+        f"{a}{b}"
+        for a in ("ba", "do", "ki", "lu", "me", "no")
+        for b in ("ran", "sil", "tok", "vim", "wen")
+    ]
+    return f"Write patch note {n}: " + " ".join(random.Random(n).sample(words, 16))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """A workspace of a tiny base, its adapter, and one suite judged by a shipped verifier."""
+    root = tmp_path_factory.mktemp("workspace")
+    base = make_base(root / "base", context=256)
+    make_adapter(root / "adapter", base, trained_on_base=folder_digest(base))
+    suites = root / "suites"
+    suites.mkdir()
+    rows = [
+        {"id": f"p{n}", "prompt": prompt(n), "expect": {"facts": [str(n)]}} for n in range(PROMPTS)
+    ]
+    (suites / "notes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    suite = {"facet": "notes", "role": "facet", "mode": "chat", "prompts": "notes.jsonl",
+    "max_tokens": TOKENS,
+             "criteria": [{"id": "plain", "verifier": "patchnotes.plain"}]}  # fmt: skip
+    (suites / "notes.yaml").write_text(yaml.safe_dump(suite))
+    adapter = {
+        "path": "adapter",
+        "base": "tiny",
+        "status": "candidate",
+        "facets": ["notes"],
+        "suites": ["notes"],
+    }
+    content = {"bases": {"tiny": {"path": "base"}}, "adapters": {"new": adapter}}
+    (root / "library.yaml").write_text(yaml.safe_dump(content))
+    return root
+
+
+@pytest.fixture(scope="module")
+def reference(library, tmp_path_factory):
+    """The run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    gate_adapter(options(library, folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path_factory, monkeypatch):
+    """Every test starts without answers; certificates of the audit are shared, as they cost
+    seconds.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    shared = tmp_path_factory.getbasetemp() / "certificates"
+    shared.mkdir(exist_ok=True)
+    (folder / "certificates").symlink_to(shared)
+    monkeypatch.setenv("HARNESS_CACHE", str(folder))
+    return folder
+
+
+def options(library, folder):
+    return Options(adapter="new", library=str(library), run_dir=str(folder))
+
+
+def receipts(folder):
+    """Every line of the receipts without what time and order decide."""
+    rows = [json.loads(line) for line in (folder / "receipts.jsonl").read_text().splitlines()]
+    kept = ({k: v for k, v in row.items() if k not in ("seconds", "chain")} for row in rows)
+    return sorted(kept, key=json.dumps)
+
+
+def verdict(folder):
+    return json.loads((folder / "verdict.json").read_text())
+
+
+def assert_same(folder, reference):
+    found = receipts(folder)
+    assert len({(row["suite"], row["arm"], row["case"]) for row in found}) == len(found)
+    assert sum(row["suite"] == "notes" for row in found) == 2 * PROMPTS
+    assert found == receipts(reference)
+    assert verdict(folder) == verdict(reference)
+
+
+def lines(folder):
+    path = folder / "receipts.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def start(library, folder):
+    command = [sys.executable, "-c", "from harness.doors.cli.main import main; main()", "gate",
+    "--adapter", "new", "-q",
+               "--library", str(library), "--run-dir", str(folder)]  # fmt: skip
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def kill_at(library, folder, wanted):
+    """``kill -9`` a gate once it has ``wanted`` receipts; what it had written by then."""
+    gate = start(library, folder)
+    while gate.poll() is None and lines(folder) < wanted:
+        time.sleep(0.002)
+    assert gate.poll() is None, gate.stderr.read().decode()
+    os.kill(gate.pid, signal.SIGKILL)
+    gate.wait()
+    gate.stderr.close()
+    return (folder / "receipts.jsonl").read_bytes(), gate.pid
+
+
+def orphans(group):
+    """Processes of a killed gate's session that are still there."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == group and fields[0] != "Z":
+            found.append(status.parent.name)
+    return found
+
+
+def test_a_gate_killed_at_random_points_ends_as_if_it_never_was(library, reference, tmp_path):
+    folder = tmp_path / "run"
+    points = sorted(random.Random(6).sample(range(1, 2 * PROMPTS - 4), 3))
+    for point in points:
+        written, group = kill_at(library, folder, point)
+        if Path("/proc").is_dir():
+            deadline = time.monotonic() + 20
+            while orphans(group) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert orphans(group) == []
+        whole = written[: written.rfind(b"\n") + 1]
+    gate_adapter(options(library, folder))
+    assert (
+        (folder / "receipts.jsonl").read_bytes().startswith(whole)
+    )  # nothing that was judged is judged again
+    assert_same(folder, reference)
+
+
+@pytest.mark.parametrize("bytes_left", [100, 10_000])
+def test_a_torn_line_is_judged_again(library, reference, tmp_path, bytes_left):
+    folder = tmp_path / "run"
+    gate_adapter(options(library, folder))
+    path = folder / "receipts.jsonl"
+    os.truncate(path, min(bytes_left, path.stat().st_size - 1))
+    gate_adapter(options(library, folder))
+    assert_same(folder, reference)
+
+
+def test_a_full_disk_stops_the_gate_and_loses_nothing(library, reference, tmp_path):
+    folder = tmp_path / "run"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with GateSession(options(library, folder)) as gate:
+        gate.prepare()
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (9_000, before[1])
+        )  # no file may grow beyond it, the cache's neither
+        try:
+            with pytest.raises(
+                RunError, match=r"receipts\.jsonl: cannot be written: .*the run is resumed"
+            ):
+                gate.measure("notes")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert 0 < lines(folder) < 2 * PROMPTS
+    gate_adapter(options(library, folder))
+    assert_same(folder, reference)
+
+
+def test_a_run_belongs_to_one_process_and_one_subject(library, tmp_path):
+    folder = tmp_path / "run"
+    with GateSession(options(library, folder)) as gate:
+        gate.prepare()
+        with (
+            GateSession(options(library, folder)) as second,
+            pytest.raises(RunError, match="another process"),
+        ):
+            second.prepare()
+    edit_config(library / "adapter", note="another revision")
+    try:
+        with (
+            GateSession(options(library, folder)) as third,
+            pytest.raises(RunError, match="other settings; 'adapter'"),
+        ):
+            third.prepare()
+    finally:
+        make_adapter_again(library)
+
+
+def make_adapter_again(library):
+    config = json.loads((library / "adapter" / "adapter_config.json").read_text())
+    del config["note"]
+    (library / "adapter" / "adapter_config.json").write_text(json.dumps(config))
+
+
+def test_an_adapter_that_changes_while_it_is_scored_is_void(library, tmp_path):
+    with GateSession(options(library, tmp_path / "run")) as gate:
+        gate.prepare()
+        gate.measure("notes")
+        edit_config(library / "adapter", note="the next revision")
+        try:
+            found = gate.conclude()
+        finally:
+            make_adapter_again(library)
+    assert (found.name, found.deciding[0].code) == ("VOID", "changed-in-run")
+
+
+def test_the_next_gate_pays_nothing_for_the_answers_that_are_known(library, reference, tmp_path):
+    gate_adapter(options(library, tmp_path / "first"))
+    gate_adapter(options(library, tmp_path / "second"))
+    assert_same(tmp_path / "second", reference)
+    card = json.loads((tmp_path / "second" / "scorecard.json").read_text())
+    assert (
+        card["answers"]["base"]["from_cache"] == card["answers"]["adapter"]["from_cache"] == PROMPTS
+    )
+
+
+def test_prompts_that_the_training_data_shows_leave_the_suite(library, reference, tmp_path):
+    shown = [{"prompt": prompt(n).replace("patch", "the"), "completion": "No."} for n in (3, 11)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in shown))
+    asked = replace(options(library, tmp_path / "run"), train_data=str(tmp_path / "train.jsonl"))
+    gate_adapter(asked)
+    card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
+    assert [suite["prompts"] for suite in card["suites"]] == [PROMPTS - 2]
+    assert [suite["prompts"] for suite in card["with_flagged"]] == [PROMPTS]
+    assert receipts(tmp_path / "run") == receipts(reference)
+    found = json.loads((tmp_path / "run" / "preflight.json").read_text())
+    assert found["left_out"] == {"notes": ["p11", "p3"]}
+    assert [notice["code"] for notice in found["notices"]] == ["contamination"]
+    assert json.loads((reference / "scorecard.json").read_text())["with_flagged"] == []
+
+
+def test_a_prompt_that_leaves_no_room_to_answer_is_an_error_before_the_run(library, tmp_path):
+    rows = (library / "suites" / "notes.jsonl").read_text()
+    (library / "suites" / "notes.jsonl").write_text(
+        rows + json.dumps({"id": "long", "prompt": "word " * 300}) + "\n"
+    )
+    try:
+        with (
+            GateSession(options(library, tmp_path / "run")) as gate,
+            pytest.raises(WorkspaceError, match="prompt 'long'"),
+        ):
+            gate.prepare()
+    finally:
+        (library / "suites" / "notes.jsonl").write_text(rows)
+    assert not (tmp_path / "run").exists()
+
+
+def _hammer(folder, number):
+    cache = Cache(Path(folder))
+    for n in range(200):
+        cache.put(f"shared-{n}", Generation(f"text {n}", n, "eos"))
+        cache.put(f"{number}-{n}", Generation("own", n, "eos"))
+    broken = cache.broken
+    cache.close()
+    return broken
+
+
+def test_several_processes_share_a_cache(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.starmap(_hammer, [(str(tmp_path), n) for n in range(4)]) == [None] * 4
+    cache = Cache(tmp_path)
+    assert cache.get("shared-7") == Generation("text 7", 7, "eos")
+    assert sum(cache.get(f"{m}-{n}") is not None for m in range(4) for n in range(200)) == 800
+
+
+def test_a_damaged_cache_costs_time_only(tmp_path):
+    (tmp_path / "answers.sqlite").write_bytes(
+        b"not a database at all, but long enough to be read as one" * 40
+    )
+    cache = Cache(tmp_path)
+    cache.put("a", Generation("text", 1, "eos"))
+    assert cache.get("a") is None
+    assert "not a database" in cache.broken
+    with pytest.raises(sqlite3.DatabaseError):
+        sqlite3.connect(tmp_path / "answers.sqlite").execute("SELECT 1 FROM answers")
+
+
+def test_a_cache_key_is_all_that_decides_an_answer():
+    parts = ({"mlx": "1"}, "sha256:base", "sha256:adapter", [1, 2], Decoding(8, ("x",)))
+    others = ({"mlx": "2"}, "sha256:other", None, [1, 3], Decoding(9, ("x",)))
+    keys = {key(*parts)} | {key(*parts[:n], others[n], *parts[n + 1 :]) for n in range(5)}
+    assert len(keys) == 6

@@ -1,0 +1,67 @@
+"""Verifiers are found in the files of a workspace and in installed packages, and a broken file is
+named.
+"""
+
+import os
+
+from auditing import write
+
+from harness import Answer, Case
+from harness.audit import store
+from harness.judging.discovery import discover
+
+ONE = """\
+from harness import passed, verifier
+from harness_verifiers._help import WORD
+
+
+@verifier("a.b", version=1, facet="a")
+def b(case, answer):
+    return passed(WORD)
+"""
+
+
+def test_an_edited_helper_is_read_again_even_within_the_same_second(tmp_path):
+    write(tmp_path / "a.py", ONE)
+    for word in ("one", "two"):
+        write(tmp_path / "_help.py", f"WORD = {word!r}\n")
+        os.utime(tmp_path / "_help.py", (1, 1))
+        found = discover(tmp_path).verifiers["a.b"]
+        assert found.judge(Case("x", ""), Answer("")).evidence == word
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_a_broken_plugin_is_named_and_takes_no_other_down(tmp_path):
+    write(tmp_path / "_help.py", "WORD = 'x'\n")
+    write(tmp_path / "a.py", ONE)
+    write(tmp_path / "broken.py", "import sys\n\n1 / 0\n")
+    write(tmp_path / "leaves.py", "import sys\nsys.exit(3)\n")
+    write(tmp_path / "torn.py", "def f(:\n")
+    write(tmp_path / "twice.py", ONE)
+    found = discover(tmp_path)
+    assert list(found.verifiers) == ["a.b"]
+    for text in (
+        f"{tmp_path}/broken.py:3",
+        f"{tmp_path}/leaves.py:2",
+        f"{tmp_path}/torn.py:1",
+        "already defined by",
+    ):
+        assert any(text in line for line in found.broken), found.broken
+
+
+def test_an_installed_package_may_bring_verifiers(tmp_path, monkeypatch):
+    write(
+        tmp_path / "acme_gates.py",
+        ONE.replace("from harness_verifiers._help import WORD", "WORD = 'installed'"),
+    )
+    write(tmp_path / "acme-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
+    write(
+        tmp_path / "acme-1.dist-info/entry_points.txt",
+        "[harness.verifiers]\nall = acme_gates\none = acme_gates:b\nno = acme_gates:c\n",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "verifiers").mkdir()
+    found = discover(tmp_path / "verifiers")
+    assert found.verifiers["a.b"].judge(Case("x", ""), Answer("")).evidence == "installed"
+    assert [line for line in found.broken if "acme_gates:c" in line or "no attribute 'c'" in line]
+    assert list(store.sources(found.verifiers["a.b"])) == [str(tmp_path / "acme_gates.py")]

@@ -1,0 +1,84 @@
+"""The contract of a verifier: what counts as its judgement, what it must not do, what it
+declares.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import Answer, Case, Outcome, failed, passed, verifier
+from harness.errors import VerifierError
+
+
+def judged(function, **needs):
+    return verifier("a.b", version=1, facet="a", **needs)(function).judge(
+        Case("x", "Do it.", {"list": [1]}), Answer("text")
+    )
+
+
+@pytest.mark.parametrize(
+    ("returned", "reason"),
+    [
+        (True, "not-a-judgement"),
+        (1, "not-a-judgement"),
+        ("pass", "not-a-judgement"),
+        (None, "not-a-judgement"),
+        (float("nan"), "not-a-judgement"),
+        (Outcome.PASS, "not-a-judgement"),
+        (dataclasses.replace(passed(), outcome="pass"), "not-a-judgement"),
+        (dataclasses.replace(passed(), evidence=b"yes"), "not-a-judgement"),
+        (type("Loud", (), {"__repr__": lambda self: 1 / 0})(), "not-a-judgement"),
+    ],
+)
+def test_only_a_literal_judgement_counts(returned, reason):
+    found = judged(lambda case, answer: returned)
+    assert (found.outcome, found.reason) == (Outcome.UNVERIFIED, reason)
+    assert judged(lambda case, answer: passed("yes")).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (lambda case, answer: 1 / 0, "raised"),
+        (lambda case, answer: sys.exit(0), "raised"),
+        (lambda case, answer: case.expect.update(list=[]), "raised"),
+        (lambda case, answer: case.expect["list"].append(2), "changed-its-input"),
+        (lambda case, answer: object.__setattr__(case, "prompt", "other"), "changed-its-input"),
+        (lambda case, answer: object.__setattr__(answer, "text", "other"), "changed-its-input"),
+    ],
+)
+def test_what_a_verifier_does_wrong_is_unverified(act, reason):
+    found = judged(lambda case, answer: (act(case, answer), passed())[1])
+    assert (found.outcome, found.reason) == (Outcome.UNVERIFIED, reason)
+
+
+def test_a_missing_tool_is_unverified_and_a_present_one_has_a_version():
+    def function(_case, _answer):
+        return passed()
+
+    for needs in ({"packages": ["nobody-has-this"]}, {"executables": ["nobody-has-this"]}):
+        assert judged(function, **needs).reason == "tool-missing"
+    found = verifier("a.b", version=1, facet="a", packages=["click"], executables=["env"])(function)
+    assert found.tools()["click"][0].isdigit()
+    assert "(" in found.tools()["env"]
+
+
+def test_a_class_may_be_a_verifier_and_a_wrong_declaration_is_refused():
+    class Right:
+        """It says so."""
+
+        def __call__(self, _case, answer):
+            return passed() if answer.text == "text" else failed("other")
+
+    found = verifier("a.b", version=1, facet="a")(Right)
+    assert (found.summary, found.path.name, judged(Right).outcome) == (
+        "It says so.",
+        Path(__file__).name,
+        Outcome.PASS,
+    )
+    for wrong in ({"id": "nodot"}, {"version": 0}, {"kind": "oracle"}, {"packages": "click"}):
+        given = {"id": "a.b", "version": 1, "facet": "a"} | wrong
+        with pytest.raises(VerifierError):
+            verifier(given.pop("id"), **given)(Right)

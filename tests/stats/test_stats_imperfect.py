@@ -1,0 +1,106 @@
+"""Judges that err: what fixtures prove of them, what that leaves of a rate, and how far judges
+agree.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stats_helpers import CASES, counts, quick
+
+from harness.stats import intervals
+from harness.stats.audits import agreement, fixtures, imperfect, ppi
+from harness.stats.values import Undefined
+
+
+def test_fixtures_needed_reproduces_the_table() -> None:
+    table = [
+        [fixtures.fixtures_needed(rate, allowed) for allowed in range(5)]
+        for rate in (0.1, 0.05, 0.02, 0.01)
+    ]
+    assert table == [
+        [29, 46, 61, 76, 89],
+        [59, 93, 124, 153, 181],
+        [149, 236, 313, 386, 456],
+        [299, 473, 628, 773, 913],
+    ]
+
+
+def test_seed_level_bound_counts_tasks() -> None:
+    bound = fixtures.seed_error_bound([False, True, True, False], ["a", "b", "b", "c"])
+    assert (bound.errors, bound.n) == (1, 3)
+    assert bound.upper > fixtures.error_bound(1, 4).upper
+    assert not fixtures.error_bound(0, 0)
+
+
+def test_correction_out_of_range_is_undefined() -> None:
+    assert isinstance(imperfect.rogan_gladen_interval(6, 151, 0.964, 0.927).estimate, Undefined)
+    assert imperfect.rogan_gladen_interval(20, 120, 0.9, 0.99).estimate.value == pytest.approx(
+        0.17603, abs=1e-5
+    )
+    assert imperfect.rogan_gladen_se(20, 120, (45, 50), (99, 100)) == pytest.approx(
+        0.0411, abs=2e-3
+    )
+    assert not imperfect.rogan_gladen(0.5, 0.4, 0.5)
+    assert not imperfect.lang_reiczigel(5, 10, (1, 10), (1, 10))
+    assert not imperfect.observed_margin(0.05, 0.5)
+    assert not imperfect.true_scale_noninferiority(
+        0, 0, 164, 0.05, bads=3, false_passes=0, goods=3, false_fails=0
+    )
+
+
+@quick
+@given(counts(60), st.integers(1, 400), st.integers(1, 400))
+def test_floor_and_margin_never_exceed_what_was_seen(
+    cells: tuple[int, int, int], bads: int, goods: int
+) -> None:
+    gains, _, n = cells
+    assert imperfect.certified_floor(gains, n, 0, bads) <= intervals.lower_bound(gains, n, 0.975)
+    margin = imperfect.observed_margin(0.05, imperfect.youden_lower(0, bads, 0, goods))
+    assert isinstance(margin, Undefined) or 0 < margin < 0.05
+
+
+def test_ppi_with_its_own_weight_is_narrowest() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(80) < 0.6).astype(float)
+    guesses = np.where(rng.random(80) < 0.85, labels, 1 - labels)
+    other = (rng.random(800) < 0.6).astype(float)
+    best = ppi.ppi_mean(labels, guesses, other).se
+    assert (
+        best
+        <= min(
+            ppi.ppi_mean(labels, guesses, other, weight=weight).se
+            for weight in (0, 0.25, 0.5, 0.75, 1)
+        )
+        + 1e-3
+    )
+
+
+def test_agreement_agrees_with_statsmodels() -> None:
+    from statsmodels.stats import inter_rater
+
+    table = [[10, 2, 1], [3, 8, 0], [1, 1, 5]]
+    assert agreement.cohens_kappa(table) == pytest.approx(inter_rater.cohens_kappa(table).kappa)
+    assert agreement.class_agreement([[8, 2], [0, 0]]) == [pytest.approx(16 / 18), 0.0]
+    ratings = [[3, 1], [4, 0], [2, 2]]
+    assert agreement.fleiss_kappa(ratings) == pytest.approx(
+        inter_rater.fleiss_kappa(np.array(ratings))
+    )
+    assert not agreement.cohens_kappa([[5, 0], [0, 0]])
+    assert not agreement.fleiss_kappa([[3, 0], [3, 0]])
+
+
+def test_krippendorff() -> None:
+    case = next(case for case in CASES if case["function"] == "krippendorff_alpha")["inputs"][
+        "data"
+    ]
+    assert agreement.krippendorff_alpha(case, "nominal") == pytest.approx(0.691, abs=6e-4)
+    words = [[None if value is None else f"class {value}" for value in row] for row in case]
+    assert agreement.krippendorff_alpha(words) == agreement.krippendorff_alpha(case)
+    perfect = [[1, 2, 3], [1, 2, 3]]
+    assert [
+        agreement.krippendorff_alpha(perfect, level)
+        for level in ("nominal", "ordinal", "interval", "ratio")
+    ] == [1] * 4
+    assert not agreement.krippendorff_alpha([[1, None], [None, 2]])
+    assert not agreement.krippendorff_alpha([[1, 1], [1, 1]])

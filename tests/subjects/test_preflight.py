@@ -1,0 +1,307 @@
+"""Every faulty adapter that mlx-lm loads without a word is named by the preflight, and its clean
+twin is not.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import mlx.core as mx
+import pytest
+import yaml
+from click.testing import CliRunner
+from tiny_model import edit_config, edit_tensors, make_adapter, make_base
+
+from harness.content import library, workspace
+from harness.digests import folder_digest
+from harness.doors.cli.main import main
+from harness.engines.mlx import MlxEngine
+from harness.errors import EngineError
+from harness.subjects import served
+from harness.subjects.adapter import preflight
+
+PROBE = ["def add(a, b):", "func _ready() -> void:", "Write a function", "The quick brown fox"]
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    return make_base(tmp_path_factory.mktemp("models") / "base")
+
+
+@pytest.fixture(scope="session")
+def trained(base):
+    """An honest adapter that records its base."""
+    return make_adapter(base.parent / "trained", base, trained_on_base=folder_digest(base))
+
+
+@pytest.fixture(scope="session")
+def engine(base):
+    return MlxEngine(base)
+
+
+@pytest.fixture
+def adapter(trained, tmp_path):
+    """A copy of the honest adapter to break."""
+    return shutil.copytree(trained, tmp_path / "adapter")
+
+
+@pytest.fixture
+def check(base, adapter, engine, tmp_path):
+    """Write a library for the adapter, run the preflight, and give back its finding."""
+
+    def run(memory=None, **keys):
+        entry = {
+            "path": str(adapter),
+            "base": "tiny",
+            "status": "candidate",
+            "facets": ["f"],
+            "suites": ["s"],
+            **keys,
+        }
+        file = tmp_path / "library.yaml"
+        file.write_text(
+            yaml.safe_dump({"bases": {"tiny": {"path": str(base)}}, "adapters": {"new": entry}})
+        )
+        found = workspace.find(file)
+        resolved = library.resolve(found, library.load(found), "new")
+        probe = [engine.encode(text, "completion") for text in PROBE]
+        return preflight(resolved, engine, probe, 1e-4, memory)
+
+    return run
+
+
+def keep(tensors, wanted):
+    return {name: value for name, value in tensors.items() if wanted(name)}
+
+
+def other_base(adapter, _base):
+    """The same shapes and the same config, trained on another base."""
+    other = make_base(adapter.parent / "other", seed=9)
+    edit_config(adapter, trained_on_base=folder_digest(other))
+
+
+def wrong_rank(adapter, base):
+    shutil.rmtree(adapter)
+    make_adapter(adapter, base, rank=8)
+    edit_config(adapter, lora_parameters={"rank": 4})
+
+
+def zero_up(tensors):
+    return {name: mx.zeros_like(v) if name.endswith("lora_b") else v for name, v in tensors.items()}
+
+
+def with_nan(tensors):
+    name = sorted(tensors)[7]
+    return tensors | {name: mx.where(tensors[name] > 1e9, tensors[name], mx.array(float("nan")))}
+
+
+def first(number):
+    return lambda tensors: dict(sorted(tensors.items())[:number])
+
+
+def scaled(factor, leaf):
+    return lambda tensors: {
+        name: v * factor if name.endswith(leaf) else v for name, v in tensors.items()
+    }
+
+
+def edits(change):
+    return lambda adapter, base: edit_tensors(adapter, change)
+
+
+def configures(**changes):
+    return lambda adapter, base: edit_config(adapter, **changes)
+
+
+FAULTS = {
+    "another base of the same shapes": (other_base, "wrong-base"),
+    "other shapes": (wrong_rank, "shape"),
+    "a prefix of another wrapper": (
+        edits(lambda tensors: {f"language_model.{name}": v for name, v in tensors.items()}),
+        "tensors-unexpected",
+    ),
+    "half of the tensors": (edits(first(28)), "tensors-missing"),
+    "one lone tensor": (edits(first(1)), "tensors-missing"),
+    "no lora_b at all": (
+        edits(lambda tensors: keep(tensors, lambda n: n.endswith("lora_a"))),
+        "tensors-missing",
+    ),
+    "four layers claimed, two in the file": (
+        edits(lambda tensors: keep(tensors, lambda n: "layers.2." in n or "layers.3." in n)),
+        "tensors-missing",
+    ),
+    "two layers claimed, four in the file": (configures(num_layers=2), "tensors-unexpected"),
+    "more layers than the base has": (configures(num_layers=16), "layers"),
+    "all-zero lora_b": (edits(zero_up), "zero-adapter"),
+    "a tiny lora_b": (edits(scaled(1e-7, "lora_b")), "no-effect"),
+    "NaN weights": (edits(with_nan), "not-finite"),
+    "integers": (edits(lambda t: {n: v.astype(mx.int32) for n, v in t.items()}), "dtype"),
+    "a minute scale": (configures(lora_parameters={"scale": 2e-7}), "update-size"),
+    "weights that explode": (edits(scaled(1e4, "lora_b")), "update-size"),
+    "a scale of zero": (configures(lora_parameters={"scale": 0.0}), "scale"),
+    "LoRA tensors under a DoRA config": (configures(fine_tune_type="dora"), "tensors-missing"),
+    "a config without scale": (lambda adapter, base: drop_scale(adapter), "refused"),
+    "a torn file": (lambda adapter, base: tear(adapter / "adapters.safetensors"), "refused"),
+    "another tokenizer beside it": (
+        lambda adapter, base: own_tokenizer(adapter, base),
+        "tokenizer-drift",
+    ),
+    "another template in training": (
+        configures(trained_on_template="sha256:" + "0" * 64),
+        "template-drift",
+    ),
+}
+
+
+def drop_scale(adapter):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    del config["lora_parameters"]["scale"]
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+
+
+def tear(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def own_tokenizer(adapter, base):
+    (adapter / "tokenizer.json").write_text((base / "tokenizer.json").read_text() + "\n")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_adapter_is_named(check, adapter, base, fault):
+    break_it, code = FAULTS[fault]
+    break_it(adapter, base)
+    assert code in [found.code for found in check().faults]
+
+
+TWINS = {
+    "as trained": {},
+    "two layers": {"num_layers": 2},
+    "all layers by number": {"num_layers": 4},
+    "dora": {"kind": "dora"},
+    "one projection": {"keys": ["self_attn.q_proj"]},
+    "another rank": {"rank": 8, "scale": 20.0, "size": 0.05},
+    "a fiftieth of the size": {"size": 0.03},
+}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_an_honest_adapter_is_clean(check, adapter, base, twin):
+    shutil.rmtree(adapter)
+    make_adapter(adapter, base, trained_on_base=folder_digest(base), **TWINS[twin])
+    found = check()
+    assert (found.faults, found.notices) == ([], [])
+    assert found.effect > 1e-4
+    assert found.tensors == found.tensors_expected
+
+
+def test_its_own_tokenizer_may_lie_beside_an_adapter(check, adapter, base):
+    shutil.copy(base / "tokenizer.json", adapter)
+    assert check().faults == []
+
+
+def test_a_scale_that_was_edited_after_training(check, adapter, tmp_path):
+    recipe = tmp_path / "lora.yaml"
+    recipe.write_text(
+        yaml.safe_dump({"lora_parameters": {"rank": 4, "scale": 2.0}, "num_layers": -1})
+    )
+    assert check(train={"config": "lora.yaml"}).faults == []
+    edit_config(adapter, lora_parameters={"scale": 0.2})
+    [fault] = check(train={"config": "lora.yaml"}).faults
+    assert fault.code == "recipe-mismatch"
+    assert "lora_parameters.scale is 0.2" in fault.text
+
+
+def test_the_library_pins_the_bytes_of_an_adapter(check, adapter):
+    pin = folder_digest(adapter)
+    assert check(digest=pin).faults == []
+    edit_config(adapter, note="another revision")
+    assert [fault.code for fault in check(digest=pin).faults] == ["adapter-changed"]
+
+
+def test_an_adapter_that_does_not_name_its_base_is_noticed(check, adapter, base):
+    edit_config(adapter, trained_on_base=None)
+    found = check()
+    assert found.faults == []
+    assert [notice.code for notice in found.notices] == ["base-not-recorded"]
+    assert check(trained_on_base=folder_digest(base)).notices == []
+
+
+def test_a_remembered_digest_holds_until_a_byte_changes(tmp_path):
+    memory, folder = tmp_path / "memory", tmp_path / "model"
+    memory.mkdir()
+    folder.mkdir()
+    (folder / "weights").write_bytes(b"a" * 5000)
+    time.sleep(2.1)  # younger files are not remembered
+    before = folder_digest(folder, memory)
+    assert before == folder_digest(folder) == folder_digest(folder, memory)
+    was = (folder / "weights").stat()
+    (folder / "weights").write_bytes(b"a" * 4999 + b"b")
+    os.utime(folder / "weights", ns=(was.st_atime_ns, was.st_mtime_ns))  # the clock is turned back
+    assert folder_digest(folder, memory) == folder_digest(folder) != before
+
+
+@pytest.fixture(scope="module")
+def server(base, trained):
+    """The server that ships with mlx-lm, started with the adapter."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlx_lm", "server", "--model", str(base), "--adapter-path",
+    str(trained),
+               "--port", str(port)]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+def test_a_server_that_ignores_the_adapter_is_named(server, engine, base, trained):
+    assert served.check(engine, trained, server, None, PROBE) == []
+    [fault] = served.check(engine, trained, server, str(base), PROBE)
+    assert (fault.code, fault.severity) == ("served-base", "void")
+    with pytest.raises(EngineError, match="cannot be asked"):
+        served.check(engine, trained, server + "/nothing/here", None, PROBE)
+
+
+def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    check()  # writes the library
+    suites = tmp_path / "suites"
+    suites.mkdir()
+    suite = {"facet": "f", "role": "facet", "mode": "chat", "prompts": "s.jsonl", "max_tokens": 8,
+             "criteria": [{"id": "c", "verifier": "patchnotes.plain"}]}  # fmt: skip
+    (suites / "s.yaml").write_text(yaml.safe_dump(suite))
+    prompt = (
+        "Tell me all about the lamp at the gate and the old owl that lives in the tower by the sea."
+    )
+    (suites / "s.jsonl").write_text(json.dumps({"id": "a", "prompt": prompt}) + "\n")
+    (tmp_path / "train.jsonl").write_text(
+        json.dumps({"prompt": prompt, "completion": "No."}) + "\n"
+    )
+    command = ["preflight", "new", "--library", str(tmp_path)]
+
+    clean = CliRunner().invoke(main, [*command, "--verify"])
+    assert clean.exit_code == 0
+    assert "56 of 56" in clean.output
+    leaked = CliRunner().invoke(main, [*command, "--train-data", str(tmp_path / "train.jsonl")])
+    assert leaked.exit_code == 1
+    assert (
+        "block  contamination: s: 1 of 1 prompts are in the training data, 1 verbatim"
+        in leaked.output
+    )
+    assert CliRunner().invoke(main, ["preflight", "old", "--library", str(tmp_path)]).exit_code == 4
+    edit_tensors(adapter, zero_up)
+    dead = CliRunner().invoke(main, command)
+    assert dead.exit_code == 3
+    assert "void   zero-adapter: all 28 lora_b tensors are zero" in dead.output
