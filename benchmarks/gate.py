@@ -27,13 +27,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.content import workspace
 from harness.engines.mlx import MlxEngine
-from harness.evidence.receipts import CANON
-from harness.gate.session import GateSession, Options
+from harness.evidence.receipts import Receipt
+from harness.gate.conclude import conclude
+from harness.gate.measure import measure, open_run
+from harness.gate.prepare import Options, Wanted, look_up, prepare
+from harness.subjects.arms import CANON
 
 Seconds = tuple[float, float]  #: wall, CPU of this process and its ended children
 
@@ -52,7 +57,7 @@ def timed(function: Callable[[], Any]) -> tuple[Seconds, Any]:
     return (after[0] - before[0], after[1] - before[1]), value
 
 
-def gate(options: Options) -> tuple[dict[str, Seconds], GateSession]:
+def gate(options: Options) -> tuple[dict[str, Seconds], Wanted, list[Receipt]]:
     """Seconds of a gate and of its parts, answers not stored before."""
     certificates = workspace.cache_folder() / "certificates"
     certificates.mkdir(parents=True, exist_ok=True)
@@ -68,34 +73,36 @@ def gate(options: Options) -> tuple[dict[str, Seconds], GateSession]:
                 os.environ["HARNESS_CACHE"] = before
 
 
-def _gate(options: Options) -> tuple[dict[str, Seconds], GateSession]:
+def _gate(options: Options) -> tuple[dict[str, Seconds], Wanted, list[Receipt]]:
     parts: dict[str, Seconds] = {}
+    wanted = look_up(options)
 
-    def whole() -> GateSession:
-        with GateSession(options) as session:
-            parts["  prepare"], _ = timed(session.prepare)
-            for suite in session.suites:
-                parts[f"  {suite}"], _ = timed(lambda suite=suite: session.measure(suite))
-            parts["  conclude"], verdict = timed(session.conclude)
-            print(f"  {len(session.run.receipts)} receipts, {verdict.name}", flush=True)
-            return session
+    def whole() -> list[Receipt]:
+        with ExitStack() as stack:
+            start = partial(stack.enter_context, prepare(wanted))
+            parts["  prepare"], prepared = timed(start)
+            run = stack.enter_context(open_run(prepared))
+            for suite in wanted.suites:
+                parts[f"  {suite}"], _ = timed(partial(measure, prepared, run, suite))
+            parts["  conclude"], verdict = timed(partial(conclude, prepared, run))
+            print(f"  {len(run.receipts)} receipts, {verdict.name}", flush=True)
+            return list(run.receipts.values())
 
-    seconds, session = timed(whole)
-    return {"gate": seconds} | parts, session
+    seconds, receipts = timed(whole)
+    return {"gate": seconds} | parts, wanted, receipts
 
 
-def decode(session: GateSession, same_tokens: bool) -> int:
+def decode(wanted: Wanted, receipts: list[Receipt], same_tokens: bool) -> int:
     """``mlx_lm.batch_generate`` on what the gate asked; tokens written."""
     from mlx_lm import batch_generate
     from mlx_lm.utils import load
 
-    written = 0
-    engine = MlxEngine(session.entry.base_path)  # for its way to make token ids of a prompt
-    receipts = list(session.run.receipts.values())
-    for arm in sorted({r.arm for r in receipts if r.suite in session.suites}):
-        adapter = str(session.entry.path) if arm == "adapter" else None
-        model, tokenizer = load(str(session.entry.base_path), adapter_path=adapter)
-        for id, suite in session.suites.items():
+    written, base = 0, wanted.entry.base_path
+    engine = MlxEngine(base)  # for its way to make token ids of a prompt
+    for arm in sorted({r.arm for r in receipts if r.suite in wanted.suites}):
+        adapter = str(wanted.entry.path) if arm == "adapter" else None
+        model, tokenizer = load(str(base), adapter_path=adapter)
+        for id, suite in wanted.suites.items():
             mine = [r for r in receipts if r.suite == id and r.arm == arm]
             if not mine:
                 continue
@@ -126,12 +133,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = str(Path(scratch) / "run")
             options = Options(args.adapter, library=args.library, limit=args.limit, run_dir=folder)
-            found, session = gate(options)
-            tokens = {"gate": sum(r.tokens for r in session.run.receipts.values())}
+            found, wanted, receipts = gate(options)
+            tokens = {"gate": sum(r.tokens for r in receipts)}
             for name, same in (("mlx-lm", False), ("same tokens", True)):
-                found[name], tokens[name] = timed(
-                    lambda same=same, session=session: decode(session, same)
-                )
+                found[name], tokens[name] = timed(partial(decode, wanted, receipts, same))
         rounds.append(found)
         print(f"round {number + 1}: tokens {tokens}", flush=True)
     medians = {

@@ -14,12 +14,13 @@ from harness.content.policy import Policy
 from harness.deciding import judge as gate
 from harness.evidence.receipts import SENTINEL, Finding, Receipt, overall
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
+from harness.subjects.arms import arms, contrasts
 from harness.subjects.base import Preflight
 
 BASE, ADAPTER = "sha256:" + "b" * 64, "sha256:" + "a" * 64
 SAMPLER = "greedy, at most 256 tokens, stop []"
 PASS, FAIL, OPEN = "pass", "fail", "unverified"
-Arm = Sequence[str]
+Answers = Sequence[str]
 
 
 def certificate(verifier: str, good: int = 164, bad: int = 299, **changed: Any) -> Certificate:
@@ -39,12 +40,17 @@ def plan(
     suite: str,
     n: int,
     role: str = "facet",
-    arms: Sequence[str] = ("base", "adapter"),
+    canon: str | None = None,
+    again: bool = False,
+    margin: float | None = 0.05,
+    min_gain: float = 0.0,
     **changed: Any,
 ) -> Plan:
     """A plan of ``n`` prompts judged by the one verifier ``suite.ok``; a guard's order is a drawn
     one.
     """
+    guard = role == "guard"
+    asked = arms(BASE, ADAPTER, canon, guard=guard, again=again)
     cases = [[f"{suite}/{i}", prompt_digest(prompt(suite, i))] for i in range(n)]
     if role == "guard":
         random.Random(1).shuffle(cases)
@@ -52,12 +58,12 @@ def plan(
         "cases": cases,
         "digest": f"sha256:{suite}",
         "facet": suite,
-        "margin": 0.05 if role == "guard" else None,
-        "min_gain": 0.0,
+        "arms": asked,
+        "contrasts": contrasts(asked, margin if guard else None, min_gain, None),
         "criteria": [Criterion(id="ok", verifier=f"{suite}.ok")],
         "sampler": SAMPLER,
     }
-    return Plan(suite=suite, role=role, arms=list(arms), **fields | changed)
+    return Plan(suite=suite, role=role, **fields | changed)
 
 
 def prompt(suite: str, number: int) -> str:
@@ -69,7 +75,9 @@ def registration(
     plans: Iterable[Plan], policy: Policy | None = None, **changed: Any
 ) -> Registration:
     """A registration of ``plans`` with certificates to match."""
-    owed = {p.suite: p for p in plans}
+    policy = policy or Policy(early_stop=False, again=False, sentinels=0)
+    subject = changed.get("adapter_digest", ADAPTER)
+    owed = {p.suite: _mounting(subject, _secondary(p, policy)) for p in plans}
     fields: dict[str, Any] = {
         "adapter": "gamedev",
         "base": "pocket",
@@ -79,9 +87,23 @@ def registration(
         "megabytes": 0.5,
         "facets": [p.facet for p in owed.values() if p.role == "facet"],
         "certificates": {f"{suite}.ok": certificate(f"{suite}.ok").digest for suite in owed},
-        "policy": policy or Policy(early_stop=False, again=False, sentinels=0),
+        "policy": policy,
     }
     return Registration(plans=owed, **fields | changed)
+
+
+def _secondary(found: Plan, policy: Policy) -> Plan:
+    """The plan of a facet that the policy names as secondary."""
+    if found.facet not in policy.secondary:
+        return found
+    asked = contrasts(found.arms, None, 0.0, policy.secondary_margin)
+    return found.model_copy(update={"contrasts": asked})
+
+
+def _mounting(adapter: str, found: Plan) -> Plan:
+    """The plan of another adapter."""
+    asked = [arm.model_copy(update={"mount": adapter}) if arm.mount else arm for arm in found.arms]
+    return found.model_copy(update={"arms": asked})
 
 
 def outcomes(passed: int, n: int) -> list[str]:
@@ -123,11 +145,11 @@ def sentinel(verifier: str, name: str, outcome: str) -> Receipt:
     )
 
 
-def receipts(suite: str, **arms: Arm) -> list[Receipt]:
+def receipts(suite: str, **answers: Answers) -> list[Receipt]:
     """The receipts of a suite, arm by arm."""
     return [
         receipt(suite, i, arm, outcome)
-        for arm, row in arms.items()
+        for arm, row in answers.items()
         for i, outcome in enumerate(row)
     ]
 

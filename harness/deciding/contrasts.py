@@ -1,5 +1,4 @@
-"""Two arms on the same prompts: what was gained and lost, what it proves, and when a guard is lost
-beyond doubt.
+"""Two arms on the same prompts: what was gained and lost, and what it proves.
 
 Statistics depend on counts only and are kept by count, so that thousands of simulated gates cost
 seconds.
@@ -10,13 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import Any
 
 from scipy.special import bdtr
 
-from harness.evidence.registration import Plan, Registration
+from harness.deciding.outcomes import Arms, Outcomes, kept
 from harness.stats.exact import noninferiority_exact
 from harness.stats.paired import (
     GuardState,
@@ -30,15 +29,11 @@ from harness.stats.paired import (
 from harness.stats.power import noninferiority_power
 from harness.stats.repeated import guard_state as repeated_state
 from harness.stats.repeated import score_interval, score_noninferiority, score_z
-from harness.stats.sequential import curtailed, eprocess, stopped_at
 from harness.stats.values import Interval
+from harness.subjects.base import Contrast
 
-kept = lru_cache(maxsize=65_536)
-
-Outcomes = dict[str, list[str]]  # by case the outcomes of its samples
-Counts = tuple[
-    tuple[int, int], ...
-]  # each lead in passes on a prompt with the number of prompts that show it
+#: each lead in passes on a prompt with the number of prompts that show it
+Counts = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,6 @@ class Comparison:
     sample and min_gain 0; ``midp`` McNemar's two-sided mid-p.
     """
 
-    against: str
     n: int
     gained: list[str]
     lost: list[str]
@@ -63,6 +57,35 @@ class Comparison:
     newcombe: Interval | None
     midp: float | None
     gain_p: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one contrast came to; ``held`` is ``None`` for a gain, and where the verifiers leave
+    nothing of the margin.
+    """
+
+    contrast: Contrast
+    comparison: Comparison
+    held: Held | None
+
+    @property
+    def state(self) -> GuardState | None:
+        """How its margin stands, ``None`` where there is none."""
+        return self.held.state if self.held else None
+
+    @property
+    def worse(self) -> bool:
+        """Whether the whole interval of the difference lies below zero, however the unjudged are
+        counted.
+        """
+        found = self.comparison
+        return found.difference.high < 0 and found.plain.high < 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for ``scorecard.json``."""
+        held = {"held": asdict(self.held) if self.held else None}
+        return {**self.contrast.model_dump(), **asdict(self.comparison), **held}
 
 
 @dataclass(frozen=True)
@@ -87,39 +110,31 @@ class Held:
     power: float | None
 
 
-@dataclass(frozen=True)
-class Stop:
-    """A guard that is lost beyond doubt after ``at`` prompts in the registered order; ``rule`` says
-    by which.
+def read(contrast: Contrast, arms: Arms, cases: Sequence[str], j: float, alpha: float) -> Result:
+    """One contrast over ``cases``, of which both arms have every sample; ``j`` is the lower bound
+    of sensitivity + specificity - 1 of what judged them.
     """
-
-    rule: str
-    at: int
-    gained: int
-    lost: int
-    evidence: float | None = None
+    first, second = arms[contrast.first], arms[contrast.second]
+    if contrast.question == "better":
+        return Result(contrast, compare(first, second, cases, contrast.margin, alpha), None)
+    held = hold(first, second, cases, contrast.margin, j, alpha)
+    return Result(contrast, compare(first, second, cases, 0.0, alpha), held)
 
 
 def compare(
-    arms: dict[str, Outcomes],
-    first: str,
-    second: str,
-    cases: Sequence[str],
-    min_gain: float,
-    alpha: float,
+    first: Outcomes, second: Outcomes, cases: Sequence[str], min_gain: float, alpha: float
 ) -> Comparison:
-    """Arm ``first`` minus arm ``second`` over ``cases``, of which both have every sample."""
-    leads = _leads(arms[first], arms[second], cases)
-    worst, plain = _counts(_leads(arms[first], arms[second], cases, worst=True)), _counts(leads)
-    n, samples, level = len(cases), len(arms[first][cases[0]]), 1 - 2 * alpha
-    gains, losses = _flips(plain)
-    both = sum(arms[first][c] == ["pass"] == arms[second][c] for c in cases)
+    """Arm ``first`` minus arm ``second`` over ``cases``."""
+    pairs = leads(first, second, cases)
+    worst, plain = counted(leads(first, second, cases, worst=True)), counted(pairs)
+    n, samples, level = len(cases), len(first[cases[0]]), 1 - 2 * alpha
+    gains, losses = flips(plain)
+    both = sum(first[c] == ["pass"] == second[c] for c in cases)
     return Comparison(
-        against=second,
         n=n,
-        gained=[case for case, lead in zip(cases, leads, strict=True) if lead > 0],
-        lost=[case for case, lead in zip(cases, leads, strict=True) if lead < 0],
-        delta=sum(leads) / (n * samples),
+        gained=[case for case, lead in zip(cases, pairs, strict=True) if lead > 0],
+        lost=[case for case, lead in zip(cases, pairs, strict=True) if lead < 0],
+        delta=sum(pairs) / (n * samples),
         discordance=(gains + losses) / n,
         difference=_interval(worst, n, samples, level),
         plain=_interval(plain, n, samples, level),
@@ -131,25 +146,20 @@ def compare(
 
 
 def hold(
-    arms: dict[str, Outcomes],
-    first: str,
-    second: str,
-    cases: Sequence[str],
-    margin: float | None,
-    j: float,
-    alpha: float,
+    first: Outcomes, second: Outcomes, cases: Sequence[str], margin: float, j: float, alpha: float
 ) -> Held | None:
-    """The same read against ``margin`` on the true scale; ``None`` without one, or where verifiers
-    leave nothing of it.
+    """The same read against ``margin`` on the true scale; ``None`` where verifiers leave nothing of
+    it.
     """
-    if margin is None or j <= 0:
+    if j <= 0:
         return None
-    n, samples, observed = len(cases), len(arms[first][cases[0]]), margin * j
-    worst = _counts(_leads(arms[first], arms[second], cases, worst=True))
-    plain = _counts(_leads(arms[first], arms[second], cases))
+    n, samples, observed = len(cases), len(first[cases[0]]), margin * j
+    worst = counted(leads(first, second, cases, worst=True))
+    plain = counted(leads(first, second, cases))
     states = {_state(counts, n, samples, observed, alpha) for counts in (worst, plain)}
     p, exact = _noninferiority(worst, n, samples, observed, alpha)
-    flips = sum(_flips(plain))
+    flipped = max(sum(flips(plain)), 1)
+    known = samples == 1 and flipped < n
     return Held(
         margin=margin,
         youden=j,
@@ -158,39 +168,11 @@ def hold(
         exact_p=exact,
         state=states.pop() if len(states) == 1 else GuardState.INCONCLUSIVE,
         agreed=not states,
-        power=_power(n, observed, max(flips, 1) / n, alpha) if samples == 1 and flips < n else None,
+        power=_power(n, observed, flipped / n, alpha) if known else None,
     )
 
 
-def lost_beyond_doubt(
-    plan: Plan, arms: dict[str, Outcomes], j: float, registration: Registration
-) -> Stop | None:
-    """The first prompt, in the registered order, at which the guard is lost: by evidence, or
-    because none can save it.
-    """
-    order, counted = [], plan.counted
-    for id in counted:
-        if id not in arms["adapter"] or id not in arms["base"]:
-            break
-        order.append(id)
-    margin, n, samples = plan.margin, len(counted), registration.policy.samples
-    if not order or margin is None:
-        return None
-    leads = _leads(arms["adapter"], arms["base"], order)
-    at, evidence = _against(tuple(leads), samples, margin, registration.alpha)
-    if at is not None:
-        return Stop("e-process", at, *_flips(_counts(leads[:at])), evidence=evidence)
-    if samples == 1 and len(order) < n == len(arms["base"]):
-        gains, losses = _flips(_counts(leads))
-        left = sum(arms["base"][id] != ["pass"] for id in counted[len(order) :])
-        if curtailed(
-            gains, losses, n, margin * max(j, 1e-9), open_gains=left, alpha=registration.alpha
-        ):
-            return Stop("curtailment", len(order), gains, losses)
-    return None
-
-
-def _leads(
+def leads(
     first: Outcomes, second: Outcomes, cases: Sequence[str], *, worst: bool = False
 ) -> list[int]:
     """By how many passes the first arm leads on each prompt; ``worst`` counts what could not be
@@ -204,11 +186,11 @@ def _leads(
     return [first[c].count("pass") - second[c].count("pass") for c in cases]
 
 
-def _counts(leads: Sequence[int]) -> Counts:
+def counted(leads: Sequence[int]) -> Counts:
     return tuple(sorted(Counter(leads).items()))
 
 
-def _flips(counts: Counts) -> tuple[int, int]:
+def flips(counts: Counts) -> tuple[int, int]:
     """``(prompts gained, prompts lost)``."""
     return sum(many for lead, many in counts if lead > 0), sum(
         many for lead, many in counts if lead < 0
@@ -219,22 +201,10 @@ def _differences(counts: Counts, samples: int) -> list[float]:
     return [lead / samples for lead, many in counts for _ in range(many)]
 
 
-@lru_cache(maxsize=64)
-def _against(
-    leads: tuple[int, ...], samples: int, margin: float, alpha: float
-) -> tuple[int | None, float]:
-    """Where the evidence for "worse by more than the margin" reaches 1 / alpha, if it does, and the
-    evidence there.
-    """
-    path = eprocess([lead / samples for lead in leads], margin)
-    at = stopped_at(path, alpha)
-    return at, path[(at or len(path)) - 1]
-
-
 @kept
 def _interval(counts: Counts, n: int, samples: int, level: float) -> Interval:
     return (
-        tango(*_flips(counts), n, level)
+        tango(*flips(counts), n, level)
         if samples == 1
         else score_interval(_differences(counts, samples), level)
     )
@@ -247,7 +217,7 @@ def _newcombe(both: int, gains: int, losses: int, n: int, level: float) -> Inter
 
 @kept
 def _gain_p(counts: Counts, n: int, samples: int, min_gain: float) -> float:
-    gains, losses = _flips(counts)
+    gains, losses = flips(counts)
     if samples == 1 and min_gain == 0:
         return float(bdtr(losses, gains + losses, 0.5))
     z = (
@@ -271,7 +241,7 @@ def _state(counts: Counts, n: int, samples: int, margin: float, alpha: float) ->
     counts, samples = _reduced(counts, samples)
     if samples > 1:
         return repeated_state(_differences(counts, samples), margin, alpha)
-    state = guard_state(*_flips(counts), n, margin, alpha)
+    state = guard_state(*flips(counts), n, margin, alpha)
     _, exact = _noninferiority(counts, n, samples, margin, alpha)
     return (
         GuardState.INCONCLUSIVE
@@ -288,8 +258,8 @@ def _noninferiority(
     counts, samples = _reduced(counts, samples)
     if samples > 1:
         return score_noninferiority(_differences(counts, samples), margin).p, None
-    p = tango_noninferiority(*_flips(counts), n, margin).p
-    return p, noninferiority_exact(*_flips(counts), n, margin) if p <= alpha else None
+    p = tango_noninferiority(*flips(counts), n, margin).p
+    return p, noninferiority_exact(*flips(counts), n, margin) if p <= alpha else None
 
 
 @kept

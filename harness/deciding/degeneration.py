@@ -15,11 +15,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.deciding.contrasts import Held, hold
-from harness.evidence.receipts import ARMS, Receipt
+from harness.deciding.feasible import prompts_for_degeneration
+from harness.deciding.outcomes import Outcomes
+from harness.deciding.reasons import points
+from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.stats.paired import GuardState
 from harness.stats.subjects.degeneration import COMPRESSION_LIMIT, highest_zlib_ratio, loop_period
 from harness.stats.values import Undefined
+from harness.subjects.arms import ADAPTER, BASE
+from harness.verdict import Reason, reason
+
+ARMS = (BASE, ADAPTER)
+LOST = (GuardState.BROKEN, GuardState.REGRESSED)
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Degeneration:
     """Degenerate answers of both arms: by sign and arm, by suite and arm, and the guard over every
     paired prompt.
 
-    ``new`` counts the prompts on which the adapter degenerates and base does not.
+    ``new`` counts the prompts on which what is judged degenerates and base does not.
     """
 
     n: int
@@ -44,41 +52,56 @@ def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degenera
     """
     counted = {id: set(plan.counted) for id, plan in registration.plans.items()}
     rows = [r for r in receipts if r.arm in ARMS and r.case in counted.get(r.suite, ())]
-    limit = max(
-        COMPRESSION_LIMIT, _percentile([_ratio(r.answer) for r in rows if r.arm == "base"], 0.99)
-    )
+    limit = max(COMPRESSION_LIMIT, _percentile([_ratio(r.answer) for r in rows if r.arm == BASE]))
     signs: dict[str, dict[str, int]] = {}
     suites = {id: dict.fromkeys(ARMS, 0) for id in registration.plans}
-    outcomes: dict[str, dict[str, list[str]]] = {arm: {} for arm in ARMS}
+    outcomes: dict[str, Outcomes] = {arm: {} for arm in ARMS}
     for row in rows:
         found = _signs(row.answer, row.finish, limit)
         for sign in found:
             signs.setdefault(sign, dict.fromkeys(ARMS, 0))[row.arm] += 1
         suites[row.suite][row.arm] += bool(found)
-        outcomes[row.arm].setdefault(f"{row.suite}:{row.case}", []).append(
-            "fail" if found else "pass"
-        )
-    samples = registration.policy.samples
-    cases = [
-        c
-        for c, got in outcomes["base"].items()
-        if len(got) == samples == len(outcomes["adapter"].get(c, []))
-    ]
+        said = outcomes[row.arm].setdefault(f"{row.suite}:{row.case}", [])
+        said.append("fail" if found else "pass")
+    base, adapter, samples = outcomes[BASE], outcomes[ADAPTER], registration.policy.samples
+    cases = [c for c, got in base.items() if len(got) == samples == len(adapter.get(c, []))]
     alpha, margin = registration.policy.alpha, registration.policy.degeneration_margin
 
     def held(chosen: list[str]) -> Held | None:
-        return hold(outcomes, "adapter", "base", chosen, margin, 1.0, alpha) if chosen else None
+        return hold(adapter, base, chosen, margin, 1.0, alpha) if chosen else None
 
     def suffers(suite: str) -> bool:
         found = held([case for case in cases if case.startswith(f"{suite}:")])
-        return found is not None and found.state in (GuardState.BROKEN, GuardState.REGRESSED)
+        return found is not None and found.state in LOST
 
-    new = sum(
-        outcomes["adapter"][c].count("fail") > outcomes["base"][c].count("fail") for c in cases
+    new = sum(adapter[c].count("fail") > base[c].count("fail") for c in cases)
+    worse = [id for id in suites if suffers(id)]
+    return Degeneration(len(cases), new, signs, suites, worse, held(cases))
+
+
+def reasons(registration: Registration, found: Degeneration) -> list[Reason]:
+    """What the guard over all answers calls for; nothing where no prompt was answered."""
+    held, policy = found.guard, registration.policy
+    if held is None:
+        return []
+    signs = ", ".join(
+        f"{sign}: {n[BASE]} of base's, {n[ADAPTER]} of the adapter's"
+        for sign, n in found.signs.items()
     )
-    return Degeneration(
-        len(cases), new, signs, suites, [id for id in suites if suffers(id)], held(cases)
+    text = (
+        f"answers that loop or never stop, over {found.n} prompts, margin"
+        f" {points(policy.degeneration_margin)}: {signs or 'none'}"
     )
+    if found.worse or held.state in LOST:
+        worst = f"; worse on {', '.join(found.worse)}" if found.worse else ""
+        return [reason("degenerate", "answers", f"{text}{worst}")]
+    if held.state is GuardState.HELD:
+        return [reason("not-degenerate", "answers", text)]
+    needed = prompts_for_degeneration(policy)
+    if found.n < needed and not found.new and not policy.degeneration_held:
+        text = f"{text}; no answer that base's was not, and {needed} prompts would prove the margin"
+        return [reason("not-degenerate", "answers", text)]
+    return [reason("degeneration-undecided", "answers", text)]
 
 
 @lru_cache(maxsize=65_536)
@@ -106,6 +129,6 @@ def _ratio(answer: str) -> float:
     return 0.0 if isinstance(found, Undefined) else found
 
 
-def _percentile(values: list[float], share: float) -> float:
+def _percentile(values: list[float], share: float = 0.99) -> float:
     """The value that ``share`` of ``values`` do not exceed."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0

@@ -9,32 +9,56 @@ registration, the certificates and the receipts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import degeneration, scorecard
-from harness.deciding import reasons as decisions
+from harness.deciding import claims, degeneration, reasons, scorecard
 from harness.deciding.degeneration import Degeneration
 from harness.deciding.scorecard import SuiteScore
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, differences
 from harness.subjects.base import Fault, Preflight
-from harness.verdict import Name, Reason, Verdict, decide
+from harness.verdict import Name, Reason, Verdict, decide, reason
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What the receipts say: the numbers of each owed suite (``None``: not measured), and the
-    verdict on them.
+    """What the receipts say: numbers and reason of each owed suite, and the verdict on them.
 
-    ``with_flagged`` are the numbers of suites of which cases were left out, with these cases; they
-    decide nothing.
+    ``scores`` are ``None`` for a suite that was not measured, and ``reasons`` are empty where
+    nothing may be judged. ``with_flagged`` are the numbers of suites of which cases were left out,
+    with these cases; they decide nothing.
     """
 
     scores: dict[str, SuiteScore | None]
     degeneration: Degeneration | None
     verdict: Verdict
+    reasons: dict[str, Reason] = field(default_factory=dict)
     with_flagged: list[SuiteScore] = field(default_factory=list)
+
+    def scorecard(self, registration: Registration, receipts: int, head: str) -> dict[str, Any]:
+        """The part of ``scorecard.json`` that receipts decide; ``head`` is the last link of their
+        chain.
+        """
+        measured = {id: score.to_json() for id, score in self.scores.items() if score is not None}
+        said = {id: asdict(reason) for id, reason in self.reasons.items()}
+        return {
+            "suites": [found | {"reason": said[id]} for id, found in measured.items()],
+            "not_measured": {id: said.get(id) for id in self.scores if id not in measured},
+            "degeneration": asdict(self.degeneration) if self.degeneration else None,
+            "with_flagged": [score.to_json() for score in self.with_flagged],
+            "look": registration.look,
+            "alpha": registration.alpha,
+            "receipts": receipts,
+            "receipts_digest": head,
+        }
+
+    def document(self, registration: Registration, head: str) -> dict[str, Any]:
+        """``verdict.json``: the verdict with its reasons, and what it is bound to."""
+        named = {"adapter": registration.adapter, "base": registration.base}
+        bound = {"registration": registration.digest, "receipts_digest": head}
+        return self.verdict.to_json() | named | bound
 
 
 def validity(
@@ -48,19 +72,14 @@ def validity(
 
     ``registered`` is what ``harness gate --register`` wrote before the run, if it did.
     """
-    policy = registration.policy
-    reasons = subject_reasons(preflight.faults)
-    for verifier in sorted(
-        {c.verifier for plan in registration.plans.values() for c in plan.criteria}
-    ):
+    policy, plans = registration.policy, registration.plans
+    found = subject_reasons(preflight.faults)
+    for verifier in sorted({c.verifier for plan in plans.values() for c in plan.criteria}):
         held = certificates[verifier]
         if held.state is not State.VALID:
-            reasons.append(
-                Reason(
-                    Name.VOID, "certificate", verifier, f"no valid certificate: {held.sentence()}"
-                )
-            )
-    for id, plan in registration.plans.items():
+            text = f"no valid certificate: {held.sentence()}"
+            found.append(reason("certificate", verifier, text))
+    for id, plan in plans.items():
         if all(certificates[c.verifier].state is State.VALID for c in plan.criteria):
             youden = scorecard.youden(plan, certificates)
             if youden <= policy.min_youden:
@@ -69,20 +88,20 @@ def validity(
                     f" specificity - 1 as low as {youden:.2f}; they are refused at"
                     f" {policy.min_youden:g}, and more fixtures would raise the bound"
                 )
-                reasons.append(Reason(Name.VOID, "verifiers-weak", id, text))
+                found.append(reason("verifiers-weak", id, text))
     if registered is not None:
-        found = differences(registered, registration)
-        if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            text = f"the run is not the one that was registered: {'; '.join(found[:3])}{more}"
-            reasons.append(Reason(Name.VOID, "registration", "policy", text))
+        other = differences(registered, registration)
+        if other:
+            more = f" and {len(other) - 3} more" if len(other) > 3 else ""
+            text = f"the run is not the one that was registered: {'; '.join(other[:3])}{more}"
+            found.append(reason("registration", "policy", text))
     elif policy.registered:
         text = (
             f"the policy ({policy.profile}) asks for a registration before the run; `harness gate"
             " --register` writes it"
         )
-        reasons.append(Reason(Name.VOID, "not-registered", "policy", text))
-    return reasons
+        found.append(reason("not-registered", "policy", text))
+    return found
 
 
 def subject_reasons(faults: Sequence[Fault]) -> list[Reason]:
@@ -109,25 +128,22 @@ def judge(
     rows = list(receipts)
     if invalid:
         return Judged(dict.fromkeys(registration.plans), None, decide(invalid))
-    scores = {
-        id: scorecard.score(registration, id, certificates, rows) for id in registration.plans
-    }
+    plans = registration.plans
+    scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
+    by_suite = reasons.of_suites(registration, scores)
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
-    reasons = [
-        *decisions.foreign(registration, rows),
-        *decisions.sentinels(registration, rows, measured),
+    whole = any(score.complete for score in scores.values() if score is not None)
+    found = [
+        *claims.foreign(registration, rows),
+        *claims.sentinels(registration, rows, measured),
+        *by_suite.values(),
+        *(degeneration.reasons(registration, looped) if whole else ()),
+        *claims.coverage(registration, scores),
+        *claims.claims(registration, scores),
     ]
-    stopped = next(
-        (id for id, score in scores.items() if score is not None and score.stop is not None), None
-    )
-    for id, score in scores.items():
-        reasons += decisions.judge_suite(registration, id, score, stopped)
-    reasons += decisions.gains(registration, scores)
-    if any(score is not None and score.complete for score in scores.values()):
-        reasons += decisions.degenerate(registration, looped)
-    reasons += [*decisions.coverage(registration, scores), *decisions.claims(registration, scores)]
-    return Judged(scores, looped, decide(reasons), _with_flagged(registration, certificates, rows))
+    flagged = _with_flagged(registration, certificates, rows)
+    return Judged(scores, looped, decide(found), by_suite, flagged)
 
 
 def _with_flagged(

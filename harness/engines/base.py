@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from harness.errors import EngineError
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,67 @@ class Generation:
     finish: str
 
 
-class Engine(Protocol):
-    """A loaded base on which adapters are mounted one at a time."""
+@dataclass(frozen=True)
+class Ask:
+    """One prompt put to one arm.
+
+    ``mode`` is ``chat`` or ``completion``; ``mount`` the folder of the adapter to answer with,
+    ``None`` for the bare base. ``weights`` and ``adapter`` are the digests of both, and ``adapter``
+    may name more than a digest where the answer must be kept apart. ``seed`` decides what is drawn
+    where the temperature is above zero.
+    """
+
+    prompt: str
+    mode: str
+    system: str | None
+    decoding: Decoding
+    seed: int
+    weights: str
+    adapter: str | None = None
+    mount: Path | None = None
+
+
+class Answering(Protocol):
+    """All that a gate needs of an engine."""
 
     #: names and versions that decide what comes out: libraries, device, dtype
     identity: dict[str, Any]
 
-    def encode(self, prompt: str, mode: str, system: str | None) -> list[int]:
+    def reads(self, ask: Ask) -> Any:
+        """What the engine reads of an ask, as plain data: token ids where it has them."""
+        ...
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
+        """``(index of the ask, answer)`` in the order in which answers finish."""
+        ...
+
+
+@runtime_checkable
+class WhiteBox(Answering, Protocol):
+    """An engine whose weights can be looked at: a base on which adapters are mounted one at a time.
+
+    What an engine that is none cannot show is ``not measured`` in the preflight.
+    """
+
+    config: dict[str, Any]  #: the base's ``config.json``
+    context: int  #: tokens of prompt and answer together
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """The text of the chat template, empty when the base has none."""
+        ...
+
+    @property
+    def layers(self) -> int:
+        """How many transformer blocks the base has."""
+        ...
+
+    def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of ``prompt``, raw for ``completion`` and through the chat template for
         ``chat``.
         """
@@ -47,11 +104,33 @@ class Engine(Protocol):
         """Make ``adapter`` the active one; ``None`` gives the bare base back."""
         ...
 
+    def layout(self, config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every tensor that an adapter of this ``adapter_config.json`` fills."""
+        ...
+
+    def weight(self, module: str) -> Any:
+        """The weight matrix of one module of the bare base; ``None`` when it has none."""
+        ...
+
     def generate(
         self, prompts: Sequence[list[int]], decoding: Decoding, seeds: Sequence[int] = ()
     ) -> Iterator[tuple[int, Generation]]:
-        """``(index of the prompt, answer)`` in the order in which answers finish.
-
-        ``seeds``, one for each prompt, decide what is drawn where the temperature is above zero.
-        """
+        """Answers of what is mounted to token ids, in the order in which they finish."""
         ...
+
+    def log_probabilities(self, prompts: Sequence[list[int]], last: int | None = None) -> list[Any]:
+        """Per prompt an array (tokens, vocabulary) of the ``last`` tokens, or of all."""
+        ...
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A base's or an adapter's configuration; raises :class:`EngineError` where it is no JSON
+    object.
+    """
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path}: cannot be read as JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise EngineError(f"{path}: found {type(config).__name__}, expected an object")
+    return config

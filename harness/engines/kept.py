@@ -1,9 +1,8 @@
-"""The generation cache: answers by content, so that gating the next adapter pays nothing for the
-base.
+"""Answers kept by content, so that gating the next adapter pays nothing for the base.
 
 A key is the digest of everything that decides an answer: weights, adapter, tokenizer and template
-(by the base's digest), token ids, decoding, library versions, device. Names never enter. SQLite in
-WAL mode serves several processes at once.
+(by the base's digest), what the engine reads of the prompt, decoding, library versions, device.
+Names never enter. SQLite in WAL mode serves several processes at once.
 """
 
 from __future__ import annotations
@@ -11,30 +10,50 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.engines.base import Decoding, Generation
+from harness.engines.base import Answering, Ask, Generation
 
 
-def key(
-    identity: dict[str, Any],
-    base: str,
-    adapter: str | None,
-    ids: Sequence[int],
-    decoding: Decoding,
-    seed: int | None = None,
-) -> str:
-    """The cache key of one answer; ``base`` and ``adapter`` are digests, ``seed`` is that of a
-    drawn answer.
+class Kept:
+    """An engine that is asked only what was never asked before.
+
+    ``answered`` and ``from_cache`` count answers by the ``arm`` that they were asked for.
     """
-    content = [identity, base, adapter, list(ids), asdict(decoding), seed]
-    return hashlib.sha256(
-        json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-    ).hexdigest()
+
+    def __init__(self, engine: Answering, cache: Cache) -> None:
+        self._engine, self._cache = engine, cache
+        self.answered: Counter[str] = Counter()
+        self.from_cache: Counter[str] = Counter()
+
+    def answer(self, arm: str, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation, bool]]:
+        """``(index of the ask, answer, whether it was kept)``; what is kept comes first."""
+        keys = [key(self._engine, ask) for ask in asks]
+        missing = []
+        for number, name in enumerate(keys):
+            known = self._cache.get(name)
+            self.answered[arm] += 1
+            if known is None:
+                missing.append(number)
+            else:
+                self.from_cache[arm] += 1
+                yield number, known, True
+        for at, answer in self._engine.answer([asks[number] for number in missing]):
+            self._cache.put(keys[missing[at]], answer)
+            yield missing[at], answer, False
+
+
+def key(engine: Answering, ask: Ask) -> str:
+    """The cache key of one answer; a greedy one does not depend on the seed."""
+    seed = ask.seed if ask.decoding.temperature else None
+    asked = [ask.weights, ask.adapter, engine.reads(ask), asdict(ask.decoding), seed]
+    text = json.dumps([engine.identity, *asked], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Cache:
@@ -50,10 +69,8 @@ class Cache:
         self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
         with suppress(sqlite3.Error):  # refused while another process is just doing the same
             self._db.execute("PRAGMA journal_mode=WAL")
-        self._run(
-            "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, text TEXT, tokens INTEGER,"
-            " finish TEXT)"
-        )
+        columns = "key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT"
+        self._run(f"CREATE TABLE IF NOT EXISTS answers ({columns})")
 
     def get(self, key: str) -> Generation | None:
         """The stored answer, or ``None``."""
@@ -62,13 +79,8 @@ class Cache:
 
     def put(self, key: str, answer: Generation) -> None:
         """Store an answer; the first one stays."""
-        self._run(
-            "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
-            key,
-            answer.text,
-            answer.tokens,
-            answer.finish,
-        )
+        row = (key, answer.text, answer.tokens, answer.finish)
+        self._run("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", *row)
 
     def close(self) -> None:
         """Close the database."""

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.engines.base import Decoding, Generation
-from harness.engines.mlx import MlxEngine, adapter_config
+from harness.engines.base import Decoding, Generation, read_config
+from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 
 BATCHES = (
@@ -108,7 +108,7 @@ def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, 
 
     factors: dict[str, dict[int, tuple[Any, Any, float]]] = defaultdict(dict)
     for number, adapter in enumerate(adapters, start=1):
-        config = adapter_config(adapter)
+        config = read_config(adapter / "adapter_config.json")
         if config.get("fine_tune_type", "lora") != "lora":
             raise EngineError(f"{adapter} is {config['fine_tune_type']}, not LoRA")
         engine.mount(adapter)  # refuses what does not fit

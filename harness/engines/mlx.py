@@ -8,18 +8,13 @@ the model is put in evaluation mode after every swap (loading leaves dropout on)
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.engines.base import Decoding, Generation
+from harness.engines.base import Ask, Decoding, Generation
+from harness.engines.batch import BATCH, Batches, Queued
 from harness.errors import EngineError
-
-BATCH, PREFILL_BATCH = 16, 8
-WINDOW = (
-    4 * BATCH
-)  # prompts that are sorted by length among themselves, so that no answer waits for the whole suite
 
 
 class MlxEngine:
@@ -44,6 +39,7 @@ class MlxEngine:
         self.config: dict[str, Any] = config
         self.context = int(config.get("max_position_embeddings") or 2**31)
         self.identity = _identity(mx, self._model)
+        self._batches = Batches(self._model, self._tokenizer, self.context)
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of one prompt: raw with the tokenizer's own BOS, or through the chat template
@@ -175,105 +171,26 @@ class MlxEngine:
         prompts: Sequence[list[int]],
         decoding: Decoding,
         seeds: Sequence[int] = (),
-        queued: Callable[[dict[int, int]], None] | None = None,
+        queued: Queued | None = None,
     ) -> Iterator[tuple[int, Generation]]:
-        """Answers as they finish; in every window of prompts the longest go first, so a batch holds
-        like lengths.
+        """Answers of what is mounted as they finish; see :meth:`harness.engines.batch.Batches`."""
+        return self._batches.generate(prompts, decoding, seeds, queued)
 
-        Greedy, or above temperature zero each drawn by its own of ``seeds``, whatever else is in
-        the batch. ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids
-        (uid) stands for. Raises :class:`EngineError` for a prompt that fills the context.
-        """
-        from mlx_lm.generate import BatchGenerator
+    def reads(self, ask: Ask) -> list[int]:
+        """The token ids of an ask."""
+        return self.encode(ask.prompt, ask.mode, ask.system)
 
-        room = [min(decoding.max_tokens, self.context - len(ids)) for ids in prompts]
-        for number, (ids, left) in enumerate(zip(prompts, room, strict=True)):
-            if left < 1:
-                raise EngineError(
-                    f"prompt {number} has {len(ids)} tokens; the base's context is {self.context}"
-                )
-        stops = [[token] for token in sorted(self._tokenizer.eos_token_ids)]
-        batch = BatchGenerator(
-            self._model,
-            stop_tokens=stops,
-            completion_batch_size=BATCH,
-            prefill_batch_size=PREFILL_BATCH,
-        )
-        try:
-            yield from self._drive(batch, prompts, room, decoding, seeds, queued)
-        finally:
-            batch.close()
-
-    def _drive(
-        self,
-        batch: Any,
-        prompts: Sequence[list[int]],
-        room: list[int],
-        decoding: Decoding,
-        seeds: Sequence[int],
-        queued: Callable[[dict[int, int]], None] | None,
-    ) -> Iterator[tuple[int, Generation]]:
-        order = sorted(range(len(prompts)), key=lambda n: (n // WINDOW, -len(prompts[n])))
-        stop = decoding.stop
-        drawn = (
-            [_draw(self._mx, seeds[n], decoding.temperature) for n in order]
-            if decoding.temperature
-            else None
-        )
-        uids = batch.insert(
-            [list(prompts[n]) for n in order], [room[n] for n in order], samplers=drawn
-        )
-        index = dict(zip(uids, order, strict=True))
-        if queued is not None:
-            queued(index)
-        written: dict[int, list[int]] = {uid: [] for uid in index}
-        tail = (
-            4 * max((len(s) for s in stop), default=0) + 8
-        )  # tokens: a character is 4 bytes at most, a token 1 at least
-        while written:
-            for response in batch.next_generated():
-                ids = written.get(response.uid)
-                if ids is None:
-                    continue
-                if response.finish_reason != "stop":
-                    ids.append(response.token)
-                ended = response.finish_reason
-                if stop and _first(stop, self._decode(ids[-tail:])) is not None:
-                    if not ended:
-                        batch.remove([response.uid])
-                    ended = "stop-string"
-                if ended:
-                    yield index[response.uid], self._finish(ids, ended, stop)
-                    del written[response.uid]
-
-    def _finish(self, ids: list[int], ended: str, stop: tuple[str, ...]) -> Generation:
-        text = self._decode(ids)
-        cut = _first(stop, text)
-        if cut is not None:
-            return Generation(text[:cut], len(ids), "stop")
-        return Generation(text, len(ids), "eos" if ended == "stop" else "length")
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, clean_up_tokenization_spaces=False))
-
-
-def _draw(mx: Any, seed: int, temperature: float) -> Callable[[Any], Any]:
-    """A sampler of log-probabilities (1, vocabulary) with random numbers of its own; mlx-lm's share
-    a global state.
-    """
-    key = mx.random.key(seed)
-
-    def draw(logprobs: Any) -> Any:
-        nonlocal key
-        key, now = mx.random.split(key)
-        return mx.random.categorical(logprobs / temperature, key=now)
-
-    return draw
-
-
-def _first(stop: Sequence[str], text: str) -> int | None:
-    """Where the earliest stop string begins in ``text``."""
-    return min((at for s in stop if (at := text.find(s)) >= 0), default=None)
+    def answer(self, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
+        """``(index of the ask, answer)`` as they finish, one mount and decoding after another."""
+        together: dict[tuple[Path | None, Decoding], list[int]] = {}
+        for number, ask in enumerate(asks):
+            together.setdefault((ask.mount, ask.decoding), []).append(number)
+        for (adapter, decoding), numbers in together.items():
+            self.mount(adapter)
+            ids = [self.reads(asks[number]) for number in numbers]
+            seeds = [asks[number].seed for number in numbers]
+            for at, answer in self.generate(ids, decoding, seeds):
+                yield numbers[at], answer
 
 
 def _brief(error: Exception, lines: int = 3) -> str:
@@ -310,15 +227,3 @@ def _identity(mx: Any, model: Any) -> dict[str, Any]:
         "batch": BATCH,
         **libraries,
     }
-
-
-def adapter_config(adapter: Path) -> dict[str, Any]:
-    """``adapter_config.json`` as a dict; raises :class:`EngineError` when it is no JSON object."""
-    path = adapter / "adapter_config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise EngineError(f"{path}: found {type(config).__name__}, expected an object")
-    return config

@@ -1,4 +1,6 @@
-"""The ledger of looks: how often a held-out set was asked."""
+"""The ledger of looks: how often a held-out set was asked, because the fifth revision that is tried
+on the same prompts is more likely to pass by luck than the first.
+"""
 
 from __future__ import annotations
 

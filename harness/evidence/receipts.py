@@ -17,12 +17,7 @@ from typing import Any
 
 from harness.errors import RunError
 
-ARMS = ("base", "adapter")
-CANON, AGAIN, SENTINEL = (
-    "canon",
-    "again",
-    "sentinel",
-)  # base with the facet's canon; base once more; known answers
+SENTINEL = "sentinel"  # the arm of answers that are known beforehand
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 before the first of them.
 
 A run carries its registration, and the chain of its receipts starts at the registration's digest.
-``harness gate
---register`` writes one ahead of the run, for review or for a commit; a run that then differs from
-it is VOID. The ledger of looks counts how often a held-out set was asked, because the fifth
-revision that is tried on the same prompts is more likely to pass by luck than the first.
+``harness gate --register`` writes one ahead of the run, for review or for a commit; a run that then
+differs from it is VOID.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from harness.content.policy import Policy
 from harness.digests import canonical_digest
 from harness.errors import WorkspaceError
 from harness.stats.multiplicity import look_alpha
+from harness.subjects.base import Arm, Contrast
 
 
 class Criterion(strict.Model):
@@ -37,20 +36,19 @@ class Criterion(strict.Model):
 class Plan(strict.Model):
     """One owed suite as registered.
 
-    ``cases`` are ``[id, digest of the prompt]`` in the order in which the adapter is asked (for a
-    guard a drawn one, so that a stop on the way is a stop on a sample); ``arms`` are what is asked,
-    ``sampler`` how. ``left_out`` are the cases that the adapter's training data shows: they are
-    asked, and decide nothing.
+    ``cases`` are ``[id, digest of the prompt]`` in the registered order (for a guard a drawn one,
+    so that a stop on the way is a stop on a sample); ``arms`` are what answers, ``sampler`` how,
+    and ``contrasts`` what is asked of them, the headline first. ``left_out`` are the cases that the
+    training data shows: they are asked, and decide nothing.
     """
 
     suite: str
     digest: str
     facet: str
     role: Literal["facet", "guard"]
-    margin: float | None
-    min_gain: float
     criteria: list[Criterion]
-    arms: list[str]
+    arms: list[Arm]
+    contrasts: list[Contrast] = Field(min_length=1)
     cases: list[list[str]] = Field(min_length=1)
     left_out: list[str] = []
     sampler: str
@@ -59,6 +57,20 @@ class Plan(strict.Model):
     def counted(self) -> list[str]:
         """The ids of the cases that decide, in the order in which the adapter is asked."""
         return [id for id, _ in self.cases if id not in self.left_out]
+
+    @property
+    def headline(self) -> Contrast:
+        """The contrast that a reader asks about first."""
+        return self.contrasts[0]
+
+    @property
+    def margin(self) -> float | None:
+        """What the headline may lose, ``None`` where it must gain."""
+        return self.headline.margin if self.headline.question == "not-worse" else None
+
+    def arm(self, id: str) -> Arm:
+        """One of its arms."""
+        return next(arm for arm in self.arms if arm.id == id)
 
     @property
     def prompts(self) -> str:
@@ -112,9 +124,8 @@ class Registration(strict.Model):
         """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not
         of what is judged.
         """
-        plans = {
-            id: plan.model_dump(exclude={"cases", "digest"}) for id, plan in self.plans.items()
-        }
+        judged: Any = {"cases": True, "digest": True, "arms": {"__all__": {"weights", "mount"}}}
+        plans = {id: plan.model_dump(exclude=judged) for id, plan in self.plans.items()}
         return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans])
 
     @property
@@ -128,14 +139,16 @@ class Registration(strict.Model):
         first = self.look == 1 and not self.policy.spend_first_look
         return self.policy.alpha if first else look_alpha(self.policy.alpha, self.look)
 
+    def family(self, name: str) -> dict[str, list[Contrast]]:
+        """By suite the contrasts of one family, whose claims are tested together."""
+        found = {id: [c for c in p.contrasts if c.family == name] for id, p in self.plans.items()}
+        return {id: contrasts for id, contrasts in found.items() if contrasts}
+
     @property
-    def primary(self) -> list[str]:
-        """The suites whose gain is claimed."""
-        return [
-            id
-            for id, p in self.plans.items()
-            if p.role == "facet" and p.facet not in self.policy.secondary
-        ]
+    def families(self) -> list[str]:
+        """The families of claims in it, each once."""
+        named = [c.family for plan in self.plans.values() for c in plan.contrasts if c.family]
+        return list(dict.fromkeys(named))
 
     def write(self, path: Path) -> None:
         """Write the registration as JSON, replaced as a whole."""

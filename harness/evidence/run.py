@@ -32,6 +32,12 @@ class Run:
         self.head = genesis
         self.receipts = self._read_back()
 
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def add(self, receipt: Receipt) -> None:
         """Append one receipt; raises :class:`RunError` when the disk does not take it."""
         head = link(self.head, receipt)

@@ -16,8 +16,8 @@ from harness.content.policy import Policy
 from harness.content.suite import Suite
 from harness.digests import folder_files
 from harness.errors import WorkspaceError
-from harness.evidence.receipts import AGAIN, ARMS, CANON
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
+from harness.subjects.arms import arms, contrasts
 from harness.subjects.base import Preflight
 
 
@@ -28,10 +28,8 @@ def register(
     preflight: Preflight,
     certificates: Mapping[str, Certificate],
     sentinels: Mapping[str, list[Fixture]],
-    left_out: Mapping[str, set[str]],
 ) -> Registration:
-    """The registration of one gate as its first look; ``left_out`` are the cases that the training
-    data shows, by suite.
+    """The registration of one gate as its first look.
 
     Raises :class:`WorkspaceError` for several greedy answers a prompt, which would be one answer
     several times.
@@ -52,7 +50,7 @@ def register(
         ),
         facets=entry.adapter.facets,
         claims=entry.adapter.claims,
-        plans={id: plan(found, policy, left_out.get(id, set())) for id, found in suites.items()},
+        plans={id: plan(found, policy, preflight) for id, found in suites.items()},
         certificates={id: held.digest for id, held in sorted(certificates.items())},
         sentinels={
             id: [[f.name, "good" if f.good else "bad"] for f in known]
@@ -62,25 +60,26 @@ def register(
     )
 
 
-def plan(found: Suite, policy: Policy, left_out: set[str]) -> Plan:
+def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
     """What is asked of one suite, and in which order."""
-    spec = found.spec
+    spec, guard = found.spec, found.spec.role == "guard"
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
-    arms = list(ARMS) + ([CANON] if spec.canon else [])
-    if spec.role == "guard":
+    if guard:
         random.Random(found.digest).shuffle(cases)
-        arms += [AGAIN] if policy.again else []
+    digests = (preflight.base_digest, preflight.adapter_digest)
+    asked = arms(*digests, spec.canon, guard=guard, again=policy.again)
+    margin = policy.margins.get(found.id, spec.margin) if guard else None
+    secondary = policy.secondary_margin if spec.facet in policy.secondary else None
     return Plan(
         suite=found.id,
         digest=found.digest,
         facet=spec.facet,
         role=spec.role,
-        margin=policy.margins.get(found.id, spec.margin),
-        min_gain=spec.min_gain,
         criteria=[Criterion(id=c.id, verifier=c.verifier) for c in spec.criteria],
-        arms=arms,
+        arms=asked,
+        contrasts=contrasts(asked, margin, spec.min_gain, secondary),
         cases=cases,
-        left_out=sorted(left_out),
+        left_out=preflight.left_out.get(found.id, []),
         sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
     )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from harness.deciding.scorecard import MIN_RATE_N, Rate
+from harness.deciding.outcomes import MIN_RATE_N, Rate
 from harness.stats.intervals import wilson
 
 

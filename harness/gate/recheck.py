@@ -11,16 +11,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness import __version__
 from harness.audit.certificate import Certificate, State, Survivor
-from harness.deciding import degeneration
-from harness.deciding import judge as gate
-from harness.deciding.judge import Judged
+from harness.deciding import degeneration, judge
 from harness.digests import folder_digest
 from harness.errors import RunError, WorkspaceError
 from harness.evidence import attestation, receipts, registration
@@ -28,35 +26,6 @@ from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, walk
 from harness.subjects.base import Fault, Preflight
 from harness.verdict import Reason, Verdict
-
-
-def scorecard(plan: Registration, judged: Judged, count: int, head: str) -> dict[str, Any]:
-    """The part of ``scorecard.json`` that receipts decide: all of it but how many answers came from
-    the cache.
-    """
-    return {
-        "suites": [score.to_json() for score in judged.scores.values() if score is not None],
-        "not_measured": [id for id, score in judged.scores.items() if score is None],
-        "degeneration": asdict(judged.degeneration) if judged.degeneration else None,
-        "with_flagged": [score.to_json() for score in judged.with_flagged],
-        "look": plan.look,
-        "alpha": plan.alpha,
-        "receipts": count,
-        "receipts_digest": head,
-    }
-
-
-def verdict(plan: Registration, judged: Judged, head: str) -> dict[str, Any]:
-    """``verdict.json``: the verdict with its reasons, the registration and the last link of the
-    chain of receipts.
-    """
-    names = {
-        "adapter": plan.adapter,
-        "base": plan.base,
-        "registration": plan.digest,
-        "receipts_digest": head,
-    }
-    return judged.verdict.to_json() | names
 
 
 def recheck(run: Path, adapter: Path | None = None) -> tuple[Verdict, list[str]]:
@@ -83,11 +52,11 @@ def recheck(run: Path, adapter: Path | None = None) -> tuple[Verdict, list[str]]
         )
     preflight = _document(run / "preflight.json")
     invalid = _validity(plan, preflight, certificates, registered)
-    judged = gate.judge(plan, invalid, certificates, rows)
+    judged = judge.judge(plan, invalid, certificates, rows)
     head = chained[-1][1] if chained else plan.digest
     made = {
-        "scorecard.json": scorecard(plan, judged, len(rows), head),
-        "verdict.json": verdict(plan, judged, head),
+        "scorecard.json": judged.scorecard(plan, len(rows), head),
+        "verdict.json": judged.document(plan, head),
     }
     found = [
         *_settings(settings, plan),
@@ -115,7 +84,7 @@ def _validity(
     registered: Registration | None,
 ) -> list[Reason]:
     faults = [Fault(**fault) for fault in preflight["faults"]]
-    return gate.validity(
+    return judge.validity(
         plan, Preflight(**preflight | {"faults": faults}), certificates, registered
     )
 

@@ -15,7 +15,16 @@ from pathlib import Path
 from harness.content import fixtures
 from harness.content.fixtures import Fixture
 from harness.evidence.receipts import SENTINEL, Finding, Receipt
+from harness.judging.verifier import Judgement
 from harness.judging.workers import Judges
+
+EVIDENCE = 2000  # characters of it that a receipt keeps
+
+
+def finding(criterion: str, verifier: str, said: Judgement) -> Finding:
+    """A judgement as a receipt holds it."""
+    evidence = said.evidence[:EVIDENCE]
+    return Finding(criterion, verifier, said.outcome.value, said.reason, evidence, said.rule)
 
 
 def draw(verifiers: Iterable[str], audits: Path, many: int, seed: str) -> dict[str, list[Fixture]]:
@@ -57,11 +66,7 @@ def judged(
             answer=fixture.answer,
             tokens=0,
             finish="eos",
-            findings=[
-                Finding(
-                    id, id, found.outcome.value, found.reason, found.evidence[:2000], found.rule
-                )
-            ],
+            findings=[finding(id, id, found)],
             outcome=found.outcome.value,
             seconds=round(time.monotonic() - began, 4),
         )

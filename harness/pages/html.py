@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def render(run: Path, reports: Path) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     settings, rows = receipts.read(run)
+    card = _read(run / "scorecard.json")
     environment = Environment(
         loader=FileSystemLoader(reports),
         autoescape=True,
@@ -34,11 +36,12 @@ def render(run: Path, reports: Path) -> Path:
     environment.filters |= {"percent": percent, "points": points, "number": number}
     page = environment.get_template("scorecard.html.j2").render(
         settings=settings,
-        card=_read(run / "scorecard.json"),
+        card=card,
         verdict=_read(run / "verdict.json"),
         preflight=_read(run / "preflight.json"),
         certificates=[_read(path) for path in sorted((run / "certificates").glob("*.json"))],
-        pairs=_pairs(rows),
+        items=_items(rows),
+        flips=_flips(card),
         style=(reports / "style.css").read_text(encoding="utf-8"),
     )
     path = run / "scorecard.html"
@@ -74,37 +77,22 @@ def visible(value: Any) -> Any:
     return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
 
 
-def _pairs(rows: list[Receipt]) -> dict[str, list[dict[str, Any]]]:
-    """Per suite the answers in order, each with the receipts of all arms and whether its outcome
-    flipped.
-    """
-    suites: dict[str, dict[str, dict[str, Receipt]]] = {}
-    several = any(row.sample for row in rows)
+def _items(rows: Iterable[Receipt]) -> dict[str, dict[str, dict[str, list[Receipt]]]]:
+    """By suite and case the receipts of each arm, one for each sample."""
+    suites: dict[str, dict[str, dict[str, list[Receipt]]]] = {}
     for row in rows:
-        name = f"{row.case}, answer {row.sample + 1}" if several else row.case
-        suites.setdefault(row.suite, {}).setdefault(name, {})[row.arm] = row
-    found: dict[str, list[dict[str, Any]]] = {}
-    for suite, cases in suites.items():
-        found[suite] = []
-        for case, arms in cases.items():
-            base, adapter = (
-                arms[arm].outcome == "pass" if arm in arms else None for arm in receipts.ARMS
-            )
-            flip = (
-                ""
-                if None in (base, adapter) or base == adapter
-                else "gained"
-                if adapter
-                else "lost"
-            )
-            found[suite].append(
-                {
-                    "case": case,
-                    "prompt": next(iter(arms.values())).prompt,
-                    "arms": arms,
-                    "flip": flip,
-                }
-            )
+        cases = suites.setdefault(row.suite, {})
+        cases.setdefault(row.case, {}).setdefault(row.arm, []).append(row)
+    return suites
+
+
+def _flips(card: Any) -> dict[tuple[str, str], str]:
+    """``gained`` or ``lost`` by suite and case, as the headline of the suite says."""
+    found: dict[tuple[str, str], str] = {}
+    for suite in card["suites"]:
+        headline = suite["results"].get(suite["headline"], {})
+        for flip in ("gained", "lost"):
+            found |= {(suite["suite"], case): flip for case in headline.get(flip, [])}
     return found
 
 

@@ -11,49 +11,45 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.content.library import Entry
 from harness.digests import file_digest, folder_digest, text_digest
+from harness.engines.base import Answering, WhiteBox, read_config
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.effect import probe as probed
-
-if TYPE_CHECKING:
-    from harness.engines.mlx import MlxEngine
 
 
 def preflight(
     entry: Entry,
-    engine: MlxEngine,
+    engine: Answering,
     probe: Sequence[list[int]],
     min_effect: float,
     memory: Path | None = None,
 ) -> Preflight:
     """Check identity, tensors and effect of ``entry`` on the loaded base; leaves the bare base
-    mounted.
+    mounted. What an engine that is no :class:`WhiteBox` cannot show is not measured.
 
     ``memory`` is a folder that remembers the digests of unchanged files; without it every byte is
     read.
     """
-    from harness.engines.mlx import adapter_config
     from harness.subjects.tensors import examine
 
-    config = adapter_config(entry.path)
+    config = read_config(entry.path / "adapter_config.json")
     trained = config.get("trained_on_base") or entry.adapter.trained_on_base
     found = Preflight(folder_digest(entry.base_path, memory), folder_digest(entry.path), trained)
     found.tokenizer_digest = folder_file(entry.base_path, "tokenizer.json")
-    found.template_digest = text_digest(engine.template) if engine.template else None
     found.add(_identity(entry, found))
-    found.add(_drift(entry.path, entry.base_path, config, engine, found))
     if entry.adapter.train is not None and entry.adapter.train.config is not None:
         found.add(_recorded(config, entry.root / entry.adapter.train.config))
+    if not isinstance(engine, WhiteBox):
+        return found
+    found.template_digest = text_digest(engine.template) if engine.template else None
+    found.add(_drift(entry.path, entry.base_path, config, engine, found))
     tensors = examine(entry.path, config, engine)
     found.add(tensors.faults)
-    found.tensors, found.tensors_expected, found.update = (
-        tensors.found,
-        tensors.expected,
-        tensors.update,
-    )
+    found.tensors, found.tensors_expected = tensors.found, tensors.expected
+    found.update = tensors.update
     if tensors.usable:
         found.effect, weak = probed(engine, entry.path, probe, min_effect)
         found.add(weak)
@@ -111,7 +107,7 @@ def _identity(entry: Entry, found: Preflight) -> Iterator[Fault]:
 
 
 def _drift(
-    adapter: Path, base: Path, config: dict[str, Any], engine: MlxEngine, found: Preflight
+    adapter: Path, base: Path, config: dict[str, Any], engine: WhiteBox, found: Preflight
 ) -> Iterator[Fault]:
     """A tokenizer or chat template of training, recorded or shipped beside the tensors, that is not
     the base's.

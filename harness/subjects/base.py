@@ -1,10 +1,51 @@
-"""What every kind of subject has in common: faults, and what its preflight measured."""
+"""What every kind of subject has in common: its arms, the questions about them, its faults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from harness.content import strict
+
+
+class Arm(strict.Model):
+    """One thing that answers every prompt.
+
+    ``weights`` and ``mount`` are digests: of a base, and of the adapter mounted on it. ``system``
+    is put after the suite's own system prompt. ``order`` is that of asking: as the suite is,
+    backwards, or as registered. Answers of a ``fresh`` arm are never those kept of another arm.
+    """
+
+    id: str
+    weights: str
+    mount: str | None = None
+    system: str | None = None
+    order: Literal["suite", "backwards", "registered"] = "suite"
+    fresh: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The digest that its receipts carry: of the adapter, or of the bare base."""
+        return self.mount or self.weights
+
+
+class Contrast(strict.Model):
+    """One question about two arms on the same prompts.
+
+    ``margin`` is the loss that ``not-worse`` and ``same`` allow and the gain that ``better`` asks
+    for. ``needs`` says what an answer is for: ``shown`` must be shown before anything ships,
+    ``not-refuted`` only may not be found false, and without ``sound`` nothing was measured. The
+    claims of a ``family`` are tested together.
+    """
+
+    id: str
+    first: str
+    second: str
+    question: Literal["not-worse", "better", "same"]
+    margin: float
+    needs: Literal["shown", "not-refuted", "sound"] = "shown"
+    family: str = ""
 
 
 @dataclass(frozen=True)

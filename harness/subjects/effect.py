@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
-    from harness.engines.mlx import MlxEngine
+    from harness.engines.base import WhiteBox
 
 
 PROBE_TOKENS = 32  # the last positions of a probe prompt at which base and adapter are compared
 
 
-def effect(engine: MlxEngine, adapter: Path, probe: Sequence[list[int]]) -> float:
+def effect(engine: WhiteBox, adapter: Path, probe: Sequence[list[int]]) -> float:
     """KL(base || base+adapter) in nats, averaged over the last tokens of the probe prompts; NaN if
     either arm has one.
     """
@@ -32,7 +32,7 @@ def effect(engine: MlxEngine, adapter: Path, probe: Sequence[list[int]]) -> floa
 
 
 def probe(
-    engine: MlxEngine, adapter: Path, probe: Sequence[list[int]], min_effect: float
+    engine: WhiteBox, adapter: Path, probe: Sequence[list[int]], min_effect: float
 ) -> tuple[float | None, list[Fault]]:
     found = effect(engine, adapter, probe)
     if math.isnan(found):

@@ -20,14 +20,14 @@ from harness.errors import EngineError
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
-    from harness.engines.mlx import MlxEngine
+    from harness.engines.base import WhiteBox
 
 TOKENS = 16  # of each probe answer
 TIMEOUT = 120.0  # seconds; a server may load the model on its first request
 
 
 def check(
-    engine: MlxEngine, adapter: Path, url: str, model: str | None, prompts: Sequence[str]
+    engine: WhiteBox, adapter: Path, url: str, model: str | None, prompts: Sequence[str]
 ) -> list[Fault]:
     """Compare the server's greedy answers with base and adapter where the two differ; leaves the
     bare base mounted.

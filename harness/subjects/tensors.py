@@ -15,7 +15,7 @@ from harness.errors import EngineError
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
-    from harness.engines.mlx import MlxEngine
+    from harness.engines.base import WhiteBox
 
 LEAST_UPDATE, MOST_UPDATE = (
     1e-5,
@@ -45,7 +45,7 @@ class Tensors:
         }
 
 
-def examine(adapter: Path, config: dict[str, Any], engine: MlxEngine) -> Tensors:
+def examine(adapter: Path, config: dict[str, Any], engine: WhiteBox) -> Tensors:
     """Check the tensors of ``adapter``; leaves the bare base mounted."""
     import mlx.core as mx
 
@@ -70,7 +70,7 @@ def examine(adapter: Path, config: dict[str, Any], engine: MlxEngine) -> Tensors
 
 
 def largest_update(
-    tensors: dict[str, Any], config: dict[str, Any], engine: MlxEngine
+    tensors: dict[str, Any], config: dict[str, Any], engine: WhiteBox
 ) -> float | None:
     """The largest update relative to the weight it changes; ``None`` when no weight can be
     compared.
@@ -94,7 +94,7 @@ def largest_update(
     return max(sizes, default=None)
 
 
-def _config_faults(config: dict[str, Any], engine: MlxEngine) -> Iterator[Fault]:
+def _config_faults(config: dict[str, Any], engine: WhiteBox) -> Iterator[Fault]:
     layers = config.get("num_layers")
     if isinstance(layers, int) and layers > engine.layers:
         yield Fault("layers", f"its config adapts {layers} layers; the base has {engine.layers}")

@@ -38,7 +38,8 @@ def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(py
         "certificates",
     }
     properties = [p.get("value") for p in ET.parse(workspace / "junit.xml").iter("property")]
-    assert any(value.startswith("adapter ") and f"/{PROMPTS}" in value for value in properties)
+    assert {"held", "improved"} <= set(properties)
+    assert any(": adapter " in value and f"/{PROMPTS}" in value for value in properties)
 
     again = gate(pytester, "--run-dir", "runs/two")
     again.stdout.fnmatch_lines([f"answers from the cache: base {2 * PROMPTS} of {2 * PROMPTS},*"])

@@ -5,20 +5,23 @@ that says its lines.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.digests import folder_digest
-from harness.engines.base import Decoding, Generation
+from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence import receipts
-from harness.evidence.receipts import AGAIN, CANON, SENTINEL
+from harness.evidence.receipts import SENTINEL
 from harness.gate import recheck
-from harness.gate.session import GateSession, Options
-from harness.subjects.base import Preflight
+from harness.gate.conclude import conclude
+from harness.gate.measure import measure, open_run, so_far
+from harness.gate.prepare import Options, Prepared, look_up, prepare
+from harness.gate.session import register_gate, run_gate
 from harness.verdict import Verdict
 
 VERIFIER = '''
@@ -62,48 +65,44 @@ class Speaker:
 
     def __init__(self, breaks: set[str], prompted: bool) -> None:
         self.identity: dict[str, Any] = {"engine": "speaker", "mlx-lm": "none", "device": "none"}
-        self.breaks, self.prompted, self.adapted, self.asked = breaks, prompted, False, 0
+        self.breaks, self.prompted, self.asked = breaks, prompted, 0
         self.endless: set[str] = set()  #: prompts whose answers run out of tokens
         self.seeds: list[int] = []  #: of the answers, as they were asked for
 
-    def encode(self, prompt: str, mode: str, system: str | None) -> list[int]:
-        return list(f"{mode}|{system or ''}|{prompt}".encode())
+    def reads(self, ask: Ask) -> Any:
+        return [ask.mode, ask.system, ask.prompt]
 
-    def mount(self, adapter: Path | None) -> None:
-        self.adapted = adapter is not None
-
-    def generate(
-        self, prompts: Sequence[list[int]], decoding: Decoding, seeds: Sequence[int] = ()
-    ) -> Iterator[tuple[int, Generation]]:
-        for at in reversed(range(len(prompts))):  # out of order, as a batch finishes
+    def answer(self, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
+        for at in reversed(range(len(asks))):  # out of order, as a batch finishes
+            ask, adapted = asks[at], asks[at].mount is not None
             self.asked += 1
-            self.seeds.append(seeds[at])
-            mode, system, prompt = bytes(prompts[at]).decode().split("|")
-            first, _, second = prompt.partition("+")
-            knows = mode == "completion" or self.adapted or (bool(system) and self.prompted)
-            right = knows and not (self.adapted and prompt in self.breaks)
-            if decoding.temperature and mode == "completion":
-                right = seeds[at] % 10 != 0  # now and then it errs, one time or another
-            finish = "length" if prompt in self.endless else "eos"
+            self.seeds.append(ask.seed)
+            first, _, second = ask.prompt.partition("+")
+            knows = ask.mode == "completion" or adapted or (bool(ask.system) and self.prompted)
+            right = knows and not (adapted and ask.prompt in self.breaks)
+            if ask.decoding.temperature and ask.mode == "completion":
+                right = ask.seed % 10 != 0  # now and then it errs, one time or another
+            finish = "length" if ask.prompt in self.endless else "eos"
             yield at, Generation(str(int(first) + int(second)) if right else "?", 1, finish)
 
 
-class Session(GateSession):
-    """A session with the speaker for an engine."""
+class Gate:
+    """A gate on the workspace at ``root`` with a speaker for an engine."""
 
     def __init__(
         self, root: Path, breaks: set[str] | None = None, prompted: bool = False, **options: Any
     ) -> None:
         self.speaker = Speaker(breaks or set(), prompted)
-        super().__init__(Options("adder", library=str(root), **options))
+        self.options = Options("adder", library=str(root), **options)
 
-    def _load_engine(self) -> Any:
-        return self.speaker
+    def run(self) -> Verdict:
+        return run_gate(self.options, load=lambda _: self.speaker)[0]
 
-    def _preflight(self, engine: Any) -> Preflight:  # noqa: ARG002  (the name is the session's)
-        return Preflight(
-            folder_digest(self.entry.base_path), folder_digest(self.entry.path), None, effect=1.0
-        )
+    def prepared(self) -> AbstractContextManager[Prepared]:
+        return prepare(look_up(self.options), load=lambda _: self.speaker)
+
+    def register(self) -> Path:
+        return register_gate(self.options, load=lambda _: self.speaker)
 
 
 @pytest.fixture
@@ -112,13 +111,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     for folder in ("base", "adapter", "verifiers", "suites", "audits/sums.right"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in (
-        "base/config.json",
-        "base/tokenizer.json",
-        "adapter/adapter_config.json",
-        "adapter/adapters.safetensors",
-    ):
-        (tmp_path / name).write_text(name)
+    for name in ("base/config", "base/tokenizer", "adapter/adapter_config"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    (tmp_path / "adapter" / "adapters.safetensors").write_text("weights")
     (tmp_path / "verifiers" / "sums.py").write_text(VERIFIER)
     (tmp_path / "library.yaml").write_text(LIBRARY)
     for name, text, n in (("general", GUARD, 120), ("sums", FACET, 40)):
@@ -143,12 +138,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def gate(session: GateSession) -> Verdict:
-    with session:
-        session.prepare()
-        for suite in session.suites:
-            session.measure(suite)
-        return session.conclude()
+def card(run: Path) -> dict[str, Any]:
+    return json.loads((run / "scorecard.json").read_text())
+
+
+def head(run: Path) -> str:
+    return card(run)["receipts_digest"]
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -156,19 +151,19 @@ def codes(verdict: Verdict) -> list[str]:
 
 
 def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
-    first = Session(root, run_dir=str(root / "one"))
-    assert gate(first).name == "SHIP", first.run.folder
+    first = Gate(root, run_dir=str(root / "one"))
+    assert first.run().name == "SHIP"
     _, rows = receipts.read(root / "one")
     arms = {(r.suite, r.arm): sum((o.suite, o.arm) == (r.suite, r.arm) for o in rows) for r in rows}
     assert arms == {
-        ("sums", "base"): 40, ("sums", CANON): 40, ("sums", "adapter"): 40, (SENTINEL,
+        ("sums", "base"): 40, ("sums", "canon"): 40, ("sums", "adapter"): 40, (SENTINEL,
         SENTINEL): 10,
-        ("general", "base"): 120, ("general", AGAIN): 120, ("general", "adapter"): 120,
+        ("general", "base"): 120, ("general", "again"): 120, ("general", "adapter"): 120,
     }  # fmt: skip
-    second = Session(root, run_dir=str(root / "two"))
-    assert gate(second).name == "SHIP"
+    second = Gate(root, run_dir=str(root / "two"))
+    assert second.run().name == "SHIP"
     assert second.speaker.asked == 0, "every answer is in the cache"
-    assert first.run.head == second.run.head
+    assert head(root / "one") == head(root / "two")
     for run in ("one", "two"):
         assert recheck.recheck(root / run, root / "adapter")[1] == []
     looks = [json.loads(line) for line in (root / "runs" / "looks.jsonl").read_text().splitlines()]
@@ -183,50 +178,50 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     with pytest.raises(
         WorkspaceError, match="found 10 at temperature 0, where all answers to a prompt are alike"
     ):
-        gate(Session(root))
+        Gate(root).run()
     path.write_text(path.read_text().replace("gate: {", "gate: {temperature: 0.6, "))
-    first = Session(root, run_dir=str(root / "one"))
-    assert gate(first).name == "SHIP"
+    first = Gate(root, run_dir=str(root / "one"))
+    assert first.run().name == "SHIP"
     _, rows = receipts.read(root / "one")
     answers = {(r.arm, r.case, r.sample): r for r in rows if r.suite == "general"}
     assert len(answers) == 3 * 120 * 10
     assert {r.sampler for r in answers.values()} == {
         "temperature 0.6, seed 0, at most 8 tokens, stop []"
     }
-    score = first.score("general")
-    assert score is not None
-    assert (score.prompts, score.samples, score.complete) == (120, 10, True)
-    assert score.base.value != score.adapter.value, "arms are drawn by themselves"
+    [score] = [s for s in card(root / "one")["suites"] if s["suite"] == "general"]
+    assert (score["prompts"], score["samples"], score["missing"]) == (120, 10, 0)
+    base, adapter = score["rates"]["base"], score["rates"]["adapter"]
+    assert base["rate"] != adapter["rate"], "arms are drawn by themselves"
     page = (root / "one" / "scorecard.html").read_text()
-    assert page.count(f"{score.adapter.passes}/1200 = ") == 3, (
+    assert page.count(f"{adapter['passes']}/1200 = ") == 3, (
         "the verdict, the suite and the criterion"
     )
-    assert "general-0, answer 10" in page
+    assert page.count("answer 10 <span") == 3 * 120 + 3 * 40
+    linked, ids = (set(re.findall(f'{key}"([^"]*)"', page)) for key in ("href=", "id="))
+    assert linked
+    assert linked <= {f"#{id}" for id in ids}, "every link leads to an item of the page"
     assert len(set(first.speaker.seeds)) == len(first.speaker.seeds) == first.speaker.asked
 
-    second = Session(root, run_dir=str(root / "two"))
-    with second:  # stopped between two suites, and resumed
-        second.prepare()
-        second.measure("sums")
+    second = Gate(root, run_dir=str(root / "two"))
+    with second.prepared() as prepared, open_run(prepared) as run:
+        measure(prepared, run, "sums")  # stopped between two suites, and resumed
     assert second.speaker.asked == 0, "every answer is in the cache"
-    again = Session(root, run_dir=str(root / "two"))
-    assert gate(again).name == "SHIP"
-    assert again.run.head == first.run.head
+    assert Gate(root, run_dir=str(root / "two")).run().name == "SHIP"
+    assert head(root / "one") == head(root / "two")
     assert recheck.recheck(root / "two")[1] == []
 
 
 def test_a_prompt_that_does_as_well_is_named(root: Path):
-    assert "no-gain-over-prompt" in codes(
-        gate(Session(root, prompted=True, run_dir=str(root / "run")))
-    )
+    verdict = Gate(root, prompted=True, run_dir=str(root / "run")).run()
+    assert "no-gain-over-prompt" in codes(verdict)
 
 
 def test_an_answer_that_never_stops_or_loops_is_not_elite_on_a_facet_whatever_its_criteria_say(
     root: Path,
 ):
-    session = Session(root, run_dir=str(root / "run"))
-    session.speaker.endless = {"3+40", "3+120"}
-    gate(session)
+    gate = Gate(root, run_dir=str(root / "run"))
+    gate.speaker.endless = {"3+40", "3+120"}
+    gate.run()
     _, rows = receipts.read(root / "run")
     found = {
         (r.suite, r.outcome, r.sign) for r in rows if r.arm == "adapter" and r.finish == "length"
@@ -244,28 +239,29 @@ def test_an_obvious_regression_ends_the_run_at_the_same_place_every_time(root: P
     breaks = {f"{i}+120" for i in range(0, 120, 2)}
     heads = []
     for run in ("one", "two"):
-        session = Session(root, breaks, run_dir=str(root / run))
-        with session:
-            session.prepare()
-            assert session.measure("general") is not None
-            assert session.measure("sums") is None, "nothing more is asked"
-            verdict = session.conclude()
+        gate = Gate(root, breaks, run_dir=str(root / run))
+        with gate.prepared() as prepared, open_run(prepared) as opened:
+            measure(prepared, opened, "general")
+            measure(prepared, opened, "sums")
+            said = so_far(prepared, opened).reasons
+            assert said["sums"].code == "not-measured", "nothing more is asked"
+            verdict = conclude(prepared, opened)
+        assert said["general"] == verdict.reasons[0]
         assert (verdict.name, verdict.reasons[0].code) == ("NO-SHIP", "stopped")
         assert recheck.recheck(root / run)[1] == []
-        heads.append(session.run.head)
+        heads.append(head(root / run))
     assert heads[0] == heads[1]
     assert len([r for r in receipts.read(root / "one")[1] if r.arm == "adapter"]) < 120
 
 
 def test_a_run_is_held_against_its_registration(root: Path):
-    with Session(root) as session:
-        path = session.register()
-    assert path == root / "registrations" / "adder.json"
-    assert session.speaker.asked == 0, "registered before the first answer"
-    assert gate(Session(root, run_dir=str(root / "one"))).name == "SHIP"
+    gate = Gate(root)
+    assert gate.register() == root / "registrations" / "adder.json"
+    assert gate.speaker.asked == 0, "registered before the first answer"
+    assert Gate(root, run_dir=str(root / "one")).run().name == "SHIP"
     suite = root / "suites" / "general.yaml"
     suite.write_text(suite.read_text().replace("margin: 0.1", "margin: 0.3"))
-    verdict = gate(Session(root, run_dir=str(root / "two")))
+    verdict = Gate(root, run_dir=str(root / "two")).run()
     assert (verdict.name, codes(verdict)) == ("VOID", ["registration"])
     assert "margin was 0.1 when registered and is 0.3" in verdict.reasons[0].text
     assert recheck.recheck(root / "two")[1] == []
@@ -274,17 +270,14 @@ def test_a_run_is_held_against_its_registration(root: Path):
 def test_a_hopeless_margin_is_refused_at_registration(root: Path):
     suite = root / "suites" / "general.yaml"
     suite.write_text(suite.read_text().replace("margin: 0.1", "margin: 0.02"))
-    with (
-        Session(root) as session,
-        pytest.raises(WorkspaceError, match=r"cannot be decided with 120 prompts.*prompts would"),
-    ):
-        session.register()
+    with pytest.raises(WorkspaceError, match=r"decided with 120 prompts.*prompts would"):
+        Gate(root).register()
     assert not (root / "registrations").exists()
 
 
 def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
-    gate(Session(root, run_dir=str(root / "one")))
+    Gate(root, run_dir=str(root / "one")).run()
     (root / "adapter" / "adapters.safetensors").write_text("revision 2")
-    session = Session(root, run_dir=str(root / "two"))
-    gate(session)
-    assert (session.registration.look, session.registration.alpha) == (2, pytest.approx(0.05 / 6))
+    Gate(root, run_dir=str(root / "two")).run()
+    found = card(root / "two")
+    assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))

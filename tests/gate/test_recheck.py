@@ -38,10 +38,8 @@ def finish(folder: Path, found: Registration, rows: list[Receipt]) -> Path:
     for row in rows:
         run.add(row)
     judged = judge(found, rows)
-    run.write(
-        "scorecard.json", recheck.scorecard(found, judged, len(rows), run.head) | {"answers": {}}
-    )
-    run.write("verdict.json", recheck.verdict(found, judged, run.head))
+    run.write("scorecard.json", judged.scorecard(found, len(rows), run.head) | {"answers": {}})
+    run.write("verdict.json", judged.document(found, run.head))
     run.write(
         "attestation.json",
         attestation.statement(found, judged.verdict, attestation.documents(folder)),
@@ -157,8 +155,8 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
 @pytest.mark.parametrize(
     ("name", "change", "first"),
     [
-        ("scorecard.json", lambda d: d["suites"][1]["adapter"].update(passes=36),
-        "scorecard.json: suites[1].adapter"),
+        ("scorecard.json", lambda d: d["suites"][1]["rates"]["adapter"].update(passes=36),
+        "scorecard.json: suites[1].rates.adapter"),
         ("scorecard.json", lambda d: d["answers"].update(base=1),
         "attestation.json: predicate.configuration["),
         ("verdict.json", lambda d: d.update(verdict="NO-SHIP"),
@@ -182,7 +180,11 @@ def test_edited_documents_are_found_by_name(run: Path, name: str, change, first:
 
 def test_a_margin_edited_after_the_run_is_found(run: Path):
     """F6.4: in the registration, and in a registration whose own digest was mended."""
-    document(run, "registration.json", lambda d: d["plans"]["humaneval"].update(margin=0.1))
+    document(
+        run,
+        "registration.json",
+        lambda d: d["plans"]["humaneval"]["contrasts"][0].update(margin=0.1),
+    )
     with pytest.raises(RunError, match="edited after it was written"):
         recheck.recheck(run)
     mended = registration([plan("humaneval", 164, "guard", margin=0.1), plan("godot", 40)])

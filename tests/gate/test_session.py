@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,13 @@ import yaml
 from tiny_model import edit_config, make_adapter, make_base
 
 from harness.digests import folder_digest
-from harness.engines.base import Decoding, Generation
+from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.kept import Cache, key
 from harness.errors import RunError, WorkspaceError
-from harness.gate.session import GateSession, Options, gate_adapter
+from harness.gate.conclude import conclude
+from harness.gate.measure import measure, open_run
+from harness.gate.prepare import Options, look_up, prepare
+from harness.gate.session import run_gate
 
 PROMPTS = 30
 TOKENS = 80
@@ -71,7 +75,7 @@ def library(tmp_path_factory):
 def reference(library, tmp_path_factory):
     """The run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("reference") / "run"
-    gate_adapter(options(library, folder))
+    run_gate(options(library, folder))
     return folder
 
 
@@ -101,6 +105,13 @@ def receipts(folder):
 
 def verdict(folder):
     return json.loads((folder / "verdict.json").read_text())
+
+
+@contextmanager
+def gate(library, folder):
+    """A prepared gate with its run folder open."""
+    with prepare(look_up(options(library, folder))) as prepared, open_run(prepared) as run:
+        yield prepared, run
 
 
 def assert_same(folder, reference):
@@ -161,7 +172,7 @@ def test_a_gate_killed_at_random_points_ends_as_if_it_never_was(library, referen
                 time.sleep(0.1)
             assert orphans(group) == []
         whole = written[: written.rfind(b"\n") + 1]
-    gate_adapter(options(library, folder))
+    run_gate(options(library, folder))
     assert (
         (folder / "receipts.jsonl").read_bytes().startswith(whole)
     )  # nothing that was judged is judged again
@@ -171,18 +182,17 @@ def test_a_gate_killed_at_random_points_ends_as_if_it_never_was(library, referen
 @pytest.mark.parametrize("bytes_left", [100, 10_000])
 def test_a_torn_line_is_judged_again(library, reference, tmp_path, bytes_left):
     folder = tmp_path / "run"
-    gate_adapter(options(library, folder))
+    run_gate(options(library, folder))
     path = folder / "receipts.jsonl"
     os.truncate(path, min(bytes_left, path.stat().st_size - 1))
-    gate_adapter(options(library, folder))
+    run_gate(options(library, folder))
     assert_same(folder, reference)
 
 
 def test_a_full_disk_stops_the_gate_and_loses_nothing(library, reference, tmp_path):
     folder = tmp_path / "run"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with GateSession(options(library, folder)) as gate:
-        gate.prepare()
+    with gate(library, folder) as (prepared, run):
         resource.setrlimit(
             resource.RLIMIT_FSIZE, (9_000, before[1])
         )  # no file may grow beyond it, the cache's neither
@@ -190,30 +200,26 @@ def test_a_full_disk_stops_the_gate_and_loses_nothing(library, reference, tmp_pa
             with pytest.raises(
                 RunError, match=r"receipts\.jsonl: cannot be written: .*the run is resumed"
             ):
-                gate.measure("notes")
+                measure(prepared, run, "notes")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert 0 < lines(folder) < 2 * PROMPTS
-    gate_adapter(options(library, folder))
+    run_gate(options(library, folder))
     assert_same(folder, reference)
 
 
 def test_a_run_belongs_to_one_process_and_one_subject(library, tmp_path):
     folder = tmp_path / "run"
-    with GateSession(options(library, folder)) as gate:
-        gate.prepare()
-        with (
-            GateSession(options(library, folder)) as second,
-            pytest.raises(RunError, match="another process"),
-        ):
-            second.prepare()
+    with (
+        gate(library, folder),
+        pytest.raises(RunError, match="another process"),
+        gate(library, folder),
+    ):
+        pass
     edit_config(library / "adapter", note="another revision")
     try:
-        with (
-            GateSession(options(library, folder)) as third,
-            pytest.raises(RunError, match="other settings; 'adapter'"),
-        ):
-            third.prepare()
+        with pytest.raises(RunError, match="other settings; 'adapter'"), gate(library, folder):
+            pass
     finally:
         make_adapter_again(library)
 
@@ -225,20 +231,19 @@ def make_adapter_again(library):
 
 
 def test_an_adapter_that_changes_while_it_is_scored_is_void(library, tmp_path):
-    with GateSession(options(library, tmp_path / "run")) as gate:
-        gate.prepare()
-        gate.measure("notes")
+    with gate(library, tmp_path / "run") as (prepared, run):
+        measure(prepared, run, "notes")
         edit_config(library / "adapter", note="the next revision")
         try:
-            found = gate.conclude()
+            found = conclude(prepared, run)
         finally:
             make_adapter_again(library)
     assert (found.name, found.deciding[0].code) == ("VOID", "changed-in-run")
 
 
 def test_the_next_gate_pays_nothing_for_the_answers_that_are_known(library, reference, tmp_path):
-    gate_adapter(options(library, tmp_path / "first"))
-    gate_adapter(options(library, tmp_path / "second"))
+    run_gate(options(library, tmp_path / "first"))
+    run_gate(options(library, tmp_path / "second"))
     assert_same(tmp_path / "second", reference)
     card = json.loads((tmp_path / "second" / "scorecard.json").read_text())
     assert (
@@ -250,7 +255,7 @@ def test_prompts_that_the_training_data_shows_leave_the_suite(library, reference
     shown = [{"prompt": prompt(n).replace("patch", "the"), "completion": "No."} for n in (3, 11)]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in shown))
     asked = replace(options(library, tmp_path / "run"), train_data=str(tmp_path / "train.jsonl"))
-    gate_adapter(asked)
+    run_gate(asked)
     card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
     assert [suite["prompts"] for suite in card["suites"]] == [PROMPTS - 2]
     assert [suite["prompts"] for suite in card["with_flagged"]] == [PROMPTS]
@@ -267,11 +272,8 @@ def test_a_prompt_that_leaves_no_room_to_answer_is_an_error_before_the_run(libra
         rows + json.dumps({"id": "long", "prompt": "word " * 300}) + "\n"
     )
     try:
-        with (
-            GateSession(options(library, tmp_path / "run")) as gate,
-            pytest.raises(WorkspaceError, match="prompt 'long'"),
-        ):
-            gate.prepare()
+        with pytest.raises(WorkspaceError, match="prompt 'long'"):
+            run_gate(options(library, tmp_path / "run"))
     finally:
         (library / "suites" / "notes.jsonl").write_text(rows)
     assert not (tmp_path / "run").exists()
@@ -308,7 +310,24 @@ def test_a_damaged_cache_costs_time_only(tmp_path):
 
 
 def test_a_cache_key_is_all_that_decides_an_answer():
-    parts = ({"mlx": "1"}, "sha256:base", "sha256:adapter", [1, 2], Decoding(8, ("x",)))
-    others = ({"mlx": "2"}, "sha256:other", None, [1, 3], Decoding(9, ("x",)))
-    keys = {key(*parts)} | {key(*parts[:n], others[n], *parts[n + 1 :]) for n in range(5)}
-    assert len(keys) == 6
+    class Reader:
+        def __init__(self, version):
+            self.identity = {"mlx": version}
+
+        def reads(self, ask):
+            return [ord(c) for c in ask.prompt]
+
+    asked = Ask("ab", "chat", None, Decoding(8, ("x",)), 1, "sha256:base", "sha256:adapter")
+    drawn = replace(asked, decoding=Decoding(8, ("x",), 0.6))
+    others = [
+        replace(asked, prompt="ac"),
+        replace(asked, weights="sha256:other"),
+        replace(asked, adapter=None),
+        replace(asked, decoding=Decoding(9, ("x",))),
+        drawn,
+        replace(drawn, seed=2),
+    ]
+    keys = {key(Reader("1"), ask) for ask in [asked, *others]} | {key(Reader("2"), asked)}
+    assert len(keys) == len(others) + 2
+    same = [replace(asked, seed=2), replace(asked, mount=Path("elsewhere"))]
+    assert {key(Reader("1"), ask) for ask in same} == {key(Reader("1"), asked)}

@@ -36,7 +36,7 @@ def make_run(folder, answer=HOSTILE):
         )
     card = {
         "suites": [],
-        "not_measured": ["s"],
+        "not_measured": {"s": None},
         "degeneration": None,
         "look": 1,
         "alpha": 0.05,

@@ -90,12 +90,14 @@ def main() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
 def gate_command(quiet: bool, register: bool, **chosen: Any) -> int:
     """Gate one adapter, as `pytest suites/ --adapter NAME` does, with the verdict as exit code."""
-    from harness.gate.session import Options, gate_adapter, register_adapter
+    from harness.gate.prepare import Options
+    from harness.gate.progress import silent
+    from harness.gate.session import register_gate, run_gate
 
     if register:
-        click.echo(register_adapter(Options(**chosen), None if quiet else progress()))
+        click.echo(register_gate(Options(**chosen), silent if quiet else progress()))
         return 0
-    verdict, folder = gate_adapter(Options(**chosen), None if quiet else progress())
+    verdict, folder = run_gate(Options(**chosen), silent if quiet else progress())
     click.secho(verdict.name, bold=True, fg="green" if verdict.name.exit_code == 0 else "red")
     for reason in [] if quiet else verdict.reasons:
         click.echo(f"{reason.verdict:<12} {reason.about}: {reason.text}")
@@ -127,24 +129,22 @@ def preflight_command(
     Exit codes: 0 it may be scored, 1 a rule of its training forbids to ship it, 3 scoring it would
     say nothing.
     """
-    from harness.gate.session import GateSession, Options
+    from harness.gate.prepare import Options
+    from harness.gate.session import check_subject
 
-    with GateSession(Options(**chosen)) as session:
-        found = session.check(verify)
-        if server is not None:
-            session.check_served(server, server_model)
-        rows = [("base", found.base_digest), ("adapter", found.adapter_digest)]
-        rows.append(("trained on", found.trained_on_base or "not recorded"))
-        rows.append(("tensors", f"{found.tensors} of {found.tensors_expected}"))
-        rows.append(("update", number(found.update, "of the largest changed weight")))
-        rows.append(("effect", number(found.effect, "nats per token, KL(base || adapter)")))
-        rows.append(
-            (
-                "training data",
-                found.training["data_digest"] or "not named, so not checked (--train-data)",
-            )
+    found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
+    rows = [("base", found.base_digest), ("adapter", found.adapter_digest)]
+    rows.append(("trained on", found.trained_on_base or "not recorded"))
+    rows.append(("tensors", f"{found.tensors} of {found.tensors_expected}"))
+    rows.append(("update", number(found.update, "of the largest changed weight")))
+    rows.append(("effect", number(found.effect, "nats per token, KL(base || adapter)")))
+    rows.append(
+        (
+            "training data",
+            found.training["data_digest"] or "not named, so not checked (--train-data)",
         )
-        rows.append(("not checked", ", ".join(found.training["not_checked"]) or "nothing"))
+    )
+    rows.append(("not checked", ", ".join(found.training["not_checked"]) or "nothing"))
     click.echo(columns(rows))
     for fault in [*found.faults, *found.notices]:
         click.echo(f"{fault.severity:<6} {fault.code}: {fault.text}")

@@ -5,18 +5,20 @@ the verdict is SHIP.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.content.suite import suite_id
-from harness.deciding.reasons import numbers
-from harness.deciding.scorecard import SuiteScore
 from harness.doors.console import Lines
 from harness.errors import HarnessError
-from harness.gate.session import GateSession, Options
+from harness.evidence.run import Run
+from harness.gate.conclude import conclude
+from harness.gate.measure import measure, open_run, so_far
+from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.verdict import Name, Reason, Verdict
 
 
@@ -43,29 +45,25 @@ class SuiteItem(pytest.Item):
     def __init__(self, *, gate: GatePlugin, suite: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.gate, self.suite = gate, suite
-        spec = gate.session.suites[suite].spec
+        spec = gate.wanted.suites[suite].spec
         self.add_marker(spec.role)
         self.add_marker(spec.facet.replace("-", "_"))
 
     def setup(self) -> None:
         """Prepare the gate once; what makes the evidence void is an error of every item."""
-        self.gate.prepare()
-        if self.gate.session.invalid:
-            raise Void(self.gate.session.invalid)
+        invalid = self.gate.prepare().invalid
+        if invalid:
+            raise Void(invalid)
 
     def runtest(self) -> None:
-        """Measure the suite, and fail unless its reason supports SHIP."""
-        from harness.deciding.reasons import judge_alone
-
-        score = self.gate.session.measure(self.suite)
-        reasons = judge_alone(self.gate.session.registration, self.suite, score)
-        self.user_properties += _properties(score)
-        against = [reason for reason in reasons if reason.verdict is not Name.SHIP]
-        limited = self.gate.session.options.limit is not None and all(
-            r.code == "incomplete" for r in against
-        )
-        if against and not limited:
-            raise Rejected(against)
+        """Measure the suite, and fail unless the reason that it is given supports SHIP."""
+        there = [item.suite for item in self.session.items if isinstance(item, SuiteItem)]
+        reason = self.gate.reason(self.suite, there)
+        self.user_properties += [("verdict", reason.verdict), ("code", reason.code)]
+        self.user_properties.append(("reason", reason.text))
+        limited = self.gate.wanted.options.limit is not None and reason.code == "incomplete"
+        if reason.verdict is not Name.SHIP and not limited:
+            raise Rejected([reason])
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002  (the name is pytest's)
         """One message for a user's mistake; a traceback only for a fault of the harness."""
@@ -85,14 +83,14 @@ class SuiteFile(pytest.File):
         """One item: ``elite`` for a facet, ``held`` for a guard."""
         gate: GatePlugin = self.config.pluginmanager.get_plugin("harness-gate")  # type: ignore[assignment]
         id = suite_id(self.path, gate.root)
-        role = gate.session.suites[id].spec.role
+        role = gate.wanted.suites[id].spec.role
         yield SuiteItem.from_parent(
             self, name="held" if role == "guard" else "elite", gate=gate, suite=id
         )
 
 
 class GatePlugin:
-    """Holds the one :class:`GateSession` of a pytest session."""
+    """Holds the one gate of a pytest session."""
 
     def __init__(self, config: pytest.Config) -> None:
         get = config.getoption
@@ -105,20 +103,20 @@ class GatePlugin:
                 "--adapter cannot be combined with -n: one process holds the model; leave -n out"
             )
         names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
-        options = Options(**{name: get(name) for name in names})
         self._live = bool(sys.__stderr__ and sys.__stderr__.isatty())
         self._lines = Lines(self._show, self._live)
         try:
-            self.session = GateSession(options, self._progress)
+            self.wanted = look_up(Options(**{name: get(name) for name in names}))
         except HarnessError as error:
             raise pytest.UsageError(f"harness: {error}") from None
         self.config = config
-        self.root = self.session.workspace.folder("suites")
+        self.root = self.wanted.workspace.folder("suites")
         self.verdict: Verdict | None = None
-        self._owed = {each.path.resolve() for each in self.session.suites.values()}
-        self._prepared = False
-        self._failed: HarnessError | None = None
-        for each in self.session.suites.values():
+        self._owed = {each.path.resolve() for each in self.wanted.suites.values()}
+        self._stack = ExitStack()
+        self._gate: tuple[Prepared, Run] | None = None
+        self._measured: set[str] = set()
+        for each in self.wanted.suites.values():
             config.addinivalue_line(
                 "markers", f"{each.spec.facet.replace('-', '_')}: facet of a suite"
             )
@@ -129,48 +127,60 @@ class GatePlugin:
         """A collector for ``path`` if the adapter owes that suite."""
         return SuiteFile.from_parent(parent, path=path) if path.resolve() in self._owed else None
 
-    def prepare(self) -> None:
+    def prepare(self) -> Prepared:
         """Prepare the gate before the first item; a user's mistake ends the session with one
         message.
         """
-        if not self._prepared:
-            self._prepared = True
+        if self._gate is None:
             try:
-                self.session.prepare()
+                prepared = self._stack.enter_context(prepare(self.wanted, self._progress))
+                self._gate = prepared, self._stack.enter_context(open_run(prepared))
             except HarnessError as error:
-                self._failed = error
                 pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        return self._gate[0]
+
+    def reason(self, suite: str, there: Sequence[str]) -> Reason:
+        """The reason of a suite, once it and those whose claims are tested with its own are
+        measured, as far as they are ``there``.
+        """
+        assert self._gate is not None
+        prepared, run = self._gate
+        families = {c.family for c in prepared.registration.plans[suite].contrasts} - {""}
+        together = {id for name in families for id in prepared.registration.family(name)}
+        for id in [suite, *(id for id in there if id in together)]:
+            if id not in self._measured:
+                self._measured.add(id)
+                measure(prepared, run, id, self._progress)
+        return so_far(prepared, run).reasons[suite]
 
     def pytest_report_header(self) -> list[str]:
-        entry, limit = self.session.entry, self.session.options.limit
+        entry, limit = self.wanted.entry, self.wanted.options.limit
         part = f", {limit} prompts of each" if limit else ""
-        owed = ", ".join(self.session.suites)
+        owed = ", ".join(self.wanted.suites)
         return [f"harness: adapter {entry.name} on base {entry.base_name}, owes {owed}{part}"]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._prepared and self._failed is None:
-            self.verdict = self.session.conclude()
-            if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self.session.__exit__()
+        with self._stack:
+            if self._gate is not None:
+                self.verdict = conclude(*self._gate)
+                if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
+                    session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.verdict is None:
+        if self.verdict is None or self._gate is None:
             return
-        write = terminalreporter.write_line
-        good = self.verdict.name is Name.SHIP
-        terminalreporter.section(
-            f"{self.verdict.name}: {self.session.entry.name}", green=good, red=not good, bold=True
-        )
+        prepared, run = self._gate
+        write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
+        title = f"{self.verdict.name}: {self.wanted.entry.name}"
+        terminalreporter.section(title, green=good, red=not good, bold=True)
         for reason in self.verdict.reasons:
             write(f"{reason.verdict:<12} {reason.about}: {reason.text}")
-        answers = {
-            arm: f"{self.session.cached[arm]} of {n}" for arm, n in self.session.answered.items()
-        }
-        if any(self.session.answered.values()):
-            write(f"answers from the cache: base {answers['base']}, adapter {answers['adapter']}")
-        write(f"scorecard: {_shown(self.session.run.folder / 'scorecard.html')}")
+        kept = prepared.kept
+        if kept.answered:
+            parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
+            write(f"answers from the cache: {', '.join(parts)}")
+        write(f"scorecard: {_shown(run.folder / 'scorecard.html')}")
 
     def _progress(self, label: str, done: int, total: int, note: str = "") -> None:
         """One live line on a terminal, plain lines in a log, nothing under -q."""
@@ -183,11 +193,6 @@ class GatePlugin:
         if not self._live:  # the reporter has written dots on this line
             self.config.pluginmanager.get_plugin("terminalreporter").ensure_newline()  # type: ignore[union-attr]
         print(text, end="", file=sys.__stderr__, flush=True)
-
-
-def _properties(score: SuiteScore | None) -> list[tuple[str, object]]:
-    """What JUnit keeps of a suite."""
-    return [] if score is None else [("harness", numbers(score))]
 
 
 def _shown(path: Path) -> str:

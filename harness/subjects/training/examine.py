@@ -8,19 +8,16 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.content import rules
 from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
-from harness.engines.base import Decoding
+from harness.engines.base import Answering, Decoding, WhiteBox, read_config
 from harness.subjects.base import Fault
 from harness.subjects.training import contamination, corpus, recipe
 from harness.subjects.training.rules import Fact, judge
-
-if TYPE_CHECKING:
-    from harness.engines.mlx import MlxEngine
 
 SAMPLE, SAMPLE_TOKENS = (
     16,
@@ -58,7 +55,7 @@ class Training:
 
 
 def examine(
-    entry: Entry, suites: Sequence[Suite], engine: MlxEngine, policy: Policy, data: Path | None
+    entry: Entry, suites: Sequence[Suite], engine: Answering, policy: Policy, data: Path | None
 ) -> Training:
     """Check the training of ``entry``; leaves the bare base mounted. Raises :class:`WorkspaceError`
     for a missing file.
@@ -66,11 +63,11 @@ def examine(
     ``data`` is a ``.jsonl`` file or a folder of them; without it, the library's, or nothing of the
     corpus is checked.
     """
-    from harness.engines.mlx import adapter_config
-
     wanted, digest = rules.load(entry.root)
     found = Training(digest)
-    found.facts = recipe.facts(entry, adapter_config(entry.path), engine.config)
+    box = engine if isinstance(engine, WhiteBox) else None
+    base = box.config if box else read_config(entry.base_path / "config.json")
+    found.facts = recipe.facts(entry, read_config(entry.path / "adapter_config.json"), base)
     train = entry.adapter.train
     if data is None and train is not None and train.data is not None:
         data = entry.root / train.data
@@ -78,11 +75,11 @@ def examine(
     if data is not None:
         read = corpus.read(data)
         found.data_digest = read.digest
-        found.facts |= corpus.facts(
-            read, found.facts, renderer(engine), engine.tokenizer.eos_token_ids
-        )
-        if fact := _from_base(read.split("train"), engine):
-            found.facts["corpus.from_base_share"] = fact
+        if box is not None:
+            ends = box.tokenizer.eos_token_ids
+            found.facts |= corpus.facts(read, found.facts, renderer(box), ends)
+            if fact := _from_base(read.split("train"), box):
+                found.facts["corpus.from_base_share"] = fact
         hits = corpus.forbidden(read, wanted, train.exempt if train else [])
         found.contamination = contamination.scan(contamination.items(suites), corpus.passages(read))
         found.faults += contamination.judge(
@@ -94,7 +91,7 @@ def examine(
     return found
 
 
-def renderer(engine: MlxEngine) -> corpus.Render:
+def renderer(engine: WhiteBox) -> corpus.Render:
     """How mlx-lm turns one row into token ids, and where its answer begins."""
     from mlx_lm.tuner.datasets import ChatDataset, CompletionsDataset, TextDataset
 
@@ -110,7 +107,7 @@ def renderer(engine: MlxEngine) -> corpus.Render:
     return render
 
 
-def _from_base(records: Sequence[corpus.Record], engine: MlxEngine) -> Fact | None:
+def _from_base(records: Sequence[corpus.Record], engine: WhiteBox) -> Fact | None:
     """How much of a seeded sample of the gold is the base's own answer; ``None`` where no record
     has a prompt.
     """

@@ -1,0 +1,99 @@
+"""What is said of a whole run: foreign receipts, sentinels, what the library claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from harness.content.library import Claim
+from harness.deciding.reasons import items
+from harness.deciding.scorecard import SuiteScore
+from harness.evidence.receipts import SENTINEL, Receipt
+from harness.evidence.registration import Registration, prompt_digest
+from harness.verdict import Reason, reason
+
+
+def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Reason]:
+    """Receipts of another subject or another prompt than was registered: one reason for each kind,
+    with their cases.
+    """
+    plans = registration.plans
+    subjects = {(id, arm.id): arm.subject for id, plan in plans.items() for arm in plan.arms}
+    prompts = {(id, case): digest for id, plan in plans.items() for case, digest in plan.cases}
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in receipts:
+        if row.arm != SENTINEL:
+            if row.subject != subjects.get((row.suite, row.arm), registration.base_digest):
+                found.setdefault(("subject", f"{row.suite} {row.arm}"), []).append(row.case)
+            if prompts.get((row.suite, row.case)) != prompt_digest(row.prompt):
+                found.setdefault(("prompt", row.suite), []).append(row.case)
+    text = "{} answers are not of the registered {}: {}"
+    return [
+        reason(code, about, text.format(len(cases), code, items(cases)), cases)
+        for (code, about), cases in found.items()
+    ]
+
+
+def sentinels(
+    registration: Registration, receipts: Iterable[Receipt], measured: set[str]
+) -> Iterator[Reason]:
+    """A verifier that is wrong about an answer known beforehand, or was not asked, makes the run
+    void.
+    """
+    judging = {c.verifier for id in measured for c in registration.plans[id].criteria}
+    shown = {row.case: row.outcome for row in receipts if row.arm == SENTINEL}
+    for verifier, known in registration.sentinels.items():
+        wanted = {f"{verifier}/{name}": kind == "good" for name, kind in known}
+        wrong = [id for id, good in wanted.items() if id in shown and (shown[id] == "pass") != good]
+        unseen = wanted.keys() - shown.keys()
+        if wrong:
+            text = f"wrong during the run about answers that are known beforehand: {items(wrong)}"
+            yield reason("sentinel", verifier, text, wrong)
+        elif verifier in judging and unseen:
+            text = f"{len(unseen)} of {len(wanted)} sentinels were not judged"
+            yield reason("not-measured", verifier, text)
+
+
+def coverage(
+    registration: Registration, scores: Mapping[str, SuiteScore | None]
+) -> Iterator[Reason]:
+    """Facets that the library claims and no owed suite measures; held-out prompts that were asked
+    too often.
+    """
+    covered = {plan.facet for plan in registration.plans.values()}
+    for facet in registration.facets:
+        if facet not in covered:
+            text = "the library claims this facet and no owed suite measures it"
+            yield reason("facet-not-measured", facet, text)
+    most = registration.policy.most_looks
+    if registration.look > most:
+        text = f"look {registration.look} at the same prompts; after {most} they are spent"
+        yield reason("spent", "held-out prompts", text)
+    if not registration.families and None not in scores.values():
+        text = "no suite measures a primary facet, so nothing was to gain"
+        yield reason("no-claim", "facets", text)
+
+
+def claims(registration: Registration, scores: Mapping[str, SuiteScore | None]) -> Iterator[Reason]:
+    """Published numbers against measured ones."""
+    for claim in registration.claims:
+        measured, about = _measured(registration, claim, scores), claim.suite or "adapter"
+        text = f"claimed: {claim.text!r} ({claim.metric} {claim.value:g}"
+        if measured is None:
+            yield reason("claim-not-measured", about, f"{text}); not measured")
+            continue
+        fits = abs(measured - claim.value) <= claim.tolerance + 1e-12
+        text = f"{text}, within {claim.tolerance:g}); measured {measured:.4g}"
+        yield reason("claim-holds" if fits else "claim-false", about, text)
+
+
+def _measured(
+    registration: Registration, claim: Claim, scores: Mapping[str, SuiteScore | None]
+) -> float | None:
+    if claim.suite is None:
+        return registration.megabytes
+    score = scores.get(claim.suite)
+    if score is None or not score.complete:
+        return None
+    if claim.metric in ("elite_rate", "pass@1"):
+        return score.first.value
+    return score.headline.comparison.delta if score.headline else None

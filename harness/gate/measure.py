@@ -1,0 +1,252 @@
+"""Answer and judge every prompt of a suite on every registered arm: each answer a receipt."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.content.case import Case
+from harness.content.suite import Suite
+from harness.deciding import scorecard
+from harness.deciding.degeneration import sign
+from harness.deciding.judge import Judged, judge
+from harness.deciding.scorecard import SuiteScore
+from harness.engines.base import Ask, Decoding, Generation
+from harness.evidence.receipts import SENTINEL, Receipt, overall
+from harness.evidence.run import Run
+from harness.gate import planning, sentinels
+from harness.gate.prepare import Prepared
+from harness.gate.progress import Pace, Progress, silent
+from harness.judging.workers import Pending
+from harness.subjects.base import Arm
+
+LOST_EVERY = 16  # answers of what is judged between two looks at whether a guard is lost
+Question = tuple[Case, int]  #: a prompt, and which of its K answers
+
+
+def open_run(prepared: Prepared) -> Run:
+    """The run folder with its documents, and the look in the ledger; close it when done.
+
+    Raises :class:`RunError` for a folder that holds another run.
+    """
+    run = Run(_folder(prepared), prepared.settings, prepared.registration.digest)
+    prepared.registration.write(run.folder / "registration.json")
+    if prepared.registered is not None:
+        prepared.registered.write(run.folder / "registered.json")
+    for id, certificate in prepared.certificates.items():
+        run.write(f"certificates/{id}.json", certificate.to_json())
+    run.write("preflight.json", asdict(prepared.preflight))
+    if not prepared.invalid and prepared.wanted.options.limit is None:
+        prepared.ledger.record(prepared.registration)
+    return run
+
+
+def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
+    """Ask what is not in the run yet; nothing where nothing may be judged, or where a guard was
+    lost beyond doubt.
+    """
+    if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
+        Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
+
+
+def score(prepared: Prepared, run: Run, suite: str) -> SuiteScore | None:
+    """The numbers of a suite from the receipts so far."""
+    rows = run.receipts.values()
+    return scorecard.score(prepared.registration, suite, prepared.certificates, rows)
+
+
+def so_far(prepared: Prepared, run: Run) -> Judged:
+    """What the receipts so far would say if nothing more came."""
+    rows = run.receipts.values()
+    return judge(prepared.registration, prepared.invalid, prepared.certificates, rows)
+
+
+def lost(prepared: Prepared, run: Run, suite: str) -> bool:
+    """Whether this guard is lost beyond doubt, looked at every few answers: alike in every run."""
+    plan, policy = prepared.registration.plans[suite], prepared.wanted.library.gate
+    if plan.role != "guard" or not policy.early_stop:
+        return False
+    judged = sum(key[:2] == (suite, plan.headline.first) for key in run.receipts)
+    return judged > 0 and judged % LOST_EVERY == 0 and _lost(prepared, run, suite)
+
+
+def _lost(prepared: Prepared, run: Run, suite: str) -> bool:
+    rows = run.receipts.values()
+    found = scorecard.lost(prepared.registration, suite, prepared.certificates, rows)
+    return found is not None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One answer on its way to a receipt."""
+
+    case: Case
+    sample: int
+    arm: Arm
+    answer: Generation
+    pending: Pending
+    began: float
+
+
+class Measuring:
+    """One suite on its way: what was answered and waits for its judgement, and how fast it goes."""
+
+    def __init__(self, prepared: Prepared, run: Run, suite: Suite, progress: Progress) -> None:
+        self._prepared, self._run, self._suite, self._progress = prepared, run, suite, progress
+        self._policy = prepared.wanted.library.gate
+        self._plan = prepared.registration.plans[suite.id]
+        self._waiting: deque[Asked] = deque()
+        self._pace = Pace(samples=self._policy.samples)
+        judged = (suite.id, self._plan.headline.first)
+        self._judged = sum(key[:2] == judged for key in run.receipts)
+        self._lost = False
+
+    def every_arm(self) -> None:
+        """What is judged answers last, behind the sentinels: an arm without a mount is a reference
+        that may be kept.
+        """
+        arms, mounted = self._plan.arms, [arm for arm in self._plan.arms if arm.mount]
+        for arm in (arm for arm in arms if arm not in mounted):
+            self._measure(arm)
+        self._show_sentinels()
+        for arm in mounted:
+            self._measure(arm)
+        self._run.sync()
+
+    def _measure(self, arm: Arm) -> None:
+        """Ask one arm what it was not asked yet, and wait for the judgements."""
+        chosen = self._chosen()
+        cases = [case for case in self._in_order(arm) if case.id in chosen]
+        every = [(case, sample) for case in cases for sample in range(self._policy.samples)]
+        done = self._run.receipts
+        todo = [(c, n) for c, n in every if (self._suite.id, arm.id, c.id, n) not in done]
+        if todo:
+            self._answer(arm, todo)
+        self._settle(wait=True)
+
+    def _answer(self, arm: Arm, todo: Sequence[Question]) -> None:
+        """Get the answers of one arm, hand each to the judges as soon as it is there, and queue
+        them in order.
+        """
+        verifiers = [criterion.verifier for criterion in self._suite.spec.criteria]
+        asks = [self._ask(arm, case, sample) for case, sample in todo]
+        ready: dict[int, Asked] = {}
+        given, self._pace = 0, Pace(samples=self._policy.samples)
+        for number, answer, kept in self._prepared.kept.answer(arm.id, asks):
+            case, sample = todo[number]
+            self._pace.generated(0 if kept else answer.tokens)
+            pending = self._prepared.judges.judge(verifiers, case, answer.text)
+            ready[number] = Asked(case, sample, arm, answer, pending, time.monotonic())
+            while given in ready:
+                self._waiting.append(ready.pop(given))
+                given += 1
+            self._settle(wait=False)
+            note = self._pace.note(given, len(todo))
+            self._progress(f"{self._suite.id} {arm.id}", given, len(todo), note)
+            if self._lost:
+                break
+
+    def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
+        spec, policy = self._suite.spec, self._policy
+        system = "\n\n".join(text for text in (spec.system, arm.system) if text) or None
+        return Ask(
+            prompt=case.prompt,
+            mode=spec.mode,
+            system=system,
+            decoding=Decoding(spec.max_tokens, tuple(spec.stop), policy.temperature),
+            seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
+            weights=arm.weights,
+            adapter=arm.id if arm.fresh else arm.mount,
+            mount=self._prepared.wanted.entry.path if arm.mount else None,
+        )
+
+    def _settle(self, *, wait: bool) -> None:
+        """Write the receipts of judged answers, in order."""
+        while self._waiting and (wait or self._waiting[0].pending.done()):
+            asked = self._waiting.popleft()
+            if self._lost:
+                continue
+            receipt = self._receipt(asked)
+            self._run.add(receipt)
+            self._pace.judged(receipt.outcome)
+            if asked.arm.id == self._plan.headline.first:
+                self._judged += 1
+                self._lost = self._judged % LOST_EVERY == 0 and self._is_lost()
+
+    def _is_lost(self) -> bool:
+        early = self._plan.role == "guard" and self._policy.early_stop
+        return early and _lost(self._prepared, self._run, self._suite.id)
+
+    def _receipt(self, asked: Asked) -> Receipt:
+        criteria, answer = self._suite.spec.criteria, asked.answer
+        findings = [
+            sentinels.finding(each.id, each.verifier, said)
+            for each, said in zip(criteria, asked.pending.result(), strict=True)
+        ]
+        facet = self._suite.spec.role == "facet"
+        degenerate = sign(answer.text, answer.finish) if facet else ""
+        return Receipt(
+            suite=self._suite.id,
+            case=asked.case.id,
+            arm=asked.arm.id,
+            sample=asked.sample,
+            subject=asked.arm.subject,
+            prompt=asked.case.prompt,
+            answer=answer.text,
+            tokens=answer.tokens,
+            finish=answer.finish,
+            findings=findings,
+            outcome=overall(findings, degenerate),
+            seconds=round(time.monotonic() - asked.began, 4),
+            sampler=self._plan.sampler,
+            sign=degenerate,
+        )
+
+    def _chosen(self) -> set[str]:
+        """The cases to measure: all, or a seeded sample, as the first few of a benchmark are
+        none.
+        """
+        cases, limit = self._suite.cases, self._prepared.wanted.options.limit
+        if limit is None or limit >= len(cases):
+            return {case.id for case in cases}
+        kept = random.Random(self._suite.digest).sample(range(len(cases)), limit)
+        return {cases[number].id for number in kept}
+
+    def _in_order(self, arm: Arm) -> list[Case]:
+        """Every case in the order in which an arm is asked."""
+        cases = list(self._suite.cases)
+        if arm.order == "backwards":
+            return cases[::-1]
+        by_id = {case.id: case for case in cases}
+        registered = [by_id[id] for id, _ in self._plan.cases]
+        return registered if arm.order == "registered" else cases
+
+    def _show_sentinels(self) -> None:
+        """Put known answers before the suite's verifiers, between the arms, as if they were of what
+        is judged.
+        """
+        held = self._prepared.certificates
+        named = [criterion.verifier for criterion in self._suite.spec.criteria]
+        known = {id: self._prepared.known[id] for id in named}
+        digests = {id: held[id].digest for id in known}
+        done = [case for _, arm, case, _ in self._run.receipts if arm == SENTINEL]
+        for receipt in sentinels.judged(self._prepared.judges, known, digests, done):
+            self._run.add(receipt)
+
+
+def _folder(prepared: Prepared) -> Path:
+    wanted = prepared.wanted
+    if wanted.options.run_dir:
+        return Path(wanted.options.run_dir)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = wanted.workspace.runs / f"{wanted.entry.name}-{stamp}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = folder.with_name(f"{wanted.entry.name}-{stamp}-{number}")
+    return folder

@@ -1,0 +1,236 @@
+"""Everything up to the registration: what was asked for, who judges, what answers, what is decided
+beforehand.
+
+Everything a user can get wrong is found here, before the run folder exists. A faulty subject or
+verifier is evidence: nothing is judged, and the verdict is VOID with the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.audit.auditor import certify
+from harness.audit.certificate import Certificate
+from harness.audit.workspace import resolve_sandbox
+from harness.content import library, suite, workspace
+from harness.content.fixtures import Fixture
+from harness.content.library import Entry, Library
+from harness.content.strict import nearest
+from harness.content.suite import Suite
+from harness.content.workspace import Workspace
+from harness.deciding import judge
+from harness.engines.base import Answering, WhiteBox
+from harness.engines.kept import Cache, Kept
+from harness.errors import VerifierError, WorkspaceError
+from harness.evidence import registration as registrations
+from harness.evidence.ledger import Ledger
+from harness.evidence.registration import Registration
+from harness.gate import planning, sentinels
+from harness.gate.progress import Progress, silent
+from harness.judging import discovery
+from harness.judging.verifier import Verifier
+from harness.judging.workers import Judges
+from harness.subjects import adapter
+from harness.subjects.base import Preflight
+from harness.verdict import Reason
+
+PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
+Load = Callable[[Path], Answering]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asks for; every door fills this in."""
+
+    adapter: str
+    base: str | None = None
+    library: str | None = None
+    sandbox: str = "auto"
+    run_dir: str | None = None
+    limit: int | None = None
+    train_data: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for, found: the adapter with its base, and the suites that it owes."""
+
+    options: Options
+    workspace: Workspace
+    library: Library
+    entry: Entry
+    suites: dict[str, Suite]
+
+    @property
+    def registration_path(self) -> Path:
+        """Where ``harness gate --register`` writes."""
+        return self.workspace.runs.parent / "registrations" / f"{self.entry.name}.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A gate that can be run: who judges and answers, and everything that decides but the answers.
+
+    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier.
+    """
+
+    wanted: Wanted
+    judges: Judges
+    engine: Answering
+    kept: Kept
+    sandbox_description: str
+    certificates: dict[str, Certificate]
+    preflight: Preflight
+    known: dict[str, list[Fixture]]
+    ledger: Ledger
+    registration: Registration
+    registered: Registration | None
+    invalid: list[Reason]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What makes two runs the same run; a resumed run must have all of it equal."""
+        from harness import __version__
+
+        entry, found, policy = self.wanted.entry, self.preflight, self.wanted.library.gate
+        return {
+            "adapter": {
+                "name": entry.name,
+                "digest": found.adapter_digest,
+                "status": entry.adapter.status,
+            },
+            "base": {"name": entry.base_name, "digest": found.base_digest},
+            "suites": {id: each.digest for id, each in self.wanted.suites.items()},
+            "certificates": {id: held.digest for id, held in sorted(self.certificates.items())},
+            "training": {key: found.training.get(key) for key in ("rules_digest", "data_digest")},
+            "policy": policy.model_dump(),
+            "registration": self.registration.digest,
+            "engine": self.engine.identity,
+            "decoding": planning.decoded(policy),
+            "sandbox": self.judges.sandbox,
+            "sandbox_description": self.sandbox_description,
+            "limit": self.wanted.options.limit,
+            "harness": __version__,
+        }
+
+
+def look_up(options: Options) -> Wanted:
+    """Find the adapter and its suites; raises :class:`WorkspaceError` for what is not there."""
+    place = workspace.find(options.library)
+    found = library.load(place)
+    entry = library.resolve(place, found, options.adapter, options.base)
+    root = place.folder("suites")
+    suites = [suite.load(file, root) for file in suite.owed(entry.adapter.suites, root)]
+    return Wanted(options, place, found, entry, {each.id: each for each in suites})
+
+
+def load_engine(base: Path) -> Answering:
+    """The embedded engine on ``base``; raises :class:`EngineError`."""
+    from harness.engines.mlx import MlxEngine
+
+    return MlxEngine(base)
+
+
+def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
+    """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
+    of the base again. Raises :class:`HarnessError`.
+    """
+    from harness.subjects.training.examine import examine
+
+    suites, policy, options = list(wanted.suites.values()), wanted.library.gate, wanted.options
+    probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
+    memory = None if verify else workspace.cache_folder()
+    found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
+    data = Path(options.train_data) if options.train_data else None
+    trained = examine(wanted.entry, suites, engine, policy, data)
+    found.add(trained.faults)
+    flagged = {each.id: sorted(trained.flagged(each.id)) for each in suites}
+    found.left_out = {id: cases for id, cases in flagged.items() if cases}
+    found.training = trained.to_json()
+    return found
+
+
+@contextmanager
+def prepare(
+    wanted: Wanted, progress: Progress = silent, load: Load = load_engine
+) -> Iterator[Prepared]:
+    """Judges, audits, engine, preflight and registration of one gate, for as long as it runs.
+
+    ``load`` gives the engine on a base. Raises :class:`HarnessError` for a user's mistake.
+    """
+    place, policy = wanted.workspace, wanted.library.gate
+    needed = _needed(wanted.suites.values(), place.folder("verifiers"))
+    sandbox, description = resolve_sandbox(list(needed.values()), wanted.options.sandbox)
+    audits = place.folder("audits")
+    with ExitStack() as stack:
+        judges = stack.enter_context(Judges(place.folder("verifiers"), sandbox))
+        certificates = certify(needed.values(), audits, judges, sandbox, progress)
+        engine = load(wanted.entry.base_path)
+        found = preflight(wanted, engine)
+        known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
+        ledger = Ledger(place.runs / "looks.jsonl")
+        plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
+        registration = plan.model_copy(update={"look": ledger.look(plan)})
+        path = wanted.registration_path
+        registered = registrations.read(path) if path.exists() else None
+        cache = Cache(workspace.cache_folder())
+        stack.callback(cache.close)
+        yield Prepared(
+            wanted=wanted,
+            judges=judges,
+            engine=engine,
+            kept=Kept(engine, cache),
+            sandbox_description=description,
+            certificates=certificates,
+            preflight=found,
+            known=known,
+            ledger=ledger,
+            registration=registration,
+            registered=registered,
+            invalid=judge.validity(registration, found, certificates, registered),
+        )
+
+
+def _needed(suites: Iterable[Suite], folder: Path) -> dict[str, Verifier]:
+    """The verifiers that the suites name; an unknown one is an error of the suite that names it."""
+    found = discovery.discover(folder)
+    needed: dict[str, Verifier] = {}
+    for each in suites:
+        for criterion in each.spec.criteria:
+            name = criterion.verifier
+            if name not in found.verifiers:
+                if found.broken:
+                    raise VerifierError("\n".join(found.broken))
+                hint = nearest(name, list(found.verifiers))
+                where = f"{each.path}: criterion {criterion.id!r}"
+                raise WorkspaceError(f"{where}: no verifier {name!r}{hint}")
+            needed[name] = found.verifiers[name]
+    return needed
+
+
+def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
+    """Token ids of a few prompts of each suite; raises :class:`WorkspaceError` for any prompt that
+    leaves no room to answer.
+    """
+    probe = []
+    for each in suites:
+        for number, case in enumerate(each.cases):
+            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            if len(row) >= engine.context:
+                raise WorkspaceError(
+                    f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"
+                    f" is {engine.context}; shorten the prompt, or gate on a base with a longer"
+                    " context"
+                )
+            if number < PROBE_PROMPTS:
+                probe.append(row)
+    return probe
+
+
+def probe_prompts(suites: Mapping[str, Suite]) -> list[str]:
+    """The prompts that show whether an adapter is at work."""
+    return [case.prompt for each in suites.values() for case in each.cases[:PROBE_PROMPTS]]

@@ -1,0 +1,232 @@
+"""One place decides: page, terminal, JUnit and the pytest item say of a suite what the verdict
+says, whatever the reason.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from gates import FAIL, OPEN, PASS, certificate, judge, outcomes, pair, plan, receipts, registration
+
+from harness.content.policy import Policy
+from harness.doors.pytest import gate as door
+from harness.evidence.receipts import Receipt
+from harness.evidence.registration import Plan
+from harness.evidence.run import Run
+from harness.subjects.base import Preflight
+from harness.verdict import CODES, Name
+
+QUIET = {"early_stop": False, "again": False, "sentinels": 0}
+N = 40
+GUARD, FACET = plan("humaneval", 164, "guard"), plan("godot", N)
+HELD, GAINED = pair("humaneval", 164, 58, 0, 2), pair("godot", N, 0, 35, 0)
+CANON = plan("godot", N, canon="Write GDScript.")
+PROVEN = {"humaneval.ok": certificate("humaneval.ok", 3000, 3000)}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Receipts of one gate, and the code that each suite must be given everywhere."""
+
+    plans: Sequence[Plan]
+    rows: list[Receipt]
+    codes: dict[str, str]
+    policy: dict[str, Any] = field(default_factory=dict)
+    certificates: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def registration(self):
+        certificates = {f"{p.suite}.ok": certificate(f"{p.suite}.ok") for p in self.plans}
+        held = {id: c.digest for id, c in (certificates | self.certificates).items()}
+        policy = Policy(**QUIET | self.policy)
+        return registration(self.plans, policy, certificates=held)
+
+
+def guard(gained: int, lost: int, code: str) -> Gate:
+    rows = pair("humaneval", 164, 60, gained, lost) + GAINED
+    codes = {"humaneval": code, "godot": "improved"}
+    return Gate([GUARD, FACET], rows, codes, certificates=PROVEN)
+
+
+def facet(rows: list[Receipt], code: str, found: Plan = FACET, **policy: Any) -> Gate:
+    return Gate([GUARD, found], HELD + rows, {"humaneval": "held", "godot": code}, policy)
+
+
+def prompted(base: int, canon: int, adapter: int, code: str) -> Gate:
+    row = {arm: outcomes(n, N) for arm, n in (("base", base), ("canon", canon))}
+    return facet(receipts("godot", **row, adapter=outcomes(adapter, N)), code, CANON)
+
+
+def slight(*suites: str) -> list[Receipt]:
+    """Five gained and none lost on each: p = .031 alone, .0625 together."""
+    return [row for suite in suites for row in pair(suite, N, 0, 5, 0)]
+
+
+OTHER = [replace(row, sampler="at a temperature") for row in GAINED[:N]] + GAINED[N:]
+UNLIKE = receipts(
+    "humaneval", base=[PASS, FAIL] * 82, again=[FAIL, PASS] * 82, adapter=[PASS, FAIL] * 82
+)
+GATES = {
+    "held, improved": facet(GAINED, "improved"),
+    "broken": guard(2, 20, "broken"),
+    "regressed": guard(1, 9, "regressed"),
+    "undecided": guard(6, 8, "undecided"),
+    "stopped": Gate(
+        [GUARD, FACET],
+        receipts("humaneval", base=[PASS] * 164, adapter=[FAIL] * 164) + GAINED,
+        {"humaneval": "stopped", "godot": "improved"},
+        {"early_stop": True},
+    ),
+    "not measured": facet([], "not-measured"),
+    "asked in part": facet([r for r in GAINED if r.case != "godot/3"], "incomplete"),
+    "another sampler": facet(OTHER, "sampler"),
+    "unjudged": facet(receipts("godot", base=[FAIL] * N, adapter=[OPEN] * N), "unverified"),
+    "too few": facet(pair("godot", 10, 0, 10, 0), "too-few", plan("godot", 10)),
+    "base is not base": Gate(
+        [plan("humaneval", 164, "guard", again=True), FACET],
+        UNLIKE + GAINED,
+        {"humaneval": "base-against-base", "godot": "improved"},
+    ),
+    "worse": facet(pair("godot", N, 0, 0, 20), "worse"),
+    "a prompt is better": prompted(0, 30, 5, "worse-than-prompt"),
+    "no gain over a prompt": prompted(0, 30, 30, "no-gain-over-prompt"),
+    "no gain": facet(pair("godot", N, 10, 2, 2), "no-gain"),
+    "secondary": facet(pair("godot", N, 10, 2, 2), "secondary", secondary=["godot"]),
+    "secondary, worse": facet(pair("godot", N, 0, 0, 20), "secondary-worse", secondary=["godot"]),
+    "a slight gain alone": facet(slight("godot"), "improved"),
+    "two slight gains together": Gate(
+        [GUARD, FACET, plan("shaders", N)],
+        HELD + slight("godot", "shaders"),
+        {"humaneval": "held", "godot": "no-gain", "shaders": "no-gain"},
+    ),
+}
+
+
+def test_every_reason_of_a_suite_is_shown_here():
+    of_runs = {
+        "certificate", "claim-false", "claim-holds", "claim-not-measured", "degenerate",
+        "degeneration-undecided", "facet-not-measured", "no-claim", "not-degenerate",
+        "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
+        "verifiers-weak",
+    }  # fmt: skip
+    shown = {code for gate in GATES.values() for code in gate.codes.values()}
+    assert shown == set(CODES) - of_runs
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkeypatch, name):
+    gate = GATES[name]
+    prepared = planted(pytester.path, monkeypatch, gate)
+    result = pytester.runpytest_inprocess(
+        "suites",
+        "--adapter",
+        "gamedev",
+        "-q",
+        "--junitxml=junit.xml",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+    )
+    run = pytester.path / "run"
+    verdict = json.loads((run / "verdict.json").read_text())
+    said = {r["about"]: r for r in verdict["reasons"] if r["about"] in gate.codes}
+    assert {suite: r["code"] for suite, r in said.items()} == gate.codes
+    judged = judge(prepared.registration, gate.rows, gate.certificates)
+    assert verdict["verdict"] == judged.verdict.name
+    page = (run / "scorecard.html").read_text()
+    output = "\n".join(result.outlines)
+    junit = ET.parse(pytester.path / "junit.xml")
+    cases = {case.get("classname"): case for case in junit.iter("testcase")}
+    for suite, reason in said.items():
+        ships = reason["verdict"] == Name.SHIP
+        row = re.search(rf'<th scope="row">(?:<a href="#{suite}">)?{suite}.*?</tr>', page, re.S)[0]
+        shown = re.search(r'<span class="([A-Z-]+)">\1</span> ([a-z-]+)', row)
+        assert shown.groups() == (reason["verdict"], reason["code"])
+        assert all(word in reason["code"] for word in re.findall("improved|worse|no.gain", row))
+        assert html.escape(reason["text"], quote=False) in html.unescape(page).replace("&", "&amp;")
+        assert f"{reason['verdict']:<12} {suite}: {reason['text']}" in output
+        case = cases[f"suites.{suite}.yaml"]
+        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+        assert (properties["verdict"], properties["code"]) == (reason["verdict"], reason["code"])
+        failure = case.find("failure")
+        assert (failure is None) is ships
+        assert ships or f"{reason['verdict']} {reason['code']}: {reason['text']}" in failure.text
+    assert (result.ret == 0) is (verdict["verdict"] == Name.SHIP)
+
+
+def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNamespace:
+    """A workspace whose gate is answered by the receipts of ``gate``, whatever is asked."""
+    for folder in ("base", "adapter", "suites"):
+        (root / folder).mkdir()
+    for file in ("base/config", "base/tokenizer", "adapter/adapter_config"):
+        (root / f"{file}.json").write_text("{}")
+    (root / "adapter" / "adapters.safetensors").write_text("weights")
+    suites = [p.suite for p in gate.plans]
+    library = {
+        "bases": {"pocket": {"path": "base"}},
+        "adapters": {
+            "gamedev": {
+                "path": "adapter", "base": "pocket", "status": "candidate",
+                "facets": ["godot"], "suites": suites,
+            }
+        },
+    }  # fmt: skip
+    (root / "library.yaml").write_text(json.dumps(library))
+    for each in gate.plans:
+        spec = {
+            "facet": each.facet, "role": each.role, "mode": "completion", "max_tokens": 8,
+            "prompts": f"{each.suite}.jsonl", "criteria": [{"id": "ok", "verifier": "a.b"}],
+        }  # fmt: skip
+        margin = {"margin": each.margin} if each.role == "guard" else {}
+        (root / "suites" / f"{each.suite}.yaml").write_text(json.dumps(spec | margin))
+        rows = [{"id": id, "prompt": id} for id, _ in each.cases]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (root / "suites" / f"{each.suite}.jsonl").write_text(text)
+    wanted = door.look_up(door.Options("gamedev", library=str(root)))
+    wanted = replace(wanted, workspace=replace(wanted.workspace, root=root))
+    found = gate.registration
+    held = {id: certificate(id) for id in found.certificates} | gate.certificates
+    prepared = SimpleNamespace(
+        wanted=wanted, registration=found, certificates=held, invalid=[], settings={
+            "adapter": {"name": "gamedev", "status": "candidate", "digest": found.adapter_digest},
+            "base": {"name": "pocket", "digest": found.base_digest},
+            "policy": {"profile": "standard"}, "registration": found.digest,
+            "engine": {"engine": "none", "mlx-lm": "none", "device": "none"},
+            "decoding": "greedy", "sandbox": None, "harness": "0",
+        },
+        preflight=Preflight(found.base_digest, found.adapter_digest, None),
+        kept=SimpleNamespace(answered={a.id: 0 for p in gate.plans for a in p.arms},
+                             from_cache={a.id: 0 for p in gate.plans for a in p.arms}),
+    )  # fmt: skip
+
+    @contextmanager
+    def prepare(_wanted: Any, _progress: Any) -> Iterator[SimpleNamespace]:
+        yield prepared
+
+    def open_run(_prepared: Any) -> Run:
+        run = Run(root / "run", prepared.settings, found.digest)
+        found.write(root / "run" / "registration.json")
+        return run
+
+    def measure(_prepared: Any, run: Run, suite: str, _progress: Any) -> None:
+        for row in gate.rows:
+            if row.suite == suite:
+                run.add(row)
+
+    for name, replacement in (("prepare", prepare), ("open_run", open_run), ("measure", measure)):
+        monkeypatch.setattr(door, name, replacement)
+    monkeypatch.setattr("harness.gate.conclude.changed", lambda *_: [])
+    (root / "reports").symlink_to(ROOT / "reports")
+    return prepared
