@@ -121,7 +121,13 @@ class Verifier:
         return (self.function.__doc__ or "").strip().partition("\n")[0]
 
     def tools(self) -> dict[str, str]:
-        """Versions of the packages and programs it needs; ``missing`` where one is not there."""
+        """Versions of the packages and programs it needs, ``missing`` where one is not there, and
+        what identifies the model that it asks.
+        """
+        asked = getattr(self.function, "identity", None)
+        return self._installed() | ({"model": asked()} if asked else {})
+
+    def _installed(self) -> dict[str, str]:
         found = {name: _version(name) for name in self.packages}
         return found | {name: _program_version(shutil.which(name)) for name in self.executables}
 
@@ -129,7 +135,7 @@ class Verifier:
         """Call the function and accept nothing but a ``Judgement``; never raises for what a
         verifier does.
         """
-        missing = [name for name, version in self.tools().items() if version == "missing"]
+        missing = [name for name, version in self._installed().items() if version == "missing"]
         if missing:
             return unverified("tool-missing", f"not installed: {', '.join(missing)}")
         expect, text = (
