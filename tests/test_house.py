@@ -24,7 +24,7 @@ ALLOWED = {
     "content": "errors digests files",
     "judging": "errors digests files languages content sandbox",
     "sandbox": "errors",
-    "datasets": "errors files content judging sandbox",
+    "datasets": "errors files content judging sandbox stats",
     "audit": "errors digests files languages content judging sandbox stats",
     "engines": "errors digests files",
     "subjects": "errors digests files languages content engines stats judging",
@@ -130,8 +130,6 @@ LONG = {
     "harness.sandbox.inside.codec",
     "harness.stats.audits.imperfect",
     "harness.audit.answers.mutants",
-    "harness.audit.auditor",
-    "harness.datasets.samples",
     "harness.subjects.training.corpus",
 }
 
