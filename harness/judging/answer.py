@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-ALIASES = {
-    "gdscript": {"gdscript", "gd", "godot"},
-    "glsl": {"glsl", "frag", "vert", "shader", "glslx"},
-    "java": {"java"},
-    "python": {"python", "py", "python3"},
-}
+from harness.languages import named, tag
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced code block: its language tag in lower case (empty when untagged) and its text."""
+    """One fenced code block: the language its tag names, in lower case and as it was written (empty
+    when untagged), and its text.
+    """
 
     language: str
     code: str
@@ -57,20 +54,19 @@ class Answer:
             if token.type == "fence" and token.map:
                 first, end = token.map
                 closed = end - first == token.content.count("\n") + 2
-                found.append(Block(token.info.strip().split(" ")[0].lower(), token.content, closed))
+                found.append(Block(tag(token.info), token.content, closed))
         return tuple(found)
 
     def extract(self, language: str) -> Extract | None:
-        """The last complete block tagged as ``language``, else the last complete untagged block,
-        else ``None``.
+        """The last complete block tagged as ``language`` or one of its aliases (``js``, ``node``),
+        else the last complete untagged block, else ``None``.
 
         A block of another language, an unclosed block, or code outside of a fence is not taken for
         ``language``. The block is taken whole, with its imports, helpers and decorators.
         """
-        names = ALIASES.get(language, {language})
-        for rule, wanted in ((f"last {language} block", names), ("last untagged block", {""})):
+        for rule, wanted in ((f"last {language} block", language), ("last untagged block", "")):
             for block in reversed(self.blocks):
-                if block.closed and block.language in wanted:
+                if block.closed and named(block.language) == named(wanted):
                     self._taken.append(rule)
                     return Extract(block.code, rule)
         self._taken.append(f"no {language} block to take")
