@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from harness.languages import named, tag
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,9 @@ class Answer:
         """Every fenced code block in order, as CommonMark reads them; a fence cut off at the end is
         not ``closed``.
         """
-        from markdown_it import MarkdownIt
-
         found = []
         # with a line end after the last line, a block has as many line ends as lines
-        for token in MarkdownIt("commonmark").parse(self.text + "\n"):
+        for token in _commonmark().parse(self.text + "\n"):
             if token.type == "fence" and token.map:
                 first, end = token.map
                 closed = end - first == token.content.count("\n") + 2
@@ -76,3 +78,11 @@ class Answer:
         """The code of :meth:`extract`."""
         found = self.extract(language)
         return found.code if found else None
+
+
+@cache
+def _commonmark() -> MarkdownIt:
+    """The parser of blocks, made once: that takes longer than to read an answer."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").disable("inline")
