@@ -129,7 +129,6 @@ def test_what_decides_loads_neither_engine_nor_judge():
 LONG = {
     "harness.sandbox.inside.codec",
     "harness.stats.audits.imperfect",
-    "harness.audit.answers.mutants",
     "harness.subjects.training.corpus",
 }
 
