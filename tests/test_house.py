@@ -24,7 +24,7 @@ ALLOWED = {
     "content": "errors digests files",
     "judging": "errors digests files languages content sandbox",
     "sandbox": "errors",
-    "datasets": "errors files content judging sandbox",
+    "datasets": "errors files content judging sandbox stats",
     "audit": "errors digests files languages content judging sandbox stats",
     "engines": "errors digests files",
     "subjects": "errors digests files languages content engines stats judging",
@@ -128,14 +128,7 @@ def test_what_decides_loads_neither_engine_nor_judge():
 #: still to be split
 LONG = {
     "harness.sandbox.inside.codec",
-    "harness.gate.session",
     "harness.stats.audits.imperfect",
-    "harness.engines.mlx",
-    "harness.audit.answers.mutants",
-    "harness.audit.auditor",
-    "harness.datasets.samples",
-    "harness.deciding.reasons",
-    "harness.deciding.scorecard",
     "harness.subjects.training.corpus",
 }
 
