@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +104,14 @@ class Bench:
         self._sandbox: Sandbox | None = None
         self.limits = {id: setup.limits[one.kind] for id, one in self._verifiers.items()}
 
+    def begin(self, asks: Sequence[Ask]) -> None:
+        """Let those that ask a server about these answers work ahead."""
+        sitting = repr(self._setup.around) if self._setup.around else None
+        for id in dict.fromkeys(ask.verifier for ask in asks):
+            begin = getattr(getattr(self._verifiers.get(id), "function", None), "begin", None)
+            if begin is not None and not self._changed:
+                begin([(ask.case, ask.answer) for ask in asks if ask.verifier == id], sitting)
+
     def judge(self, ask: Ask) -> tuple[Judgement, float]:
         """What one verifier says, and the seconds it took; ``unverified`` when it is not the one
         that was asked for or has no sandbox.
@@ -157,7 +166,9 @@ def main(channel: int) -> None:
         try:
             link.sendall(json.dumps(bench.limits).encode() + b"\n")
             while True:
-                for ask in pickle.load(inbox):
+                asks: list[Ask] = pickle.load(inbox)
+                bench.begin(asks)
+                for ask in asks:
                     _answer(bench, ask, link)
         finally:
             bench.close()

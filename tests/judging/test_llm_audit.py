@@ -77,7 +77,7 @@ def held(tmp_path_factory):
     """Certificates of scripted models; only the honest one has all 300 bads, as the foolish ones
     are refused on fewer.
     """
-    few = {name: (3, 2) for name in MODELS} | {"honest": (30, 10)}
+    few = dict.fromkeys(MODELS, (3, 2)) | {"honest": (30, 10)}
     with serving(model) as chat, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
         return audit(workspace(tmp_path_factory.mktemp("workspace"), chat.endpoint, **few))

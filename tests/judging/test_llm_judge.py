@@ -2,21 +2,15 @@
 beside its clean twin.
 """
 
-import json
 import threading
 import time
 
 import pytest
-from chat_servers import bare, completion, llama_cpp, mlx, ollama, openai, right, said, serving
-from chat_servers import tags, vllm
+from chat_servers import bare, completion, llama_cpp, mlx, ollama, openai, said, serving, tags, vllm
 
 from harness import Answer, Case, Outcome
-from harness.audit.auditor import certify
-from harness.audit.certificate import State
-from harness.audit.witness import Witness
 from harness.errors import VerifierError
 from harness.judging import server
-from harness.judging.discovery import digest, discover
 from harness.judging.llm import llm_judge
 
 CASE = Case("x", "Say that the door is red.", {"wanted": "The door is red."})
@@ -136,7 +130,9 @@ def test_each_answer_is_asked_about_three_times_and_must_be_judged_the_same():
 def test_options_are_sent_or_left_out():
     with serving(lambda asked: completion(said(True))) as chat:
         judged(chat)
-        judged(chat, temperature=None, seed=None, max_tokens=None, extra={"reasoning_effort": "low"})
+        judged(
+            chat, temperature=None, seed=None, max_tokens=None, extra={"reasoning_effort": "low"}
+        )
         first, last = chat.asked[0], chat.asked[-1]
     assert {k: first.body[k] for k in ("temperature", "seed", "max_tokens")} == {
         "temperature": 0, "seed": 0, "max_tokens": 2048,
@@ -222,7 +218,9 @@ def test_a_redirect_is_not_followed():
 
 def test_another_model_behind_the_same_name_does_not_judge(monkeypatch, tmp_path):
     monkeypatch.setattr(server, "FRESH", 0)
-    with serving(lambda asked: completion(said(True), system_fingerprint=f"fp{chat.build}")) as chat:
+    with serving(
+        lambda asked: completion(said(True), system_fingerprint=f"fp{chat.build}")
+    ) as chat:
         chat.build = 1
         judge, careless = judge_at(chat), judge_at(chat, pin="declared")
         assert judge.tools() == {"model": "fingerprint fp1"}
