@@ -255,12 +255,12 @@ class GateSession:
         card = recheck.scorecard(self.registration, judged, len(self.run.receipts), self.run.head)
         self.run.write("scorecard.json", card | {"answers": answers})
         self.run.write("verdict.json", recheck.verdict(self.registration, judged, self.run.head))
+        html.render(self.run.folder, self.workspace.folder("reports"))
         documents = attestation.documents(self.run.folder)
         self.run.write(
             "attestation.json", attestation.statement(self.registration, judged.verdict, documents)
         )
         self.run.sync()
-        html.render(self.run.folder, self.workspace.folder("reports"))
         return judged.verdict
 
     def _needed(self) -> dict[str, Verifier]:
