@@ -100,4 +100,3 @@ def boundary(
         raise refuse(
             f"{f'{named}: ' if named else ''}{what}: {said}{f'; {usual}' if usual else ''}"
         ) from None
-

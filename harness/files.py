@@ -99,9 +99,7 @@ def make_folder(path: Path, refuse: Refuse = SystemRefused) -> Path:
     return path
 
 
-def write_json(
-    path: Path, data: Any, refuse: Refuse = SystemRefused, *, sort: bool = True
-) -> Path:
+def write_json(path: Path, data: Any, refuse: Refuse = SystemRefused, *, sort: bool = True) -> Path:
     """:func:`replace` a file by ``data`` as JSON, in ASCII, which holds half a surrogate pair too;
     the folder is made.
     """

@@ -12,7 +12,6 @@ from conftest import ROOT
 from gates import certificate, judge
 
 from harness import __version__
-from harness.content.policy import Policy
 from harness.evidence import attestation
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration

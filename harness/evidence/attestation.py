@@ -56,12 +56,12 @@ class Predicate(strict.Model):
     of an in-toto statement is free.
     """
 
-    format: Literal[1]
+    format: int = Field(ge=FORMAT, le=FORMAT)
     result: Literal["PASSED", "WARNED", "FAILED"]
     configuration: list[Resource]
-    passedTests: list[str]  # noqa: N815  (the names are in-toto's)
-    warnedTests: list[str]  # noqa: N815
-    failedTests: list[str]  # noqa: N815
+    passedTests: list[str]
+    warnedTests: list[str]
+    failedTests: list[str]
 
 
 class Statement(strict.Model):
@@ -69,7 +69,7 @@ class Statement(strict.Model):
 
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: list[Resource]
-    predicateType: Literal["https://in-toto.io/attestation/test-result/v0.1"]  # noqa: N815
+    predicateType: Literal["https://in-toto.io/attestation/test-result/v0.1"]
     predicate: Predicate
 
 

@@ -9,11 +9,12 @@ fields.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field, create_model
 
@@ -26,7 +27,7 @@ from harness.verdict import Name, Reason
 FORMAT = 1
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-_hints = cache(get_type_hints)
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 
 
 class Named(strict.Model):
@@ -142,10 +143,20 @@ def an_object(data: Any, where: str, refuse: Refuse = damaged) -> dict[str, Any]
     raise refuse(f"{where}: found {type(data).__name__} {data!r:.40}; expected an object")
 
 
-def parse(data: Any, shape: type[T], path: Path, line: int = 0, refuse: Refuse = damaged) -> T:
-    """``data`` from ``path`` (at ``line``, where it has lines) as a model or a dataclass."""
+def parse(
+    data: dict[str, Any], shape: type[T], path: Path, line: int = 0, refuse: Refuse = damaged
+) -> T:
+    """``data`` from ``path`` (at ``line``, where it has lines) as a model or a dataclass; fields
+    that have a default are demanded too.
+    """
+    model = _model(shape)
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    missing = [name for name in names if name not in data]
+    if missing:
+        where = f"{path}:{line}" if line else path
+        raise refuse(f"{where}: key {missing[0]!r} is missing; expected: {', '.join(names)}")
     try:
-        checked = strict.check(data, _strict(shape), path, line=line)
+        checked = strict.check(data, model, path, line=line)
     except WorkspaceError as error:
         raise refuse(str(error).split("\n")[0]) from None
     found: T = _built(shape, data) if is_dataclass(shape) else checked
@@ -171,7 +182,7 @@ def write(
     """
     left = json.loads(json.dumps(data))
     for shape in shapes:
-        model = _strict(shape)
+        model = _model(shape)
         model.model_validate(_take(left, model))
     if left:
         raise TypeError(f"{path.name}: no field for {', '.join(left)}")
@@ -182,13 +193,11 @@ def _take(data: dict[str, Any], shape: type[BaseModel]) -> dict[str, Any]:
     return {name: data.pop(name) for name in shape.model_fields if name in data}
 
 
-@cache
 def _strict(shape: Any) -> Any:
     """The strict model of a dataclass, of those in it too; any other type as it is."""
     if is_dataclass(shape):
-        hints = _hints(shape)
-        rows: dict[str, Any] = {f.name: (_strict(hints[f.name]), ...) for f in fields(shape)}
-        return create_model(getattr(shape, "__name__", ""), __base__=strict.Model, **rows)
+        rows: dict[str, Any] = {name: (_strict(of), ...) for name, of in _hints(shape).items()}
+        return create_model("Shape", __base__=strict.Model, **rows)
     if get_origin(shape) is list:
         return list[_strict(get_args(shape)[0])]  # type: ignore[misc]
     if isinstance(shape, type) and issubclass(shape, Enum):
@@ -196,11 +205,14 @@ def _strict(shape: Any) -> Any:
     return shape
 
 
+_model: Callable[[Any], type[strict.Model]] = cache(_strict)
+
+
 def _built(shape: Any, value: Any) -> Any:
     """The dataclass that checked data stands for."""
     if is_dataclass(shape):
-        hints = _hints(shape)
-        return shape(**{name: _built(hints[name], one) for name, one in value.items()})
+        rows = {name: _built(of, value[name]) for name, of in _hints(shape).items()}
+        return cast("type[Any]", shape)(**rows)
     if get_origin(shape) is list:
         return [_built(get_args(shape)[0], one) for one in value]
     return shape(value) if isinstance(shape, type) and issubclass(shape, Enum) else value

@@ -58,8 +58,7 @@ class RunFolder:
     def registered(self) -> Registration | None:
         """What ``harness gate --register`` had written ahead of the run, if it had."""
         path = self / "registered.json"
-        there = self.has(path.name) or path.name in self.attested
-        return registration.read(path, documents.damaged) if there else None
+        return registration.read(path, documents.damaged) if self.has(path.name) else None
 
     @cached_property
     def preflight(self) -> Preflight:
@@ -96,13 +95,6 @@ class RunFolder:
         """The statement, checked, as it stands in the file."""
         return attestation.read(self / attestation.NAME)
 
-    @property
-    def attested(self) -> list[str]:
-        """The names of the documents that the statement covers; none before there is one."""
-        named = self.has(attestation.NAME)
-        rows = self.attestation["predicate"]["configuration"] if named else []
-        return [row["name"] for row in rows]
-
     def check(self, *, whole: bool) -> None:
         """Read every document, or every one that is there; ``whole`` refuses a run without an
         end.
@@ -117,6 +109,10 @@ class RunFolder:
         for name in DOCUMENTS:
             if whole or self.has(f"{name}.json"):
                 getattr(self, name)
+        if self.has(attestation.NAME):
+            for row in self.attestation["predicate"]["configuration"]:
+                if row["name"].endswith(".json") and not self.has(row["name"]):
+                    raise documents.damaged(f"{self / row['name']}: no such file")
         _ = self.registered, self.certificates
         if whole:
             _ = self.chained

@@ -77,8 +77,7 @@ class Ledger:
             self._head = _link(self._head, look)
             if stated.chain != self._head:
                 raise _refuse(
-                    f"{self._path}:{line}: this look or one before it was edited or"
-                    " removed"
+                    f"{self._path}:{line}: this look or one before it was edited or removed"
                 )
 
 

@@ -27,7 +27,6 @@ from harness.errors import Refuse, WorkspaceError
 from harness.evidence import documents
 from harness.stats.multiplicity import look_alpha
 
-
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 

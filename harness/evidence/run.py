@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import files
 from harness.audit.certificate import Certificate
-from harness.errors import ROOM, RunError, boundary
+from harness.errors import ROOM, RunError
 from harness.evidence import attestation, documents
 from harness.evidence.documents import Decision, Derived, Scorecard, Settings
 from harness.evidence.folder import RECEIPTS, RunFolder

@@ -265,8 +265,8 @@ def _compare(name: str, stated: Any, again: Any, source: str = "the receipts say
 def _attestation(found: RunFolder, verdict: Verdict) -> Iterator[str]:
     covered = attestation.documents(found.path)
     again = attestation.statement(found.registration, verdict, covered)
-    sides = [_by_name(statement) for statement in (found.attestation, again)]
-    yield from _compare(attestation.NAME, *sides, source="the run says")
+    stated = _by_name(found.attestation)
+    yield from _compare(attestation.NAME, stated, _by_name(again), "the run says")
 
 
 def _by_name(statement: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,9 @@ HIDDEN = re.compile(
 def render(run: Path, reports: Path) -> Path:
     """Write ``scorecard.html`` into ``run``, as its documents stand."""
     found = RunFolder(run)
-    return files.replace(run / "scorecard.html", page(found, found.scorecard, found.verdict, reports))
+    return files.replace(
+        run / "scorecard.html", page(found, found.scorecard, found.verdict, reports)
+    )
 
 
 def page(

@@ -246,8 +246,8 @@ def test_a_resumed_run_goes_on_with_the_chain_and_refuses_an_edited_one(
 def test_the_command_says_what_differs_first(run: Path, capsys: pytest.CaptureFixture[str]):
     honest = (lambda d: None, 0, "the receipts say SHIP; all agrees")
     forged = (lambda d: d.update(verdict="VOID"), 1, "verdict.json: verdict")
-    for change, code, said in (honest, forged):
-        document(run, "verdict.json", change)
+    for edit, code, said in (honest, forged):
+        document(run, "verdict.json", edit)
         document(
             run, "attestation.json", lambda d: d["predicate"].update(configuration=attested(run))
         )
