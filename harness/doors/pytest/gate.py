@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from harness.content.suite import suite_id
 from harness.deciding.reasons import numbers
 from harness.deciding.scorecard import SuiteScore
 from harness.doors.console import Lines
-from harness.errors import HarnessError
+from harness.errors import HarnessError, boundary
 from harness.gate.session import GateSession, Options
 from harness.verdict import Name, Reason, Verdict
 
@@ -57,7 +58,8 @@ class SuiteItem(pytest.Item):
         """Measure the suite, and fail unless its reason supports SHIP."""
         from harness.deciding.reasons import judge_alone
 
-        score = self.gate.session.measure(self.suite)
+        with boundary():
+            score = self.gate.session.measure(self.suite)
         reasons = judge_alone(self.gate.session.registration, self.suite, score)
         self.user_properties += _properties(score)
         against = [reason for reason in reasons if reason.verdict is not Name.SHIP]
@@ -109,7 +111,8 @@ class GatePlugin:
         self._live = bool(sys.__stderr__ and sys.__stderr__.isatty())
         self._lines = Lines(self._show, self._live)
         try:
-            self.session = GateSession(options, self._progress)
+            with boundary():
+                self.session = GateSession(options, self._progress)
         except HarnessError as error:
             raise pytest.UsageError(f"harness: {error}") from None
         self.config = config
@@ -117,7 +120,7 @@ class GatePlugin:
         self.verdict: Verdict | None = None
         self._owed = {each.path.resolve() for each in self.session.suites.values()}
         self._prepared = False
-        self._failed: HarnessError | None = None
+        self._failed = False
         for each in self.session.suites.values():
             config.addinivalue_line(
                 "markers", f"{each.spec.facet.replace('-', '_')}: facet of a suite"
@@ -135,11 +138,18 @@ class GatePlugin:
         """
         if not self._prepared:
             self._prepared = True
-            try:
+            with self._or_exit():
                 self.session.prepare()
-            except HarnessError as error:
-                self._failed = error
-                pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+    @contextmanager
+    def _or_exit(self) -> Iterator[None]:
+        """End the session with one message for a user's mistake, or what the system refuses."""
+        try:
+            with boundary():
+                yield
+        except HarnessError as error:
+            self._failed = True
+            pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     def pytest_report_header(self) -> list[str]:
         entry, limit = self.session.entry, self.session.options.limit
@@ -149,11 +159,11 @@ class GatePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._prepared and self._failed is None:
-            self.verdict = self.session.conclude()
-            if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self.session.__exit__()
+        with self._or_exit(), self.session:
+            if self._prepared and not self._failed:
+                self.verdict = self.session.conclude()
+                if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
+                    session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.verdict is None:
