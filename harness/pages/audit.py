@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from harness import files
 from harness.audit.certificate import Certificate, State
 from harness.content.fixtures import MADE
 from harness.pages.html import percent, visible
@@ -140,7 +141,7 @@ def write_json(path: Path, certificates: Sequence[Certificate], found: Audited) 
         "broken": found.broken,
         "leaks": found.leaks,
     }
-    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    files.replace(path, json.dumps(data, indent=1) + "\n")
 
 
 def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
@@ -171,7 +172,7 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
         suite = ElementTree.SubElement(root, "testsuite", name="plug-ins", tests="1", failures="1")
         case = ElementTree.SubElement(suite, "testcase", classname="plug-ins", name="loads")
         ElementTree.SubElement(case, "failure", message=_xml(line))
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    files.replace(path, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
@@ -192,9 +193,9 @@ def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) 
         certificates=certificates,
         checks={c.verifier: checks(c) for c in certificates},
         found=found,
-        style=(found.reports / "style.css").read_text(encoding="utf-8"),
+        style=files.read_text(found.reports / "style.css"),
     )
-    path.write_bytes(page.encode("utf-8", "replace"))
+    files.replace(path, page)
 
 
 def _xml(text: str) -> str:
