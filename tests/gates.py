@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness import __version__
 from harness.audit.certificate import Certificate
 from harness.content.policy import Policy
 from harness.deciding import judge as gate
@@ -71,6 +72,7 @@ def registration(
     """A registration of ``plans`` with certificates to match."""
     owed = {p.suite: p for p in plans}
     fields: dict[str, Any] = {
+        "harness": __version__,
         "adapter": "gamedev",
         "base": "pocket",
         "base_digest": BASE,
