@@ -32,6 +32,14 @@ def read_bytes(path: Path, refuse: Refuse = WorkspaceError) -> bytes:
             raise refuse(f"{path}: no such file") from None
 
 
+def read_lines(path: Path, refuse: Refuse = WorkspaceError) -> bytes:
+    """The bytes of a file of lines, the last of which must have its end."""
+    data = read_bytes(path, refuse)
+    if data and not data.endswith(b"\n"):
+        raise refuse(f"{path}: its last line is torn")
+    return data
+
+
 def decode(data: bytes, where: str, refuse: Refuse = WorkspaceError) -> str:
     """``data`` as UTF-8; ``where`` names it."""
     try:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin,
 
 from pydantic import BaseModel, Field, create_model
 
-from harness import __version__, files
+from harness import files
 from harness.content import strict
 from harness.content.policy import Policy
 from harness.errors import Refuse, RunError, SystemRefused, WorkspaceError
@@ -130,8 +130,8 @@ def content(data: Any, where: str, refuse: Refuse = damaged) -> dict[str, Any]:
     stated = found.pop("format", "nothing")
     if type(stated) is not int or stated != FORMAT:
         raise refuse(
-            f"{where}: key 'format': found {stated!r:.40}; expected {FORMAT}, which is what harness"
-            f" {__version__} writes and reads"
+            f"{where}: key 'format': found {stated!r:.40}; expected {FORMAT}, which is what this"
+            " version of the harness reads"
         )
     return found
 
@@ -159,7 +159,7 @@ def parse(
         checked = strict.check(data, model, path, line=line)
     except WorkspaceError as error:
         raise refuse(str(error).split("\n")[0]) from None
-    return cast("T", _built(shape, data) if is_dataclass(shape) else checked)
+    return cast("T", _builder(shape)(data) if is_dataclass(shape) else checked)
 
 
 def taken(
@@ -207,11 +207,21 @@ def _strict(shape: Any) -> Any:
 _model: Callable[[Any], type[strict.Model]] = cache(_strict)
 
 
-def _built(shape: Any, value: Any) -> Any:
-    """The dataclass that checked data stands for."""
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _building(shape: Any) -> Callable[[Any], Any]:
+    """What makes the dataclass of checked data."""
     if is_dataclass(shape):
-        rows = {name: _built(of, value[name]) for name, of in _hints(shape).items()}
-        return cast("type[Any]", shape)(**rows)
+        inner = {name: _builder(of) for name, of in _hints(shape).items()}
+        inner = {name: make for name, make in inner.items() if make is not _as_it_is}
+        made = cast("type[Any]", shape)
+        return lambda row: made(**row | {name: make(row[name]) for name, make in inner.items()})
     if get_origin(shape) is list:
-        return [_built(get_args(shape)[0], one) for one in value]
-    return shape(value) if isinstance(shape, type) and issubclass(shape, Enum) else value
+        each = _builder(get_args(shape)[0])
+        return each if each is _as_it_is else lambda rows: [each(row) for row in rows]
+    return shape if isinstance(shape, type) and issubclass(shape, Enum) else _as_it_is
+
+
+_builder: Callable[[Any], Callable[[Any], Any]] = cache(_building)

@@ -68,9 +68,7 @@ class Ledger:
 
     def _read(self) -> None:
         self._looks, self._head = [], GENESIS
-        data = files.read_bytes(self._path, _refuse)
-        if not data.endswith(b"\n") and data:
-            raise _refuse(f"{self._path}: its last line is torn")
+        data = files.read_lines(self._path, _refuse)
         for line, row in files.json_lines(data, self._path, _refuse):
             found = documents.content(row, f"{self._path}:{line}", _refuse)
             stated = documents.taken(found, documents.Chain, self._path, line, _refuse)

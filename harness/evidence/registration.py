@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness import __version__
 from harness.content import strict
 from harness.content.library import Claim
 from harness.content.policy import Policy
@@ -102,7 +101,7 @@ class Registration(strict.Model):
     answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
     """
 
-    harness: str = __version__
+    harness: str
     adapter: str
     base: str
     base_digest: str

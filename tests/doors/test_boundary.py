@@ -55,12 +55,6 @@ def no_space(_: int) -> None:
 
 
 @pytest.fixture
-def full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk."""
-    monkeypatch.setattr(os, "fsync", no_space)
-
-
-@pytest.fixture
 def run(tmp_path: Path) -> Path:
     return finish(tmp_path / "run", FOUND, pair("godot", 2, 1, 1, 0))
 
@@ -87,9 +81,9 @@ def test_report(run: Path, file: Path, tmp_path: Path):
     assert "all agrees" in (tmp_path / "page.html").read_text()
 
 
-def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, request: pytest.FixtureRequest):
+def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, monkeypatch: pytest.MonkeyPatch):
     before = sorted(run.iterdir())
-    request.getfixturevalue("full")
+    monkeypatch.setattr(os, "fsync", no_space)
     refused(
         cli("report", run), "scorecard-rechecked.html: cannot be written: No space left", "room"
     )
@@ -115,14 +109,14 @@ def test_audit_writes(honest: Path, file: Path, tmp_path: Path, option: str):
     assert (tmp_path / "link").is_symlink()
 
 
-@pytest.mark.usefixtures("full")
 def test_audit_new(honest: Path, monkeypatch: pytest.MonkeyPatch):
     (honest / "audits" / "fresh.one").write_text("a file")
     refused(cli("audit", "--library", honest, "--new", "fresh.one"), "fresh.one", "File exists")
-    found = cli("audit", "--library", honest, "--new", "fresh.two")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_space)
+        found = cli("audit", "--library", honest, "--new", "fresh.two")
     refused(found, "fixtures.yaml: cannot be written: No space left", "run the same command again")
-    monkeypatch.undo()
-    assert "wrote" in cli("audit", "--library", honest, "--new", "fresh.three", "--check").output
+    assert "wrote" in cli("audit", "--library", honest, "--new", "fresh.two", "--check").output
 
 
 def test_the_cache(honest: Path, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -258,6 +258,10 @@ def test_the_command_says_what_differs_first(run: Path, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit) as ended:
             main(["recheck", str(run)])
         assert (ended.value.code, said in capsys.readouterr().out) == (code, True)
+        with pytest.raises(SystemExit) as ended:
+            main(["report", str(run)])
+        page = (run / "scorecard-rechecked.html").read_text()
+        assert (ended.value.code, said in page) == (code, True)
 
 
 def attested(run: Path) -> list[dict[str, Any]]:

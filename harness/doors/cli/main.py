@@ -179,18 +179,11 @@ main.add_command(library_option(sandbox_option(audit_command)))
 @main.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Default: scorecard-rechecked.html in RUN.",
+    "--out", type=click.Path(path_type=Path), help="Default: RUN/scorecard-rechecked.html."
 )
 @library_option
 def report_command(run: Path, out: Path | None, library: str | None) -> int:
-    """Recheck RUN and write a page of what its receipts say.
-
-    Exit codes: 0 the documents agree, and the page says so, 1 something differs, and the page names
-    it first.
-    """
+    """Recheck RUN and write a page of it; exit code 1: something differs, and the page says so."""
     from harness.content import workspace
     from harness.gate.recheck import report
 
