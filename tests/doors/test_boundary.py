@@ -230,7 +230,8 @@ def test_under_pytest(pytester: pytest.Pytester, stage: str):
         def prepare(*_):
             if "{stage}" == "prepare":
                 refuse()
-            plans = {{suite: SimpleNamespace(contrasts=[]) for suite in ("mini/godot", "mini/java")}}
+            suites = ("mini/godot", "mini/java")
+            plans = {{suite: SimpleNamespace(contrasts=[]) for suite in suites}}
             yield SimpleNamespace(
                 invalid=[], folder=Path("run"), kept=SimpleNamespace(answered={{}}),
                 registration=SimpleNamespace(plans=plans),
