@@ -129,9 +129,6 @@ def test_what_decides_loads_neither_engine_nor_judge():
 #: still to be split
 LONG = {
     "harness.doors.cli.main",
-    "harness.sandbox.inside.codec",
-    "harness.stats.audits.imperfect",
-    "harness.subjects.training.corpus",
 }
 
 

@@ -18,6 +18,9 @@ from harness.errors import HarnessError
 from harness.judging.discovery import PACKAGE
 from harness.judging.verifier import Verifier
 
+#: folders of the package whose bytes change nothing that an audit finds
+UNBOUND = ("doors", "pages", "workspace_content")
+
 
 def binding(verifier: Verifier, fixtures_digest: str, sandbox: str | None) -> dict[str, Any]:
     """Everything a certificate depends on: any byte changed gives another binding, and the audit is
@@ -117,7 +120,12 @@ def _name(verifier: str, key: str) -> str:
 
 @cache
 def _harness_digest() -> str:
+    """The harness's own files, but for those that only show and the content that it ships."""
     root = Path(__file__).parent.parent
-    files = sorted([*root.rglob("*.py"), root / "languages.toml"])
-    sources = {p.relative_to(root).as_posix(): file_digest(p) for p in files}
-    return canonical_digest(sources)
+    files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
+    bound = {
+        name.as_posix(): file_digest(path)
+        for name, path in files.items()
+        if name.parts[0] not in UNBOUND and "__pycache__" not in name.parts
+    }
+    return canonical_digest(bound)
