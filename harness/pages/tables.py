@@ -106,6 +106,15 @@ def audited(found: DataFrame) -> DataFrame:
     return DataFrame(shown)
 
 
+def write_run(run: Path, path: Path) -> Path:
+    """The outcomes of a run by suite, criterion and arm, as CSV or Markdown; ``path`` again."""
+    from harness.evidence import receipts
+
+    judged = outcomes(receipts.read(run)[1])
+    write(path, judged, by_arm(judged))
+    return path
+
+
 def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
     """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
 

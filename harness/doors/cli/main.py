@@ -173,25 +173,16 @@ main.add_command(library_option(sandbox_option(audit_command)))
 
 @main.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--table",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write passes by suite, criterion and arm too, as CSV or Markdown by the ending of FILE.",
-)
+@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
 @library_option
-def report_command(run: Path, library: str | None, table: Path | None) -> None:
+def report_command(run: Path, library: str | None, table: str | None) -> None:
     """Write the HTML scorecard of RUN again from its files."""
     from harness.content import workspace
-    from harness.evidence import receipts
-    from harness.pages import html as report
-    from harness.pages import tables
+    from harness.pages import html, tables
 
-    click.echo(report.render(run, workspace.find(library).folder("reports")))
+    click.echo(html.render(run, workspace.find(library).folder("reports")))
     if table is not None:
-        judged = tables.outcomes(receipts.read(run)[1])
-        tables.write(table, judged, tables.by_arm(judged))
-        click.echo(table)
+        click.echo(tables.write_run(run, Path(table)))
 
 
 @main.command("recheck")
