@@ -106,6 +106,13 @@ def audited(found: DataFrame) -> DataFrame:
     return DataFrame(shown)
 
 
+def write_run(receipts: Iterable[Receipt], path: Path) -> Path:
+    """The outcomes of a run by suite, criterion and arm, as CSV or Markdown; ``path`` again."""
+    judged = outcomes(receipts)
+    write(path, judged, by_arm(judged))
+    return path
+
+
 def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
     """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
 

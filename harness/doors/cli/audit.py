@@ -66,7 +66,7 @@ POLL = 0.5  # seconds between two looks at the files
     "--table",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write the bounds as CSV or Markdown, by the ending of FILE.",
+    help="Write the bounds as .csv or .md.",
 )
 def audit_command(
     verifiers: tuple[str, ...],

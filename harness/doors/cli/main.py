@@ -181,14 +181,9 @@ main.add_command(library_option(sandbox_option(audit_command)))
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Default: RUN/scorecard-rechecked.html."
 )
-@click.option(
-    "--table",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write passes by suite, criterion and arm too, as CSV or Markdown by the ending of FILE.",
-)
+@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
 @library_option
-def report_command(run: Path, out: Path | None, library: str | None, table: Path | None) -> int:
+def report_command(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
     """Recheck RUN and write a page of it; exit code 1: something differs, and the page says so."""
     from harness.content import workspace
     from harness.gate.recheck import report
@@ -197,9 +192,7 @@ def report_command(run: Path, out: Path | None, library: str | None, table: Path
     page, found = report(run, workspace.find(library).folder("reports"), out)
     click.echo(f"{page}\n{run}: {found.sentence}")
     if table is not None:
-        judged = tables.outcomes(found.folder.receipts)
-        tables.write(table, judged, tables.by_arm(judged))
-        click.echo(table)
+        click.echo(tables.write_run(found.folder.receipts, Path(table)))
     return 1 if found.differences else 0
 
 
