@@ -121,15 +121,14 @@ def test_what_decides_loads_neither_engine_nor_judge():
     while waiting:
         name = waiting.pop()
         reached.add(name)
-        waiting += [one for one in imports(name, types=False) - reached if one in MODULES]
+        below = imports(name, types=False) - reached - {"harness"}  # the surface, for its version
+        waiting += [one for one in below if one in MODULES]
     assert not {room(name) for name in reached} & {"engines", "judging", "gate", "doors", "pages"}
 
 
 #: still to be split
 LONG = {
-    "harness.sandbox.inside.codec",
-    "harness.stats.audits.imperfect",
-    "harness.subjects.training.corpus",
+    "harness.doors.cli.main",
 }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness import files
 from harness.content.case import Case
 from harness.datasets.reading import Sample, read_samples
 from harness.datasets.summary import Score, ScoredSample, summary
@@ -63,20 +63,16 @@ def score(
             name, description = first.name, first.description
             used = f"{description} ({first.why})"
         synced = time.monotonic()
-        with (
-            results_file.open("a", encoding="utf-8") as file,
-            _bar(len(samples), reused, progress) as bar,
-        ):
+        with files.Log(results_file) as log, _bar(len(samples), reused, progress) as bar:
             for batch in _judged(todo, name, description, workers or cores.available()):
                 for result in batch:
                     done[result.line] = result
-                    file.write(json.dumps(asdict(result)) + "\n")
-                file.flush()
+                    log.append(json.dumps(asdict(result)))
                 if time.monotonic() - synced > SYNC_SECONDS:
-                    os.fsync(file.fileno())
+                    log.sync()
                     synced = time.monotonic()
                 bar.update(len(batch))
-            os.fsync(file.fileno())
+            log.sync()
     return summary(
         results_file,
         [done[sample.line] for sample in samples],

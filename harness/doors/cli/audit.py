@@ -62,6 +62,12 @@ POLL = 0.5  # seconds between two looks at the files
     type=click.Path(path_type=Path),
     help="Write the certificates as JSON.",
 )
+@click.option(
+    "--table",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the bounds as .csv or .md.",
+)
 def audit_command(
     verifiers: tuple[str, ...],
     library: str | None,
@@ -75,6 +81,7 @@ def audit_command(
     html: Path | None,
     junit: Path | None,
     json: Path | None,
+    table: Path | None,
 ) -> int:
     """Audit VERIFIERS (default: all) with known-good and known-bad answers.
 
@@ -109,6 +116,7 @@ def audit_command(
             (html, outputs.write_html),
             (junit, outputs.write_junit),
             (json, outputs.write_json),
+            (table, outputs.write_table),
         ):
             if file is not None:
                 write(file, shown, found)
@@ -120,6 +128,7 @@ def audit_command(
 
 def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: bool) -> None:
     from harness.pages import audit as outputs
+    from harness.pages import tables
 
     colour = {"VALID": "green", "REFUSED": "red", "PROVISIONAL": "yellow", "EXPIRED": "yellow"}
     held = list(certificates)
@@ -137,7 +146,7 @@ def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: boo
                     ),
                 )
     elif held:
-        click.echo(outputs.table(held))
+        click.echo(tables.text(tables.audited(tables.audits(held))))
         for certificate in held:
             if certificate.state != "VALID":
                 click.secho(certificate.sentence(), fg=colour[certificate.state])

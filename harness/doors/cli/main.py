@@ -5,6 +5,7 @@ that --help is instant.
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import click
 from harness import __version__
 from harness.doors.cli.audit import audit_command
 from harness.doors.console import progress
-from harness.errors import HarnessError
+from harness.errors import HarnessError, boundary
 from harness.pages.tables import columns, number
 
 USAGE = 4  # 0 to 3 are verdicts, so a command that could not run says 4
@@ -25,7 +26,8 @@ class Group(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command; see :class:`Group`."""
         try:
-            value = super().main(*args, **{**kwargs, "standalone_mode": False})
+            with boundary():
+                value = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
             error.show()
             sys.exit(USAGE)
@@ -34,6 +36,9 @@ class Group(click.Group):
             sys.exit(130)
         except HarnessError as error:
             click.echo(f"harness: {error}", err=True)
+            sys.exit(USAGE)
+        except Exception:  # a fault of the harness is not the verdict that exit code 1 is
+            traceback.print_exc()
             sys.exit(USAGE)
         sys.exit(value if isinstance(value, int) else 0)
 
@@ -173,13 +178,22 @@ main.add_command(library_option(sandbox_option(audit_command)))
 
 @main.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Default: RUN/scorecard-rechecked.html."
+)
+@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
 @library_option
-def report_command(run: Path, library: str | None) -> None:
-    """Write the HTML scorecard of RUN again from its files."""
+def report_command(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
+    """Recheck RUN and write a page of it; exit code 1: something differs, and the page says so."""
     from harness.content import workspace
-    from harness.pages import html as report
+    from harness.gate.recheck import report
+    from harness.pages import tables
 
-    click.echo(report.render(run, workspace.find(library).folder("reports")))
+    page, found = report(run, workspace.find(library).folder("reports"), out)
+    click.echo(f"{page}\n{run}: {found.sentence}")
+    if table is not None:
+        click.echo(tables.write_run(found.folder.receipts, Path(table)))
+    return 1 if found.differences else 0
 
 
 @main.command("recheck")
@@ -198,14 +212,11 @@ def recheck_command(run: Path, adapter: Path | None) -> int:
     """
     from harness.gate.recheck import recheck
 
-    verdict, differences = recheck(run, adapter)
-    for text in differences:
+    found = recheck(run, adapter)
+    for text in found.differences:
         click.echo(text)
-    click.echo(
-        f"{run}: the receipts say {verdict.name}; "
-        + (f"{len(differences)} differ" if differences else "all agrees")
-    )
-    return 1 if differences else 0
+    click.echo(f"{run}: {found.sentence}")
+    return 1 if found.differences else 0
 
 
 @main.command("humaneval")

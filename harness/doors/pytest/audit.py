@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, VerifierError
+from harness.errors import HarnessError, VerifierError, boundary
 
 
 class Refused(Exception):
@@ -24,7 +24,8 @@ class AuditItem(pytest.Item):
         """
         from harness.pages.audit import details
 
-        held = _certificates(self.session, self.path.parent.parent)
+        with boundary():
+            held = _certificates(self.session, self.path.parent.parent)
         if self.name not in held:
             raise VerifierError(
                 f"no verifier {self.name!r}, though {self.path.parent} holds its fixtures"

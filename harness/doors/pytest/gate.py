@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from harness.content.suite import suite_id
 from harness.doors.console import Lines
-from harness.errors import HarnessError
+from harness.errors import HarnessError, boundary
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run, so_far
@@ -58,7 +58,8 @@ class SuiteItem(pytest.Item):
     def runtest(self) -> None:
         """Measure the suite, and fail unless the reason that it is given supports SHIP."""
         there = [item.suite for item in self.session.items if isinstance(item, SuiteItem)]
-        reason = self.gate.reason(self.suite, there)
+        with boundary():
+            reason = self.gate.reason(self.suite, there)
         self.user_properties += [("verdict", reason.verdict), ("code", reason.code)]
         self.user_properties.append(("reason", reason.text))
         limited = self.gate.wanted.options.limit is not None and reason.code == "incomplete"
@@ -106,7 +107,8 @@ class GatePlugin:
         self._live = bool(sys.__stderr__ and sys.__stderr__.isatty())
         self._lines = Lines(self._show, self._live)
         try:
-            self.wanted = look_up(Options(**{name: get(name) for name in names}))
+            with boundary():
+                self.wanted = look_up(Options(**{name: get(name) for name in names}))
         except HarnessError as error:
             raise pytest.UsageError(f"harness: {error}") from None
         self.config = config
@@ -132,11 +134,10 @@ class GatePlugin:
         message.
         """
         if self._gate is None:
-            try:
+            with self._or_exit():
                 prepared = self._stack.enter_context(prepare(self.wanted, self._progress))
                 self._gate = prepared, self._stack.enter_context(open_run(prepared))
-            except HarnessError as error:
-                pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        assert self._gate is not None
         return self._gate[0]
 
     def reason(self, suite: str, there: Sequence[str]) -> Reason:
@@ -153,6 +154,15 @@ class GatePlugin:
                 measure(prepared, run, id, self._progress)
         return so_far(prepared, run).reasons[suite]
 
+    @contextmanager
+    def _or_exit(self) -> Iterator[None]:
+        """End the session with one message for a user's mistake, or what the system refuses."""
+        try:
+            with boundary():
+                yield
+        except HarnessError as error:
+            pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
     def pytest_report_header(self) -> list[str]:
         entry, limit = self.wanted.entry, self.wanted.options.limit
         part = f", {limit} prompts of each" if limit else ""
@@ -161,7 +171,7 @@ class GatePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        with self._stack:
+        with self._or_exit(), self._stack:
             if self._gate is not None:
                 self.verdict = conclude(*self._gate)
                 if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
