@@ -101,7 +101,7 @@ class Bench:
 
     def begin(self, asks: Sequence[Ask]) -> None:
         """Let those that ask a server about these answers work ahead."""
-        sitting = repr(self._setup.around) if self._setup.around else None
+        sitting = repr(self._setup.enter) if self._setup.enter else None
         for id in dict.fromkeys(ask.verifier for ask in asks):
             begin = getattr(getattr(self._verifiers.get(id), "function", None), "begin", None)
             if begin is not None and not self._changed:

@@ -22,6 +22,7 @@ KEPT = 20 * 3600.0  # seconds
 MOST = 200_000  # replies
 
 TABLES = """
+PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS replies (
   key TEXT PRIMARY KEY, identity TEXT, at REAL, text TEXT, finish TEXT, model TEXT, fingerprint TEXT
 );

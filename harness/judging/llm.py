@@ -23,7 +23,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cache
 from multiprocessing.pool import ApplyResult, ThreadPool
 from pathlib import Path
 from typing import Any, Literal
@@ -177,11 +177,8 @@ class _Judge:
     def _start(self, data: str) -> list[ApplyResult[Judgement]]:
         self._times[data] += 1
         names = [f"{self._times[data]}/{number}/{data}" for number in range(REPEATS)]
-        return [self._pool.apply_async(self._judge, (data, name)) for name in names]
-
-    @cached_property
-    def _pool(self) -> ThreadPool:
-        return ThreadPool(self._at.parallel)  # its threads do not keep the process alive
+        threads = _threads(self._at.url, self._at.parallel)
+        return [threads.apply_async(self._judge, (data, name)) for name in names]
 
     def _judge(self, data: str, name: str) -> Judgement:
         """The judgement of one reply."""
@@ -204,6 +201,12 @@ class _Judge:
         if self._kept:
             self._kept.put(name, found, reply)
         return verdict(reply, self._at.model)
+
+
+@cache
+def _threads(_url: str, parallel: int) -> ThreadPool:
+    """Those that ask one server, for all its judges; they do not keep the process alive."""
+    return ThreadPool(parallel)
 
 
 def _question(case: Case, answer: Answer) -> str:

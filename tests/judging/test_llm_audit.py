@@ -133,4 +133,3 @@ def test_an_interrupted_audit_goes_on_where_it_was(monkeypatch, tmp_path):
         found = audit(folder)["m.says"]
         assert found.state is State.PROVISIONAL, found.sentence()
         assert needed - 110 <= len(chat.asked) - cut <= needed - 90
-        assert chat.most_together > 1
