@@ -16,14 +16,12 @@ import math
 import multiprocessing
 import os
 import re
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.datasets.humaneval import judge, problems
 from harness.errors import RunError, WorkspaceError
@@ -228,11 +226,12 @@ def score(
     sandbox: str = "auto",
     workers: int | None = None,
     results_file: Path | None = None,
-    progress: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Score:
     """Judge every sample of a file and write a result for each beside it, ``FILE_results.jsonl``.
 
-    ``workers`` defaults to the number of cores. Raises :class:`WorkspaceError` for a bad line,
+    ``workers`` defaults to the number of cores; ``progress`` is told ``judged``, how many and of
+    how many. Raises :class:`WorkspaceError` for a bad line,
     :class:`harness.errors.SandboxError` when no sandbox works, :class:`RunError` when the result
     file is another's.
     """
@@ -250,10 +249,9 @@ def score(
             name, description = first.name, first.description
             used = f"{description} ({first.why})"
         synced = time.monotonic()
-        with (
-            results_file.open("a", encoding="utf-8") as file,
-            _bar(len(samples), reused, progress) as bar,
-        ):
+        if progress:
+            progress("judged", reused, len(samples))
+        with results_file.open("a", encoding="utf-8") as file:
             for batch in _judged(todo, name, description, workers or cores.available()):
                 for result in batch:
                     done[result.line] = result
@@ -262,7 +260,8 @@ def score(
                 if time.monotonic() - synced > SYNC_SECONDS:
                     os.fsync(file.fileno())
                     synced = time.monotonic()
-                bar.update(len(batch))
+                if progress:
+                    progress("judged", len(done), len(samples))
             os.fsync(file.fileno())
     return _summary(
         results_file,
@@ -308,15 +307,6 @@ def _judged(
                         else:
                             judgement = unverified("judge-died", f"{type(error).__name__}: {error}")
                             yield [_result(batch[0], judgement, SLOWEST, description)]
-
-
-def _bar(total: int, done: int, progress: bool) -> Any:
-    import click
-
-    stream = sys.stderr if progress else io.StringIO()
-    bar: Any = click.progressbar(length=total, label="judged", show_pos=True, file=stream)
-    bar.update(done)
-    return bar
 
 
 def _earlier(path: Path, samples: Sequence[Sample]) -> dict[int, ScoredSample]:

@@ -5,7 +5,8 @@ the verdict is SHIP.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from harness.content.suite import suite_id
 from harness.deciding.reasons import numbers
 from harness.deciding.scorecard import SuiteScore
-from harness.doors.console import Lines
+from harness.doors.console import Steps, Terminal, one_line, plain
 from harness.errors import HarnessError
 from harness.gate.session import GateSession, Options
 from harness.verdict import Name, Reason, Verdict
@@ -25,7 +26,7 @@ class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
         super().__init__(
-            "\n".join(f"{r.verdict} {r.code}: {r.text}" for r in reasons), pytrace=False
+            "\n".join(one_line(f"{r.verdict} {r.code}: {r.text}") for r in reasons), pytrace=False
         )
 
 
@@ -49,7 +50,8 @@ class SuiteItem(pytest.Item):
 
     def setup(self) -> None:
         """Prepare the gate once; what makes the evidence void is an error of every item."""
-        self.gate.prepare()
+        with self.gate.shown():
+            self.gate.prepare()
         if self.gate.session.invalid:
             raise Void(self.gate.session.invalid)
 
@@ -57,7 +59,8 @@ class SuiteItem(pytest.Item):
         """Measure the suite, and fail unless its reason supports SHIP."""
         from harness.deciding.reasons import judge_alone
 
-        score = self.gate.session.measure(self.suite)
+        with self.gate.shown():
+            score = self.gate.session.measure(self.suite)
         reasons = judge_alone(self.gate.session.registration, self.suite, score)
         self.user_properties += _properties(score)
         against = [reason for reason in reasons if reason.verdict is not Name.SHIP]
@@ -70,7 +73,7 @@ class SuiteItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002  (the name is pytest's)
         """One message for a user's mistake; a traceback only for a fault of the harness."""
         if isinstance(excinfo.value, HarnessError):
-            return str(excinfo.value)
+            return plain(str(excinfo.value))
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -96,22 +99,22 @@ class GatePlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         get = config.getoption
-        if get("limit") is not None and get("limit") < 1:
+        if get("gate_limit") is not None and get("gate_limit") < 1:
             raise pytest.UsageError(
-                f"--limit {get('limit')}: expected a number of prompts, 1 or more"
+                f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
             )
         if getattr(config.option, "numprocesses", None):
             raise pytest.UsageError(
                 "--adapter cannot be combined with -n: one process holds the model; leave -n out"
             )
         names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
-        options = Options(**{name: get(name) for name in names})
-        self._live = bool(sys.__stderr__ and sys.__stderr__.isatty())
-        self._lines = Lines(self._show, self._live)
+        options = Options(**{name: get(f"gate_{name}") for name in names})
+        self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)
+        loud = config.option.verbose >= 0 and sys.__stderr__ is not None
         try:
-            self.session = GateSession(options, self._progress)
+            self.session = GateSession(options, self._progress if loud else None)
         except HarnessError as error:
-            raise pytest.UsageError(f"harness: {error}") from None
+            raise pytest.UsageError(f"harness: {plain(str(error))}") from None
         self.config = config
         self.root = self.session.workspace.folder("suites")
         self.verdict: Verdict | None = None
@@ -139,13 +142,14 @@ class GatePlugin:
                 self.session.prepare()
             except HarnessError as error:
                 self._failed = error
-                pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+                pytest.exit(f"harness: {plain(str(error))}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     def pytest_report_header(self) -> list[str]:
         entry, limit = self.session.entry, self.session.options.limit
         part = f", {limit} prompts of each" if limit else ""
         owed = ", ".join(self.session.suites)
-        return [f"harness: adapter {entry.name} on base {entry.base_name}, owes {owed}{part}"]
+        text = f"harness: adapter {entry.name} on base {entry.base_name}, owes {owed}{part}"
+        return [one_line(text)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -160,11 +164,10 @@ class GatePlugin:
             return
         write = terminalreporter.write_line
         good = self.verdict.name is Name.SHIP
-        terminalreporter.section(
-            f"{self.verdict.name}: {self.session.entry.name}", green=good, red=not good, bold=True
-        )
+        title = one_line(f"{self.verdict.name}: {self.session.entry.name}")
+        terminalreporter.section(title, green=good, red=not good, bold=True)
         for reason in self.verdict.reasons:
-            write(f"{reason.verdict:<12} {reason.about}: {reason.text}")
+            write(one_line(f"{reason.verdict:<12} {reason.about}: {reason.text}"))
         answers = {
             arm: f"{self.session.cached[arm]} of {n}" for arm, n in self.session.answered.items()
         }
@@ -172,17 +175,24 @@ class GatePlugin:
             write(f"answers from the cache: base {answers['base']}, adapter {answers['adapter']}")
         write(f"scorecard: {_shown(self.session.run.folder / 'scorecard.html')}")
 
-    def _progress(self, label: str, done: int, total: int, note: str = "") -> None:
-        """One live line on a terminal, plain lines in a log, nothing under -q."""
-        if self.config.option.verbose >= 0 and sys.__stderr__:
-            capture = self.config.pluginmanager.get_plugin("capturemanager")
-            with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
-                self._lines(f"  {label}", done, total, note)
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Work with progress; no bar is left behind."""
+        try:
+            yield
+        finally:
+            self._steps.close()
 
-    def _show(self, text: str) -> None:
-        if not self._live:  # the reporter has written dots on this line
-            self.config.pluginmanager.get_plugin("terminalreporter").ensure_newline()  # type: ignore[union-attr]
-        print(text, end="", file=sys.__stderr__, flush=True)
+    def _progress(self, label: str, done: int, total: int, note: str = "") -> None:
+        self._steps(f"  {label}", done, total, note)
+
+    @contextmanager
+    def _uncaptured(self) -> Iterator[None]:
+        """Below what the reporter has written, and not into the captured output of an item."""
+        plugin: Callable[[str], Any] = self.config.pluginmanager.get_plugin
+        with plugin("capturemanager").global_and_fixture_disabled():
+            plugin("terminalreporter").ensure_newline()
+            yield
 
 
 def _properties(score: SuiteScore | None) -> list[tuple[str, object]]:
