@@ -6,6 +6,7 @@ are spelt out. Colours and bars are for a terminal; a pipe gets whole lines of p
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -58,13 +59,12 @@ class Terminal(Console):
             markup=False,
             emoji=False,
             highlight=False,
-            soft_wrap=True,
         )
         self.live = tty and not self.is_dumb_terminal
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print text of one or several lines."""
-        self.print(Text(plain(text), style or ""))
+        self.print(Text(plain(text), style or ""), soft_wrap=True)
 
     def rows(self, rows: Sequence[Sequence[str]], gap: int = 2) -> None:
         """Print rows of cells as aligned columns; a narrow terminal wraps within them."""
@@ -74,7 +74,7 @@ class Terminal(Console):
         for row in rows:
             grid.add_row(*(Text(one_line(cell), STYLES.get(cell.strip(), "")) for cell in row))
         with self.capture() as held:
-            self.print(grid, soft_wrap=False, crop=False)
+            self.print(grid, crop=False)
         for line in held.get().splitlines():
             self.out(line.rstrip(), highlight=False)
 
@@ -109,7 +109,7 @@ class Steps:
         if label != self._part:
             self.close()
             self._part, self._first, self._began = label, done, now
-            self._shown = now - FRAME if self._out.live else now
+            self._shown = -math.inf if self._out.live else now
         if done < total and now - self._shown < (FRAME if self._out.live else EVERY):
             return
         self._shown = now
@@ -133,7 +133,7 @@ class Steps:
 
     def _pace(self, passed: float, done: int, total: int) -> str:
         made = done - self._first
-        if passed <= 0 or made <= 0:
+        if passed < 1 or made <= 0:  # nothing to wait for
             return ""
         rate = f"{made / passed:.{1 if made >= passed else 2}f}/s"
         return ", ".join(filter(None, (rate, left(passed, made, total - self._first))))
