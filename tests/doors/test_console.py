@@ -18,11 +18,11 @@ from harness.doors.cli.main import main
 from harness.doors.console import EVERY, FRAME, Steps, Terminal
 
 HOSTILE = (
-    "[bold]x[/bold] [link=http://evil]y[/link] :smile: \x1b[31mred\x1b[2K\rgone\u202egpj\udc80 [/]"
+    "[bold]x[/bold] [link=http://evil]y[/link] :smile: \x1b[31mred\x1b[2K\rgone\u202egpj\udc80"
 )
 LITERAL = (
-    "[bold]x[/bold] [link=http://evil]y[/link] :smile: \\u001b[31mred\\u001b[2K\\u000dgone\\u202egpj"
-    "\\udc80 [/]"
+    "[bold]x[/bold] [link=http://evil]y[/link] :smile: "
+    "\\u001b[31mred\\u001b[2K\\u000dgone\\u202egpj\\udc80"
 )
 
 
@@ -170,7 +170,7 @@ def test_a_pipe_gets_every_cell_whole(tmp_path):
 
 
 def test_a_hostile_adapter_name_does_nothing(tmp_path):
-    name = HOSTILE[:-5].replace("\udc80", "")
+    name = HOSTILE.replace("\udc80", "")
     found = CliRunner().invoke(main, ["library", "--library", str(library(tmp_path, name, ["f"]))])
     assert LITERAL.split("\\udc80")[0] in found.output
     found = CliRunner().invoke(

@@ -75,10 +75,9 @@ def test_both_spellings_gate(pytester, workspace, args):
     found.stdout.fnmatch_lines(["harness: adapter gamedev on base pocket, *, 3 prompts of each"])
 
 
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("where", ["conftest", "earlier", "later"])
-def test_where_adapter_is_anothers_ours_steps_back_and_says_how_to_go_on(
-    pytester, workspace, plant, where
-):
+def test_where_adapter_is_anothers_ours_steps_back_and_says_how_to_go_on(pytester, plant, where):
     args = plant(where, "adapter")
     found = pytester.runpytest_inprocess("suites", *args, *QUIET, "--adapter", "gamedev")
     assert found.ret == pytest.ExitCode.NO_TESTS_COLLECTED
@@ -87,7 +86,8 @@ def test_where_adapter_is_anothers_ours_steps_back_and_says_how_to_go_on(
     found.stdout.fnmatch_lines([GODOT, JAVA])
 
 
-def test_what_another_calls_limit_stays_theirs_in_a_gate(pytester, workspace, plant):
+@pytest.mark.usefixtures("workspace")
+def test_what_another_calls_limit_stays_theirs_in_a_gate(pytester, plant):
     plant("conftest", "limit")
     args = ("suites", "--collect-only", *ALONE, "--adapter", "gamedev")
     found = pytester.runpytest_inprocess(*args, "--limit", "3")
@@ -103,7 +103,8 @@ def test_no_conftest_is_looked_for_in_the_values(pytester, workspace):
     found.stdout.fnmatch_lines([GODOT, JAVA])
 
 
-def test_options_from_the_configuration_file_gate_too(pytester, workspace):
+@pytest.mark.usefixtures("workspace")
+def test_options_from_the_configuration_file_gate_too(pytester):
     pytester.makeini("[pytest]\naddopts = --adapter gamedev")
     found = pytester.runpytest_inprocess("suites", *QUIET)
     found.stdout.fnmatch_lines([GODOT, JAVA])
