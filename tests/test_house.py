@@ -35,6 +35,7 @@ ALLOWED = {
     "pages": "errors verdict digests files content audit evidence stats",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"
     " subjects evidence deciding gate pages",
+    "__main__": "doors",
 }
 
 

@@ -187,7 +187,7 @@ def test_what_every_command_returns_besides(typed, monkeypatch):
         return run(*words)
 
     crashed = raises(ZeroDivisionError("by chance"))
-    assert (crashed.exit_code, "ZeroDivisionError: by chance" in crashed.stderr) == (4, True)
+    assert (crashed.exit_code, "ZeroDivisionError: by chance" in crashed.output) == (4, True)
     assert raises(KeyboardInterrupt).exit_code == 130
     assert set(COMMON) == {4, 130}
 
@@ -223,8 +223,8 @@ def test_the_adapter_to_release_is_a_name_of_the_library_or_a_folder(place, tmp_
     assert run(*recheck, "elsewhere").exit_code == 0
     found = run(*recheck, "deed")
     assert found.exit_code == 4
-    assert "--adapter deed: neither an adapter of" in found.stderr
-    assert "did you mean 'dead'" in found.stderr
+    assert "--adapter deed: neither an adapter of" in found.output
+    assert "did you mean 'dead'" in found.output
 
 
 def complete(line: str, cwd: Path) -> list[str]:

@@ -14,7 +14,8 @@ from commands import COMMANDS, LEAVES, help_of
 from conftest import ROOT
 
 from harness.doors.cli.common import COMMON
-from harness.doors.pytest.plugin import GATE, OPTIONS
+from harness.doors.options import OPTIONS
+from harness.doors.pytest.plugin import GATE
 
 MADE = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- /made -->)", re.DOTALL)
 CLI, README = ROOT / "docs" / "cli.md", ROOT / "README.md"
@@ -40,10 +41,9 @@ def exit_codes() -> str:
 
 def pytest_options() -> str:
     lines = ["| option | short | what it is |", "|---|---|---|"]
-    for name, said in OPTIONS.items():
-        value = said.get("metavar") or "|".join(said["choices"])
-        value = value.replace("|", r"\|")
-        lines.append(f"| `{GATE}{name} {value}` | `--{name}` | {said['help']} |")
+    for name, (value, text) in OPTIONS.items():
+        taken = value.replace("|", r"\|")
+        lines.append(f"| `{GATE}{name} {taken}` | `--{name}` | {text} |")
     return "\n".join(lines)
 
 

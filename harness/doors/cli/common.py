@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+from harness.doors.options import OPTIONS, SANDBOXES
+
+FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
 
 COULD_NOT_RUN, INTERRUPTED = 4, 130
 
@@ -46,29 +51,13 @@ def _adapters(ctx: click.Context, _: click.Parameter, typed: str) -> list[Comple
     return [CompletionItem(name) for name in listed.adapters if name.startswith(typed)]
 
 
-adapter_option = click.option(
-    "--adapter",
-    required=True,
-    metavar="NAME",
-    shell_complete=_adapters,
-    help="Adapter of library.yaml; `harness library` lists them.",
-)
-base_option = click.option(
-    "--base", metavar="NAME|DIR", help="Base to use instead of the adapter's own."
-)
-library_option = click.option(
-    "--library", metavar="FILE", help="library.yaml or its folder (default: the nearest upwards)."
-)
-train_data_option = click.option(
-    "--train-data",
-    metavar="FILE|DIR",
-    type=click.Path(exists=True),
-    help="What the adapter was trained on (JSONL).",
-)
-sandbox_option = click.option(
-    "--sandbox",
-    type=click.Choice(["auto", "docker", "bubblewrap", "landlock", "seatbelt"]),
-    default="auto",
-    show_default=True,
-    help="Where untrusted code runs; auto takes the strongest that works here.",
-)
+def option(name: str, **settings: Any) -> Callable[[FC], FC]:
+    """An option of a gate as click takes it."""
+    metavar, text = OPTIONS[name]
+    return click.option(f"--{name}", metavar=metavar, help=text, **settings)
+
+
+adapter_option = option("adapter", required=True, shell_complete=_adapters)
+library_option = option("library")
+sandbox_option = option("sandbox", type=click.Choice(SANDBOXES), default="auto")
+train_data_option = option("train-data", type=click.Path(exists=True))

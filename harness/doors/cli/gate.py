@@ -10,8 +10,8 @@ import click
 from harness.doors.cli.common import (
     Command,
     adapter_option,
-    base_option,
     library_option,
+    option,
     sandbox_option,
     train_data_option,
 )
@@ -27,21 +27,12 @@ from harness.doors.cli.common import (
     },
 )
 @adapter_option
-@base_option
+@option("base")
 @library_option
 @sandbox_option
 @train_data_option
-@click.option(
-    "--run-dir",
-    metavar="DIR",
-    help="Folder of the run; an interrupted run of the same gate is resumed.",
-)
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Measure a seeded sample of N prompts per suite; a part never ships.",
-)
+@option("run-dir")
+@option("limit", type=click.IntRange(min=1))
 @click.option(
     "--register",
     is_flag=True,
@@ -78,7 +69,7 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     },
 )
 @adapter_option
-@base_option
+@option("base")
 @library_option
 @train_data_option
 @click.option(

@@ -15,49 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.doors.options import OPTIONS, SANDBOXES
+
 if TYPE_CHECKING:
     from harness.doors.pytest.gate import GatePlugin
 
 GATE = "--gate-"
-OPTIONS: dict[str, dict[str, Any]] = {
-    "adapter": {
-        "metavar": "NAME",
-        "help": "adapter of library.yaml to gate; the suites it owes are collected",
-    },
-    "base": {"metavar": "NAME|DIR", "help": "base to gate on instead of the adapter's own"},
-    "library": {
-        "metavar": "FILE",
-        "help": "library.yaml, or its folder (default: the nearest one upwards)",
-    },
-    "sandbox": {
-        "default": "auto",
-        "choices": ("auto", "docker", "bubblewrap", "landlock", "seatbelt"),
-        "help": "where untrusted code runs (default: auto, the strongest that works here)",
-    },
-    "train-data": {
-        "metavar": "FILE|DIR",
-        "help": "what the adapter was trained on (JSONL), to be checked",
-    },
-    "run-dir": {
-        "metavar": "DIR",
-        "help": "folder of the run; an interrupted run of the same gate is resumed",
-    },
-    "limit": {
-        "metavar": "N",
-        "type": int,
-        "help": "measure a seeded sample of N prompts per suite; decides nothing",
-    },
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    about = (
-        "gate a model adapter (harness); --adapter NAME, and in a session with it --base, ... do as"
-        " well, unless another plug-in or a conftest has an option of that name"
-    )
-    group = parser.getgroup("harness", about)
-    for name, attributes in OPTIONS.items():
-        group.addoption(GATE + name, **attributes)
+    about = "harness: --adapter NAME gates, and the other short names go with it where nobody has them"
+    parser.getgroup("harness", about)
+    for name in OPTIONS:
+        _add(parser, name, GATE)
+
+
+def _add(parser: pytest.Parser, name: str, prefix: str) -> None:
+    metavar, text = OPTIONS[name]
+    settings: dict[str, Any] = {"metavar": metavar, "help": text}
+    if name == "sandbox":
+        settings |= {"choices": SANDBOXES, "default": "auto"}
+    if name == "limit":
+        settings["type"] = int
+    dest = "gate_" + name.replace("-", "_")
+    parser.getgroup("harness").addoption(prefix + name, dest=dest, **settings)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,8 +51,7 @@ def pytest_load_initial_conftests(
     seen.file_or_dir = [one for one in seen.file_or_dir if one not in values]
     result = yield
     for name in _free(parser, args):
-        dest = {"dest": "gate_" + name.replace("-", "_")}
-        parser.getgroup("harness").addoption(f"--{name}", **OPTIONS[name] | dest)
+        _add(parser, name, "--")
     return result
 
 
