@@ -24,7 +24,7 @@ GATE = "--gate-"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    about = "harness: --adapter NAME gates, and the other short names go with it where nobody has them"
+    about = "gate a model adapter (harness); --adapter, ... where nobody else has these names"
     parser.getgroup("harness", about)
     for name in OPTIONS:
         _add(parser, name, GATE)
