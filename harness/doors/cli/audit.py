@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.doors.cli.common import Command, library_option, sandbox_option
+
 if TYPE_CHECKING:
     from harness.audit.certificate import Certificate
     from harness.audit.workspace import Audited
@@ -16,8 +18,18 @@ if TYPE_CHECKING:
 POLL = 0.5  # seconds between two looks at the files
 
 
-@click.command("audit")
+@click.command(
+    cls=Command,
+    codes={
+        0: "All are VALID.",
+        1: "One was REFUSED or cannot be loaded, or a fixture stands in training data.",
+        2: "One is PROVISIONAL: it has too few fixtures.",
+        3: "One is EXPIRED.",
+    },
+)
 @click.argument("verifiers", nargs=-1)
+@library_option
+@sandbox_option
 @click.option(
     "--new",
     metavar="ID",
@@ -68,7 +80,7 @@ POLL = 0.5  # seconds between two looks at the files
     type=click.Path(path_type=Path),
     help="Write the bounds as .csv or .md.",
 )
-def audit_command(
+def audit(
     verifiers: tuple[str, ...],
     library: str | None,
     sandbox: str,
@@ -83,34 +95,34 @@ def audit_command(
     json: Path | None,
     table: Path | None,
 ) -> int:
-    """Audit VERIFIERS (default: all) with known-good and known-bad answers.
+    """Prove verifiers on known-good and known-bad answers.
 
-    Exit codes: 0 all VALID, 1 one was REFUSED or cannot be loaded, 2 one is PROVISIONAL (too few
-    fixtures), 3 one is EXPIRED, 4 the command could not run.
+    VERIFIERS are ids such as godot.parses (default: all).
     """
     from harness.audit import workspace
     from harness.audit.certificate import redacted
-    from harness.doors.console import progress
+    from harness.doors.console import Terminal, steps
     from harness.pages import audit as outputs
 
     if new:
         from harness.audit.scaffold import scaffold
 
         for path in scaffold(library, new):
-            click.echo(f"wrote {path}")
+            Terminal().say(f"wrote {path}")
         verifiers = (*verifiers, new)
 
     def once() -> int:
-        found = workspace.audit_workspace(
-            library,
-            list(verifiers),
-            sandbox,
-            progress(),
-            fixtures=fixtures,
-            check=check,
-            gold=gold,
-            wrap=wrap,
-        )
+        with steps() as progress:
+            found = workspace.audit_workspace(
+                library,
+                list(verifiers),
+                sandbox,
+                progress,
+                fixtures=fixtures,
+                check=check,
+                gold=gold,
+                wrap=wrap,
+            )
         shown = [redacted(c) for c in found.certificates] if fixtures else found.certificates
         for file, write in (
             (html, outputs.write_html),
@@ -127,37 +139,37 @@ def audit_command(
 
 
 def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: bool) -> None:
+    from harness.doors.console import STYLES, Terminal
     from harness.pages import audit as outputs
     from harness.pages import tables
 
-    colour = {"VALID": "green", "REFUSED": "red", "PROVISIONAL": "yellow", "EXPIRED": "yellow"}
-    held = list(certificates)
+    out, held = Terminal(), list(certificates)
     if detailed:
         for certificate in held:
             head, *rest = outputs.details(certificate)
-            click.secho(head, bold=True, fg=colour[certificate.state])
+            out.say(head, STYLES[certificate.state])
             for line in rest:
-                click.secho(
-                    line,
-                    fg=(
-                        {"+": "green", "-": "red"}.get(line.strip()[:1])
-                        if line.startswith("      ")
-                        else None
-                    ),
-                )
+                out.say(line, _changed(line))
     elif held:
-        click.echo(tables.text(tables.audited(tables.audits(held))))
+        out.say(tables.text(tables.audited(tables.audits(held))))
         for certificate in held:
             if certificate.state != "VALID":
-                click.secho(certificate.sentence(), fg=colour[certificate.state])
+                out.say(certificate.sentence(), STYLES[certificate.state])
     for line in (*found.broken, *found.leaks):
-        click.secho(line, fg="red")
+        out.say(line, "red")
+
+
+def _changed(line: str) -> str | None:
+    """The colour of a line of a survivor's difference."""
+    marked = line.startswith("      ") and line.strip()[:1]
+    return {"+": "green", "-": "red"}.get(marked) if marked else None
 
 
 def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
     """Run ``once`` whenever ``snapshot`` changes, until the user interrupts; a mistake in a file is
     printed, not fatal.
     """
+    from harness.doors.console import Terminal
     from harness.errors import HarnessError
 
     seen, code = "", 0
@@ -169,9 +181,9 @@ def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
                 try:
                     code = once()
                 except HarnessError as error:
-                    click.secho(str(error), fg="red")
+                    Terminal().say(str(error), "red")
                 seen = now
-                click.echo("watching; Ctrl-C ends")
+                Terminal().say("watching; Ctrl-C ends")
             time.sleep(POLL)
     except KeyboardInterrupt:
         return code
