@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.audit import store
 from harness.audit.auditor import Progress, certify
 from harness.audit.certificate import Certificate, State
-from harness.audit.foreign import folder_of
+from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
 from harness.content import fixtures as known_answers
 from harness.content import workspace
@@ -44,13 +44,13 @@ def audit_workspace(
     fixtures: Path | None = None,
     check: bool = False,
     gold: Sequence[Path] = (),
-    wrap: str | None = None,
+    wrap: Wrap | None = None,
 ) -> Audited:
     """Certificates of the verifiers called ``names``, or of all.
 
     ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged;
-    ``gold`` is searched for the fixtures. ``wrap`` names a callable to audit instead. Raises
-    :class:`VerifierError` for a name that is not there,
+    ``gold`` is searched for the fixtures. ``wrap`` is a scorer to audit instead. Raises
+    :class:`VerifierError` for a name that is not there or a scorer that cannot be asked,
     :class:`WorkspaceError` for faulty fixtures.
     """
     place = workspace.find(library)
@@ -58,7 +58,7 @@ def audit_workspace(
     with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
         seen = discovery.digest(folder)
         found = discovery.discover(folder)
-        wanted = [f"wrapped.{wrap.partition(':')[2]}"] if wrap else names
+        wanted = [wrap.id] if wrap else names
         chosen = [_named(found, name) for name in wanted] or list(found.verifiers.values())
         if fixtures is not None and not wanted:
             chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
@@ -71,9 +71,10 @@ def audit_workspace(
         if check:
             held = [_held(one, audits, opened) for one in chosen]
         else:
-            held = list(
-                certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values()
-            )
+            witness = Witness(folder, seen, opened)
+            if wrap:
+                must_fit(wrap, known_answers.load(audits, wrap.id), witness)
+            held = list(certify(chosen, audits, witness, opened, progress).values())
     trained = {
         path: _flat(path.read_text(encoding="utf-8", errors="replace"))
         for root in gold

@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 from typing import Literal
 
 from harness.audit.answers import mutants, variants
-from harness.audit.answers.degenerates import GOLD, degenerates
+from harness.audit.answers.degenerates import GOLD, STAND_IN, degenerates
 from harness.audit.answers.lexing import snippet
 from harness.content.case import Case
 from harness.content.fixtures import MADE, Fixture, Known
@@ -133,7 +133,7 @@ def _degenerate(
     """Absurd answers to some of the cases, in the fences of the goods, and right answers of a form
     that none of the goods has.
     """
-    cases = list({f.case.prompt: f.case for f in known.fixtures}.values())
+    cases = list({f.case.prompt: f.case for f in known.fixtures}.values()) or [STAND_IN]
     forms = {one.code.language.name if one.code else "" for one in goods}
     fences = {g.code.tag: g.code.language for g in goods if g.code and g.code.fenced}
     fences = fences or {"python": named("python")}

@@ -10,12 +10,11 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 from harness.audit.foreign.arguments import Arguments, gold
 from harness.content.case import Case
-from harness.errors import VerifierError
 
 Question = Callable[[Case, str], Any]
 
@@ -60,8 +59,8 @@ def verl(function: Any, given: Mapping[str, str]) -> Adapted:
 
 
 def promptfoo(function: Any, _given: Mapping[str, str]) -> Adapted:
-    """A Python assertion of promptfoo, ``get_assert(output, context)``: a bool, a number that passes
-    above 0, or a dict with ``pass``.
+    """A Python assertion of promptfoo, ``get_assert(output, context)``: a bool, a number that
+    passes above 0, or a dict with ``pass``.
     """
 
     def ask(case: Case, text: str) -> Any:
@@ -86,73 +85,24 @@ def inspect_ai(function: Any, _given: Mapping[str, str]) -> Adapted:
     words = {"C": True, "I": False, "N": False, "P": 0.5}
 
     def ask(case: Case, text: str) -> Any:
-        from inspect_ai.model import ChatMessageUser, ModelName, ModelOutput
-        from inspect_ai.scorer import Target
-        from inspect_ai.solver import TaskState
-
-        output = ModelOutput.from_content("none/none", text)
+        model, solver = import_module("inspect_ai.model"), import_module("inspect_ai.solver")
+        output = model.ModelOutput.from_content("none/none", text)
         wanted = gold(case, "target")
-        state = TaskState(
-            model=ModelName("none/none"),
+        state = solver.TaskState(
+            model=model.ModelName("none/none"),
             sample_id=case.id,
             epoch=1,
             input=case.prompt,
-            messages=[ChatMessageUser(content=case.prompt), output.choices[0].message],
+            messages=[model.ChatMessageUser(content=case.prompt), output.choices[0].message],
             output=output,
             metadata=dict(case.expect),
         )
-        target = Target(list(map(str, wanted)) if isinstance(wanted, list) else str(wanted))
+        wanted = list(map(str, wanted)) if isinstance(wanted, list) else str(wanted)
+        target = import_module("inspect_ai.scorer").Target(wanted)
         value = asyncio.run(scorer(state, target)).value
         return words.get(value, value) if isinstance(value, str) else value
 
     return Adapted(ask)
-
-
-def lm_eval(path: Path, name: str) -> Adapted:
-    """The filters called ``name`` (the first, when empty) and the metric of a task of lm-eval, as
-    its YAML file says; no data set is loaded.
-    """
-    from lm_eval.api.instance import Instance
-    from lm_eval.api.registry import get_metric
-    from lm_eval.filters import build_filter_ensemble
-    from lm_eval.tasks._yaml_loader import load_yaml
-    from lm_eval.utils import apply_template
-
-    task = load_yaml(path)
-    listed = {one["name"]: one["filter"] for one in task.get("filter_list") or []}
-    steps = listed.get(name) if name else next(iter(listed.values()), [])
-    if steps is None:
-        raise VerifierError(f"--wrap {path}:{name}: its filters are {', '.join(listed) or 'none'}")
-    parts = [(one["function"], {k: v for k, v in one.items() if k != "function"}) for one in steps]
-    filters = build_filter_ensemble("asked", parts)
-    metric = (task.get("metric_list") or [{"metric": "exact_match"}])[0]
-    options = {
-        k: v for k, v in metric.items() if k not in ("metric", "aggregation", "higher_is_better")
-    }
-    stops = (task.get("generation_kwargs") or {}).get("until") or []
-
-    def ask(case: Case, text: str) -> Any:
-        for stop in [stops] if isinstance(stops, str) else stops:
-            text = text.split(stop)[0]  # where the model would have been stopped
-        doc = dict(case.expect)
-        instance = Instance("generate_until", doc, (case.prompt, {}), 0)
-        instance.resps = [text]
-        filters.apply([instance])
-        said = instance.filtered_resps["asked"]
-        said = said[0] if isinstance(said, list) and not parts else said
-        if callable(task.get("process_results")):
-            return task["process_results"](doc, [said])
-        target = task.get("doc_to_target")
-        if callable(target):
-            wanted = target(doc)
-        elif isinstance(target, str) and "{{" in target:
-            wanted = apply_template(target, doc)
-        else:
-            wanted = gold(case, str(target))
-        found = get_metric(metric["metric"])(references=[wanted], predictions=[said], **options)
-        return found if isinstance(found, Mapping) else {metric["metric"]: found}
-
-    return Adapted(ask, key=metric["metric"], threshold=1.0)
 
 
 def _awaited(found: Any) -> Any:

@@ -70,7 +70,7 @@ class Arguments:
         return ", ".join(self._named) or "none"
 
     def fill(self, case: Case, text: str) -> tuple[list[Any], dict[str, Any]]:
-        """Positional and keyword arguments. Raises :class:`DoesNotFit` for what the case has not."""
+        """Positional and keyword arguments. Raises :class:`DoesNotFit` for what the case lacks."""
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for name, source in self._sources.items():

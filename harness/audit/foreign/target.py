@@ -35,7 +35,7 @@ class Target:
 
 
 def identifier(spec: str) -> str:
-    """The name of what ``spec`` names as an identifier: ``match`` of ``scorers:match(ignore=1)``."""
+    """What ``spec`` names, as an identifier: ``match`` of ``scorers:match(ignore=1)``."""
     place, _, rest = spec.partition(":")
     name = rest.partition("(")[0].rpartition(".")[2] or Path(place).stem
     return re.sub(r"\W", "_", name) or "scorer"
@@ -95,7 +95,8 @@ def _called(found: Any, call: str) -> Any:
     if not isinstance(tree, ast.Call):
         raise SyntaxError(f"{call} is no call")
     literals = [ast.literal_eval(one) for one in tree.args]
-    return found(*literals, **{one.arg: ast.literal_eval(one.value) for one in tree.keywords})
+    named = {str(one.arg): ast.literal_eval(one.value) for one in tree.keywords}
+    return found(*literals, **named)
 
 
 def _defined(found: Any) -> Path | None:

@@ -7,25 +7,27 @@ the command line.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.audit.foreign.adapters import ADAPTERS, Adapted, chosen, lm_eval
+from harness.audit.answers.degenerates import STAND_IN
+from harness.audit.foreign import lm_eval
+from harness.audit.foreign.adapters import ADAPTERS, Adapted, chosen
 from harness.audit.foreign.arguments import DoesNotFit
 from harness.audit.foreign.results import read
 from harness.audit.foreign.target import find, identifier
+from harness.audit.witness import Asked, Witness
 from harness.content.case import Case
+from harness.content.fixtures import Fixture
 from harness.digests import file_digest
 from harness.errors import VerifierError
 from harness.judging.answer import Answer
 from harness.judging.verifier import Judgement, Verifier, unverified, verifier
 
-#: a case for a scorer without fixtures, so that absurd answers can be shown to it
-STAND_IN = Case("none", "Which number comes after sixteen?", {"gold": "seventeen"})
-MISFITS = ("does-not-fit", "not-a-verdict")
+MISCALLED = ("TypeError", "AttributeError", "IndexError", "KeyError")  # of another signature
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def _adapted(wrap: Wrap, folder: str) -> tuple[Adapted, Path, list[str]]:
     if wrap.adapter == "lm-eval" or place.endswith((".yaml", ".yml")):
         path = Path(folder, place)
         try:
-            return lm_eval(path, name), path, ["lm_eval"]
+            return lm_eval.task(path, name), path, ["lm_eval"]
         except (ImportError, OSError, ValueError, KeyError) as error:
             text = f"{type(error).__name__}: {error}"
             raise VerifierError(f"--wrap {wrap.name!r}: no task of lm-eval: {text}") from None
@@ -101,19 +103,32 @@ def _adapted(wrap: Wrap, folder: str) -> tuple[Adapted, Path, list[str]]:
     return adapted, target.file, [target.distribution] if target.distribution else []
 
 
-def misfit(wrap: Wrap, said: Iterable[Judgement]) -> str | None:
-    """Why what was said shows that the scorer was not asked as it wants to be; ``None`` when it
-    was.
+def must_fit(wrap: Wrap, fixtures: Sequence[Fixture], witness: Witness) -> None:
+    """Ask the scorer about the known goods first. Raises :class:`VerifierError` when it cannot be
+    called, or what it returns is no verdict: that is no finding about the scorer.
     """
+    goods = [(one.case, one.answer) for one in fixtures if one.good]
+    asks = goods or [(STAND_IN, STAND_IN.expect["gold"])]
+    told = witness.tell([Asked(wrap.id, case, Answer(text)) for case, text in asks])
+    said = [one.judgement for one in told]
     for one in said:
-        if one.reason in MISFITS:
-            return f"--wrap {wrap.name!r}: {one.evidence}"
-    return None
+        if one.reason in ("does-not-fit", "not-a-verdict"):
+            raise VerifierError(f"--wrap {wrap.name!r}: {one.evidence}")
+    raised = [one.evidence for one in said if one.reason == "raised"]
+    if len(raised) == len(said) and (goods or raised[0].startswith(MISCALLED)):
+        known = "every known good" if goods else "a plain answer"
+        raise VerifierError(
+            f"--wrap {wrap.name!r}: it raises on {known}: {raised[0]}\nIs it called as it is meant"
+            f" to be? Try --as {'|'.join([*ADAPTERS, 'lm-eval'])}, or --argument NAME=SOURCE"
+        )
 
 
 @contextmanager
 def folder_of(wrap: Wrap) -> Iterator[Path]:
-    """A folder of verifiers that holds nothing but the scorer, for the judge processes to load."""
+    """A folder of verifiers that holds nothing but the scorer, for the judge processes to load.
+    Raises :class:`VerifierError` for one that cannot be found or called.
+    """
+    wrapped(wrap, str(Path.cwd()))
     with TemporaryDirectory(prefix="harness-wrap-") as scratch:
         said = json.dumps(asdict(wrap))
         source = (

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.doors.cli.common import Command, library_option, sandbox_option
+from harness.doors.cli.wrap import wrap_options
 
 if TYPE_CHECKING:
     from harness.audit.certificate import Certificate
+    from harness.audit.foreign.wrapping import Wrap
     from harness.audit.workspace import Audited
 
 POLL = 0.5  # seconds between two looks at the files
@@ -54,11 +56,7 @@ POLL = 0.5  # seconds between two looks at the files
     type=click.Path(path_type=Path, exists=True),
     help="Training data; fixtures that stand in it are named. Repeatable.",
 )
-@click.option(
-    "--wrap",
-    metavar="MODULE:FUNCTION",
-    help="Audit a callable (answer) -> bool | list of violations; fixtures: wrapped.FUNCTION.",
-)
+@wrap_options
 @click.option(
     "--html",
     metavar="FILE",
@@ -89,7 +87,7 @@ def audit(
     check: bool,
     fixtures: Path | None,
     gold: tuple[Path, ...],
-    wrap: str | None,
+    wrap: Wrap | None,
     html: Path | None,
     junit: Path | None,
     json: Path | None,
