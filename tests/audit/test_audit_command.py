@@ -176,7 +176,7 @@ def counts(answer):
     code, text = harness("audit", "--wrap", "old_gates:demands")
     assert (code, "PROVISIONAL" in text) == (2, True), text
     code, text = harness("audit", "--wrap", "old_gates:counts")
-    assert (code, "returned int, expected a bool or a list of violations" in text) == (1, True)
+    assert (code, "returned int, a number; say from which --threshold on" in text) == (4, True)
     assert harness("audit", "--wrap", "old_gates:nothing")[0] == 4
 
 
