@@ -37,7 +37,9 @@ class Group(click.Group):
         except HarnessError as error:
             click.echo(f"harness: {error}", err=True)
             sys.exit(USAGE)
-        except Exception:  # a fault of the harness is not the verdict that exit code 1 is
+        except SystemExit:  # click's, with 1, where the reader of the output has gone
+            sys.exit(USAGE)
+        except Exception:  # not the verdict that exit code 1 is
             traceback.print_exc()
             sys.exit(USAGE)
         sys.exit(value if isinstance(value, int) else 0)
@@ -209,9 +211,7 @@ def recheck_command(run: Path, adapter: Path | None) -> int:
     from harness.gate.recheck import recheck
 
     found = recheck(run, adapter)
-    for text in found.differences:
-        click.echo(text)
-    click.echo(f"{run}: {found.sentence}")
+    click.echo("\n".join([*found.differences, f"{run}: {found.sentence}"]))
     return 1 if found.differences else 0
 
 
