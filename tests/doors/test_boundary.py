@@ -95,7 +95,9 @@ def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, monkeypatch: py
 def test_recheck(run: Path, file: Path, tmp_path: Path):
     refused(cli("recheck", file), f"{file}: not a run folder")
     refused(cli("recheck", tmp_path / "none"), f"{tmp_path}/none: not a run folder")
-    refused(cli("recheck", run, "--adapter", tmp_path / "none"), "no such folder")
+    refused(
+        cli("recheck", run, "--adapter", tmp_path / "none"), "none: neither an adapter", "known:"
+    )
     assert cli("recheck", run).exit_code == 0
 
 
