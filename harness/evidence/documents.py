@@ -130,8 +130,8 @@ def content(data: Any, where: str, refuse: Refuse = damaged) -> dict[str, Any]:
     stated = found.pop("format", "nothing")
     if type(stated) is not int or stated != FORMAT:
         raise refuse(
-            f"{where}: key 'format': found {stated!r:.40}; expected {FORMAT}, which is what this"
-            " version of the harness reads"
+            f"{where}: key 'format': found {stated!r:.40}; expected {FORMAT}: another version of"
+            " the harness wrote this, or it was edited"
         )
     return found
 

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from harness.audit.certificate import Certificate
 from harness.errors import RunError
@@ -16,7 +15,7 @@ from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.subjects.base import Preflight
 
-RECEIPTS = "receipts.jsonl"
+RECEIPTS, AHEAD = "receipts.jsonl", "registered.json"
 DOCUMENTS = ("settings", "registration", "preflight", "scorecard", "verdict", "attestation")
 LAST = ("scorecard.json", "verdict.json", "attestation.json")  #: written when a run ends
 
@@ -30,12 +29,29 @@ class Held:
 
 
 class RunFolder:
-    """The documents of a run; what cannot be read is a :class:`RunError` that names file and
-    field.
+    """The documents of a run by their names; what cannot be read is a :class:`RunError` that names
+    file and field.
+
+    ``registered`` is ``None`` where nobody had registered the run ahead, ``certificates`` are by
+    verifier, ``chained`` are the receipts, each with the digest that its line states.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    settings = cached_property(lambda self: documents.read(self / "settings.json", Settings))
+    registration = cached_property(lambda self: _registration(self / "registration.json"))
+    registered = cached_property(
+        lambda self: _registration(self / AHEAD) if self.has(AHEAD) else None
+    )
+    preflight = cached_property(lambda self: documents.read(self / "preflight.json", Preflight))
+    certificates = cached_property(
+        lambda self: {p.stem: _held(p) for p in sorted((self / "certificates").glob("*.json"))}
+    )
+    chained = cached_property(lambda self: receipts.read(self / RECEIPTS))
+    scorecard = cached_property(lambda self: documents.read(self / "scorecard.json", Scorecard))
+    verdict = cached_property(lambda self: documents.read(self / "verdict.json", Decision))
+    attestation = cached_property(lambda self: attestation.read(self / attestation.NAME))
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -44,56 +60,10 @@ class RunFolder:
         """Whether anything of this name is there, a link that leads nowhere too."""
         return os.path.lexists(self.path / name)
 
-    @cached_property
-    def settings(self) -> Settings:
-        """What makes two runs the same run."""
-        return documents.read(self / "settings.json", Settings)
-
-    @cached_property
-    def registration(self) -> Registration:
-        """What was decided before the first answer."""
-        return registration.read(self / "registration.json", documents.damaged)
-
-    @cached_property
-    def registered(self) -> Registration | None:
-        """What ``harness gate --register`` had written ahead of the run, if it had."""
-        path = self / "registered.json"
-        return registration.read(path, documents.damaged) if self.has(path.name) else None
-
-    @cached_property
-    def preflight(self) -> Preflight:
-        """What was measured of the subject."""
-        return documents.read(self / "preflight.json", Preflight)
-
-    @cached_property
-    def certificates(self) -> dict[str, Held]:
-        """By verifier, in order."""
-        return {path.stem: _held(path) for path in sorted((self / "certificates").glob("*.json"))}
-
-    @cached_property
-    def chained(self) -> receipts.Chained:
-        """The receipts, each with the digest that its line states."""
-        return receipts.read(self / RECEIPTS)
-
     @property
     def receipts(self) -> list[Receipt]:
         """The receipts alone."""
         return [receipt for receipt, _ in self.chained]
-
-    @cached_property
-    def scorecard(self) -> Scorecard:
-        """Every number."""
-        return documents.read(self / "scorecard.json", Scorecard)
-
-    @cached_property
-    def verdict(self) -> Decision:
-        """The verdict with its reasons."""
-        return documents.read(self / "verdict.json", Decision)
-
-    @cached_property
-    def attestation(self) -> dict[str, Any]:
-        """The statement, checked, as it stands in the file."""
-        return attestation.read(self / attestation.NAME)
 
     def check(self, *, whole: bool) -> None:
         """Read every document, or every one that is there; ``whole`` refuses a run without an
@@ -116,6 +86,10 @@ class RunFolder:
         _ = self.registered, self.certificates
         if whole:
             _ = self.chained
+
+
+def _registration(path: Path) -> Registration:
+    return registration.read(path, documents.damaged)
 
 
 def _held(path: Path) -> Held:

@@ -114,7 +114,7 @@ class Registration(strict.Model):
     certificates: dict[str, str]
     sentinels: dict[str, list[Pair]] = {}
     policy: Policy
-    look: int = Field(default=1, ge=1)
+    look: int = Field(default=1, ge=1, le=100_000)
 
     @property
     def digest(self) -> str:

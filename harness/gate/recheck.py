@@ -204,7 +204,8 @@ def _derived(found: RunFolder, stood: Mapping[str, Certificate]) -> Iterator[str
     for id, held in found.certificates.items():
         again = stood[id].to_json() | {"expires": held.certificate.expires.isoformat()}
         stated = held.stated.model_dump()
-        yield from _compare(f"certificates/{id}.json", stated, {key: again[key] for key in stated})
+        counted = {key: again[key] for key in stated}
+        yield from _compare(f"certificates/{id}.json", stated, counted, "its counts say")
 
 
 def _identity(plan: Registration, preflight: Preflight, adapter: Path | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import files
 from harness.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
     texts = {".csv": lambda: data.to_csv(index=False), ".md": lambda: markdown(shown)}
     if path.suffix not in texts:
         raise WorkspaceError(f"{path}: a table ends in {' or '.join(texts)}")
-    path.write_text(texts[path.suffix](), encoding="utf-8")
+    files.replace(path, texts[path.suffix]())
 
 
 def markdown(frame: DataFrame) -> str:

@@ -9,6 +9,8 @@ import gzip
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,7 +95,9 @@ def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, monkeypatch: py
 def test_recheck(run: Path, file: Path, tmp_path: Path):
     refused(cli("recheck", file), f"{file}: not a run folder")
     refused(cli("recheck", tmp_path / "none"), f"{tmp_path}/none: not a run folder")
-    refused(cli("recheck", run, "--adapter", tmp_path / "none"), "no such folder")
+    refused(
+        cli("recheck", run, "--adapter", tmp_path / "none"), "none: neither an adapter", "known:"
+    )
     assert cli("recheck", run).exit_code == 0
 
 
@@ -196,6 +200,15 @@ def test_a_fault_of_ours_keeps_its_traceback_and_is_no_verdict(
     assert found.exit_code == 4
     assert "Traceback" in found.stderr
     assert "TypeError: ours" in found.stderr
+
+
+def test_a_reader_that_goes_away_is_no_verdict():
+    command = [sys.executable, "-c", "from harness.doors.cli.main import main; main()", "library"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 0, "the code is that of the command, and no verdict by accident"
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test_the_boundary_turns_what_the_system_says_and_nothing_else():

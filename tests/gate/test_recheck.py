@@ -143,6 +143,8 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
         "attestation.json: subject[0].digest"),
         ("certificates/godot.ok.json", lambda d: d.update(bad=2999),
         "certificates/godot.ok.json: its content is"),
+        ("certificates/godot.ok.json", lambda d: d.update(state="REFUSED"),
+        "certificates/godot.ok.json: state: found 'REFUSED'; its counts say 'VALID'"),
     ],
 )  # fmt: skip
 def test_edited_documents_are_found_by_name(run: Path, name: str, change, first: str):

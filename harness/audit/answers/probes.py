@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Literal
 
@@ -35,26 +35,8 @@ BUDGETS = {
     Kind.LLM: Budget(cases=2, mutants=20, variants=60, bombs=False),
 }
 BOMB_LIMIT = 5.0  # CPU seconds; an answer of model's length is read in milliseconds
-PUMPS = [
-    "a",
-    " ",
-    "1",
-    "a ",
-    "a,",
-    "(",
-    "[",
-    "{",
-    "<a",
-    '"',
-    "\\",
-    "\n",
-    "- ",
-    "_",
-    "/*",
-    "x=",
-    "é",
-    "\t#",
-]
+PUMPS = ["a", " ", "1", "a ", "a,", "(", "[", "{", "<a"]
+PUMPS += ['"', "\\", "\n", "- ", "_", "/*", "x=", "é", "\t#"]
 
 
 @dataclass(frozen=True)
@@ -89,36 +71,34 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
         Probe(f.name, "known", f.label, f.case, f.answer, f.good, f.name, f) for f in known.fixtures
     ]
     found += _degenerate(verifier, known, read, budget, rng)
+    deadly = mutants.DEADLY | known.deadly
     made = [
-        Probe(
-            f"mutant:{operator} of {one.name}", "mutant", operator, one.case, text, False, one.name
-        )
+        _made("mutant", one, operator, text)
         for one in rng.sample(read, len(read))
         for operator, text in mutants.mutate(one, rng)
     ]
-    deadly = mutants.DEADLY | known.deadly
-    chosen = _spread(made, budget.mutants)
     found += [
-        (
-            Probe(
-                f"{MADE}{p.operator} of {p.of}", "deadly", p.operator, p.case, p.answer, False, p.of
-            )
-            if p.operator in deadly
-            else p
-        )
-        for p in chosen
+        replace(p, name=f"{MADE}{p.operator} of {p.of}", group="deadly")
+        if p.operator in deadly
+        else p
+        for p in _spread(made, budget.mutants)
     ]
     words = variants.forbidden_words(read, spoilt)
     again = [
-        Probe(
-            f"variant:{operator} of {one.name}", "variant", operator, one.case, text, True, one.name
-        )
+        _made("variant", one, operator, text)
         for one in rng.sample(read, len(read))
         for operator, text in variants.variants(one, words)
         if operator not in known.waive
     ]
     found += _spread(again, budget.variants)
     return found + (list(_bombs(known)) if budget.bombs else [])
+
+
+def _made(
+    group: Literal["mutant", "variant"], one: mutants.Good, operator: str, text: str
+) -> Probe:
+    name, good = f"{group}:{operator} of {one.name}", group == "variant"
+    return Probe(name, group, operator, one.case, text, good, one.name)
 
 
 def answers(verifier: Verifier, known: Known, *, good: bool) -> list[mutants.Good]:
@@ -161,14 +141,8 @@ def _bombs(known: Known) -> Iterator[Probe]:
         text = code.holding(noise + "\n") if code and number % 2 else noise
         yield Probe(f"{MADE}bomb {pump!r}", "bomb", "bomb", first.case, text, False)
         short = f"{code.code}{pump * 30}!\n" if code else f"{first.answer}{pump * 30}!"
-        yield Probe(
-            f"{MADE}bomb {pump!r} behind a good",
-            "bomb",
-            "bomb-behind",
-            first.case,
-            code.holding(short) if code else short,
-            False,
-        )
+        text, name = code.holding(short) if code else short, f"{MADE}bomb {pump!r} behind a good"
+        yield Probe(name, "bomb", "bomb-behind", first.case, text, False)
 
 
 def _spread(made: list[Probe], most: int) -> list[Probe]:

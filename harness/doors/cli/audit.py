@@ -25,7 +25,7 @@ POLL = 0.5  # seconds between two looks at the files
     codes={
         0: "All are VALID.",
         1: "One was REFUSED or cannot be loaded, or a fixture stands in training data.",
-        2: "One is PROVISIONAL: it has too few fixtures.",
+        2: "One is PROVISIONAL: too few fixtures, or an unknown language.",
         3: "One is EXPIRED.",
     },
 )

@@ -171,7 +171,7 @@ def _folder(adapter: str, library: str | None) -> Path:
 @click.option(
     "--out",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Where the page goes (default: RUN/scorecard-rechecked.html).",
 )
 @click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
