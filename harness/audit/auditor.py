@@ -14,7 +14,7 @@ from harness.audit import elsewhere, store, tally
 from harness.audit.answers.lexing import meaning, snippet
 from harness.audit.answers.probes import BOMB_LIMIT, Probe, operators, probes
 from harness.audit.certificate import Certificate
-from harness.audit.witness import Asked, Witness
+from harness.audit.witness import Asked, Pulse, Witness
 from harness.content import fixtures
 from harness.content.case import Case
 from harness.content.fixtures import Known
@@ -86,7 +86,8 @@ def certify(
         else:
             stale.append(Audit(verifier, known, bound))
     done = len(found)
-    witness = Witness(judges.folder, judges.digest, sandbox)
+    pulse = Pulse(progress) if progress else None
+    witness = Witness(judges.folder, judges.digest, sandbox, pulse)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
     groups = [group for n in range(children()) if (group := stale[n :: children()])]
     if progress:

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -62,9 +62,10 @@ class Judge:
         with suppress(OSError):  # it ended at once: the first line that is missing says so
             self._link.sendall(pickle.dumps(self.setup))
 
-    def tell(self, asks: Sequence[Ask]) -> list[Told]:
+    def tell(self, asks: Sequence[Ask], heard: Callable[[], None] | None = None) -> list[Told]:
         """What was said of ``asks`` in order, up to the first that was lost, with which the child
-        has ended; ask another judge the rest. Never raises for what a verifier does.
+        has ended; ask another judge the rest. ``heard`` is called after each. Never raises for what
+        a verifier does.
         """
         told: list[Told] = []
         limit = START
@@ -77,6 +78,8 @@ class Judge:
                 limit = ask.limit or self._limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
                 *said, seconds = json.loads(self._line(PATIENCE * limit + START))
                 told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds))
+                if heard is not None:
+                    heard()
         except (OSError, EOFError) as error:
             told.append(Told(self._loss(error, limit), limit))
             self.close()

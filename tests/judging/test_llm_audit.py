@@ -65,11 +65,11 @@ def workspace(folder, endpoint, **few):
     return folder
 
 
-def audit(folder):
+def audit(folder, progress=None):
     found = discover(folder / "verifiers")
     assert not found.broken
     witness = Witness(folder / "verifiers", digest(folder / "verifiers"), None)
-    return certify(found.verifiers.values(), folder / "audits", witness, None)
+    return certify(found.verifiers.values(), folder / "audits", witness, None, progress)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,10 @@ def test_an_interrupted_audit_goes_on_where_it_was(monkeypatch, tmp_path):
         assert "closed" in found.sentence()
         cut = len(chat.asked)
         chat.answer = openai
-        found = audit(folder)["m.says"]
+        monkeypatch.setattr("harness.audit.witness.LONG", 0.0)
+        shown = []
+        found = audit(folder, lambda *step: shown.append(step))["m.says"]
+        assert ("answers", 1) in [step[:2] for step in shown]
+        assert shown[-1] == ("audit", 1, 1)
         assert found.state is State.PROVISIONAL, found.sentence()
         assert needed - 110 <= len(chat.asked) - cut <= needed - 90
