@@ -5,8 +5,7 @@ fixtures made for it, and put into one table.
 
 The scorers, how each is called and what it says of itself stand in ``public_verifiers.yaml``. A
 good is the right answer in the form that the scorer asks for. A bad is an answer that is wrong by
-the words of the task: its family says how, and the table shows one of each family that passed.
-"""
+the words of the task: its family says how, and the table shows one of each family that passed."""
 
 from __future__ import annotations
 

@@ -148,8 +148,7 @@ def tags(digest):
 
 def mlx(asked):
     """Pays no attention to formats; the model fences its JSON and its template opens the
-    reasoning.
-    """
+    reasoning."""
     text = f"Let me see.</think>The sentence decides.\n```json\n{said(right(asked.data))}\n```"
     return completion(
         text, model=asked.body["model"], system_fingerprint="0.32.2-0.32.4-macOS-arm64"

@@ -1,6 +1,5 @@
 """Run the audits: every verifier on its fixtures, on what the harness makes of them, and in other
-surroundings.
-"""
+surroundings."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass
 class Audit:
     """One verifier under audit: what is known, what is asked, and what it said here and
-    elsewhere.
-    """
+    elsewhere."""
 
     verifier: Verifier
     known: Known
@@ -69,8 +67,7 @@ def certify(
 ) -> dict[str, Certificate]:
     """A certificate for each verifier: the stored one if nothing changed, else from a fresh audit.
 
-    Raises :class:`WorkspaceError` for fixtures that cannot be read.
-    """
+    Raises :class:`WorkspaceError` for fixtures that cannot be read."""
     wanted = list(verifiers)
     found: dict[str, Certificate] = {}
     stale: list[Audit] = []
@@ -107,8 +104,7 @@ def audit(
     audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier] = ()
 ) -> list[Certificate]:
     """Audit several verifiers in one child process: here, then elsewhere; ``siblings`` may share
-    their facets.
-    """
+    their facets."""
     for one in audits:
         one.probes = probes(one.verifier, one.known)
     for one, told in zip(audits, witness.each([one.asked() for one in audits]), strict=True):
@@ -127,8 +123,7 @@ def children() -> int:
 def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
     """Set aside what says nothing about a verifier: a mutant that passed and means the same as the
     good it was made from, that breaks another criterion of the facet, or whose operator the author
-    waived with a reason.
-    """
+    waived with a reason."""
     goods = {(one.verifier.id, f.name): f.answer for one in audits for f in one.known.fixtures}
     asked: list[tuple[Audit, Probe, Asked]] = []
     for one in audits:
@@ -156,8 +151,7 @@ def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Ve
 
 def _same(good: str, mutant: str, *, completion: bool) -> bool:
     """Whether a mutant means what its good means: the same code but for layout and comments, or the
-    same words.
-    """
+    same words."""
     one, other = snippet(good, completion=completion), snippet(mutant, completion=completion)
     if one is None or other is None:
         return one is other and good.split() == mutant.split()

@@ -4,8 +4,7 @@ The states follow from the counts. ``VALID`` needs no error on anything known, g
 that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
 with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
 judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier
-looks at are scored and shown, and refuse nothing.
-"""
+looks at are scored and shown, and refuse nothing."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class State(enum.StrEnum):
     """``VALID`` may judge, ``REFUSED`` was wrong, ``PROVISIONAL`` has too few fixtures for SHIP or
     fixtures in a language that is not known, ``EXPIRED`` is old or stale.
 
-    ``exit_code`` is what ``harness audit`` returns when it is the worst state.
-    """
+    ``exit_code`` is what ``harness audit`` returns when it is the worst state."""
 
     VALID = "VALID"
     REFUSED = "REFUSED"
@@ -74,8 +72,7 @@ class Certificate:
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
     each operator, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
-    fences of goods whose language is not known; the empty one stands for no tag.
-    """
+    fences of goods whose language is not known; the empty one stands for no tag."""
 
     verifier: str
     version: int
@@ -119,8 +116,7 @@ class Certificate:
     @property
     def _refusing_passes(self) -> bool:
         """A program may pass no known-bad; a language model may while its bound holds, as long as
-        none is absurd.
-        """
+        none is absurd."""
         known = [name for name in self.false_passes if not name.startswith(MADE)]
         bound = self.false_pass_bound
         excused = self.kind == "llm" and known == self.false_passes and bound is not None
@@ -157,8 +153,7 @@ class Certificate:
     @property
     def digest(self) -> str:
         """``sha256:...`` of what was found and bound, as canonical JSON; the day and the seconds
-        are left out.
-        """
+        are left out."""
         return canonical_digest(
             {k: v for k, v in asdict(self).items() if k not in ("created", "seconds")}
         )
@@ -166,30 +161,26 @@ class Certificate:
     @property
     def false_pass_bound(self) -> float | None:
         """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on the author's bads;
-        ``None`` without any.
-        """
+        ``None`` without any."""
         wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         return upper_bound(wrong, self.bad) if self.bad else None
 
     @property
     def task_bound(self) -> float | None:
         """The same bound for tasks, each of which counts as passed wrongly if any of its bad
-        answers passes.
-        """
+        answers passes."""
         return upper_bound(self.tasks_failed, self.tasks) if self.tasks else None
 
     @property
     def false_fail_bound(self) -> float | None:
         """Upper 95 % one-sided Clopper-Pearson bound of the false-fail rate; ``None`` without
-        goods.
-        """
+        goods."""
         return upper_bound(len(self.false_fails), self.good) if self.good else None
 
     @property
     def flip_bound(self) -> float | None:
         """Upper 95 % one-sided bound of the share of variants on which the verdict flips; ``None``
-        without variants.
-        """
+        without variants."""
         return upper_bound(len(self.flips), self.variants) if self.variants else None
 
     @property
@@ -239,8 +230,7 @@ class Certificate:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Certificate:
         """The certificate that :meth:`to_json` wrote; raises ``ValueError`` when anything in it was
-        edited.
-        """
+        edited."""
         try:
             kept = {name: data[name] for name in cls.__dataclass_fields__}
             found = cls(**{**kept, "survivors": [Survivor(**one) for one in kept["survivors"]]})
@@ -267,8 +257,7 @@ def _first(names: list[str]) -> str:
 
 def redacted(certificate: Certificate) -> Certificate:
     """A certificate on hidden fixtures without what would show them: their names, why they failed,
-    the survivors.
-    """
+    the survivors."""
     hidden = "hidden "
     return replace(
         certificate,

@@ -2,8 +2,7 @@
 surroundings.
 
 A verifier that hangs or ends the process loses one judgement; one that does so three times, or once
-on an answer that the harness made, is asked no more.
-"""
+on an answer that the harness made, is asked no more."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ class Asked(Ask):
 
 class Pulse:
     """Tells a progress how many answers were judged, of several witnesses at once, where that takes
-    long: a model is asked for hours.
-    """
+    long: a model is asked for hours."""
 
     def __init__(self, progress: Callable[[str, int, int], None]) -> None:
         self._progress, self._lock = progress, threading.Lock()
@@ -56,8 +54,7 @@ class Pulse:
 @dataclass(frozen=True)
 class Witness:
     """Where verifiers are judged: their folder, its digest, and the sandbox for those that run
-    code.
-    """
+    code."""
 
     folder: Path
     digest: str

@@ -26,8 +26,7 @@ TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
 @dataclass
 class Audited:
     """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures
-    that were trained on.
-    """
+    that were trained on."""
 
     certificates: list[Certificate]
     broken: list[str] = field(default_factory=list)
@@ -51,8 +50,7 @@ def audit_workspace(
     ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged;
     ``gold`` is searched for the fixtures. ``wrap`` is a scorer to audit instead. Raises
     :class:`VerifierError` for a name that is not there or a scorer that cannot be asked,
-    :class:`WorkspaceError` for faulty fixtures.
-    """
+    :class:`WorkspaceError` for faulty fixtures."""
     place = workspace.find(library)
     audits = fixtures or place.folder("audits")
     with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
@@ -94,8 +92,7 @@ def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, s
     """``(name, description)`` of the sandbox the judges shall open, probed here; ``(None, ...)``
     when none is needed.
 
-    Raises :class:`harness.errors.SandboxError` when none works: code is never run unguarded.
-    """
+    Raises :class:`harness.errors.SandboxError` when none works: code is never run unguarded."""
     if not any(verifier.sandbox for verifier in verifiers):
         return None, "none needed"
     from harness.sandbox import open_sandbox
@@ -132,8 +129,7 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
 
 def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:
     """Fixtures whose answer stands word for word in training data: a model that learned them proves
-    nothing with them.
-    """
+    nothing with them."""
     for fixture in known_answers.load(audits, verifier):
         answer = _flat(fixture.answer)
         if len(answer.split()) >= SHORTEST:

@@ -3,8 +3,7 @@ again with more fixtures, asks only what it has not asked.
 
 A reply is found again only for the same question to the same model with the same options, in the
 same sitting (the surroundings that an audit judges in), asked for as often. The database fails
-without consequence: what is not kept is asked.
-"""
+without consequence: what is not kept is asked."""
 
 from __future__ import annotations
 

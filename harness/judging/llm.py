@@ -11,8 +11,7 @@
 It is asked three times and must say the same each time, by the rule of
 :mod:`harness.judging.replies`; anything else is ``unverified``. Its certificate is bound to the
 model, the endpoint, the prompt, the options and what identifies the model to the server, needs 299
-known-bads (at most 1 % of bad answers pass) and lasts 30 days, as a hosted model changes unseen.
-"""
+known-bads (at most 1 % of bad answers pass) and lasts 30 days, as a hosted model changes unseen."""
 
 from __future__ import annotations
 
@@ -79,8 +78,7 @@ def llm_judge(
     body. ``weights`` are the files that the server loads, where they are on this machine; with
     ``pin="declared"`` the model's name alone is believed. ``timeout`` is in seconds for one reply.
     Raises :class:`VerifierError` for an endpoint that is no HTTP URL, an empty model or criterion,
-    an unknown format or weights that are not there.
-    """
+    an unknown format or weights that are not there."""
     options = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     body = {k: v for k, v in options.items() if v is not None} | dict(extra or {})
     at = Endpoint(
@@ -137,8 +135,7 @@ class _Judge:
 
     def identity(self) -> str:
         """What identifies the model now, to bind a certificate to; judges that begin later expect
-        it. ``unreachable`` when nothing answers.
-        """
+        it. ``unreachable`` when nothing answers."""
         try:
             found = self._server.identity()
         except (Unreachable, ValueError):
@@ -148,8 +145,7 @@ class _Judge:
 
     def begin(self, questions: Iterable[tuple[Case, Answer]], sitting: str | None) -> None:
         """Start to ask about answers that will be judged in this order. What is told in a
-        ``sitting`` is kept, so that one that was interrupted goes on where it was.
-        """
+        ``sitting`` is kept, so that one that was interrupted goes on where it was."""
         self._expected = self._expected or KeptReplies(self._about, "").expected()
         self._kept = None if sitting is None else KeptReplies(self._about, sitting)
         for case, answer in questions:

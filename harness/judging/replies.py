@@ -3,8 +3,7 @@
 A reply may reason first: in a field of its own, which is not read, before a closing ``</think>``,
 or in prose. Its last words must be one JSON object, bare or in a fence, with exactly a ``verdict``
 of ``pass`` or ``fail`` and a ``reason``. Anything behind it, a key given twice, or an object before
-it and behind the reasoning that gives another verdict: unverified.
-"""
+it and behind the reasoning that gives another verdict: unverified."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ LONGEST = 1 << 16  # characters of a reply
 @dataclass(frozen=True)
 class Reply:
     """One chat completion: its text, why it ended, the model that is said to have written it and
-    the server's fingerprint, if it gives one.
-    """
+    the server's fingerprint, if it gives one."""
 
     text: str
     finish: str | None
@@ -99,8 +97,7 @@ def _read(text: str) -> Judgement:
 
 def _behind_the_reasoning(text: str) -> str | None:
     """What follows the reasoning, ``None`` where that does not end. A text that is JSON as a whole
-    holds none, whatever its strings quote.
-    """
+    holds none, whatever its strings quote."""
     if text.lstrip().startswith("{"):
         return text
     ended = [one.end() for one in THOUGHT.finditer(text)]
@@ -111,8 +108,7 @@ def _behind_the_reasoning(text: str) -> str | None:
 
 def _objects(text: str) -> Iterator[tuple[dict[str, Any], int]]:
     """The outermost JSON objects in a text, each with the place behind it; none behind one that is
-    too deep to read.
-    """
+    too deep to read."""
     decoder = json.JSONDecoder(object_pairs_hook=_once)
     at = text.find("{")
     while at >= 0:

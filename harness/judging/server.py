@@ -2,8 +2,7 @@
 lets itself be.
 
 What is busy, down or cut off is asked again, later and later or when ``Retry-After`` says so. What
-is refused is not, and the server's own words are the error.
-"""
+is refused is not, and the server's own words are the error."""
 
 from __future__ import annotations
 
@@ -54,8 +53,7 @@ class Unreachable(Exception):
 @dataclass(frozen=True)
 class Endpoint:
     """Where a model is asked and how: ``options`` go into the body as they are, ``format`` is a key
-    of ``FORMATS`` or ``detect``, ``weights`` the files that the server loads, if they are here.
-    """
+    of ``FORMATS`` or ``detect``, ``weights`` the files that the server loads, if they are here."""
 
     url: str
     model: str
@@ -106,8 +104,7 @@ class Server:
 
     def names(self, fingerprint: str | None) -> str:
         """What identifies the model that gave this fingerprint: the digest of its weights here, the
-        server's digest of it, the fingerprint; ``declared`` where there is none of them.
-        """
+        server's digest of it, the fingerprint; ``declared`` where there is none of them."""
         if self._at.declared:
             return "declared"
         seen, found = self._files
@@ -119,8 +116,7 @@ class Server:
 
     def identity(self) -> str:
         """The same, from a question that is asked to see the fingerprint. Raises
-        :class:`Unreachable`, ``ValueError``.
-        """
+        :class:`Unreachable`, ``ValueError``."""
         if self._at.declared:
             return "declared"
         hello = 'Reply with this JSON object: {"reason": "none", "verdict": "fail"}'
@@ -150,8 +146,7 @@ class Server:
 
     def _call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and body of one request, read as JSON where it is that. Raises
-        :class:`Unreachable` when nothing answers.
-        """
+        :class:`Unreachable` when nothing answers."""
         from urllib3.exceptions import HTTPError
 
         try:

@@ -1,6 +1,5 @@
 """``harness audit`` and the audit under pytest: what they print, write and return, and the guide to
-them.
-"""
+them."""
 
 import json
 import re
@@ -210,7 +209,6 @@ def test_the_guide_works_as_it_is_written(tmp_path, monkeypatch):
 
 def test_every_shipped_verifier_is_certified():
     """Among them the clean twin of the planted ones that judge inside of the candidate's process:
-    humaneval.functional.
-    """
+    humaneval.functional."""
     code, text = harness("audit", "--library", Path(__file__).parents[2])
     assert (code, text.count(" VALID ")) == (0, 13), text

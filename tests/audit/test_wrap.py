@@ -1,6 +1,5 @@
 """``harness audit --wrap``: scorers of other makers, called as they want to be and audited as they
-are; what does not fit is an error, never a verdict.
-"""
+are; what does not fit is an error, never a verdict."""
 
 import json
 import sys

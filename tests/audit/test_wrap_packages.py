@@ -1,6 +1,5 @@
 """Scorers of inspect_ai and tasks of lm-eval, with small stand-ins for what the adapters use of the
-packages; ``benchmarks/public_verifiers.py`` audits the real ones.
-"""
+packages; ``benchmarks/public_verifiers.py`` audits the real ones."""
 
 import sys
 

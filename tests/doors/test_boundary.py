@@ -1,6 +1,5 @@
 """What the operating system refuses is one sentence with path and remedy at every door, a fault of
-the harness keeps its traceback, and neither ends like a verdict.
-"""
+the harness keeps its traceback, and neither ends like a verdict."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The command line: whole help, documented exit codes that occur, completion, one way to name an
-adapter.
-"""
+adapter."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """A finished run is a claim: whatever is changed in it afterwards is found, and what was not
-changed is not accused.
-"""
+changed is not accused."""
 
 from __future__ import annotations
 
@@ -111,8 +110,7 @@ def test_receipts_that_were_edited_dropped_or_moved_are_found(run: Path, change,
 
 def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: Path):
     """Who edits a receipt and mends the chain has to forge every document, and then the
-    signature.
-    """
+    signature."""
     folder = RunFolder(run)
     head, text = folder.registration.digest, []
     for row in folder.receipts:

@@ -1,6 +1,5 @@
 """The audit of language models: an honest one is certified, foolish ones are refused, and an audit
-that was interrupted goes on where it was.
-"""
+that was interrupted goes on where it was."""
 
 import json
 
@@ -75,8 +74,7 @@ def audit(folder, progress=None):
 @pytest.fixture(scope="module")
 def held(tmp_path_factory):
     """Certificates of scripted models; only the honest one has all 300 bads, as the foolish ones
-    are refused on fewer.
-    """
+    are refused on fewer."""
     few = dict.fromkeys(MODELS, (3, 2)) | {"honest": (30, 10)}
     with serving(model) as chat, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -1,6 +1,5 @@
 """A language model as a verifier: small servers play known ones and foolish models, each quirk
-beside its clean twin.
-"""
+beside its clean twin."""
 
 import threading
 import time

@@ -1,6 +1,5 @@
 """Answers that no verifier may pass, made by the harness so that every audit holds them whatever
-its author wrote.
-"""
+its author wrote."""
 
 from __future__ import annotations
 

@@ -111,8 +111,7 @@ def _degenerate(
     verifier: Verifier, known: Known, goods: list[mutants.Good], budget: Budget, rng: random.Random
 ) -> list[Probe]:
     """Absurd answers to some of the cases, in the fences of the goods, and right answers of a form
-    that none of the goods has.
-    """
+    that none of the goods has."""
     cases = list({f.case.prompt: f.case for f in known.fixtures}.values()) or [STAND_IN]
     forms = {one.code.language.name if one.code else "" for one in goods}
     fences = {g.code.tag: g.code.language for g in goods if g.code and g.code.fenced}
@@ -130,8 +129,7 @@ def _degenerate(
 
 def _bombs(known: Known) -> Iterator[Probe]:
     """Long answers of one repeated piece, alone and in the place of the good code: a verifier must
-    end on each.
-    """
+    end on each."""
     first = next((f for f in known.fixtures if f.good), None)
     if first is None:
         return

@@ -1,8 +1,7 @@
 """How each family of scorers is called: plain functions, inspect_ai, TRL, verl, lm-eval, promptfoo.
 
 An adapter makes of what was found a question: a function of a case and an answer that returns
-whatever the scorer says, for :func:`harness.audit.foreign.results.read`.
-"""
+whatever the scorer says, for :func:`harness.audit.foreign.results.read`."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ Question = Callable[[Case, str], Any]
 @dataclass(frozen=True)
 class Adapted:
     """A scorer to ask, whether it speaks of lists of one, and the field and the least value that
-    its family takes for a pass.
-    """
+    its family takes for a pass."""
 
     ask: Question
     lists: bool = False
@@ -60,8 +58,7 @@ def verl(function: Any, given: Mapping[str, str]) -> Adapted:
 
 def promptfoo(function: Any, _given: Mapping[str, str]) -> Adapted:
     """A Python assertion of promptfoo, ``get_assert(output, context)``: a bool, a number that
-    passes above 0, or a dict with ``pass``.
-    """
+    passes above 0, or a dict with ``pass``."""
 
     def ask(case: Case, text: str) -> Any:
         variables = dict(case.expect)

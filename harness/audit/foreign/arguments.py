@@ -1,8 +1,7 @@
 """Filling the parameters of a scorer from a case and an answer, by their names.
 
 The answer, the prompt and the gold go by many names; a parameter of another name is taken from
-``expect``. A scorer of lists (``completions``) gets lists of one.
-"""
+``expect``. A scorer of lists (``completions``) gets lists of one."""
 
 from __future__ import annotations
 
@@ -37,8 +36,7 @@ class Arguments:
     """How each parameter of ``function`` is filled; ``given`` says it for some of them.
 
     With ``chat`` answers and prompts are conversations. Raises :class:`DoesNotFit` where no
-    parameter can hold the answer.
-    """
+    parameter can hold the answer."""
 
     def __init__(
         self, function: Callable[..., Any], given: Mapping[str, str], *, chat: bool = False
@@ -141,8 +139,7 @@ class Arguments:
 
 def gold(case: Case, *names: str) -> Any:
     """What the case expects: under one of ``names`` or the usual ones, or as all there is. Raises
-    ``KeyError``.
-    """
+    ``KeyError``."""
     for name in (*names, *GOLD):
         if name in case.expect:
             return case.expect[name]

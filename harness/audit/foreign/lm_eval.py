@@ -17,8 +17,7 @@ ABOUT = ("metric", "aggregation", "higher_is_better", "hf_evaluate")  # a metric
 
 def task(path: Path, name: str) -> Adapted:
     """The task of a YAML file with the filters called ``name``, the first when it is empty; the
-    first of its metrics counts.
-    """
+    first of its metrics counts."""
     said = import_module("lm_eval.tasks._yaml_loader").load_yaml(path)
     first = [{"function": "take_first"}]
     listed = {one["name"]: one["filter"] for one in said.get("filter_list") or []} or {"": first}

@@ -16,8 +16,7 @@ def read(found: Any, threshold: float | None, key: str | None, *, lists: bool = 
 
     ``True`` and the empty list (of violations) pass; a number passes from ``threshold`` on; with
     ``key`` the field of a dict or an object counts, else an object's ``score`` or ``value``. With
-    ``lists`` the result is a list of one; of a tuple the first counts.
-    """
+    ``lists`` the result is a list of one; of a tuple the first counts."""
     shown = f"{found!r:.300}"
     found = _first(_plain(found), lists)
     if key is not None:

@@ -1,6 +1,5 @@
 """Finding what ``--wrap`` names: ``MODULE:NAME`` or ``FILE.py:NAME``, where NAME may be dotted and
-may be called with literals, as in ``inspect_ai.scorer:match(location="end")``.
-"""
+may be called with literals, as in ``inspect_ai.scorer:match(location="end")``."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ FORM = "expected MODULE:NAME or FILE.py:NAME, with literals in brackets if NAME 
 @dataclass(frozen=True)
 class Target:
     """What was found: the callable, the file that defines it, wherever it was imported from, and
-    the distribution that this file belongs to.
-    """
+    the distribution that this file belongs to."""
 
     function: Callable[..., Any]
     file: Path
@@ -43,8 +41,7 @@ def identifier(spec: str) -> str:
 
 def find(spec: str, folder: str) -> Target:
     """The callable that ``spec`` names, importable from ``folder``. Raises
-    :class:`VerifierError`.
-    """
+    :class:`VerifierError`."""
     place, _, rest = spec.partition(":")
     name, bracket, _ = rest.partition("(")
     try:

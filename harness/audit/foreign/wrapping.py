@@ -1,8 +1,7 @@
 """``--wrap``: a scorer that others wrote becomes a verifier and is audited as it is.
 
 The certificate is bound to the bytes of the file that defines it, and to what was said about it on
-the command line.
-"""
+the command line."""
 
 from __future__ import annotations
 
@@ -68,8 +67,7 @@ class Foreign:
 
 def wrapped(wrap: Wrap, folder: str) -> Verifier:
     """The verifier of a scorer that is importable from ``folder``. Raises
-    :class:`VerifierError`.
-    """
+    :class:`VerifierError`."""
     adapted, file, packages = _adapted(wrap, folder)
     foreign = Foreign(adapted, wrap)
     foreign.__doc__ = "The scorer accepts the answer."
@@ -105,8 +103,7 @@ def _adapted(wrap: Wrap, folder: str) -> tuple[Adapted, Path, list[str]]:
 
 def must_fit(wrap: Wrap, fixtures: Sequence[Fixture], witness: Witness) -> None:
     """Ask the scorer about the known goods first. Raises :class:`VerifierError` when it cannot be
-    called, or what it returns is no verdict: that is no finding about the scorer.
-    """
+    called, or what it returns is no verdict: that is no finding about the scorer."""
     goods = [(one.case, one.answer) for one in fixtures if one.good]
     asks = goods or [(STAND_IN, STAND_IN.expect["gold"])]
     told = witness.tell([Asked(wrap.id, case, Answer(text)) for case, text in asks])
@@ -126,8 +123,7 @@ def must_fit(wrap: Wrap, fixtures: Sequence[Fixture], witness: Witness) -> None:
 @contextmanager
 def folder_of(wrap: Wrap) -> Iterator[Path]:
     """A folder of verifiers that holds nothing but the scorer, for the judge processes to load.
-    Raises :class:`VerifierError` for one that cannot be found or called.
-    """
+    Raises :class:`VerifierError` for one that cannot be found or called."""
     wrapped(wrap, str(Path.cwd()))
     with TemporaryDirectory(prefix="harness-wrap-") as scratch:
         said = json.dumps(asdict(wrap))

@@ -95,8 +95,7 @@ def audit(
 ) -> int:
     """Prove verifiers on known-good and known-bad answers.
 
-    VERIFIERS are ids such as godot.parses (default: all).
-    """
+    VERIFIERS are ids such as godot.parses (default: all)."""
     from harness.audit import workspace
     from harness.audit.certificate import redacted
     from harness.doors.console import Terminal, steps
@@ -165,8 +164,7 @@ def _changed(line: str) -> str | None:
 
 def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
     """Run ``once`` whenever ``snapshot`` changes, until the user interrupts; a mistake in a file is
-    printed, not fatal.
-    """
+    printed, not fatal."""
     from harness.doors.console import Terminal
     from harness.errors import HarnessError
 
