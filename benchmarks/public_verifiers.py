@@ -103,6 +103,8 @@ def _sentences(thing: str, hour: str) -> dict[str, str]:
     }
 
 
+#: absurd answers that hold the right value, which is no fault of who looks for a value
+PLANTED = {"names-what-is-wanted", "keyword-stuffing", "keywords-in-a-fence", "rubric-copy"}
 #: wrong in form, whatever is said in it
 FORMS = {
     "tag never closed": "<think>\nSo.\nIt is settled.",
@@ -212,8 +214,9 @@ def row(scorer: dict[str, Any], version: str, found: dict[str, Any]) -> str:
             passed.setdefault(answers[name]["why"], []).append(answers[name])
     families = {one["why"] for one in answers.values()}
     shown = [f"{family} ({len(ones)}/30): {_example(ones[0])}" for family, ones in passed.items()]
-    absurd = sorted({n for n in found["false_passes"] if n not in answers and " of " not in n})
-    shown += [f"absurd: {', '.join(absurd[:3]).replace('degenerate:', '')}"] if absurd else []
+    made = {name.removeprefix("degenerate:") for name in found["false_passes"]} - PLANTED
+    absurd = sorted(name for name in made if name not in answers and " of " not in name)
+    shown += [f"absurd: {', '.join(absurd[:3])}"] if absurd else []
     refused = f"{len(found['false_fails'])}/30"
     text = "<br>".join(shown) or "none of them"
     return f"{head} {refused} | {len(passed)} of {len(families)} | {text} |"
