@@ -1,0 +1,262 @@
+"""Near misses of code that is read or run: what is wanted stands in a comment, a string or another
+scope, or a working function's result is spoiled.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.audit.answers.near.forms import Piece, whole
+
+Bodies = Iterator[str]
+_EXAMPLE = re.compile(r"(?:>>> *)?\b(\w+)\(([^()\n]*)\)\s*(?:==|->|=>|→|\n\s*)\s*([^\n]+?)(?=[.,;]?\s*(?:\n|$))")
+
+
+@dataclass(frozen=True)
+class Function:
+    """The function that an answer is asked for, and whether its parameters hold collections."""
+
+    name: str
+    collections: bool
+
+
+def function(piece: Piece) -> Function | None:
+    """The function that the case names, else the last one of the code; of a completion, the last
+    one of the prompt.
+    """
+    source = piece.body if piece.fenced or piece.form != "code" else piece.one.case.prompt
+    if not re.search(r"^(?:async )?def ", source, re.MULTILINE):
+        source = piece.one.case.prompt
+    names = re.findall(r"^(?:async )?def (\w+)\s*\(", source, re.MULTILINE)
+    named = [name for name in names if name in piece.wanted]
+    if not names:
+        return None
+    name = (named or names[-1:])[-1]
+    header = re.search(rf"def {name}\s*\(([^)]*)\)[^\n]*\n([\s\S]*)", source)
+    text = header[0] if header else source
+    first = re.match(r"def \w+\s*\(\s*(\w+)", text)
+    used = rf"\bin {first[1]}\b|\b{first[1]}\[|len\({first[1]}\)" if first else r"(?!)"
+    lists = r"\b(?:[Ll]ist|[Dd]ict|[Ss]et|[Ss]equence|[Ii]terable)\b"
+    return Function(name, bool(re.search(f"{lists}|{used}", f"{text}{piece.body}")))
+
+
+_SPOIL = '''
+
+def _spoilt(value):
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, (list, tuple)):
+        return type(value)([*value, *value[-1:]]) if value else type(value)([0])
+    if isinstance(value, dict):
+        return {**value, "x": 0}
+    return 0 if value is None else None
+
+
+_right_{name} = {name}
+
+
+def {name}(*given, **named):
+    result = _right_{name}(*given, **named)
+    flat = [one for each in (*given, *named.values())
+            for one in (each if isinstance(each, (list, tuple, dict, set)) else [each])]
+    numbers = [one for one in flat if isinstance(one, (int, float)) and not isinstance(one, bool)]
+'''
+_RESULTS = {
+    "result-off": ("the function's result is one off", "return _spoilt(result)"),
+    "result-dropped": ("the function returns nothing", "return None"),
+    "result-as-text": ("the function returns its result as text", "return str(result)"),
+    "result-in-list": ("the function returns its result in a list", "return [result]"),
+    "result-printed": ("the function prints its result and returns nothing", "print(result)"),
+    "wrong-below-zero": ("the function is wrong on numbers below zero",
+                         "return _spoilt(result) if any(n < 0 for n in numbers) else result"),
+    "wrong-on-nothing": ("the function is wrong on zero and on what is empty",
+                         "return result if all(given) and 0 not in numbers else _spoilt(result)"),
+    "wrong-on-much": ("the function is wrong on large numbers and long inputs",
+                      "much = len(flat) > 8 or any(abs(n) > 1000 for n in numbers) or any(\n"
+                      "        isinstance(one, str) and len(one) > 40 for one in flat)\n"
+                      "    return _spoilt(result) if much else result"),
+    "wrong-when-called-again": ("the function is wrong from its second call on",
+                                "{name}.calls = getattr({name}, 'calls', 0) + 1\n"
+                                "    return result if {name}.calls == 1 else _spoilt(result)"),
+}  # fmt: skip
+_CHANGED = """    for each in given:
+        if isinstance(each, list):
+            each.append(each[0] if each else 0)
+        elif isinstance(each, (dict, set)):
+            each.clear()
+    return result"""
+
+
+def _wrapped(piece: Piece, rest: str) -> str:
+    found = function(piece)
+    assert found is not None
+    body = _SPOIL.replace("{name}", found.name) + "    " + rest.strip().replace("{name}", found.name)
+    return f"{piece.body.rstrip()}\n{body}\n"
+
+
+def _result(rest: str) -> object:
+    def make(piece: Piece) -> Bodies:
+        if function(piece):
+            yield _wrapped(piece, rest)
+
+    return make
+
+
+def argument_changed(piece: Piece) -> Bodies:
+    """the function changes what it is given"""
+    found = function(piece)
+    if found and found.collections:
+        yield _wrapped(piece, _CHANGED)
+
+
+def example_only(piece: Piece) -> Bodies:
+    """the function knows the example of the prompt and nothing else"""
+    found = function(piece)
+    rows = [
+        (given.strip().rstrip(","), value)
+        for name, given, value in _EXAMPLE.findall(piece.one.case.prompt)
+        if found and name == found.name and _literal(f"({given},)") and _literal(value)
+    ]
+    if found and rows:
+        told = ", ".join(f"(({given},), {value})" for given, value in rows)
+        yield _wrapped(
+            piece,
+            f"for known, value in [{told}]:\n        if given == known:\n            return value\n"
+            "    return _spoilt(result)",
+        )
+        yield f"{piece.body.rstrip()}\n\n\ndef {found.name}(*given):\n    return {rows[0][1]}\n"
+
+
+def in_dead_code(piece: Piece) -> Bodies:
+    """the code stands where it is never run"""
+    yield "if False:\n" + _indented(piece.body)
+
+
+def in_a_function(piece: Piece) -> Bodies:
+    """the code stands in a function that nobody calls"""
+    yield "def later():\n" + _indented(piece.body)
+
+
+def in_a_class(piece: Piece) -> Bodies:
+    """the code stands in a class"""
+    yield "class Later:\n" + _indented(piece.body)
+
+
+def in_a_string(piece: Piece) -> Bodies:
+    """the code is the text of a string"""
+    if '"""' not in piece.body and "\\" not in piece.body:
+        yield f'TEXT = """\n{piece.body}"""\n'
+
+
+def replaced_below(piece: Piece) -> Bodies:
+    """the function is defined again, and does nothing then"""
+    found = function(piece)
+    if found:
+        yield f"{piece.body.rstrip()}\n\n\ndef {found.name}(*given, **named):\n    pass\n"
+
+
+def deleted_below(piece: Piece) -> Bodies:
+    """the function is deleted again"""
+    found = function(piece)
+    if found and piece.fenced:
+        yield f"{piece.body.rstrip()}\n\n\ndel {found.name}\n"
+
+
+def line_commented(piece: Piece) -> Bodies:
+    """a line that holds what is wanted is a comment"""
+    mark = piece.one.code.mark if piece.one.code else ""
+    for number, line in _wanted_lines(piece) if mark else ():
+        indent = line[: len(line) - len(line.lstrip())]
+        yield _line_put(piece, number, f"{indent}{mark} {line.strip()}")
+
+
+def line_quoted(piece: Piece) -> Bodies:
+    """a line that holds what is wanted is the text of a string"""
+    for number, line in _wanted_lines(piece):
+        if '"' not in line:
+            indent = line[: len(line) - len(line.lstrip())]
+            end = ";" if line.rstrip().endswith((";", "{", "}")) else ""
+            yield _line_put(piece, number, f'{indent}"{line.strip()}"{end}')
+
+
+def named_in_comment(piece: Piece) -> Bodies:
+    """what is wanted stands in a comment, and something else in the code"""
+    mark = piece.one.code.mark if piece.one.code else ""
+    for word, other in piece.words.items() if mark else ():
+        yield f"{mark} {word}\n{piece.replaced(word, other)}"
+
+
+def named_in_string(piece: Piece) -> Bodies:
+    """what is wanted stands in a string, and something else in the code"""
+    for word, other in piece.words.items():
+        if piece.form == "python" and '"' not in word:
+            yield f'TEXT = "{word}"\n{piece.replaced(word, other)}'
+
+
+def image_latest(piece: Piece) -> Bodies:
+    """an image has the tag latest"""
+    for match in _images(piece):
+        yield piece.body[: match.start(2)] + "latest" + piece.body[match.end() :]
+
+
+def image_untagged(piece: Piece) -> Bodies:
+    """an image has no tag"""
+    for match in _images(piece):
+        yield piece.body[: match.end(1) - 1] + piece.body[match.end() :]
+
+
+def image_of_a_port(piece: Piece) -> Bodies:
+    """an image has no tag, and its registry a port"""
+    for match in _images(piece):
+        head, _, name = match[1][:-1].rpartition(" ")
+        changed = f"{head} localhost:5000/{name}"
+        yield piece.body[: match.start(1)] + changed + piece.body[match.end() :]
+
+
+_IMAGE = re.compile(r"((?:image: *|FROM +)[\"']?[\w./-]+:)([\w.-]+)")
+PYTHON = [
+    argument_changed, example_only, in_dead_code, in_a_function, in_a_class, in_a_string,
+    replaced_below, deleted_below,
+]  # fmt: skip
+LINES = [line_commented, line_quoted, named_in_comment, named_in_string]
+IMAGES = [image_latest, image_untagged, image_of_a_port]
+RESULTS = {name: (text, _result(rest)) for name, (text, rest) in _RESULTS.items()}
+
+
+def _images(piece: Piece) -> Iterator[re.Match[str]]:
+    """The images of a composition or a Dockerfile, where the prompt speaks of images."""
+    if re.search(r"image|tag|pin|version", piece.one.case.prompt, re.IGNORECASE):
+        yield from _IMAGE.finditer(piece.body)
+
+
+def _literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _indented(code: str) -> str:
+    return "".join(f"    {line}" if line.strip() else line for line in code.splitlines(keepends=True))
+
+
+def _wanted_lines(piece: Piece) -> list[tuple[int, str]]:
+    lines = piece.body.splitlines()
+    return [
+        (number, line)
+        for number, line in enumerate(lines)
+        if any(whole(word).search(line) for word in piece.words)
+    ]
+
+
+def _line_put(piece: Piece, number: int, line: str) -> str:
+    lines = piece.body.splitlines()
+    return "\n".join([*lines[:number], line, *lines[number + 1 :]]) + "\n"
