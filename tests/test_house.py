@@ -131,7 +131,6 @@ LONG = {
     "harness.gate.session",
     "harness.stats.audits.imperfect",
     "harness.engines.mlx",
-    "harness.audit.answers.mutants",
     "harness.audit.auditor",
     "harness.datasets.samples",
     "harness.deciding.reasons",

@@ -1,9 +1,10 @@
 """A certificate: what an audit found, bound to every byte that could change it.
 
-The states follow from the counts. ``VALID`` needs no error on anything known, and enough of it: 59
-bads from 29 tasks, 29 goods and 59 variants, so that with 95 % confidence at most 5 % of bads, 10 %
-of tasks, 10 % of goods and 5 % of variants are judged wrongly; a language model needs 299 bads for
-its 1 %. Mutants that may miss what a verifier looks at are scored and shown, and refuse nothing.
+The states follow from the counts. ``VALID`` needs no error on anything known, goods in languages
+that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
+with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
+judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier
+looks at are scored and shown, and refuse nothing.
 """
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 
 )
 
 
+UNKNOWN = "name a language of harness/languages.toml in the fence, or add this one there"
+
+
 class State(enum.StrEnum):
-    """``VALID`` may judge, ``REFUSED`` was wrong, ``PROVISIONAL`` has too few fixtures for SHIP,
-    ``EXPIRED`` is old or stale.
+    """``VALID`` may judge, ``REFUSED`` was wrong, ``PROVISIONAL`` has too few fixtures for SHIP or
+    fixtures in a language that is not known, ``EXPIRED`` is old or stale.
 
     ``exit_code`` is what ``harness audit`` returns when it is the worst state.
     """
@@ -70,7 +74,8 @@ class Certificate:
     and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
-    each operator, ``parts`` the passed and all bads of each part.
+    each operator, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
+    fences of goods whose language is not known; the empty one stands for no tag.
     """
 
     verifier: str
@@ -94,6 +99,7 @@ class Certificate:
     operators: dict[str, list[int]] = field(default_factory=dict)
     survivors: list[Survivor] = field(default_factory=list)
     waived: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
     runs: int = 1
     created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     seconds: float = 0.0
@@ -143,7 +149,11 @@ class Certificate:
                 "<= 5% flips when a good is written another way",
             ),
         )
-        return [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
+        return [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0] + [
+            f"no code could be commented out, no comment added, no layout or local name changed in"
+            f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
+            for tag in self.unknown
+        ]
 
     @property
     def digest(self) -> str:

@@ -108,5 +108,6 @@ def _path(verifier: str, bound: dict[str, Any]) -> Path:
 @cache
 def _harness_digest() -> str:
     root = Path(__file__).parent.parent
-    sources = {p.relative_to(root).as_posix(): file_digest(p) for p in sorted(root.rglob("*.py"))}
+    files = sorted([*root.rglob("*.py"), root / "languages.toml"])
+    sources = {p.relative_to(root).as_posix(): file_digest(p) for p in files}
     return canonical_digest(sources)

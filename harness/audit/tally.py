@@ -8,6 +8,8 @@ import difflib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.audit.answers.mutants import unknown
+from harness.audit.answers.probes import answers
 from harness.audit.certificate import Certificate, Survivor
 from harness.judging.verifier import Outcome
 
@@ -47,6 +49,7 @@ def certificate(one: Audit) -> Certificate:
         operators=_by_operator(one),
         survivors=_survivors(one),
         waived=dict(one.known.waive),
+        unknown=unknown(answers(one.verifier, one.known, good=True)),
         runs=3,
         seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
         calls=len(one.told),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
-ALIASES = {
-    "gdscript": {"gdscript", "gd", "godot"},
-    "glsl": {"glsl", "frag", "vert", "shader", "glslx"},
-    "java": {"java"},
-    "python": {"python", "py", "python3"},
-}
+from harness.languages import named, tag
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced code block: its language tag in lower case (empty when untagged) and its text."""
+    """One fenced code block: the language its tag names, in lower case and as it was written (empty
+    when untagged), and its text.
+    """
 
     language: str
     code: str
@@ -49,28 +50,25 @@ class Answer:
         """Every fenced code block in order, as CommonMark reads them; a fence cut off at the end is
         not ``closed``.
         """
-        from markdown_it import MarkdownIt
-
         found = []
         # with a line end after the last line, a block has as many line ends as lines
-        for token in MarkdownIt("commonmark").parse(self.text + "\n"):
+        for token in _commonmark().parse(self.text + "\n"):
             if token.type == "fence" and token.map:
                 first, end = token.map
                 closed = end - first == token.content.count("\n") + 2
-                found.append(Block(token.info.strip().split(" ")[0].lower(), token.content, closed))
+                found.append(Block(tag(token.info), token.content, closed))
         return tuple(found)
 
     def extract(self, language: str) -> Extract | None:
-        """The last complete block tagged as ``language``, else the last complete untagged block,
-        else ``None``.
+        """The last complete block tagged as ``language`` or one of its aliases (``js``, ``node``),
+        else the last complete untagged block, else ``None``.
 
         A block of another language, an unclosed block, or code outside of a fence is not taken for
         ``language``. The block is taken whole, with its imports, helpers and decorators.
         """
-        names = ALIASES.get(language, {language})
-        for rule, wanted in ((f"last {language} block", names), ("last untagged block", {""})):
+        for rule, wanted in ((f"last {language} block", language), ("last untagged block", "")):
             for block in reversed(self.blocks):
-                if block.closed and block.language in wanted:
+                if block.closed and named(block.language) == named(wanted):
                     self._taken.append(rule)
                     return Extract(block.code, rule)
         self._taken.append(f"no {language} block to take")
@@ -80,3 +78,11 @@ class Answer:
         """The code of :meth:`extract`."""
         found = self.extract(language)
         return found.code if found else None
+
+
+@cache
+def _commonmark() -> MarkdownIt:
+    """The parser of blocks, made once: that takes longer than to read an answer."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").disable("inline")

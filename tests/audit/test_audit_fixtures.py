@@ -8,11 +8,12 @@ import random
 import pytest
 from auditing import audited, edit, harness, write
 
-from harness import Case
+from harness import Answer, Case, languages
 from harness.audit.answers import mutants, variants
 from harness.audit.answers.lexing import meaning, snippet
 from harness.audit.certificate import State
 from harness.content import fixtures
+from harness.content.fixtures import Fixture
 from harness.errors import WorkspaceError
 
 
@@ -115,7 +116,15 @@ def test_the_parts_of_a_composite_criterion_have_a_bound_each(honest):
     ],
 )
 def test_code_means_the_same_when_only_layout_and_comments_differ(language, one, other, same):
-    assert (meaning(one, language) == meaning(other, language)) == same
+    found = languages.named(language)
+    assert (meaning(one, found) == meaning(other, found)) == same
+
+
+def known(*answers, **expect):
+    """Goods of one task, read."""
+    case = Case("x", "Do it.", expect)
+    rows = [Fixture(str(n), "good", case, answer) for n, answer in enumerate(answers)]
+    return mutants.read(rows, completion=False)
 
 
 def test_variants_of_python_keep_its_meaning_and_rename_only_what_is_local():
@@ -124,9 +133,7 @@ def test_variants_of_python_keep_its_meaning_and_rename_only_what_is_local():
         " min(part, LIMIT)\n"
     )
     text = f"So:\n\n```python\n{code}```\n"
-    one = mutants.good(
-        "area", Case("x", "Write `area`.", {"function": "area"}), text, (), completion=False
-    )
+    [one] = known(text, function="area")
     made = dict(variants.variants(one, ["md5", "sorry"]))
     assert {
         "tilde-fence",
@@ -138,7 +145,7 @@ def test_variants_of_python_keep_its_meaning_and_rename_only_what_is_local():
     for operator, variant in made.items():
         found = snippet(variant.replace("\r\n", "\n")).code
         changed = found.replace("part_again", "part").replace("2.50", "2.5")
-        assert meaning(changed, "python") == meaning(code, "python"), operator
+        assert meaning(changed, one.code.language) == meaning(code, one.code.language), operator
     assert "part_again = w * h" in made["local-renamed"]
     assert "LIMIT_again" not in made["local-renamed"]
     operators = [operator for operator, _ in mutants.mutate(one, random.Random(0))]
@@ -150,3 +157,52 @@ def test_variants_of_python_keep_its_meaning_and_rename_only_what_is_local():
         "homoglyph",
         "wrong-tag",
     } <= set(operators)
+
+
+@pytest.mark.parametrize("tag", ["objective-c", 'js title="x.js"', "{.python}", "c++"])
+def test_another_fence_holds_the_same_code(tag):
+    [one] = known(f"So:\n\n```{tag}\nx = 1;\n```\n")
+    made = dict(variants.variants(one, []))
+    for operator in ("tilde-fence", "longer-fence"):
+        assert Answer(made[operator]).code(languages.named(tag).name) == "x = 1;\n"
+
+
+@pytest.mark.parametrize(
+    ("tag", "line", "renamed"),
+    [
+        ("js", "const part = w * 2;", True),
+        ("js", "const part = w * 2; give({ part });", False),
+        ("rust", "let mut part = w * 2;", True),
+        ("rust", "let part = w * 2; Area { part }", False),
+        ("go", "part := w * 2", True),
+        ("go", "part := w * 2; a.part = 2", False),
+        ("lua", "local part = max(w, 2)", True),
+        ("lua", "local part = 2 give(part(w))", False),
+        ("java", "int part = w * 2;", False),
+    ],
+)
+def test_a_local_name_is_changed_only_where_it_is_nothing_else(tag, line, renamed):
+    [one] = known(f"```{tag}\nf(w)\n  {line}\n  give(part);\n```\n")
+    made = dict(variants.variants(one, []))
+    assert ("local-renamed" in made) == renamed
+    assert not renamed or made["local-renamed"].count("part_again") == 2
+
+
+def test_a_comment_is_not_put_where_it_would_be_text():
+    [inside, outside] = known("```php\n<?php f();\n```\n", "```php\n<?php f(); ?>\n```\n")
+    assert "f();\n// as asked\n" in dict(variants.variants(inside, []))["comment-added"]
+    assert "comment-added" not in dict(variants.variants(outside, []))
+
+
+def test_a_fence_without_a_tag_holds_the_one_language_of_the_others():
+    bare, tagged = "```\nx = 1\n```\n", "```rb\nx = 1\n```\n"
+    for answers, language, unknown in (
+        ([bare, tagged], "ruby", []),
+        ([bare], "", [""]),
+        ([bare, tagged, "```js\nx = 1\n```\n"], "", []),
+        ([bare, "```befunge\nx\n```\n"], "", ["", "befunge"]),
+        (["x = 1"], None, []),
+    ):
+        found = known(*answers)
+        assert (found[0].code.language.name if found[0].code else None) == language
+        assert mutants.unknown(found) == unknown

@@ -234,7 +234,7 @@ CONTENT = {
         ),
     ),
     "unsafe-call": (
-        fenced("python", "value = eval(text)"),
+        fenced("py3", "value = eval(text)"),
         fenced("python", "model.eval()\nvalue = literal_eval(t)"),
     ),
     "php-8": (

@@ -12,22 +12,10 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from harness.judging.answer import ALIASES, Answer
+from harness.judging.answer import Answer
+from harness.languages import Language, named
 
-_STYLES = {
-    "#": "python gdscript bash sh yaml toml perl ruby r julia dockerfile make elixir",
-    "//": "glsl hlsl java c cpp csharp javascript typescript dart kotlin swift go rust scala",
-    "--": "sql lua haskell ada",
-}
-_CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in aliases} | {
-    "c++": "cpp", "c#": "csharp", "cs": "csharp", "js": "javascript", "ts": "typescript",
-    "rs": "rust", "shell": "bash"
-}  # fmt: skip
-# Languages of which the lexer finds every comment, string and number, so that layout may be changed
-# without harm
-KNOWN = {"python", "gdscript", "glsl", "hlsl", "java", "c", "cpp"}
-COMMENT = {language: mark for mark, names in _STYLES.items() for language in names.split()}
-_BLOCK = {"#": "", "//": r"/\*[\s\S]*?\*/|", "--": ""}
+PLAIN = Language("")  # no comments, and strings in quotes
 
 
 @dataclass(frozen=True)
@@ -40,14 +28,15 @@ class Token:
 
 @dataclass(frozen=True)
 class Snippet:
-    """The code of an answer with what stands before and after it; ``language`` is empty when it is
-    not known.
+    """The code of an answer with what stands before and after it; ``tag`` is what its fence says,
+    empty when it says nothing.
     """
 
     before: str
     code: str
     after: str
-    language: str
+    tag: str
+    language: Language
 
     def holding(self, code: str) -> str:
         """The answer with other code in this place."""
@@ -58,15 +47,10 @@ class Snippet:
         """Whether the code stands in a Markdown fence rather than being the whole answer."""
         return bool(self.before)
 
-    @property
-    def mark(self) -> str:
-        """What begins a comment to the end of the line; empty when the language is not known."""
-        return COMMENT.get(self.language, "")
-
     @cached_property
     def tokens(self) -> list[Token]:
         """Every token; joined they are the code again."""
-        return tokens(self.code, self.mark)
+        return tokens(self.code, self.language)
 
 
 def snippet(text: str, *, completion: bool = False) -> Snippet | None:
@@ -76,43 +60,44 @@ def snippet(text: str, *, completion: bool = False) -> Snippet | None:
     for block in reversed(Answer(text).blocks):
         at = text.rfind(block.code)
         if block.closed and block.code.strip() and at > 0:
-            language = _CANONICAL.get(block.language, block.language)
-            return Snippet(text[:at], block.code, text[at + len(block.code) :], language)
-    return Snippet("", text, "", "python") if completion and text.strip() else None
+            after = text[at + len(block.code) :]
+            return Snippet(text[:at], block.code, after, block.language, named(block.language))
+    return Snippet("", text, "", "", named("python")) if completion and text.strip() else None
 
 
-def tokens(code: str, mark: str) -> list[Token]:
-    """``code`` as tokens; ``mark`` begins a comment to the end of the line."""
-    return [Token(match.lastgroup or "sign", match[0]) for match in _lexer(mark).finditer(code)]
+def tokens(code: str, language: Language) -> list[Token]:
+    """``code`` as tokens of a language."""
+    return [Token(match.lastgroup or "sign", match[0]) for match in _lexer(language).finditer(code)]
 
 
-def meaning(code: str, language: str) -> object:
+def meaning(code: str, language: Language) -> object:
     """What two codes share when only layout and comments differ: Python's tree, else tokens and the
     indentation of lines.
     """
-    if language == "python":
+    if language.name == "python":
         try:
             return ast.dump(ast.parse(code))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
-    found, rows = tokens(code, COMMENT.get(language, "")), []
-    for line in "".join(token.text for token in found if token.kind != "comment").splitlines():
-        if line.strip():
-            indent = len(line) - len(line.lstrip()) if COMMENT.get(language) == "#" else 0
-            rows.append((indent, tuple(t.text for t in tokens(line, "") if t.kind != "space")))
-    return (
-        tuple(rows)
-        if COMMENT.get(language) == "#"
-        else tuple(text for _, row in rows for text in row)
-    )
+    bare = "".join(token.text for token in tokens(code, language) if token.kind != "comment")
+    rows = []
+    for line in filter(str.strip, bare.splitlines()):
+        texts = [token.text for token in tokens(line, PLAIN) if token.kind != "space"]
+        rows.append([len(line) - len(line.lstrip()), *texts] if language.indented else texts)
+    return rows if language.indented else [text for row in rows for text in row]
 
 
 @cache
-def _lexer(mark: str) -> re.Pattern[str]:
-    comment = f"{_BLOCK[mark]}{re.escape(mark)}[^\n]*" if mark else r"(?!)"
+def _lexer(language: Language) -> re.Pattern[str]:
+    pairs = [map(re.escape, pair.split(" ")) for pair in language.block]
+    comments = [rf"{open}[\s\S]*?{close}" for open, close in pairs]
+    comments += [rf"{re.escape(mark.strip())}[^\n]*" for mark in language.line]
+    strings = [
+        rf"{q * 3}[\s\S]*?{q * 3}|{q}(?:\\[^\n]|[^{q}\\{'' if q == '`' else chr(10)}])*{q}"
+        for q in language.quotes
+    ]
     return re.compile(
-        rf"(?P<comment>{comment})"
-        r"|(?P<string>\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+        rf"(?P<comment>{'|'.join(comments) or '(?!)'})|(?P<string>{'|'.join(strings) or '(?!)'})"
         r"|(?P<word>[^\W\d]\w*)|(?P<number>\d(?:[\w.]|(?<=[eE])[+-])*)|(?P<space>\s+)"
         r"|(?P<sign>==|!=|<=|>=|->|&&|\|\||[\s\S])"
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from harness.audit.answers.degenerates import leaves
 from harness.audit.answers.lexing import Snippet, Token, snippet
 from harness.content.case import Case
+from harness.content.fixtures import Fixture
 
 FLIPS = {
     "comparison-flipped": {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="},
@@ -31,32 +32,54 @@ SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 @dataclass(frozen=True)
 class Good:
-    """A known-good answer, read once for all operators; ``code`` is ``None`` for prose."""
+    """A known answer, read once for all operators; ``code`` is ``None`` for prose."""
 
     name: str
     case: Case
     text: str
     code: Snippet | None
-    others: tuple[tuple[Case, str], ...]  # goods of tasks that agree with this one in nothing
+    others: tuple[str, ...] = ()  # answers to tasks that agree with this one in nothing
+
+    @property
+    def body(self) -> str:
+        """Its code, or its prose."""
+        return self.code.code if self.code else self.text
+
+    def holding(self, body: str) -> str:
+        """The answer with another body."""
+        return self.code.holding(body) if self.code else body
 
     @property
     def wanted(self) -> list[str]:
         """What the case asks for by name and the answer holds, longest first."""
-        body = self.code.code if self.code else self.text
-        found = {
-            word for word in leaves(self.case.expect) if len(word) > 1 and _whole(word).search(body)
-        }
+        words = [word for word in leaves(self.case.expect) if len(word) > 1]
+        found = {word for word in words if _whole(word).search(self.body)}
         return sorted(found, key=lambda word: (-len(word), word))
 
 
-def good(
-    name: str, case: Case, text: str, others: Sequence[tuple[Case, str]], *, completion: bool
-) -> Good:
-    """Read a known-good answer. ``others`` are all goods; those whose case agrees with this one in
-    no point are kept.
+Operator = Callable[[Good, random.Random], Iterator[str]]
+
+
+def read(fixtures: Iterable[Fixture], *, completion: bool) -> list[Good]:
+    """Read known answers. A fence without a tag holds the language of the others, where they all
+    have the same one.
     """
-    foreign = tuple((other, answer) for other, answer in others if _disjoint(case, other))
-    return Good(name, case, text, snippet(text, completion=completion), foreign)
+    known = [(one, snippet(one.answer, completion=completion)) for one in fixtures]
+    languages = {code.language for _, code in known if code and code.language.known}
+    found = []
+    for one, code in known:
+        if code and not code.tag and len(languages) == 1:
+            code = replace(code, language=next(iter(languages)))
+        others = tuple(other.answer for other, _ in known if _disjoint(one.case, other.case))
+        found.append(Good(one.name, one.case, one.answer, code, others))
+    return found
+
+
+def unknown(goods: Iterable[Good]) -> list[str]:
+    """The tags of fences in whose code no comment can be told; the empty one stands for no tag."""
+    codes = [one.code for one in goods if one.code]
+    tags = {code.tag for code in codes if not code.language.known}
+    return sorted(tags - {""} if any(code.language.known for code in codes) else tags)
 
 
 def mutate(one: Good, rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -77,19 +100,20 @@ def _emptied(one: Good, _rng: random.Random) -> Iterator[str]:
 
 
 def _commented(one: Good, _rng: random.Random) -> Iterator[str]:
-    if one.code and one.code.mark:
-        lines = one.code.code.splitlines()
-        yield one.code.holding("".join(f"{one.code.mark} {line}\n" for line in lines))
+    if one.code:
+        yield from map(one.code.holding, one.code.language.in_lines(one.code.code))
+
+
+def _block_commented(one: Good, _rng: random.Random) -> Iterator[str]:
+    if one.code:
+        yield from map(one.code.holding, one.code.language.in_blocks(one.code.code))
 
 
 def _cut(one: Good, _rng: random.Random) -> Iterator[str]:
+    pieces = one.code.code.splitlines(keepends=True) if one.code else one.text.split(" ")
     for share in (0.25, 0.5, 0.75):
-        if one.code:
-            lines = one.code.code.splitlines(keepends=True)
-            yield one.code.holding("".join(lines[: max(1, round(len(lines) * share))]))
-        else:
-            words = one.text.split(" ")
-            yield " ".join(words[: max(1, round(len(words) * share))])
+        kept = pieces[: max(1, round(len(pieces) * share))]
+        yield one.holding(("" if one.code else " ").join(kept))
 
 
 def _cut_in_fence(one: Good, _rng: random.Random) -> Iterator[str]:
@@ -126,51 +150,31 @@ def _doubled(one: Good, _rng: random.Random) -> Iterator[str]:
 
 
 def _wrong_tag(one: Good, _rng: random.Random) -> Iterator[str]:
-    if one.code and one.code.fenced and one.code.language:
-        other = "cobol" if one.code.language != "cobol" else "python"
+    if one.code and one.code.tag:
+        other = "cobol" if one.code.language.name != "cobol" else "python"
         head, fence, tail = one.code.before.rpartition("```")
-        yield (
-            f"{head}{fence}{other}\n{one.code.code}{one.code.after}"
-            if fence and tail.endswith("\n")
-            else one.text
-        )
+        if fence and tail.endswith("\n"):
+            yield f"{head}{fence}{other}\n{one.code.code}{one.code.after}"
 
 
-def _flip(operator: str) -> Callable[[Good, random.Random], Iterator[str]]:
+def _flip(operator: str) -> Operator:
     table = FLIPS[operator]
 
     def make(one: Good, rng: random.Random) -> Iterator[str]:
-        places = (
-            [
-                i
-                for i, t in enumerate(one.code.tokens)
-                if t.kind in ("sign", "word") and t.text in table
-            ]
-            if one.code
-            else []
-        )
+        found = one.code.tokens if one.code else []
+        places = [i for i, t in enumerate(found) if t.kind in ("sign", "word") and t.text in table]
         for at in rng.sample(places, min(2, len(places))):
-            assert one.code is not None
-            yield _with(one.code, at, table[one.code.tokens[at].text])
+            yield _with(one, found, at, table[found[at].text])
 
     return make
 
 
 def _off_by_one(one: Good, rng: random.Random) -> Iterator[str]:
-    pieces = (
-        one.code.tokens
-        if one.code
-        else [
-            Token("number", t) if t.isdigit() else Token("", t)
-            for t in re.split(r"(\d+)", one.text)
-        ]
-    )
-    places = [
-        i for i, token in enumerate(pieces) if token.kind == "number" and token.text.isdigit()
-    ]
+    prose = [Token("number" if t.isdigit() else "", t) for t in re.split(r"(\d+)", one.text)]
+    found = one.code.tokens if one.code else prose
+    places = [i for i, t in enumerate(found) if t.kind == "number" and t.text.isdigit()]
     for at in rng.sample(places, min(2, len(places))):
-        changed = "".join(str(int(t.text) + 1) if i == at else t.text for i, t in enumerate(pieces))
-        yield one.code.holding(changed) if one.code else changed
+        yield _with(one, found, at, str(int(found[at].text) + 1))
 
 
 def _return_removed(one: Good, rng: random.Random) -> Iterator[str]:
@@ -182,11 +186,18 @@ def _return_removed(one: Good, rng: random.Random) -> Iterator[str]:
         yield _rebuilt(one, [*lines[:at], f"{indent}return{end}", *lines[at + 1 :]])
 
 
-def _wanted_renamed(one: Good, _rng: random.Random) -> Iterator[str]:
-    for word in one.wanted[:3]:
-        yield _replaced(
-            one, word, word[:-1] + ("8" if word[-1].isdigit() and word[-1] != "8" else "z")
-        )
+def _wanted(most: int, change: Callable[[str], str]) -> Operator:
+    """Each of the first ``most`` words that are wanted, changed."""
+
+    def make(one: Good, _rng: random.Random) -> Iterator[str]:
+        for word in one.wanted[:most]:
+            yield _replaced(one, word, change(word))
+
+    return make
+
+
+def _misnamed(word: str) -> str:
+    return word[:-1] + ("8" if word[-1].isdigit() and word[-1] != "8" else "z")
 
 
 def _wanted_swapped(one: Good, _rng: random.Random) -> Iterator[str]:
@@ -196,28 +207,8 @@ def _wanted_swapped(one: Good, _rng: random.Random) -> Iterator[str]:
         yield re.sub(_whole(words[1]), words[0], held).replace("\0", words[1])
 
 
-def _homoglyph(one: Good, _rng: random.Random) -> Iterator[str]:
-    for word in one.wanted[:2]:
-        yield _replaced(one, word, word.translate(HOMOGLYPHS))
-
-
-def _zero_width(one: Good, _rng: random.Random) -> Iterator[str]:
-    for word in one.wanted[:2]:
-        yield _replaced(one, word, f"{word[:1]}\u200d{word[1:]}")
-
-
-def _right_to_left(one: Good, _rng: random.Random) -> Iterator[str]:
-    for word in one.wanted[:1]:
-        yield _replaced(one, word, f"\u202e{word[::-1]}\u202c")
-
-
 def _full_width(one: Good, _rng: random.Random) -> Iterator[str]:
-    digits = {ord("0") + n: 0xFF10 + n for n in range(10)}
-    yield (
-        one.code.holding(one.code.code.translate(digits))
-        if one.code
-        else one.text.translate(digits)
-    )
+    yield one.holding(one.body.translate({ord("0") + n: 0xFF10 + n for n in range(10)}))
 
 
 def _negated(one: Good, _rng: random.Random) -> Iterator[str]:
@@ -242,14 +233,14 @@ def _buried(one: Good, _rng: random.Random) -> Iterator[str]:
 
 def _other_task(one: Good, rng: random.Random) -> Iterator[str]:
     if one.others:
-        yield rng.choice(one.others)[1]
+        yield rng.choice(one.others)
 
 
-Operator = Callable[[Good, random.Random], Iterator[str]]
-DEADLY = {"code-emptied", "code-commented"}
+DEADLY = {"code-emptied", "code-commented", "code-block-commented"}
 OPERATORS: dict[str, Operator] = {
     "code-emptied": _emptied,
     "code-commented": _commented,
+    "code-block-commented": _block_commented,
     "cut": _cut,
     "cut-in-fence": _cut_in_fence,
     "line-removed": _line_removed,
@@ -261,11 +252,11 @@ OPERATORS: dict[str, Operator] = {
     **{name: _flip(name) for name in FLIPS},
     "off-by-one": _off_by_one,
     "return-removed": _return_removed,
-    "wanted-renamed": _wanted_renamed,
+    "wanted-renamed": _wanted(3, _misnamed),
     "wanted-swapped": _wanted_swapped,
-    "homoglyph": _homoglyph,
-    "zero-width": _zero_width,
-    "right-to-left": _right_to_left,
+    "homoglyph": _wanted(2, lambda word: word.translate(HOMOGLYPHS)),
+    "zero-width": _wanted(2, lambda word: f"{word[:1]}\u200d{word[1:]}"),
+    "right-to-left": _wanted(1, lambda word: f"\u202e{word[::-1]}\u202c"),
     "full-width-digits": _full_width,
     "negated": _negated,
     "contradicted": _contradicted,
@@ -280,20 +271,16 @@ def _parts(one: Good) -> list[str]:
 
 
 def _rebuilt(one: Good, parts: list[str]) -> str:
-    return one.code.holding("".join(parts)) if one.code else " ".join(parts)
+    return one.holding(("" if one.code else " ").join(parts))
 
 
-def _with(code: Snippet, at: int, text: str) -> str:
-    return code.holding(
-        "".join(text if i == at else token.text for i, token in enumerate(code.tokens))
-    )
+def _with(one: Good, tokens: list[Token], at: int, text: str) -> str:
+    return one.holding("".join(text if i == at else t.text for i, t in enumerate(tokens)))
 
 
 def _replaced(one: Good, word: str, by: str) -> str:
     """The answer with every whole ``word`` of its code, or of its prose, replaced."""
-    body = one.code.code if one.code else one.text
-    changed = _whole(word).sub(lambda _match: by, body)
-    return one.code.holding(changed) if one.code else changed
+    return one.holding(_whole(word).sub(lambda _match: by, one.body))
 
 
 def _whole(word: str) -> re.Pattern[str]:

@@ -14,6 +14,7 @@ from harness.audit.answers.lexing import snippet
 from harness.content.case import Case
 from harness.content.fixtures import MADE, Fixture, Known
 from harness.judging.verifier import Kind, Verifier
+from harness.languages import named
 
 Group = Literal["known", "degenerate", "deadly", "mutant", "variant", "bomb"]
 
@@ -83,21 +84,11 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
     """Everything to ask about a verifier; the choice is the same every time."""
     budget = BUDGETS[verifier.kind]
     rng = random.Random(f"{verifier.id}/{known.digest}")
-    completion = verifier.kind is Kind.EXECUTED
-    goods = [f for f in known.fixtures if f.good]
-    answers = [(f.case, f.answer) for f in goods]
-    read = [mutants.good(f.name, f.case, f.answer, answers, completion=completion) for f in goods]
-    spoilt = [
-        mutants.good(f.name, f.case, f.answer, (), completion=completion)
-        for f in known.fixtures
-        if not f.good
-    ]
+    read, spoilt = answers(verifier, known, good=True), answers(verifier, known, good=False)
     found = [
         Probe(f.name, "known", f.label, f.case, f.answer, f.good, f.name, f) for f in known.fixtures
     ]
-    found += _degenerate(
-        verifier, known, {one.code.language if one.code else "" for one in read}, budget, rng
-    )
+    found += _degenerate(verifier, known, read, budget, rng)
     made = [
         Probe(
             f"mutant:{operator} of {one.name}", "mutant", operator, one.case, text, False, one.name
@@ -130,20 +121,29 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
     return found + (list(_bombs(known)) if budget.bombs else [])
 
 
+def answers(verifier: Verifier, known: Known, *, good: bool) -> list[mutants.Good]:
+    """The known-good answers of a verifier, or the known-bad ones, read for the operators."""
+    wanted = [f for f in known.fixtures if f.good is good]
+    return mutants.read(wanted, completion=verifier.kind is Kind.EXECUTED)
+
+
 def _degenerate(
-    verifier: Verifier, known: Known, forms: set[str], budget: Budget, rng: random.Random
+    verifier: Verifier, known: Known, goods: list[mutants.Good], budget: Budget, rng: random.Random
 ) -> list[Probe]:
-    """Absurd answers to some of the cases, and right answers of a form that none of the goods
-    has.
+    """Absurd answers to some of the cases, in the fences of the goods, and right answers of a form
+    that none of the goods has.
     """
     cases = list({f.case.prompt: f.case for f in known.fixtures}.values())
+    forms = {one.code.language.name if one.code else "" for one in goods}
+    fences = {g.code.tag: g.code.language for g in goods if g.code and g.code.fenced}
+    fences = fences or {"python": named("python")}
     foreign = {
         f"gold-in-{form or 'prose'}": text for form, text in GOLD.items() if form not in forms
     }
     return [
         Probe(f"{MADE}{name}", "degenerate", name, case, text, False)
         for case in rng.sample(cases, min(budget.cases, len(cases)))
-        for name, text in (degenerates(case, verifier) | foreign).items()
+        for name, text in (degenerates(case, verifier, fences) | foreign).items()
         if name not in known.waive
     ]
 

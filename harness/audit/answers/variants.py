@@ -10,17 +10,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from harness.audit.answers.lexing import KNOWN, meaning, tokens
+from harness.audit.answers.lexing import PLAIN, meaning, tokens
 from harness.audit.answers.mutants import Good
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-LOCAL = {
-    "gdscript": re.compile(r"^[ \t]+var (\w+)", re.MULTILINE),
-    "glsl": re.compile(
-        r"^[ \t]+(?:float|int|bool|[iu]?vec[234]|mat[234]) (\w+) *[=;]", re.MULTILINE
-    ),
-    "javascript": re.compile(r"^[ \t]+(?:let|const) (\w+) *=", re.MULTILINE),
-}
+# a name that is more than a local one: of a member, a function, an argument, or in braces, where
+# it may be a key
+FIXED = r"(?:[.$]|->|::)\s*{0}\b|\b{0}\s*\(|\b{0}\s*=[^=][^\n]*\)|\{{[^{{}};]*\b{0}\b[^{{}};]*\}}"
 
 
 def variants(one: Good, forbidden: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -43,7 +39,7 @@ def forbidden_words(goods: Sequence[Good], bads: Sequence[Good], most: int = 12)
         token.text
         for g in goods
         if g.code
-        for token in tokens(g.code.code, "")
+        for token in tokens(g.code.code, PLAIN)
         if token.kind == "word"
     }
     asked = {
@@ -99,7 +95,7 @@ def _starts(one: Good, _forbidden: Sequence[str]) -> str | None:
 def _trailing_space(one: Good, _forbidden: Sequence[str]) -> str | None:
     if one.code is None:
         return one.text.rstrip() + " "
-    if one.code.language not in KNOWN or "\\\n" in one.code.code:
+    if not one.code.language.lexed or "\\\n" in one.code.code:
         return None
     if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens):
         return None
@@ -127,7 +123,7 @@ def _comment_holds(one: Good, forbidden: Sequence[str]) -> str | None:
 
 
 def _comments_removed(one: Good, _forbidden: Sequence[str]) -> str | None:
-    if one.code is None or one.code.language not in KNOWN:
+    if one.code is None or not one.code.language.lexed:
         return None
     code = "".join(token.text for token in one.code.tokens if token.kind != "comment")
     return (
@@ -138,7 +134,7 @@ def _comments_removed(one: Good, _forbidden: Sequence[str]) -> str | None:
 
 
 def _number_format(one: Good, _forbidden: Sequence[str]) -> str | None:
-    if one.code is None or one.code.language not in KNOWN:
+    if one.code is None or not one.code.language.lexed:
         return None
     return one.code.holding(
         "".join(
@@ -154,18 +150,14 @@ def _renamed(one: Good, _forbidden: Sequence[str]) -> str | None:
     if code is None:
         return None
     asked = f"{one.case.prompt} {json.dumps(dict(one.case.expect), default=str)}"
+    bound = re.compile(code.language.local or r"(?!)()", re.MULTILINE)
     names = (
-        _python_locals(code.code)
-        if code.language == "python"
-        else LOCAL[code.language].findall(code.code)
-        if code.language in LOCAL
-        else []
+        _python_locals(code.code) if code.language.name == "python" else bound.findall(code.code)
     )
+    rest = bound.sub("", code.code)
     inside = " ".join(token.text for token in code.tokens if token.kind == "string")
     for name in names:
-        if re.search(rf"\b{name}\b", asked + inside) or re.search(
-            rf"\.\s*{name}\b|\b{name}\s*\(|\b{name}\s*=[^=][^\n]*\)", code.code
-        ):
+        if re.search(rf"\b{name}\b", asked + inside) or re.search(FIXED.format(name), rest):
             continue
         return code.holding(
             "".join(
@@ -211,21 +203,18 @@ OPERATORS: dict[str, Callable[[Good, Sequence[str]], str | None]] = {
 
 
 def _fences(one: Good, mark: str) -> str | None:
-    if one.code is None or not one.code.fenced or mark in one.code.code:
+    if one.code is None or not one.code.fenced or "````" in one.text or "~~~" in one.text:
         return None
-    return (
-        re.sub(r"^```(?=[\w+#]*[ \t]*$)", mark, one.text, flags=re.MULTILINE)
-        if "````" not in one.text
-        else None
-    )
+    return re.sub(r"^```(?=[^`\n]*$)", mark, one.text, flags=re.MULTILINE)
 
 
 def _commented(one: Good, text: str) -> str | None:
     """A comment on a line of its own at the end of the code."""
-    if one.code is None or not one.code.mark:
+    code = one.code
+    if code is None or not code.language.comments or code.language.ends_outside(code.code):
         return None
-    end = "" if one.code.code.endswith("\n") else "\n"
-    return one.code.holding(f"{one.code.code}{end}{one.code.mark} {text}\n")
+    end = "" if code.code.endswith("\n") else "\n"
+    return code.holding(f"{code.code}{end}{code.language.comment(text)}\n")
 
 
 def _reversed(value: Any) -> Any:

@@ -16,12 +16,12 @@ from typing import Any
 from harness.content.rules import Rule
 from harness.errors import WorkspaceError
 from harness.judging.answer import Answer
+from harness.languages import named
 from harness.subjects.training.contamination import near_duplicates
 from harness.subjects.training.rules import Fact
 
 SPLITS = ("train", "valid", "test")
 NEAR = 0.8  # Jaccard similarity from which a record of one split repeats one of another
-ALIASES = {"py": "python", "python3": "python", "gd": "gdscript", "godot": "gdscript"}
 MARKERS = re.compile(r"^\s*(?:#|//|--|%|\*|/\*|').*$", re.MULTILINE)
 
 #: ``(token ids, index of the first token of the answer)`` of one row, as the training sees it
@@ -132,12 +132,15 @@ def forbidden(corpus: Corpus, rules: Iterable[Rule], exempt: Iterable[str]) -> d
     wanted = [rule for rule in rules if rule.forbid is not None and rule.id not in set(exempt)]
     places: dict[str, list[str]] = {rule.id: [] for rule in wanted}
     for record in corpus.records:
-        codes = [(language, bare(code, language)) for language, code in _codes(record.answer)]
+        codes = [
+            (named(language), bare(code, language)) for language, code in _codes(record.answer)
+        ]
         for rule in wanted:
             forbid = rule.forbid
             assert forbid is not None
             texts = [record.text] if forbid.within == "record" else [
-                code for language, code in codes if forbid.language in (None, language)
+                code for language, code in codes
+                if forbid.language is None or named(forbid.language) == language
             ]  # fmt: skip
             if any(forbid.compiled.search(text) for text in texts):
                 places[rule.id].append(record.place)
@@ -172,7 +175,7 @@ def _codes(answer: str) -> list[tuple[str, str]]:
     """
     blocks = Answer(answer).blocks
     if blocks:
-        return [(ALIASES.get(b.language, b.language), b.code) for b in blocks]
+        return [(named(block.language).name, block.code) for block in blocks]
     lines = [line for line in answer.splitlines() if line.strip()]
     like_code = sum(line[0].isspace() or line.rstrip()[-1] in "{}();:,[]" for line in lines)
     return [("", answer)] if like_code >= len(lines) / 2 else []
