@@ -114,10 +114,10 @@ def _evalplus_row(problem: Problem) -> dict[str, Any]:
 
 
 def _warm_worker(
-    name: str, pairs: list[tuple[str, str]], following: Any, barrier: Barrier, taken: Path | None
+    name: str, pairs: list[tuple[str, str]], following: Any, barrier: Barrier, core: int | None
 ) -> None:
-    if taken:
-        cores.keep_to_one(taken)
+    if core is not None:
+        cores.keep_to(core)
     with open_sandbox(name) as sandbox:
         for task_id, completion in pairs[:164:8]:
             judge(task_id, completion, sandbox)
@@ -143,9 +143,11 @@ def ours_warm(name: str, samples: Path) -> Runner:
     def run(workers: int) -> float:
         context = multiprocessing.get_context("spawn")
         barrier, following = context.Barrier(workers + 1), context.Value("i", 0)
-        taken = Path(tempfile.mkdtemp(dir=samples.parent)) if workers == cores.available() else None
-        known = (name, pairs, following, barrier, taken)
-        processes = [context.Process(target=_warm_worker, args=known) for _ in range(workers)]
+        known = (name, pairs, following, barrier)
+        processes = [
+            context.Process(target=_warm_worker, args=(*known, core))
+            for core in cores.one_each(workers)
+        ]
         for process in processes:
             process.start()
         barrier.wait(60)

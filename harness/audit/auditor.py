@@ -4,50 +4,29 @@ surroundings.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from harness.audit import store, tally
+from harness.audit import elsewhere, store, tally
 from harness.audit.answers.lexing import meaning, snippet
 from harness.audit.answers.probes import BOMB_LIMIT, Probe, operators, probes
 from harness.audit.certificate import Certificate
-from harness.audit.witness import (
-    BARE,
-    ELSEWHERE,
-    HERE,
-    LIMITS,
-    STRANGE,
-    Asked,
-    Surroundings,
-    Told,
-    Witness,
-)
+from harness.audit.witness import Asked, Witness
 from harness.content import fixtures
+from harness.content.case import Case
 from harness.content.fixtures import Known
 from harness.errors import WorkspaceError
 from harness.judging import discovery
+from harness.judging.answer import Answer
+from harness.judging.bench import Told
 from harness.judging.verifier import Kind, Outcome, Verifier
+from harness.judging.workers import Judges
 from harness.sandbox import cores
 
 Progress = Callable[[str, int, int], None]
-REPEATED = {
-    Kind.PROGRAM: 160,
-    Kind.EXECUTED: 24,
-    Kind.LLM: 60,
-}  # known answers that are judged three times
-WITH_NETWORK = Surroundings(STRANGE, days=366)
-CULPRITS = {
-    "the time zone": Surroundings(STRANGE[:1]),
-    "the locale": Surroundings(STRANGE[1:3]),
-    "the hash seed": Surroundings(STRANGE[3:]),
-    "the date": Surroundings(days=366),
-    "the network": Surroundings(network=False),
-    "programs on PATH that it does not declare": Surroundings(programs=False),
-}
 
 
 @dataclass
@@ -64,22 +43,15 @@ class Audit:
     faults: list[str] = field(default_factory=list)
     quarantine: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def limit(self) -> float:
-        """Seconds for one judgement."""
-        return LIMITS[self.verifier.kind]
+    def ask(self, case: Case, answer: str, limit: float | None = None, last: bool = False) -> Asked:
+        """The question whether an answer passes."""
+        return Asked(self.verifier.id, case, Answer(answer), limit, last)
 
     def asked(self) -> list[Asked]:
         """Everything to ask here."""
         limits = {"bomb": BOMB_LIMIT}
         return [
-            Asked(
-                self.verifier.id,
-                p.case,
-                p.answer,
-                limits.get(p.group, self.limit),
-                last=p.group != "known",
-            )
+            self.ask(p.case, p.answer, limits.get(p.group), last=p.group != "known")
             for p in self.probes
         ]
 
@@ -88,22 +60,10 @@ class Audit:
         return [(p, t) for p, t in zip(self.probes, self.told, strict=True) if p.group in groups]
 
 
-class Place(Protocol):
-    """Where verifiers are found: :class:`harness.judging.workers.Judges` or a :class:`Witness`."""
-
-    @property
-    def folder(self) -> Path:
-        """The folder of verifiers."""
-
-    @property
-    def digest(self) -> str:
-        """:func:`harness.judging.discovery.digest` of the folder when judging began."""
-
-
 def certify(
     verifiers: Iterable[Verifier],
     audits: Path,
-    judges: Place,
+    judges: Judges | Witness,
     sandbox: str | None,
     progress: Progress | None = None,
 ) -> dict[str, Certificate]:
@@ -150,35 +110,17 @@ def audit(
     """
     for one in audits:
         one.probes = probes(one.verifier, one.known)
-    _each(
-        audits,
-        [one.asked() for one in audits],
-        witness,
-        HERE,
-        lambda one, told: setattr(one, "told", told),
-    )
+    for one, told in zip(audits, witness.each([one.asked() for one in audits]), strict=True):
+        one.told = told
     _quarantine(audits, witness, siblings)
-    _elsewhere([one for one in audits if not any(t.hung for t in one.told)], witness)
+    steady = [one for one in audits if not any(t.hung for t in one.told)]
+    elsewhere.judge_again(steady, witness)
     return [tally.certificate(one) for one in audits]
 
 
 def children() -> int:
     """Processes to judge in: one for each core, four at most."""
     return min(4, cores.available())
-
-
-def _each(
-    audits: Sequence[Audit],
-    asked: Sequence[list[Asked]],
-    witness: Witness,
-    around: Surroundings,
-    take: Callable[[Audit, list[Told]], None],
-) -> None:
-    """Ask everything in one process and hand each audit its own part."""
-    told = witness.tell([one for row in asked for one in row], around)
-    for one, row in zip(audits, asked, strict=True):
-        take(one, told[: len(row)])
-        told = told[len(row) :]
 
 
 def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
@@ -204,118 +146,11 @@ def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Ve
                         and other.id != one.verifier.id
                         and other.kind is not Kind.LLM
                     ):
-                        asked.append((one, probe, Asked(other.id, probe.case, probe.answer)))
+                        ask = Asked(other.id, probe.case, Answer(probe.answer))
+                        asked.append((one, probe, ask))
     for (one, probe, _), said in zip(asked, witness.tell([row[2] for row in asked]), strict=True):
         if said.outcome is Outcome.FAIL:
             one.quarantine[probe.name] = "other-criterion"
-
-
-def _elsewhere(audits: Sequence[Audit], witness: Witness) -> None:
-    """Judge known answers twice more, in other surroundings and another order; name what changed a
-    verdict.
-    """
-    flipped: list[tuple[Audit, list[Asked], list[Outcome]]] = []
-    for around in (BARE, ELSEWHERE, WITH_NETWORK):
-        mine = [
-            one for one in audits if _surroundings(one.verifier) == around and one.known.fixtures
-        ]
-        rows = [_repeated(one) for one in mine]
-        asked = [
-            [a for a, _ in row] + [_exploding(one)] for one, row in zip(mine, rows, strict=True)
-        ]
-        said: dict[int, list[Told]] = {}
-        if mine:
-            _each(
-                mine,
-                asked,
-                witness,
-                around,
-                lambda one, told, said=said: said.update({id(one): told}),  # type: ignore[misc]
-            )
-        for one, row in zip(mine, rows, strict=True):
-            *told, exploded = said[id(one)]
-            changed = [
-                (a, before)
-                for (a, before), after in zip(row, told, strict=True)
-                if before is not after.outcome
-            ]
-            if changed:
-                once = {id(a): (a, before) for a, before in changed}
-                flipped.append(
-                    (one, [a for a, _ in once.values()], [before for _, before in once.values()])
-                )
-            if exploded.outcome is Outcome.PASS:
-                one.faults.append(
-                    "counts a failure of its own as a pass: it passes an answer that raises when it"
-                    " is read"
-                )
-    if flipped:
-        _name_culprits(flipped, witness)
-
-
-def _repeated(one: Audit) -> list[tuple[Asked, Outcome]]:
-    """Known answers with what was said of them, shuffled and then backwards."""
-    known = one.pairs("known")
-    chosen = random.Random(one.known.digest).sample(
-        known, min(len(known), REPEATED[one.verifier.kind])
-    )
-    asked = [(Asked(one.verifier.id, p.case, p.answer, one.limit), t.outcome) for p, t in chosen]
-    return asked + asked[::-1]
-
-
-def _exploding(one: Audit) -> Asked:
-    return Asked(one.verifier.id, one.known.fixtures[0].case, "", one.limit, explode=True)
-
-
-def _surroundings(verifier: Verifier) -> Surroundings:
-    """The strangest surroundings in which a verifier must still work; a sandbox and declared
-    programs need PATH.
-    """
-    if verifier.kind is Kind.LLM:
-        return WITH_NETWORK
-    return ELSEWHERE if verifier.sandbox or verifier.executables else BARE
-
-
-def _name_culprits(
-    flipped: list[tuple[Audit, list[Asked], list[Outcome]]], witness: Witness, most: int = 8
-) -> None:
-    """Say which single change of the surroundings flips the verdicts; chance or order when they
-    flip without any.
-    """
-    found: dict[int, list[str]] = {id(one): [] for one, _, _ in flipped}
-
-    def changed(
-        around: Surroundings, rows: list[tuple[Audit, list[Asked], list[Outcome]]]
-    ) -> set[int]:
-        names: set[int] = set()
-        wanted = {id(one): before[:most] for one, _, before in rows}
-        _each(
-            [one for one, _, _ in rows], [asked[:most] for _, asked, _ in rows], witness, around,
-            lambda one, told: names.update(
-                {id(one)} if [t.outcome for t in told] != wanted[id(one)] else ()
-            ),
-        )  # fmt: skip
-        return names
-
-    by_chance = changed(HERE, flipped) | changed(HERE, flipped)
-    steady = [row for row in flipped if id(row[0]) not in by_chance]
-    for name, around in CULPRITS.items() if steady else ():
-        for number in changed(
-            around, [row for row in steady if _allows(_surroundings(row[0].verifier), around)]
-        ):
-            found[number].append(name)
-    for one, asked, _ in flipped:
-        named = " and ".join(found[id(one)]) or "chance, on order or on what it judged before"
-        text = (
-            f"not deterministic: {len(asked)} known answers were judged otherwise a second time; it"
-            f" depends on {named}"
-        )
-        one.faults.append(text)
-
-
-def _allows(strangest: Surroundings, around: Surroundings) -> bool:
-    """Whether a verifier that must work in the ``strangest`` surroundings must work ``around``."""
-    return (around.programs or not strangest.programs) and (around.network or not strangest.network)
 
 
 def _same(good: str, mutant: str, *, completion: bool) -> bool:

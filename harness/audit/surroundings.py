@@ -1,15 +1,44 @@
-"""Other surroundings for a judge process: a year later, without a network, and an answer that
-cannot be read.
+"""Other surroundings for a judge process, because an honest verdict depends on none of them: a year
+later, in another time zone and locale, without a network or programs, and an answer that cannot be
+read.
 """
 
 from __future__ import annotations
 
 import datetime
+import os
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from harness.judging.answer import Answer, Block
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a judge process finds around it; the default is what this process has."""
+
+    environment: tuple[tuple[str, str], ...] = ()
+    days: int = 0
+    network: bool = True
+    programs: bool = True
+
+    def enter(self) -> None:
+        """Change what the environment's variables do not: for good, in this process."""
+        if self.days:
+            shift_date(self.days)
+        if not self.network:
+            no_network()
+        if not self.programs:
+            os.environ["PATH"] = os.devnull
+
+
+STRANGE = (("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", "C"), ("PYTHONHASHSEED", "4711"))
+HERE = Surroundings()
+WITH_NETWORK = Surroundings(STRANGE, days=366)
+ELSEWHERE = Surroundings(STRANGE, days=366, network=False)
+BARE = Surroundings(STRANGE, days=366, network=False, programs=False)
 
 
 class Exploding(Answer):
@@ -19,6 +48,11 @@ class Exploding(Answer):
 
     def __init__(self) -> None:
         pass
+
+    @property
+    def rule(self) -> str:
+        """None: nothing can be taken from it."""
+        return ""
 
     @property
     def text(self) -> str:

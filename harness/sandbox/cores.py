@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import IO
-
-_held: list[
-    IO[bytes]
-] = []  # locks of this process; the kernel frees them when it ends, however it ends
 
 
 def available() -> int:
@@ -26,25 +20,19 @@ def listed() -> str | None:
     return ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
-def keep_to_one(folder: Path) -> None:
-    """Stay on a core that no other process has taken in ``folder``, with every process started from
-    now on.
+def one_each(workers: int) -> list[int | None]:
+    """A core for each of ``workers``, where they are as many as the cores and the system can keep
+    them there; else ``None`` for each.
 
-    For workers as many as cores, each with a sandbox that answers it call by call: waking a process
-    on another core costs more than the other core gains. Where the system cannot do it (macOS), and
-    when all are taken, nothing happens.
+    For workers with a sandbox that answers them call by call: waking a process on another core
+    costs more than the other core gains.
     """
-    if sys.platform != "linux":
-        return
-    import fcntl
+    if sys.platform != "linux" or workers != available():
+        return [None] * workers
+    return [*sorted(os.sched_getaffinity(0))]
 
-    for core in sorted(os.sched_getaffinity(0)):
-        lock = (folder / str(core)).open("wb")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
+
+def keep_to(core: int) -> None:
+    """Stay on ``core``, with every process started from now on."""
+    if sys.platform == "linux":
         os.sched_setaffinity(0, {core})
-        _held.append(lock)
-        return

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.stats.clusters import t_interval
-from harness.stats.intervals import clopper_pearson
 from harness.stats.values import Estimate, Interval, Undefined, count, part
 
 
@@ -33,6 +31,9 @@ def mean_pass_at_k(
     Clopper-Pearson's over problems. Undefined for one problem, or equal values between. Raises
     ``ValueError`` as :func:`pass_at_k`, or on no problems.
     """
+    from harness.stats.clusters import t_interval
+    from harness.stats.intervals import clopper_pearson
+
     values = [pass_at_k(n, c, k) for n, c in problems]
     if values and len(set(values)) == 1 and values[0] in (0.0, 1.0):
         return Estimate(

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.datasets import samples
 from harness.datasets.humaneval import judge, problems
-from harness.datasets.samples import pass_at_k, read_samples, score
+from harness.datasets.reading import read_samples
+from harness.datasets.samples import score
 from harness.errors import RunError, SandboxError, WorkspaceError
-from harness.judging.verifier import Outcome
+from harness.judging import bench
+from harness.judging.verifier import Kind, Outcome
 from harness.sandbox import open_sandbox
 from harness.sandbox.limits import Limits
 
@@ -178,16 +181,6 @@ def canonical(number):
     return problems()[f"HumanEval/{number}"].canonical_solution
 
 
-def test_pass_at_k_is_the_unbiased_estimate():
-    assert pass_at_k(5, 0, 1) == 0
-    assert pass_at_k(5, 5, 3) == 1
-    assert pass_at_k(10, 3, 1) == pytest.approx(0.3)
-    assert pass_at_k(4, 2, 2) == pytest.approx(5 / 6)
-    for samples, passed, k in [(3, 4, 1), (3, 1, 4), (3, 1, 0), (3, -1, 1)]:
-        with pytest.raises(ValueError):
-            pass_at_k(samples, passed, k)
-
-
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -264,25 +257,20 @@ def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandb
 def test_a_stuck_judge_is_killed_from_outside_and_its_neighbours_are_judged(
     tmp_path, any_sandbox, monkeypatch
 ):
-    from harness.datasets import samples as humaneval_score
-
     rows = [{"task_id": "HumanEval/2", "completion": canonical(2)} for _ in range(3)]
+    rows[1]["completion"] += "# stuck\n"
     path = write(tmp_path / "samples.jsonl", rows)
-    monkeypatch.setattr(humaneval_score, "_judge_batch", _stuck_on_line_two)
-    monkeypatch.setattr(humaneval_score, "SLOWEST", 1.5)
+    source = (samples.VERIFIERS / "humaneval.py").read_text()
+    stuck = (
+        '    if "stuck" in answer.text:\n        __import__("time").sleep(600)\n    return judge('
+    )
+    (tmp_path / "verifiers").mkdir()
+    (tmp_path / "verifiers" / "h.py").write_text(source.replace("    return judge(", stuck))
+    monkeypatch.setattr(samples, "VERIFIERS", tmp_path / "verifiers")
+    monkeypatch.setitem(bench.LIMITS, Kind.EXECUTED, 0.5)
     found = score(path, sandbox=any_sandbox.name, workers=1, progress=False)
     assert found.outcomes == {"pass": 2, "unverified": 1}
-    assert found.reasons == {"judge-died": 1}
-
-
-def _stuck_on_line_two(samples):
-    import time
-
-    from harness.datasets.samples import _open, _scored
-
-    if any(sample.line == 2 for sample in samples):
-        time.sleep(600)
-    return [_scored(sample, _open["sandbox"]) for sample in samples]
+    assert found.reasons == {"timeout": 1}
 
 
 def test_no_sandbox_is_one_error_before_any_worker(tmp_path):

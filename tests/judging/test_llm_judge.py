@@ -21,7 +21,7 @@ THINGS = ["door", "lamp", "gate", "roof", "boat"]
 CASE = Case("x", "Say that the door is red.", {"wanted": "The door is red."})
 FOOLED = (":", "Thought process:", ".", "Let's solve this problem step by step.")
 JUDGE = """\
-from harness.llm_judge import llm_judge
+from harness.judging.llm import llm_judge
 
 it = llm_judge(
     "{name}.says", version=1, facet="{name}", model="{name}", endpoint="{endpoint}",

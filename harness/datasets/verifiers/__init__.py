@@ -1,0 +1,1 @@
+"""The verifiers of the datasets' own sample files, found as those of a workspace are."""

@@ -1,0 +1,185 @@
+"""What a judge process runs: the verifiers of a folder, one warm sandbox, one answer after
+another; and what it is asked and says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import resource
+import signal
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.content.case import Case
+from harness.judging.answer import Answer
+from harness.judging.discovery import digest, discover
+from harness.judging.verifier import Judgement, Kind, Outcome, Verifier, unverified
+from harness.sandbox import cores, open_sandbox, runtime
+
+if TYPE_CHECKING:
+    from harness.sandbox.base import Sandbox
+
+
+START = 60.0  # seconds for the child to load the verifiers, and for a sandbox to open
+LIMITS = {Kind.PROGRAM: 10.0, Kind.EXECUTED: 20.0, Kind.LLM: 40.0}  # CPU seconds for one judgement
+PATIENCE = 6  # times as long by the wall: a machine may be busy, a verifier may wait for a reply
+MEMORY = 4 << 30  # bytes of data of a child, or this process would be the largest to be killed
+
+
+class Around(Protocol):
+    """What a child finds around it when that is not what this process has."""
+
+    @property
+    def environment(self) -> tuple[tuple[str, str], ...]:
+        """Variables of the environment to set."""
+
+    def enter(self) -> None:
+        """Make the rest of it so; called in the child before it loads a verifier."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One judgement to make, within ``limit`` seconds of CPU time or that of the verifier's
+    kind.
+    """
+
+    verifier: str
+    case: Case
+    answer: Answer
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the verifier said, and the seconds it took."""
+
+    judgement: Judgement
+    seconds: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the judgement."""
+        return self.judgement.outcome
+
+    @property
+    def asked(self) -> bool:
+        """Whether the verifier was asked at all."""
+        return self.judgement.reason != "not-asked"
+
+    @property
+    def hung(self) -> bool:
+        """Whether the verifier overran its limit or ended the process."""
+        return self.judgement.reason in ("timeout", "judge-died")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a child is told once: which verifiers, in which sandbox, and what holds for it."""
+
+    folder: Path
+    digest: str  #: of the folder when judging began
+    sandbox: str | None
+    around: Around | None
+    core: int | None
+    runtime: runtime.Runtime | None  #: found once, not by every child
+    limits: dict[Kind, float]
+
+
+class Bench:
+    """The verifiers of a folder, loaded in this process, with one sandbox for those that run code;
+    close it.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._verifiers = discover(setup.folder).verifiers
+        self._changed = digest(setup.folder) != setup.digest
+        self._sandbox: Sandbox | None = None
+        self.limits = {id: setup.limits[one.kind] for id, one in self._verifiers.items()}
+
+    def judge(self, ask: Ask) -> tuple[Judgement, float]:
+        """What one verifier says, and the seconds it took; ``unverified`` when it is not the one
+        that was asked for or has no sandbox.
+        """
+        verifier = self._verifiers.get(ask.verifier)
+        if self._changed or verifier is None:
+            why = f"{ask.verifier} is not what it was when judging began"
+            return unverified("verifier-changed", why), 0.0
+        try:
+            sandbox = self._opened() if verifier.sandbox else None
+        except Exception as error:
+            return unverified("judge-failed", f"{type(error).__name__}: {error}"), 0.0
+        if verifier.sandbox and sandbox is None:
+            why = "the verifier needs a sandbox and none was opened"
+            return unverified("no-sandbox", why), 0.0
+        return self._limited(verifier, ask, sandbox)
+
+    def _limited(self, verifier: Verifier, ask: Ask, sandbox: Any) -> tuple[Judgement, float]:
+        limit = ask.limit or self.limits[ask.verifier]
+        began = time.perf_counter()
+        # both end this process, even inside of a regular expression or where nobody waits any more
+        signal.setitimer(signal.ITIMER_PROF, limit)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE * limit)
+        found = verifier.judge(ask.case, ask.answer, sandbox)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return replace(found, rule=ask.answer.rule), time.perf_counter() - began
+
+    def _opened(self) -> Sandbox | None:
+        if self._sandbox is None and self._setup.sandbox is not None:
+            self._sandbox = open_sandbox(self._setup.sandbox)
+        return self._sandbox
+
+    def close(self) -> None:
+        """Close the sandbox, if one was opened."""
+        if self._sandbox is not None:
+            with suppress(Exception):
+                self._sandbox.close()
+
+
+def main(channel: int) -> None:
+    """What the child process runs: read questions from the socket ``channel``, say a line of JSON
+    for each, until the other end is closed.
+    """
+    os.set_inheritable(channel, False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ended = suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
+    with ended, socket.socket(fileno=channel) as link, link.makefile("rb") as inbox:
+        setup: Setup = pickle.load(inbox)
+        _settle(setup)
+        bench = Bench(setup)
+        try:
+            link.sendall(json.dumps(bench.limits).encode() + b"\n")
+            while True:
+                for ask in pickle.load(inbox):
+                    _answer(bench, ask, link)
+        finally:
+            bench.close()
+
+
+def _settle(setup: Setup) -> None:
+    """Take the limits and the surroundings that hold for this process."""
+    if setup.core is not None:
+        cores.keep_to(setup.core)
+    if setup.runtime is not None:
+        runtime.adopt(setup.runtime)
+    with suppress(ValueError, OSError):  # a lower limit holds already
+        most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
+    if setup.around is not None:
+        setup.around.enter()
+
+
+def _answer(bench: Bench, ask: Ask, link: socket.socket) -> None:
+    own = os.getpid()
+    found, seconds = bench.judge(ask)
+    if os.getpid() != own:  # a copy that the verifier forked off: it has no say
+        os._exit(0)
+    row = [found.outcome, found.reason, found.evidence[:2000], found.rule, round(seconds, 6)]
+    link.sendall(json.dumps(row).encode() + b"\n")
