@@ -128,11 +128,7 @@ def test_what_decides_loads_neither_engine_nor_judge():
 #: still to be split
 LONG = {
     "harness.sandbox.inside.codec",
-    "harness.gate.session",
     "harness.stats.audits.imperfect",
-    "harness.engines.mlx",
-    "harness.deciding.reasons",
-    "harness.deciding.scorecard",
     "harness.subjects.training.corpus",
 }
 

@@ -78,7 +78,7 @@ class SuiteScore:
             "youden": self.youden,
             "missing": self.missing,
             "rates": _rates(self.rates),
-            "results": {id: found.to_json() for id, found in self.results.items()},
+            "results": [found.to_json() for found in self.results.values()],
             "criteria": [
                 {"id": id, "verifier": verifiers[id], "rates": _rates(found)}
                 for id, found in self.criteria.items()

@@ -90,7 +90,8 @@ def _flips(card: Any) -> dict[tuple[str, str], str]:
     """``gained`` or ``lost`` by suite and case, as the headline of the suite says."""
     found: dict[tuple[str, str], str] = {}
     for suite in card["suites"]:
-        headline = suite["results"].get(suite["headline"], {})
+        results = {result["id"]: result for result in suite["results"]}
+        headline = results.get(suite["headline"], {})
         for flip in ("gained", "lost"):
             found |= {(suite["suite"], case): flip for case in headline.get(flip, [])}
     return found
