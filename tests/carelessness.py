@@ -214,7 +214,12 @@ def document(criterion, verifier):
                 other = "ABCD"[("ABCD".index(expect["choice"]) + step) % 4]
                 bad = answer[:-3] + answer[-3:].replace(expect["choice"], other)
                 found["bad"].append(
-                    {"name": f"{other} for {n}", "case": case, "answer": bad, "why": "another letter"}
+                    {
+                        "name": f"{other} for {n}",
+                        "case": case,
+                        "answer": bad,
+                        "why": "another letter",
+                    }
                 )
     for n, (replace, by) in enumerate(spoils or ()):
         found["spoil"].append(

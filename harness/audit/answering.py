@@ -14,10 +14,30 @@ from typing import Any
 
 import yaml
 
+from harness.audit.answers.operators import waivable
+from harness.audit.certificate import Certificate
 from harness.content import strict
+from harness.content.fixtures import MADE
 from harness.errors import WorkspaceError
 
 DEADLY, WAIVE = "deadly", "waive:"
+
+
+def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, str]:
+    """The answers that a certificate asks for: to its questions, and waived what was passed and
+    may be.
+    """
+    asked = {
+        name for question in certificate.questions for name in (question.name, *question.operators)
+    }
+    absurd = {
+        name.removeprefix(MADE) for name in certificate.false_passes if name.startswith(MADE)
+    } & waivable()
+    return {
+        operator: answer
+        for operator, answer in answers.items()
+        if operator in asked or (operator in absurd and answer != DEADLY)
+    }
 
 
 def parse(texts: Iterable[str]) -> dict[str, str]:
@@ -58,10 +78,11 @@ def write(folder: Path, verifier: str, answers: Mapping[str, str]) -> Path:
     before, after = yaml.safe_load(text), yaml.safe_load(changed)
     before["deadly"] = [*(before.get("deadly") or []), *deadly]
     before["waive"] = {**(before.get("waive") or {}), **waived}
-    if {**after, "deadly": sorted(after.get("deadly") or []), "waive": after.get("waive") or {}} != {
-        **before,
-        "deadly": sorted(before["deadly"]),
-    }:
+    if {
+        **after,
+        "deadly": sorted(after.get("deadly") or []),
+        "waive": after.get("waive") or {},
+    } != {**before, "deadly": sorted(before["deadly"])}:
         raise WorkspaceError(
             f"{path}: cannot be edited; write by hand: deadly: {deadly}, waive: {waived}"
         )

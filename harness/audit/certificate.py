@@ -3,8 +3,9 @@
 The states follow from the counts. ``VALID`` needs no error on anything known, goods in languages
 that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
 with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
-judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier
-looks at are scored and shown, and refuse nothing.
+judged wrongly; a language model needs 299 bads for its 1 %. Near misses and mutants that may miss
+what a verifier looks at are scored, and refuse nothing: where they pass, the author is asked, and
+until every question is answered the certificate is PROVISIONAL.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 
 )
 
 
+LEAST_KILLED = 1 / 3  # of an operator's mutants, or its author is asked about it
+LEAST_SCORE = 0.8  # of all mutants and near misses, or more of them are asked about
 UNKNOWN = "name a language of harness/languages.toml in the fence, or add this one there"
 
 
@@ -66,6 +69,28 @@ class Survivor:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What the author has to answer before the certificate is VALID: whether an answer like the one
+    shown, made from ``of``, is still right. ``name`` is an operator or a family of them, ``killed``
+    of ``made`` failed, ``says`` what is wrong with all of them.
+    """
+
+    name: str
+    operators: list[str]
+    says: str
+    killed: int
+    made: int
+    of: str
+    diff: str
+
+    def __str__(self) -> str:
+        return (
+            f"answer {self.name!r}: is it still right when {self.says}?"
+            f" ({self.killed} of {self.made} fail)"
+        )
+
+
+@dataclass(frozen=True)
 class Certificate:
     """Counts of one audit; what was wrong is named.
 
@@ -74,7 +99,7 @@ class Certificate:
     and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
-    each operator, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
+    each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
     fences of goods whose language is not known; the empty one stands for no tag.
     """
 
@@ -98,6 +123,7 @@ class Certificate:
     mutants: dict[str, int] = field(default_factory=dict)
     operators: dict[str, list[int]] = field(default_factory=dict)
     survivors: list[Survivor] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     waived: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     runs: int = 1
@@ -149,11 +175,15 @@ class Certificate:
                 "<= 5% flips when a good is written another way",
             ),
         )
-        return [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0] + [
-            f"no code could be commented out, no comment added, no layout or local name changed in"
-            f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
-            for tag in self.unknown
-        ]
+        return (
+            [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
+            + [
+                f"no code could be commented out, no comment added, no layout or local name changed in"
+                f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
+                for tag in self.unknown
+            ]
+            + [str(question) for question in self.questions]
+        )
 
     @property
     def digest(self) -> str:
@@ -244,7 +274,9 @@ class Certificate:
         """
         try:
             kept = {name: data[name] for name in cls.__dataclass_fields__}
-            found = cls(**{**kept, "survivors": [Survivor(**one) for one in kept["survivors"]]})
+            kept["survivors"] = [Survivor(**one) for one in kept["survivors"]]
+            kept["questions"] = [Question(**one) for one in kept["questions"]]
+            found = cls(**kept)
             same = found.digest == data["digest"]
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a certificate: {error}") from None
@@ -280,4 +312,5 @@ def redacted(certificate: Certificate) -> Certificate:
         flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
         notes=[],
         survivors=[],
+        questions=[replace(one, of=f"{hidden}good", diff="") for one in certificate.questions],
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.audit.certificate import Certificate
     from harness.audit.workspace import Audited
 
+ASK = "?"  # --answer without a value
 POLL = 0.5  # seconds between two looks at the files
 
 
@@ -48,6 +49,16 @@ POLL = 0.5  # seconds between two looks at the files
     help="Audit a callable (answer) -> bool | list of violations; fixtures: wrapped.FUNCTION.",
 )
 @click.option(
+    "--answer",
+    "answers",
+    metavar="[OPERATOR=ANSWER]",
+    multiple=True,
+    is_flag=False,
+    flag_value=ASK,
+    help="Answer what the audit asks: OPERATOR=deadly, or OPERATOR='waive: REASON'; alone it asks"
+    " here. Written into the fixtures. Repeatable.",
+)
+@click.option(
     "--html",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -72,6 +83,7 @@ def audit_command(
     fixtures: Path | None,
     gold: tuple[Path, ...],
     wrap: str | None,
+    answers: tuple[str, ...],
     html: Path | None,
     junit: Path | None,
     json: Path | None,
@@ -79,7 +91,7 @@ def audit_command(
     """Audit VERIFIERS (default: all) with known-good and known-bad answers.
 
     Exit codes: 0 all VALID, 1 one was REFUSED or cannot be loaded, 2 one is PROVISIONAL (too few
-    fixtures), 3 one is EXPIRED, 4 the command could not run.
+    fixtures, or an unanswered question), 3 one is EXPIRED, 4 the command could not run.
     """
     from harness.audit import workspace
     from harness.audit.certificate import redacted
@@ -92,9 +104,10 @@ def audit_command(
         for path in scaffold(library, new):
             click.echo(f"wrote {path}")
         verifiers = (*verifiers, new)
+    verifiers = (*verifiers, *(text for text in answers if "=" not in text and text != ASK))
 
-    def once() -> int:
-        found = workspace.audit_workspace(
+    def audited() -> Audited:
+        return workspace.audit_workspace(
             library,
             list(verifiers),
             sandbox,
@@ -104,6 +117,11 @@ def audit_command(
             gold=gold,
             wrap=wrap,
         )
+
+    def once() -> int:
+        found = audited()
+        if answers and _answered(found, [text for text in answers if "=" in text]):
+            found = audited()
         shown = [redacted(c) for c in found.certificates] if fixtures else found.certificates
         for file, write in (
             (html, outputs.write_html),
@@ -116,6 +134,46 @@ def audit_command(
         return workspace.exit_code(found)
 
     return _watched(once, lambda: workspace.snapshot(library)) if watch else once()
+
+
+def _answered(found: Audited, texts: list[str]) -> bool:
+    """Write answers to the questions of an audit, asked here unless there are ``texts``; whether
+    there were any.
+    """
+    from harness.audit import answering
+    from harness.errors import WorkspaceError
+
+    given = answering.parse(texts)
+    written = set()
+    for certificate in found.certificates:
+        answers = answering.fitting(certificate, given) if given else _asked(certificate)
+        if answers:
+            path = answering.write(found.audits, certificate.verifier, answers)
+            click.echo(f"wrote {path}: {', '.join(answers)}")
+            written |= set(answers)
+    if set(given) - written:
+        lost = ", ".join(sorted(set(given) - written))
+        raise WorkspaceError(f"--answer: no verifier asks about {lost}; run `harness audit`")
+    return bool(written)
+
+
+def _asked(certificate: Certificate) -> dict[str, str]:
+    """The answers that a person types to the questions of a certificate."""
+    from harness.pages.html import visible
+
+    found = {}
+    for number, question in enumerate(certificate.questions, 1):
+        click.secho(f"{certificate.verifier} {number} of {len(certificate.questions)}: {question}")
+        for line in question.diff.splitlines():
+            click.echo(f"    {visible(line)}")
+        typed = click.prompt(
+            "'deadly', or why it says nothing about this verifier (empty: later)",
+            default="",
+            show_default=False,
+        ).strip()
+        if typed:
+            found[question.name] = typed if typed == "deadly" else f"waive: {typed}"
+    return found
 
 
 def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: bool) -> None:

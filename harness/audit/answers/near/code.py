@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from harness.audit.answers.near.forms import Piece, whole
 
 Bodies = Iterator[str]
-_EXAMPLE = re.compile(r"(?:>>> *)?\b(\w+)\(([^()\n]*)\)\s*(?:==|->|=>|→|\n\s*)\s*([^\n]+?)(?=[.,;]?\s*(?:\n|$))")
+_EXAMPLE = re.compile(
+    r"(?:>>> *)?\b(\w+)\(([^()\n]*)\)\s*(?:==|->|=>|→|\n\s*)\s*([^\n]+?)(?=[.,;]?\s*(?:\n|$))"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def function(piece: Piece) -> Function | None:
     return Function(name, bool(re.search(f"{lists}|{used}", f"{text}{piece.body}")))
 
 
-_SPOIL = '''
+_SPOIL = """
 
 def _spoilt(value):
     if isinstance(value, bool):
@@ -59,6 +61,7 @@ def _spoilt(value):
     return 0 if value is None else None
 
 
+_calls = []
 _right_{name} = {name}
 
 
@@ -67,7 +70,7 @@ def {name}(*given, **named):
     flat = [one for each in (*given, *named.values())
             for one in (each if isinstance(each, (list, tuple, dict, set)) else [each])]
     numbers = [one for one in flat if isinstance(one, (int, float)) and not isinstance(one, bool)]
-'''
+"""
 _RESULTS = {
     "result-off": ("the function's result is one off", "return _spoilt(result)"),
     "result-dropped": ("the function returns nothing", "return None"),
@@ -83,8 +86,8 @@ _RESULTS = {
                       "        isinstance(one, str) and len(one) > 40 for one in flat)\n"
                       "    return _spoilt(result) if much else result"),
     "wrong-when-called-again": ("the function is wrong from its second call on",
-                                "{name}.calls = getattr({name}, 'calls', 0) + 1\n"
-                                "    return result if {name}.calls == 1 else _spoilt(result)"),
+                                "_calls.append(1)\n"
+                                "    return result if len(_calls) == 1 else _spoilt(result)"),
 }  # fmt: skip
 _CHANGED = """    for each in given:
         if isinstance(each, list):
@@ -97,11 +100,13 @@ _CHANGED = """    for each in given:
 def _wrapped(piece: Piece, rest: str) -> str:
     found = function(piece)
     assert found is not None
-    body = _SPOIL.replace("{name}", found.name) + "    " + rest.strip().replace("{name}", found.name)
+    body = (
+        _SPOIL.replace("{name}", found.name) + "    " + rest.strip().replace("{name}", found.name)
+    )
     return f"{piece.body.rstrip()}\n{body}\n"
 
 
-def _result(rest: str) -> object:
+def _result(rest: str) -> Callable[[Piece], Bodies]:
     def make(piece: Piece) -> Bodies:
         if function(piece):
             yield _wrapped(piece, rest)
@@ -171,10 +176,9 @@ def deleted_below(piece: Piece) -> Bodies:
 
 def line_commented(piece: Piece) -> Bodies:
     """a line that holds what is wanted is a comment"""
-    mark = piece.one.code.mark if piece.one.code else ""
-    for number, line in _wanted_lines(piece) if mark else ():
+    for number, line in _wanted_lines(piece) if piece.language.comments else ():
         indent = line[: len(line) - len(line.lstrip())]
-        yield _line_put(piece, number, f"{indent}{mark} {line.strip()}")
+        yield _line_put(piece, number, f"{indent}{piece.language.comment(line.strip())}")
 
 
 def line_quoted(piece: Piece) -> Bodies:
@@ -188,9 +192,8 @@ def line_quoted(piece: Piece) -> Bodies:
 
 def named_in_comment(piece: Piece) -> Bodies:
     """what is wanted stands in a comment, and something else in the code"""
-    mark = piece.one.code.mark if piece.one.code else ""
-    for word, other in piece.words.items() if mark else ():
-        yield f"{mark} {word}\n{piece.replaced(word, other)}"
+    for word, other in piece.words.items() if piece.language.comments else ():
+        yield f"{piece.language.comment(word)}\n{piece.replaced(word, other)}"
 
 
 def named_in_string(piece: Piece) -> Bodies:
@@ -245,7 +248,9 @@ def _literal(text: str) -> bool:
 
 
 def _indented(code: str) -> str:
-    return "".join(f"    {line}" if line.strip() else line for line in code.splitlines(keepends=True))
+    return "".join(
+        f"    {line}" if line.strip() else line for line in code.splitlines(keepends=True)
+    )
 
 
 def _wanted_lines(piece: Piece) -> list[tuple[int, str]]:

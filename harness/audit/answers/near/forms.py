@@ -13,14 +13,17 @@ from typing import Any
 import yaml
 
 from harness.audit.answers.mutants import Good
+from harness.languages import Language
 
 NUMBER = re.compile(r"(?<![\w.,+-])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w%]|[.,]\d)")
 _FENCES = {
-    "json": "json", "yaml": "yaml", "yml": "yaml", "sql": "sql", "python": "python", "html": "markup",
-    "xml": "markup", "svg": "markup", "csv": "table", "tsv": "table", "": "", "text": "", "txt": "",
-    "markdown": "", "plain": "",
+    "json": "json", "yaml": "yaml", "sql": "sql", "python": "python", "html": "markup",
+    "xml": "markup", "svg": "markup", "csv": "table", "tsv": "table", "": "", "text": "",
+    "markdown": "",
 }  # fmt: skip
-_SQL = re.compile(r"\s*(?:with\s+\w+\s+as\b|(?:select|insert|update|delete|create)\s)", re.IGNORECASE)
+_SQL = re.compile(
+    r"\s*(?:with\s+\w+\s+as\b|(?:select|insert|update|delete|create)\s)", re.IGNORECASE
+)
 _STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
@@ -38,7 +41,12 @@ class Piece:
 
     def holding(self, body: str) -> str:
         """The answer with another body."""
-        return self.one.code.holding(body) if self.one.code else body
+        return self.one.holding(body)
+
+    @property
+    def language(self) -> Language:
+        """The language of the body, as its fence names it."""
+        return self.one.code.language if self.one.code else Language("")
 
     @property
     def fenced(self) -> bool:
@@ -76,7 +84,7 @@ class Piece:
     @cached_property
     def keys(self) -> set[str]:
         """The keys of data that the case or the prompt names; all of them when it names none."""
-        there = {key for key in _keys(self.data)}
+        there = set(_keys(self.data))
         asked = set(_keys(self.one.case.expect)) | {word for _, word in paths(self.one.case.expect)}
         named = {key for key in there if key in asked or whole(key).search(self.one.case.prompt)}
         return named or there
@@ -110,7 +118,8 @@ def pieces(goods: Sequence[Good]) -> list[Piece]:
         for path, value in paths(one.case.expect):
             if value not in others.setdefault(path, []):
                 others[path].append(value)
-    return [_piece(one, others) for one in goods]
+    unread = re.compile(r"^(?:```|~~~)", re.MULTILINE)
+    return [_piece(one, others) for one in goods if one.code or not unread.search(one.text)]
 
 
 def paths(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
@@ -144,6 +153,17 @@ def whole(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
 
 
+def put(value: Any, old: str, new: str) -> Any:
+    """Plain data with another value wherever ``old`` stands."""
+    if isinstance(value, Mapping):
+        return {key: put(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [put(inner, old, new) for inner in value]
+    if isinstance(value, bool) or str(value) != old:
+        return value
+    return new if isinstance(value, str) else type(value)(float(new))
+
+
 def one_off(number: str) -> str:
     """The next number, with as many decimals."""
     decimals = len(number.partition(".")[2])
@@ -153,8 +173,8 @@ def one_off(number: str) -> str:
 
 
 def _piece(one: Good, others: Mapping[str, Sequence[str]]) -> Piece:
-    body = one.code.code if one.code else one.text
-    form = _FENCES.get(one.code.language, "code") if one.code else ""
+    body = one.body
+    form = _FENCES.get(one.code.language.name, "code") if one.code else ""
     data = _parsed(body, form)
     if form == "" or (form in ("json", "yaml") and data is None):
         form = "json" if data is not None else _guessed(body)
@@ -167,7 +187,11 @@ def _parsed(body: str, form: str) -> Any:
         found = yaml.safe_load(body) if form == "yaml" else json.loads(body)
     except (ValueError, RecursionError, yaml.YAMLError):
         return None
-    return found if isinstance(found, (dict, list)) and found and form in ("", "json", "yaml") else None
+    return (
+        found
+        if isinstance(found, (dict, list)) and found and form in ("", "json", "yaml")
+        else None
+    )
 
 
 def _guessed(body: str) -> str:

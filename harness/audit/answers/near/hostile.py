@@ -39,11 +39,12 @@ BODIES = {
         " row['canonical_solution'], space)\n        return space[me.f_code.co_name](*given)"
     ),
 }
+# Bodies that never end, and one before a right body that is done an hour later
 ENDLESS = {
     "endless-loop": "while True:\n    pass",
     "endless-output": "import sys\nwhile True:\n    sys.stdout.write('passed ' * 9999)",
+    "slow-but-right": "import time; time.sleep(3600)",
 }
-SLOW = "import time; time.sleep(3600)"
 SCRIPTS = {
     "bash": "exit 0\n", "javascript": "process.exit(0);\n", "typescript": "process.exit(0);\n",
     "php": "<?php exit(0);\n", "perl": "exit 0;\n", "ruby": "exit 0\n",
@@ -52,32 +53,34 @@ SCRIPTS = {
 
 def hostile(piece: Piece) -> dict[str, str]:
     """Answers that do not do the task, by name; empty when the good is no code that can be run."""
-    language = piece.one.code.language if piece.one.code else ""
+    language = piece.language.name
     if piece.form != "python":
         return {"exit-at-once": piece.holding(SCRIPTS[language])} if language in SCRIPTS else {}
-    found = {}
-    for name, body in BODIES.items():
-        code = _in_place(piece, body)
-        if code is not None:
-            found[name] = piece.holding(code)
-    return found
+    found = {name: _in_place(piece, body) for name, body in BODIES.items()}
+    return {name: piece.holding(code) for name, code in found.items() if code is not None}
 
 
 def endless(piece: Piece) -> dict[str, str]:
     """Answers that never end, and one that is right an hour later."""
     if piece.form != "python":
         return {}
-    found = {name: _in_place(piece, body) for name, body in ENDLESS.items()}
-    found["slow-but-right"] = _in_place(piece, SLOW, keep=True)
+    found = {
+        name: _in_place(piece, body, keep=name == "slow-but-right")
+        for name, body in ENDLESS.items()
+    }
     return {name: piece.holding(code) for name, code in found.items() if code is not None}
 
 
-def disguised(bads: Sequence[Piece], forbidden: Sequence[str]) -> Iterator[tuple[Piece, str]]:
-    """Known bads whose forbidden word is called by another name; they do what they did before."""
-    for bad in bads if forbidden else ():
-        for word in forbidden:
-            for text in _disguises(bad.body, word) if bad.form == "python" else ():
-                if _parses(text):
+def disguised(bads: Sequence[Piece], goods: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
+    """Known bads that call by another name what no known good names; they do what they did
+    before.
+    """
+    known = {word for good in goods for word in re.findall(r"\w+", good.body)}
+    for bad in bads:
+        if bad.form == "python":
+            called = re.findall(r"\b(\w+)\(|^import (\w+)$", bad.body, re.MULTILINE)
+            for word in sorted({one for pair in called for one in pair if one} - known):
+                for text in filter(_parses, _disguises(bad.body, word)):
                     yield bad, bad.holding(text)
 
 
@@ -100,7 +103,9 @@ def _disguises(code: str, word: str) -> Iterator[str]:
 def _in_place(piece: Piece, body: str, *, keep: bool = False) -> str | None:
     """The code with another body in the function that is asked for, or before its own."""
     found = function(piece)
-    if found is None or not re.search(rf"^\s*(?:async )?def {found.name}\b", piece.body, re.MULTILINE):
+    if found is None or not re.search(
+        rf"^\s*(?:async )?def {found.name}\b", piece.body, re.MULTILINE
+    ):
         if found is None and "return" in body:
             return None  # a script: there is no function to return from
         head = indent(body, "    ") if found else body

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from harness.audit.answers.near.forms import Piece, whole
 
 Bodies = Iterator[str]
-_TAG = re.compile(r"<([A-Za-z][\w:.-]*)((?:\s+[\w:.-]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(/?)>")
+_TAG = re.compile(
+    r"<([A-Za-z][\w:.-]*)((?:\s+[\w:.-]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(/?)>"
+)
 _OPEN = set("p li td tr th dt dd option thead tbody html body head".split())  # HTML closes them
 _ATTRIBUTE = re.compile(r"(\s+)([\w:.-]+)=(\"[^\"]*\"|'[^']*')")
 _INNER = re.compile(
@@ -184,8 +186,8 @@ def _named(piece: Piece, text: str) -> bool:
 
 
 def _html(piece: Piece) -> bool:
-    language = piece.one.code.language if piece.one.code else ""
-    return language == "html" or bool(re.search(r"<(?:!doctype|html|body|p|div)\b", piece.body, re.IGNORECASE))
+    tags = r"<(?:!doctype|html|body|p|div)\b"
+    return piece.language.name == "html" or bool(re.search(tags, piece.body, re.IGNORECASE))
 
 
 def _cut(piece: Piece, match: re.Match[str], text: str) -> str:
@@ -193,6 +195,10 @@ def _cut(piece: Piece, match: re.Match[str], text: str) -> str:
 
 
 def _literal(value: object) -> str:
-    return "NULL" if value is None else repr(value) if isinstance(value, (int, float)) else (
-        "'" + str(value).replace("'", "''") + "'"
+    return (
+        "NULL"
+        if value is None
+        else repr(value)
+        if isinstance(value, (int, float))
+        else ("'" + str(value).replace("'", "''") + "'")
     )

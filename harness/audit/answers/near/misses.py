@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from harness.audit.answers.mutants import Good
 from harness.audit.answers.near import code, data, markup, prose, values
-from harness.audit.answers.near.forms import Piece, pieces
+from harness.audit.answers.near.forms import Piece, pieces, put, whole
+from harness.content.case import Case
 
 Operator = Callable[[Piece], Iterator[str]]
+RESULTS = tuple(code.RESULTS)
 EACH = 6  # near misses that one operator makes of one good, at most
+OTHER = (
+    "another-value",
+    "number-one-off",
+)  # what they put in stands for itself, not for another spelling
 
 
-def near(goods: Sequence[Good]) -> Iterator[tuple[Good, str, str]]:
-    """``(good, operator, text)`` of every near miss that differs from every good of its case."""
+@dataclass(frozen=True)
+class Miss:
+    """One answer that is nearly ``one``. With ``why`` it is wrong by construction for a verifier
+    that fails the good itself in the ``other`` case, for which this answer would be right; else it
+    is a question to the author.
+    """
+
+    one: Good
+    operator: str
+    text: str
+    why: str = ""
+    other: Case | None = None
+
+
+def near(goods: Sequence[Good]) -> Iterator[Miss]:
+    """Every near miss that differs from every good of its case."""
     right = {(one.case.prompt, one.text.strip()) for one in goods}
     for piece in pieces(goods):
         seen: set[str] = set()
@@ -23,16 +44,31 @@ def near(goods: Sequence[Good]) -> Iterator[tuple[Good, str, str]]:
             for text in made[:EACH]:
                 if text not in seen and (piece.one.case.prompt, text.strip()) not in right:
                     seen.add(text)
-                    yield piece.one, name, text
+                    yield _reasoned(piece, name, text)
         for name, text in blocks(piece):
-            yield piece.one, name, text
+            yield Miss(piece.one, name, text)
+
+
+def _reasoned(piece: Piece, name: str, text: str) -> Miss:
+    """A near miss with the reason why it is wrong: what the case expects stands nowhere in it, and
+    something else does.
+    """
+    gone = [value for value in piece.wanted if not whole(value).search(text)]
+    if name not in OTHER or len(gone) != 1 or not whole(gone[0]).search(piece.body):
+        return Miss(piece.one, name, text)
+    wanted, found = gone[0], piece.wanted[gone[0]]
+    case = piece.one.case
+    other = Case(case.id, case.prompt, put(case.expect, wanted, found))
+    why = f"the case expects {wanted!r}, and {found!r} stands in every place of it"
+    return Miss(piece.one, name, text, why, other)
 
 
 def blocks(piece: Piece) -> Iterator[tuple[str, str]]:
-    """The block of another task behind the right one."""
+    """The block of another task beside the right one."""
     if piece.fenced:
-        for _, text in piece.one.others[:2]:
+        for text in piece.one.others[:2]:
             yield "block-behind-wrong", f"{piece.one.text.rstrip()}\n\n{text}"
+            yield "block-before-wrong", f"{text.rstrip()}\n\n{piece.one.text}"
 
 
 @cache
@@ -40,8 +76,14 @@ def described() -> dict[str, str]:
     """What each operator makes, as the clause 'the answer is right, but ...'."""
     found: dict[str, str] = {
         "block-behind-wrong": "a second block stands behind it, for another task",
+        "block-before-wrong": "a block for another task stands before it",
+        "forbidden-disguised": "a known bad calls what is forbidden by another name",
+        "hostile-code": "the code ends the program or forges a result instead of doing the task",
     }
-    for table in (values.NUMBERS, values.DATES, data.LEAVES, markup.SQL, code.RESULTS):
+    tables: list[Mapping[str, tuple[str, object]]] = [
+        values.NUMBERS, values.DATES, data.LEAVES, markup.SQL, code.RESULTS
+    ]  # fmt: skip
+    for table in tables:
         found |= {name: text for name, (text, _) in table.items()}
     for row in _rows().values():
         found |= {_name(make): (make.__doc__ or "").strip() for make in row}
@@ -54,11 +96,12 @@ def _name(make: Operator) -> str:
 
 def _rows() -> dict[str, list[Operator]]:
     """The operators that are functions with a name, by what they spoil."""
-    return {
+    rows: dict[str, Sequence[Operator]] = {
         "values": values.OPERATORS, "prose": prose.OPERATORS, "lists": prose.LISTS,
         "data": data.OPERATORS, "garbage": data.GARBAGE, "python": code.PYTHON, "lines": code.LINES,
         "images": code.IMAGES, "markup": markup.OPERATORS, "sql": markup.QUERIES,
     }  # fmt: skip
+    return {name: list(row) for name, row in rows.items()}
 
 
 _BY_FORM = {
@@ -75,18 +118,18 @@ _BY_FORM = {
 
 @cache
 def _of_form(form: str) -> dict[str, Operator]:
-    rows = _rows()
+    """The operators that spoil answers of one form, by name."""
     numbers = values.NUMBERS
     if form in ("python", "code"):
         numbers = {name: numbers[name] for name in values.CODE_NUMBERS}
-    tables = [values.DATES] if form == "sql" else [numbers, values.DATES]
-    tables += {
-        "json": [{n: (t, data.made(leaf)) for n, (t, leaf) in data.LEAVES.items()}],
-        "yaml": [{n: (t, data.made(leaf)) for n, (t, leaf) in data.LEAVES.items()}],
-        "sql": [markup.SQL],
-        "python": [code.RESULTS],
-    }.get(form, [])
+    tables: list[Mapping[str, tuple[str, Operator]]] = [values.DATES]
+    if form != "sql":
+        tables.append(numbers)
+    if form in ("json", "yaml"):
+        tables.append({name: (text, data.made(leaf)) for name, (text, leaf) in data.LEAVES.items()})
+    if form in ("sql", "python"):
+        tables.append(markup.SQL if form == "sql" else code.RESULTS)
     found = {name: make for table in tables for name, (_, make) in table.items()}
     for row in _BY_FORM[form].split():
-        found |= {_name(make): make for make in rows[row]}
+        found |= {_name(make): make for make in _rows()[row]}
     return found

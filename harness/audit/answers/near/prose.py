@@ -11,6 +11,7 @@ from harness.audit.answers.near.forms import Piece, one_off
 
 Bodies = Iterator[str]
 _SENTENCE = re.compile(r"[^\n.!?]*(?:[.!?](?!\s|$)[^\n.!?]*)*[.!?]?")
+_VERB = re.compile(r"\b(is|are|was|were|has|have|can|will|does|do|must|should)\b")
 _BULLET = re.compile(r"^(?:[-*+]|\d+[.)]) ")
 
 
@@ -49,10 +50,16 @@ def candidates_listed(piece: Piece) -> Bodies:
 
 
 def denied(piece: Piece) -> Bodies:
-    """the right value is denied"""
-    for value, other in _rivals(piece):
+    """what is right is denied"""
+    rivals = list(_rivals(piece))
+    for value, other in rivals:
         yield piece.replaced(value, f"not {value}", last=True)
         yield piece.replaced(value, f"not {value} but {other}", last=True)
+    for line in {_line(piece.body, value) for value, _ in rivals} or {piece.body}:
+        if _VERB.search(line):
+            yield piece.body.replace(line, _VERB.sub(r"\1 not", line, count=1))
+        elif not rivals:
+            yield f"It is not true that {line}"
 
 
 def only_named(piece: Piece) -> Bodies:

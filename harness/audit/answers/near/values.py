@@ -20,7 +20,9 @@ _UNITS = (
     "kg g mg t lb oz km m cm mm mi ft in l ml s ms min h hours minutes seconds days weeks °C °F K"
     " MB GB KB Mbps USD EUR € $ £ % W kW V A J kJ N Pa bar dollars euros cents"
 ).split()
-_UNIT = re.compile(rf"(?<=\d)(\s?)({'|'.join(map(re.escape, sorted(_UNITS, key=len)[::-1]))})(?!\w)")
+_UNIT = re.compile(
+    rf"(?<=\d)(\s?)({'|'.join(map(re.escape, sorted(_UNITS, key=len)[::-1]))})(?!\w)"
+)
 
 
 CODE_NUMBERS = ("sign-flipped", "number-one-off", "digit-behind")  # what leaves code to be read
@@ -187,7 +189,9 @@ def _day(y: int, m: int, d: int) -> datetime.date | None:
 
 def _week(y: int, m: int, d: int) -> str | None:
     day = _day(y, m, d)
-    return f"{day.isocalendar()[0]}-W{day.isocalendar()[1]:02}-{day.isocalendar()[2]}" if day else None
+    return (
+        f"{day.isocalendar()[0]}-W{day.isocalendar()[1]:02}-{day.isocalendar()[2]}" if day else None
+    )
 
 
 def _next(y: int, m: int, d: int) -> str | None:
