@@ -167,7 +167,7 @@ def ours_whole(name: str, samples: Path) -> Runner:
 
     def run(workers: int) -> float:
         results.unlink(missing_ok=True)
-        found = score(samples, sandbox=name, workers=workers, results_file=results, progress=False)
+        found = score(samples, sandbox=name, workers=workers, results_file=results)
         assert found.pass_at[1] == 1.0, found
         return found.seconds
 

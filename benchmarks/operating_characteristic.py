@@ -34,7 +34,7 @@ from harness.audit.certificate import MIN_BAD, MIN_GOOD
 from harness.content.policy import Policy
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
-from harness.stats.audits.imperfect import youden_lower
+from harness.stats.audits.imperfect import Audit, composite_youden_lower
 from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
 from harness.verdict import Name
@@ -145,7 +145,7 @@ def fixtures(youden: float) -> tuple[int, int]:
     if youden == 1:
         return 164, 299
     good, bad = MIN_GOOD, MIN_BAD
-    while youden_lower(0, bad, 0, good) < youden - 0.0005:
+    while composite_youden_lower([Audit(0, bad, 0, good)]) < youden - 0.0005:
         good, bad = good + 1, bad + 1
     return good, bad
 

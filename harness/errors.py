@@ -1,4 +1,4 @@
-"""What can go wrong outside of a verdict, and nothing else.
+"""What can go wrong outside of a verdict, and the boundary to the operating system.
 
 ::
 
@@ -7,13 +7,20 @@
     |-- VerifierError           a verifier plug-in cannot be loaded
     |-- SandboxError            no sandbox works here, or a sandbox broke
     |-- EngineError             the base, an adapter or the model library cannot be used
-    `-- RunError                a run folder is torn, foreign or already in use
+    |-- RunError                a run folder is torn, foreign or already in use
+    `-- SystemRefused           the operating system refused a file, a folder or a connection
 
 A faulty *subject* or *verifier* is not an error but evidence: it ends in a verdict (NO-SHIP or
-VOID). A bad *answer* is not an error either: it is an outcome on a receipt.
+VOID). A bad *answer* is not an error either: it is an outcome on a receipt. Anything else that is
+raised is a fault of the harness: it keeps its traceback.
 """
 
 from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class HarnessError(Exception):
@@ -46,3 +53,50 @@ class EngineError(HarnessError):
 
 class RunError(HarnessError):
     """A run folder is torn, belongs to other settings, or is in use by another process."""
+
+
+class SystemRefused(HarnessError):
+    """The operating system refused what was asked of it; the message names the path and what to
+    do.
+    """
+
+
+Refuse = Callable[[str], HarnessError]  #: makes the error of a sentence
+
+ROOM = "make room and run the same command again"
+PLACE = "name a place that can be written"
+REMEDIES = {
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EROFS: PLACE,
+    errno.EACCES: f"{PLACE}, or change its permissions",
+    errno.EPERM: f"{PLACE}, or change its permissions",
+    errno.ENOENT: "correct the path, or make its folder first",
+    errno.ENOTDIR: "a file stands where the path needs a folder; name another path",
+    errno.EEXIST: "a file stands where a folder is needed; name another path",
+    errno.EISDIR: "a folder stands where a file is needed; name another path",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+
+
+@contextmanager
+def boundary(
+    refuse: Refuse = SystemRefused,
+    path: Path | None = None,
+    what: str = "cannot be used",
+    remedy: str | None = None,
+) -> Iterator[None]:
+    """The border to the operating system: what it refuses inside of this block is one sentence.
+
+    ``refuse`` makes the error. ``path`` is named instead of what the system names, which for a full
+    disk is nothing; ``remedy`` is said instead of the usual one. Faults of the harness pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = path or error.filename2 or error.filename or ""
+        said = error.strerror or str(error) or type(error).__name__
+        usual = REMEDIES.get(error.errno or 0, "") if remedy is None else remedy
+        raise refuse(
+            f"{f'{named}: ' if named else ''}{what}: {said}{f'; {usual}' if usual else ''}"
+        ) from None

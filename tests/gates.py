@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness import __version__
 from harness.audit.certificate import Certificate
 from harness.content.policy import Policy
 from harness.deciding import judge as gate
@@ -79,6 +80,7 @@ def registration(
     subject = changed.get("adapter_digest", ADAPTER)
     owed = {p.suite: _mounting(subject, _secondary(p, policy)) for p in plans}
     fields: dict[str, Any] = {
+        "harness": __version__,
         "adapter": "gamedev",
         "base": "pocket",
         "base_digest": BASE,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 
 import pytest
 from conftest import ROOT
+
+import harness
+from harness.judging.discovery import DISTRIBUTION
 
 
 def run(*command, cwd, **environment):
@@ -22,10 +29,60 @@ def run(*command, cwd, **environment):
 def test_help_is_there_without_heavy_imports(tmp_path):
     code = (
         "import sys, harness.doors.cli.main\ntry: harness.doors.cli.main.main(['--help'])\nexcept"
-        " SystemExit: pass\nheavy = {'mlx', 'pandas', 'scipy', 'docker', 'jinja2', 'statsmodels',"
-        " 'transformers'} & set(sys.modules)\nassert not heavy, heavy"
+        " SystemExit: pass\nheavy = {'mlx', 'pandas', 'scipy', 'docker', 'jinja2', 'rich',"
+        " 'statsmodels', 'transformers'} & set(sys.modules)\nassert not heavy, heavy"
     )
     assert "release gate" in run(sys.executable, "-c", code, cwd=tmp_path)
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+#: where a distribution's module is called otherwise
+MODULES = {"markdown-it-py": "markdown_it", "pyyaml": "yaml"}
+
+
+def declared(lines):
+    """The modules of requirements as pyproject.toml writes them."""
+    names = [re.match(r"[\w.-]+", line)[0] for line in lines]
+    return {MODULES.get(name, name.replace("-", "_")) for name in names}
+
+
+def imported(folder):
+    """The modules that a folder's files import from installed packages."""
+    found = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"harness"}
+
+
+def undeclared(core, pocket):
+    return imported("harness") - core, imported("verifiers") - core - pocket
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    core = declared(PROJECT["dependencies"])
+    pocket = declared(PROJECT["optional-dependencies"]["pocket"])
+    assert undeclared(core, pocket) == (set(), set())
+    assert core - imported("harness") - imported("verifiers") == set()
+    assert pocket - imported("verifiers") <= {"tree_sitter_glsl", "tree_sitter_java"}  # by name
+    assert not core & pocket
+
+
+def test_a_dependency_that_is_left_out_is_seen():
+    core = declared(PROJECT["dependencies"]) - {"numpy"}
+    pocket = declared(PROJECT["optional-dependencies"]["pocket"]) - {"lark"}
+    assert undeclared(core, pocket) == ({"numpy"}, {"lark"})
+
+
+def test_the_distribution_has_the_name_that_the_code_says():
+    assert PROJECT["name"] == DISTRIBUTION
+    assert metadata.version(DISTRIBUTION) == harness.__version__
+    extras = PROJECT["optional-dependencies"]
+    own = [line for lines in extras.values() for line in lines if line.startswith(DISTRIBUTION)]
+    assert {name for line in own for name in line[:-1].partition("[")[2].split(",")} <= set(extras)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """Make the pocket factory: a tiny Llama base, its LoRA adapters and the held-out prompts they are
 judged on.
 
-    pip install -e '.[pocket]'
-    python examples/pocket/make.py prompts      # suites/pocket/*.jsonl              seconds
-    python examples/pocket/make.py base         # examples/pocket/base               about 12
-    minutes on one core python examples/pocket/make.py adapters     # examples/pocket/adapters/*
-    about 15 minutes on one core python examples/pocket/make.py all
+    pip install -e '.[pocket-train]'
+    python examples/pocket/make.py prompts     # suites/pocket/*.jsonl, in seconds
+    python examples/pocket/make.py base        # examples/pocket/base, 12 minutes on one core
+    python examples/pocket/make.py adapters    # examples/pocket/adapters, 15 minutes on one core
+    python examples/pocket/make.py all
 
 The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``.
 Everything is seeded. Another machine or library version gives other weights, yet the same verdicts:

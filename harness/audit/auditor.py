@@ -90,6 +90,8 @@ def certify(
     witness = Witness(judges.folder, judges.digest, sandbox)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
     groups = [group for n in range(children()) if (group := stale[n :: children()])]
+    if progress:
+        progress("audit", done, len(wanted))
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
         for certified in pool.map(lambda group: audit(group, witness, siblings), groups):
             for one in certified:
@@ -98,8 +100,6 @@ def certify(
             done += len(certified)
             if progress:
                 progress("audit", done, len(wanted))
-    if progress and not stale:
-        progress("audit", done, len(wanted))
     return {verifier.id: found[verifier.id] for verifier in wanted}
 
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from harness.content.fixtures import MADE
 from harness.digests import canonical_digest
-from harness.stats.audits.fixtures import fixtures_needed
-from harness.stats.intervals import lower_bound, upper_bound
+from harness.stats.intervals import items_needed, lower_bound, upper_bound
 
 FALSE_PASS = {
     "program": 0.05,
@@ -32,7 +31,7 @@ DAYS = {
     "llm": 30,
 }  # a certificate's life; a hosted model changes unseen
 MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 59
-    fixtures_needed(rate) for rate in (FALSE_FAIL, FALSE_PASS["program"], FALSE_PASS_TASKS, FLIP)
+    items_needed(rate) for rate in (FALSE_FAIL, FALSE_PASS["program"], FALSE_PASS_TASKS, FLIP)
 )
 
 
@@ -166,7 +165,7 @@ class Certificate:
         rate = FALSE_PASS[self.kind]
         wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         rows = (
-            (fixtures_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
+            (items_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
             (MIN_TASKS - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
             (MIN_GOOD - self.good, "good", "<= 10% false fails"),
             (

@@ -87,7 +87,7 @@ def _repeated(one: Audit) -> Row:
 
 
 def _exploding(one: Audit) -> Asked:
-    return Asked(one.verifier.id, one.known.fixtures[0].case, Exploding())
+    return Asked(one.verifier.id, one.known.fixtures[0].case, Exploding(""))
 
 
 def _name_culprits(flipped: list[tuple[Audit, Row]], witness: Witness, most: int = 8) -> None:

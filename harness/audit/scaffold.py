@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import files
 from harness.content import workspace
 from harness.errors import WorkspaceError
 
@@ -118,7 +119,6 @@ def scaffold(library: str | None, id: str) -> list[Path]:
                 f"{path} is already there; name another verifier, or edit that one"
             )
     names = {"id": id, "facet": facet, "criterion": criterion}
-    fixtures.parent.mkdir(parents=True, exist_ok=True)
-    module.write_text(VERIFIER.format(**names), encoding="utf-8")
-    fixtures.write_text(FIXTURES.format(**names), encoding="utf-8")
-    return [module, fixtures]
+    files.make_folder(fixtures.parent)
+    files.replace(fixtures, FIXTURES.format(**names))
+    return [files.replace(module, VERIFIER.format(**names)), fixtures]

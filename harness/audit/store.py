@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness import __version__, files
 from harness.audit.certificate import Certificate, State
 from harness.content.workspace import cache_folder
 from harness.digests import canonical_digest, file_digest
+from harness.errors import HarnessError
 from harness.judging.discovery import PACKAGE
 from harness.judging.verifier import Verifier
+
+#: folders of the package whose bytes change nothing that an audit finds
+UNBOUND = ("doors", "pages", "workspace_content")
 
 
 def binding(verifier: Verifier, fixtures_digest: str, sandbox: str | None) -> dict[str, Any]:
@@ -24,7 +29,7 @@ def binding(verifier: Verifier, fixtures_digest: str, sandbox: str | None) -> di
     return {
         "source": {name: file_digest(path) for name, path in sources(verifier).items()},
         "settings": canonical_digest(dict(verifier.settings)),
-        "harness": _harness_digest(),
+        "harness": f"{__version__} {_harness_digest()}",
         "fixtures": fixtures_digest,
         "tools": verifier.tools(),
         "sandbox": sandbox if verifier.sandbox else None,
@@ -74,40 +79,53 @@ def stored(verifier: str, bound: dict[str, Any]) -> Certificate | None:
     counts as none.
     """
     try:
-        data = json.loads(_path(verifier, bound).read_text(encoding="utf-8"))
+        data = files.read_json(_path(verifier, bound))
         found = Certificate.from_json(data["certificate"])
         sealed = canonical_digest(data["certificate"]) == data["seal"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (HarnessError, ValueError, KeyError, TypeError):
         return None
     return found if sealed and found.binding == bound and found.state is not State.EXPIRED else None
+
+
+def changed(verifier: str, bound: dict[str, Any]) -> str:
+    """Why no certificate is kept for this binding, by the last one that was kept for another."""
+    text = "no certificate for its present bytes"
+    kept = _path(verifier, bound).parent.glob(_name(verifier, "*"))
+    for path in sorted(kept, key=lambda path: -path.stat().st_mtime):
+        with suppress(HarnessError, LookupError, TypeError, AttributeError):
+            last = files.read_json(path)["certificate"]
+            differ = [key for key in bound if last["binding"].get(key) != bound[key]]
+            version = last["binding"]["harness"].partition(" ")[0]
+            because = f"{', '.join(differ)} changed since" if differ else "it is over:"
+            return f"{text}; {because} the one of {last['created']} by harness {version}"
+    return text
 
 
 def store(certificate: Certificate) -> None:
     """Keep a certificate for later gates on this machine; a refused one is not kept."""
     if certificate.state is not State.REFUSED:
-        path = _path(certificate.verifier, certificate.binding)
-        path.parent.mkdir(parents=True, exist_ok=True)
         data = certificate.to_json()
-        draft = path.with_suffix(".draft")
-        draft.write_text(
-            json.dumps({"certificate": data, "seal": canonical_digest(data)}, indent=1),
-            encoding="utf-8",
-        )
-        draft.replace(path)
+        path = _path(certificate.verifier, certificate.binding)
+        files.write_json(path, {"certificate": data, "seal": canonical_digest(data)})
 
 
 def _path(verifier: str, bound: dict[str, Any]) -> Path:
     key = canonical_digest(bound).removeprefix("sha256:")[:24]
-    return (
-        cache_folder()
-        / "certificates"
-        / f"{re.sub(r'[^a-z0-9._-]', '_', verifier.lower())}-{key}.json"
-    )
+    return cache_folder() / "certificates" / _name(verifier, key)
+
+
+def _name(verifier: str, key: str) -> str:
+    return f"{re.sub(r'[^a-z0-9._-]', '_', verifier.lower())}-{key}.json"
 
 
 @cache
 def _harness_digest() -> str:
+    """The harness's own files, but for those that only show and the content that it ships."""
     root = Path(__file__).parent.parent
-    files = sorted([*root.rglob("*.py"), root / "languages.toml"])
-    sources = {p.relative_to(root).as_posix(): file_digest(p) for p in files}
-    return canonical_digest(sources)
+    files = {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
+    bound = {
+        name.as_posix(): file_digest(path)
+        for name, path in files.items()
+        if name.parts[0] not in UNBOUND and "__pycache__" not in name.parts
+    }
+    return canonical_digest(bound)

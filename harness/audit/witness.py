@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audit.surroundings import HERE, Surroundings
-from harness.judging.bench import Ask, Told
+from harness.judging.bench import Ask, Setup, Told
 from harness.judging.verifier import unverified
 from harness.judging.workers import Judge
 
@@ -42,18 +43,19 @@ class Witness:
         told: dict[int, Told] = {}
         lost: Counter[str] = Counter()
         left = list(range(len(asked)))
-        with Judge(self.folder, self.digest, self.sandbox, around) as judge:
-            while left:
+        setup = Setup(self.folder, self.digest, self.sandbox, around.environment, around.enter)
+        while left:
+            with closing(Judge(setup)) as judge:
                 found = judge.tell([asked[i] for i in left])
-                told |= zip(left, found, strict=False)
-                culprit, left = asked[left[len(found) - 1]], left[len(found) :]
-                lost[culprit.verifier] += MOST_LOST if culprit.last else 1
-                if left and lost[culprit.verifier] >= MOST_LOST:
-                    reason = found[-1].judgement.reason
-                    why = f"the verifier was lost on other answers; last: {reason}"
-                    dropped = [i for i in left if asked[i].verifier == culprit.verifier]
-                    told |= dict.fromkeys(dropped, Told(unverified("not-asked", why), 0.0))
-                    left = [i for i in left if i not in told]
+            told |= zip(left, found, strict=False)
+            culprit, left = asked[left[len(found) - 1]], left[len(found) :]
+            lost[culprit.verifier] += MOST_LOST if culprit.last else 1
+            if left and lost[culprit.verifier] >= MOST_LOST:
+                reason = found[-1].judgement.reason
+                why = f"the verifier was lost on other answers; last: {reason}"
+                dropped = [i for i in left if asked[i].verifier == culprit.verifier]
+                told |= dict.fromkeys(dropped, Told(unverified("not-asked", why), 0.0))
+                left = [i for i in left if i not in told]
         return [told[i] for i in range(len(asked))]
 
     def each(

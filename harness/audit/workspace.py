@@ -126,7 +126,7 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
         empty,
         created="1970-01-01",
         kind=verifier.kind.value,
-        notes=["no certificate for its present bytes"],
+        notes=[store.changed(verifier.id, bound)],
     )
 
 

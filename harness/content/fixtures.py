@@ -16,6 +16,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
+from harness import files
 from harness.content import strict
 from harness.content.case import Case
 from harness.digests import canonical_digest
@@ -206,7 +207,7 @@ def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
 
 
 def _of_markdown(path: Path, label: Label, default: CaseFile | None) -> Fixture:
-    text, front = strict.read_text(path), Front()
+    text, front = files.read_text(path), Front()
     if text.startswith("---\n"):
         head, mark, body = text[4:].partition("\n---\n")
         if not mark:

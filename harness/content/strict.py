@@ -5,7 +5,6 @@ found and expected.
 from __future__ import annotations
 
 import difflib
-import json
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness import files
 from harness.errors import WorkspaceError
 
 _Loader = getattr(
@@ -30,21 +30,9 @@ class Model(BaseModel):
 M = TypeVar("M", bound=Model)
 
 
-def read_text(path: Path) -> str:
-    """The text of a file a person wrote, or a :class:`WorkspaceError` that says why it cannot be
-    read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise WorkspaceError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise WorkspaceError(f"{path}: cannot be read: {error}") from None
-
-
 def read_yaml(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     """The document in ``path`` and the line (from 1) of every key in it, by its path of keys."""
-    text = read_text(path)
+    text = files.read_text(path)
     try:
         node = yaml.compose(text, Loader=_Loader)
         lines = dict(_lines(node, path, ())) if node else {}
@@ -88,14 +76,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """``(line number, value)`` of every non-blank line; a torn or invalid line is a
     :class:`WorkspaceError`.
     """
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise WorkspaceError(
-                    f"{path}:{number}: not valid JSON: {error.msg} (column {error.colno})"
-                ) from None
+    return files.json_lines(files.read_bytes(path), path)
 
 
 def nearest(found: str, known: Sequence[str]) -> str:

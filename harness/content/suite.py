@@ -135,16 +135,17 @@ def _cases(prompts: str, path: Path) -> list[Case]:
 
 
 def _packaged(name: str, path: Path) -> list[Case]:
+    where = f"{path}: key 'prompts': package:{name}"
     points = {point.name: point for point in entry_points(group=DATASETS)}
     if name not in points:
-        known = ", ".join(f"package:{one}" for one in sorted(points)) or "none is installed"
         raise WorkspaceError(
-            f"{path}: key 'prompts': no benchmark {name!r}{strict.nearest(name, list(points))};"
-            f" expected a .jsonl file or one of the entry points {DATASETS}: {known}"
+            f"{where}: no such benchmark; expected a .jsonl file or package:NAME with an entry"
+            f" point of {DATASETS}; known: {', '.join(sorted(points)) or 'none'}"
         )
     try:
-        return list(points[name].load()())
-    except (ImportError, AttributeError) as error:
-        raise WorkspaceError(
-            f"{path}: key 'prompts': {points[name].value} cannot be loaded: {error}"
-        ) from None
+        cases = list(points[name].load()())
+    except Exception as error:  # a plug-in may do anything while it is imported
+        raise WorkspaceError(f"{where}: {points[name].value}: {error}") from error
+    if {type(one) for one in cases} != {Case}:
+        raise WorkspaceError(f"{where}: {points[name].value} returned no list of harness.Case")
+    return cases

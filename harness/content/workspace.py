@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import files
 from harness.errors import WorkspaceError
 
 CONTENT = ("library.yaml", "verifiers", "audits", "suites", "reports", "examples")
@@ -72,13 +73,12 @@ def initialise(target: Path) -> list[str]:
     taken = [name for name in CONTENT if (target / name).exists()]
     if taken:
         raise WorkspaceError(f"{target} already holds {', '.join(taken)}; name an empty folder")
-    target.mkdir(parents=True, exist_ok=True)
     for name in CONTENT:
-        source = shipped() / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target / name)
+        root = shipped() / name
+        for source in [root] if root.is_file() else sorted(root.rglob("*")):
+            if source.is_file() and "__pycache__" not in source.parts:
+                place = target / source.relative_to(shipped())
+                shutil.copy(source, files.make_folder(place.parent) / place.name)
     return list(CONTENT)
 
 
@@ -90,5 +90,8 @@ def cache_folder() -> Path:
 
     named = os.environ.get("HARNESS_CACHE")
     folder = Path(named) if named else user_cache_path("harness")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return files.make_folder(folder, _no_cache)
+
+
+def _no_cache(text: str) -> WorkspaceError:
+    return WorkspaceError(f"{text}; HARNESS_CACHE names the folder of the cache")

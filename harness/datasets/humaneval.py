@@ -23,7 +23,7 @@ from harness.content.case import Case
 from harness.errors import SandboxError, WorkspaceError
 from harness.judging.verifier import Judgement, failed, passed, unverified
 from harness.sandbox.base import Sandbox
-from harness.sandbox.inside.codec import EncodeError, ProtocolError
+from harness.sandbox.inside.frames import EncodeError, ProtocolError
 from harness.sandbox.limits import CandidateError, TaskError, WorkerError
 from harness.sandbox.task import Task
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def read_samples(path: Path) -> list[Sample]:
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             lines = file.read().split(b"\n")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise WorkspaceError(f"{path}: cannot be read: {error}") from None
     samples = [_sample(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not samples:

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from harness import files
 from harness.content.case import Case
 from harness.datasets.reading import Sample, read_samples
 from harness.datasets.summary import Score, ScoredSample, summary
@@ -41,11 +39,12 @@ def score(
     sandbox: str = "auto",
     workers: int | None = None,
     results_file: Path | None = None,
-    progress: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Score:
     """Judge every sample of a file and write a result for each beside it, ``FILE_results.jsonl``.
 
-    ``workers`` defaults to the number of cores. Raises :class:`WorkspaceError` for a bad line,
+    ``workers`` defaults to the number of cores; ``progress`` is told ``judged``, how many and of
+    how many. Raises :class:`WorkspaceError` for a bad line,
     :class:`harness.errors.SandboxError` when no sandbox works, :class:`RunError` when the result
     file is another's.
     """
@@ -63,20 +62,19 @@ def score(
             name, description = first.name, first.description
             used = f"{description} ({first.why})"
         synced = time.monotonic()
-        with (
-            results_file.open("a", encoding="utf-8") as file,
-            _bar(len(samples), reused, progress) as bar,
-        ):
+        if progress:
+            progress("judged", reused, len(samples))
+        with files.Log(results_file) as log:
             for batch in _judged(todo, name, description, workers or cores.available()):
                 for result in batch:
                     done[result.line] = result
-                    file.write(json.dumps(asdict(result)) + "\n")
-                file.flush()
+                    log.append(json.dumps(asdict(result)))
                 if time.monotonic() - synced > SYNC_SECONDS:
-                    os.fsync(file.fileno())
+                    log.sync()
                     synced = time.monotonic()
-                bar.update(len(batch))
-            os.fsync(file.fileno())
+                if progress:
+                    progress("judged", len(done), len(samples))
+            log.sync()
     return summary(
         results_file,
         [done[sample.line] for sample in samples],
@@ -115,15 +113,6 @@ def _result(sample: Sample, told: Told, sandbox: str) -> ScoredSample:
         rule=sample.rule,
         sandbox=sandbox,
     )
-
-
-def _bar(total: int, done: int, progress: bool) -> Any:
-    import click
-
-    stream = sys.stderr if progress else io.StringIO()
-    bar: Any = click.progressbar(length=total, label="judged", show_pos=True, file=stream)
-    bar.update(done)
-    return bar
 
 
 def _earlier(path: Path, samples: Sequence[Sample]) -> dict[int, ScoredSample]:

@@ -66,7 +66,11 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.broken: str | None = None
         path = folder / "answers.sqlite"
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+        except sqlite3.Error as error:
+            self.broken = f"{type(error).__name__}: {error}"
+            self._db = sqlite3.connect(":memory:")
         with suppress(sqlite3.Error):  # refused while another process is just doing the same
             self._db.execute("PRAGMA journal_mode=WAL")
         columns = "key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT"

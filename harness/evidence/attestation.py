@@ -9,11 +9,18 @@ predicate test-result v0.1.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
+
+from harness import files
+from harness.content import strict
 from harness.digests import file_digest
+from harness.errors import Refuse
+from harness.evidence.documents import FORMAT, an_object, damaged, parse
 from harness.evidence.registration import Registration
 from harness.verdict import Name, Verdict
 
@@ -25,6 +32,7 @@ RESULTS = {
     Name.NO_SHIP: "FAILED",
     Name.VOID: "FAILED",
 }
+NAME, PAGE = "attestation.json", "scorecard.html"
 COVERED = (
     "registration.json",
     "registered.json",
@@ -32,13 +40,43 @@ COVERED = (
     "preflight.json",
     "scorecard.json",
     "verdict.json",
+    PAGE,
 )
 
 
+class Resource(strict.Model):
+    """A file, or a base, by its name and its digest in hex."""
+
+    name: str
+    digest: dict[str, str]
+
+
+class Predicate(strict.Model):
+    """What ``attestation.json`` says of its subjects; it holds the ``format``, since nothing else
+    of an in-toto statement is free.
+    """
+
+    format: int = Field(ge=FORMAT, le=FORMAT)
+    result: Literal["PASSED", "WARNED", "FAILED"]
+    configuration: list[Resource]
+    passedTests: list[str]
+    warnedTests: list[str]
+    failedTests: list[str]
+
+
+class Statement(strict.Model):
+    """``attestation.json``."""
+
+    type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
+    subject: list[Resource]
+    predicateType: Literal["https://in-toto.io/attestation/test-result/v0.1"]
+    predicate: Predicate
+
+
 def statement(
-    registration: Registration, verdict: Verdict, files: Mapping[str, str]
+    registration: Registration, verdict: Verdict, held: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The statement about the adapter's files; ``files`` are the run's documents by SHA-256 in hex.
+    """The statement about the adapter's files; ``held`` are the run's documents by SHA-256 in hex.
 
     Only SHIP is PASSED; INCONCLUSIVE is WARNED, NO-SHIP and VOID are FAILED. Tests are named
     ``suite code``.
@@ -54,16 +92,17 @@ def statement(
         "name": f"base {registration.base}",
         "digest": {"sha256": registration.base_digest.removeprefix("sha256:")},
     }
-    documents = [
-        {"name": name, "digest": {"sha256": digest}} for name, digest in sorted(files.items())
+    covered = [
+        {"name": name, "digest": {"sha256": digest}} for name, digest in sorted(held.items())
     ]
     return {
         "_type": STATEMENT,
         "subject": subjects,
         "predicateType": PREDICATE,
         "predicate": {
+            "format": FORMAT,
             "result": RESULTS[verdict.name],
-            "configuration": [base, *documents],
+            "configuration": [base, *covered],
             **tests,
         },
     }
@@ -75,3 +114,16 @@ def documents(run: Path) -> dict[str, str]:
     """
     paths = [run / name for name in COVERED] + sorted((run / "certificates").glob("*.json"))
     return {path.relative_to(run).as_posix(): file_digest(path) for path in paths if path.is_file()}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The statement in ``path``, checked, as it stands there."""
+    data = an_object(files.read_json(path, damaged), str(path))
+    parse(data, Statement, path)
+    return data
+
+
+def write(path: Path, data: dict[str, Any], refuse: Refuse) -> Path:
+    """Write a statement."""
+    Statement.model_validate(json.loads(json.dumps(data)))
+    return files.write_json(path, data, refuse)

@@ -13,9 +13,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from harness.errors import RunError
+from harness import files
+from harness.evidence import documents
 
 SENTINEL = "sentinel"  # the arm of answers that are known beforehand
 
@@ -98,44 +98,24 @@ def broken_link(chained: Chained, genesis: str) -> int | None:
     return None
 
 
-def parse(text: str, path: Path) -> Chained:
-    """Receipts with their digests from the lines of a file; raises :class:`RunError` naming file
-    and line.
+def line(receipt: Receipt, head: str) -> str:
+    """A receipt as a line of ``receipts.jsonl``; ``head`` is its own :func:`link`."""
+    row = asdict(receipt) | {"format": documents.FORMAT, "chain": head}
+    return json.dumps(row, sort_keys=True)
+
+
+def parse(data: bytes, path: Path) -> Chained:
+    """Receipts with their digests from the lines of a file; raises :class:`RunError` naming file,
+    line and field.
     """
     found = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line:
-            try:
-                data = json.loads(line)
-                chain = str(data.pop("chain"))
-                found.append(
-                    (
-                        Receipt(**{**data, "findings": [Finding(**f) for f in data["findings"]]}),
-                        chain,
-                    )
-                )
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise RunError(
-                    f"{path}:{number}: not a receipt: {type(error).__name__}: {error}"
-                ) from None
+    for number, row in files.json_lines(data, path, documents.damaged):
+        content = documents.content(row, f"{path}:{number}")
+        stated = documents.taken(content, documents.Chain, path, number)
+        found.append((documents.parse(content, Receipt, path, number), stated.chain))
     return found
 
 
-def read(folder: Path) -> tuple[dict[str, Any], list[Receipt]]:
-    """``(settings, receipts)`` of a finished or interrupted run."""
-    settings, chained = read_chained(folder)
-    return settings, [receipt for receipt, _ in chained]
-
-
-def read_chained(folder: Path) -> tuple[dict[str, Any], Chained]:
-    """:func:`read` with the digest that each line states."""
-    try:
-        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        text = (folder / "receipts.jsonl").read_bytes().decode("utf-8", "surrogatepass")
-    except FileNotFoundError as error:
-        raise RunError(
-            f"{folder}: not a run folder: {Path(error.filename).name} is missing"
-        ) from None
-    except ValueError as error:
-        raise RunError(f"{folder}/settings.json: not JSON: {error}") from None
-    return settings, parse(text, folder / "receipts.jsonl")
+def read(path: Path) -> Chained:
+    """The receipts of a finished run, each with the digest that its line states."""
+    return parse(files.read_lines(path, documents.damaged), path)

@@ -9,11 +9,10 @@ differs from it is VOID.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,9 +20,12 @@ from harness.content import strict
 from harness.content.library import Claim
 from harness.content.policy import Policy
 from harness.digests import canonical_digest
-from harness.errors import WorkspaceError
+from harness.errors import Refuse, WorkspaceError
+from harness.evidence import documents
 from harness.stats.multiplicity import look_alpha
 from harness.subjects.base import Arm, Contrast
+
+Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
 class Criterion(strict.Model):
@@ -49,7 +51,7 @@ class Plan(strict.Model):
     criteria: list[Criterion]
     arms: list[Arm]
     contrasts: list[Contrast] = Field(min_length=1)
-    cases: list[list[str]] = Field(min_length=1)
+    cases: list[Pair] = Field(min_length=1)
     left_out: list[str] = []
     sampler: str
 
@@ -92,12 +94,14 @@ class Plan(strict.Model):
 
 
 class Registration(strict.Model):
-    """What was decided before the first answer.
+    """What was decided before the first answer, and by which version of the harness: another may
+    decide otherwise.
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known
     answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
     """
 
+    harness: str
     adapter: str
     base: str
     base_digest: str
@@ -108,9 +112,9 @@ class Registration(strict.Model):
     claims: list[Claim] = []
     plans: dict[str, Plan]
     certificates: dict[str, str]
-    sentinels: dict[str, list[list[str]]] = {}
+    sentinels: dict[str, list[Pair]] = {}
     policy: Policy
-    look: int = Field(default=1, ge=1)
+    look: int = Field(default=1, ge=1, le=100_000)
 
     @property
     def digest(self) -> str:
@@ -152,11 +156,14 @@ class Registration(strict.Model):
 
     def write(self, path: Path) -> None:
         """Write the registration as JSON, replaced as a whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(path.name + ".draft")
-        text = json.dumps(self.model_dump() | {"digest": self.digest}, indent=1, ensure_ascii=False)
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(path)
+        data = self.model_dump() | {"digest": self.digest}
+        documents.write(path, data, Registration, Sealed, sort=False)
+
+
+class Sealed(strict.Model):
+    """What a registration states of its own content."""
+
+    digest: str
 
 
 @lru_cache(maxsize=65_536)
@@ -165,21 +172,20 @@ def prompt_digest(prompt: str) -> str:
     return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def read(path: Path) -> Registration:
-    """The registration in ``path``; raises :class:`WorkspaceError` where it is torn or was edited
-    after it was written.
-    """
-    try:
-        data = json.loads(strict.read_text(path))
-        stated = data.pop("digest")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise WorkspaceError(
-            f"{path}: not a registration: {type(error).__name__}: {error}"
-        ) from None
-    found = strict.check(data, Registration, path)
-    if found.digest != stated:
-        raise WorkspaceError(
-            f"{path}: edited after it was written: it says {stated}, its bytes are {found.digest}"
+def stale(text: str) -> WorkspaceError:
+    """The error of a registration that cannot be read, with what to do."""
+    return WorkspaceError(f"{text}; write it again with `harness gate --register`")
+
+
+def read(path: Path, refuse: Refuse = stale) -> Registration:
+    """The registration in ``path``, refused where it is torn or was edited after it was written."""
+    data = documents.load(path, refuse)
+    sealed = documents.taken(data, Sealed, path, refuse=refuse)
+    found = documents.parse(data, Registration, path, refuse=refuse)
+    if found.digest != sealed.digest:
+        raise refuse(
+            f"{path}: key 'digest': edited after it was written: it says {sealed.digest}, its"
+            f" content is {found.digest}"
         )
     return found
 

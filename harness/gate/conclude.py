@@ -29,11 +29,11 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     card = judged.scorecard(registration, len(run.receipts), run.head)
     run.write("scorecard.json", card | {"answers": _answers(prepared)})
     run.write("verdict.json", judged.document(registration, run.head))
+    html.render(run.folder, prepared.wanted.workspace.folder("reports"))
     documents = attestation.documents(run.folder)
     statement = attestation.statement(registration, judged.verdict, documents)
     run.write("attestation.json", statement)
     run.sync()
-    html.render(run.folder, prepared.wanted.workspace.folder("reports"))
     return judged.verdict
 
 

@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Mapping
 
+from harness import __version__
 from harness.audit.certificate import Certificate
 from harness.content.fixtures import Fixture
 from harness.content.library import Entry
@@ -40,6 +41,7 @@ def register(
             " are alike; set gate.temperature, for example to 0.6, or leave samples at 1"
         )
     return Registration(
+        harness=__version__,
         adapter=entry.name,
         base=entry.base_name,
         base_digest=preflight.base_digest,

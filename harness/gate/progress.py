@@ -1,4 +1,4 @@
-"""How far a gate is and how fast: one live line on a terminal, plain lines in a log."""
+"""How far a gate is and how fast: what is told to whoever shows it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ class Progress(Protocol):
 
 def silent(label: str, done: int, total: int, note: str = "") -> None:
     """The progress that nobody watches."""
+
+
+def left(passed: float, done: int, total: int) -> str:
+    """``0:42 left`` at the pace of ``done`` steps in ``passed`` seconds; empty when none is known
+    or all is done.
+    """
+    if not 0 < done < total:
+        return ""
+    minutes, seconds = divmod(round(passed / done * (total - done)), 60)
+    return f"{minutes}:{seconds:02d} left"
 
 
 class Pace:
@@ -54,9 +64,8 @@ class Pace:
             parts.append(f"{self._tokens / passed:.0f} tok/s")
         if passed > 0 and self._judged:
             parts.append(f"{self._judged / passed:.1f} judged/s")
-        if 0 < done < total:
-            minutes, seconds = divmod(round(passed / done * (total - done)), 60)
-            parts.append(f"{minutes}:{seconds:02d} left")
+        if rest := left(passed, done, total):
+            parts.append(rest)
         if self._judged:
             enough = self._judged >= MIN_RATE_N and self._samples == 1
             interval = wilson(self._elite, self._judged) if enough else None

@@ -10,91 +10,124 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from harness import __version__
-from harness.audit.certificate import Certificate, State, Survivor
+from harness import __version__, files
+from harness.audit.certificate import Certificate, State
 from harness.deciding import degeneration, judge
 from harness.digests import folder_digest
 from harness.errors import RunError, WorkspaceError
-from harness.evidence import attestation, receipts, registration
+from harness.evidence import attestation, documents, receipts
+from harness.evidence.documents import Decision, Scorecard
+from harness.evidence.folder import Held, RunFolder
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, walk
-from harness.subjects.base import Fault, Preflight
-from harness.verdict import Reason, Verdict
+from harness.pages import html
+from harness.subjects.base import Preflight
+from harness.verdict import Verdict
 
 
-def recheck(run: Path, adapter: Path | None = None) -> tuple[Verdict, list[str]]:
-    """The recomputed verdict and every difference from what the run says, the first one being what
-    to look at first.
+class Rechecked(NamedTuple):
+    """What a run says once more: the verdict (``None`` where its receipts or certificates do not
+    fit what was registered), and every difference, the first being what to look at first.
+    """
+
+    verdict: Verdict | None
+    differences: list[str]
+    folder: RunFolder
+    card: Scorecard | None
+    decision: Decision | None
+
+    @property
+    def sentence(self) -> str:
+        """Whether the documents agree, in a few words."""
+        said = self.verdict.name if self.verdict else "nothing that could be judged"
+        made_by = self.folder.settings.harness
+        also = "" if made_by == __version__ else f", as harness {made_by} computed it"
+        differ = len(self.differences)
+        return f"the receipts say {said}; {f'{differ} differ' if differ else f'all agrees{also}'}"
+
+
+def recheck(run: Path, adapter: Path | None = None) -> Rechecked:
+    """Decide a finished run again from its documents, and compare.
 
     ``adapter`` is the folder about to be released: its bytes must be those that were judged. Raises
-    :class:`RunError` where a document is missing or torn.
+    :class:`RunError` where a document is missing or cannot be read.
     """
-    settings, chained = receipts.read_chained(run)
-    try:
-        plan = registration.read(run / "registration.json")
-        before = run / "registered.json"
-        registered = registration.read(before) if before.exists() else None
-    except WorkspaceError as error:
-        raise RunError(str(error)) from None
-    rows = [receipt for receipt, _ in chained]
-    certificates = {p.stem: _certificate(p) for p in sorted((run / "certificates").glob("*.json"))}
-    missing = plan.certificates.keys() - certificates.keys()
+    found = RunFolder(run)
+    found.check(whole=True)
+    plan, rows = found.registration, found.receipts
+    missing = plan.certificates.keys() - found.certificates.keys()
     if missing:
         raise RunError(
             f"{run}/certificates: {', '.join(sorted(missing))} missing; a run keeps every"
             " certificate"
         )
-    preflight = _document(run / "preflight.json")
-    invalid = _validity(plan, preflight, certificates, registered)
-    judged = judge.judge(plan, invalid, certificates, rows)
-    head = chained[-1][1] if chained else plan.digest
-    made = {
-        "scorecard.json": judged.scorecard(plan, len(rows), head),
-        "verdict.json": judged.document(plan, head),
-    }
-    found = [
-        *_settings(settings, plan),
-        *_chain(chained, plan.digest),
+    head = found.chained[-1][1] if found.chained else plan.digest
+    stood = {id: _as_it_stood(held) for id, held in found.certificates.items()}
+    unfit = [*_certificates(found, plan), *_findings(plan, rows)]
+    differences = [
+        *_settings(found),
+        *_chain(found.chained, plan.digest),
+        *_end(found, head),
         *_receipts(plan, rows),
-        *_certificates(run, plan, certificates),
-        *_identity(plan, preflight, adapter),
-        *(text for name, again in made.items() for text in _compare(run / name, again)),
-        *_attestation(run, plan, judged.verdict),
+        *unfit,
+        *_identity(plan, found.preflight, adapter),
     ]
-    made_by = settings.get("harness", __version__)
-    if found and made_by != __version__:
-        text = (
-            f"made by harness {made_by}, and this is {__version__}, which may compute otherwise;"
-            " recheck with that one"
-        )
-        found.insert(0, f"settings.json: harness: {text}")
-    return judged.verdict, found
-
-
-def _validity(
-    plan: Registration,
-    preflight: Any,
-    certificates: dict[str, Certificate],
-    registered: Registration | None,
-) -> list[Reason]:
-    faults = [Fault(**fault) for fault in preflight["faults"]]
-    return judge.validity(
-        plan, Preflight(**preflight | {"faults": faults}), certificates, registered
+    if unfit:
+        return Rechecked(None, _explained(found, differences), found, None, None)
+    invalid = judge.validity(plan, found.preflight, stood, found.registered)
+    judged = judge.judge(plan, invalid, stood, rows)
+    card, decision = judged.scorecard(plan, len(rows), head), judged.document(plan, head)
+    differences += [
+        *_derived(found, stood),
+        *_compare("scorecard.json", found.scorecard.model_dump(), card),
+        *_compare("verdict.json", asdict(found.verdict), decision),
+        *_attestation(found, judged.verdict),
+    ]
+    made = json.loads(json.dumps([card | {"answers": found.scorecard.answers}, decision]))
+    return Rechecked(
+        judged.verdict,
+        _explained(found, differences),
+        found,
+        documents.parse(made[0], Scorecard, found / "scorecard.json"),
+        documents.parse(made[1], Decision, found / "verdict.json"),
     )
 
 
-def _settings(settings: dict[str, Any], plan: Registration) -> Iterator[str]:
-    if settings.get("registration") != plan.digest:
-        yield (
-            f"settings.json: registration: found {settings.get('registration')}; registration.json"
-            f" is {plan.digest}"
-        )
+def report(run: Path, reports: Path, out: Path | None = None) -> tuple[Path, Rechecked]:
+    """Write a page of what a run's receipts say, by default ``scorecard-rechecked.html`` in it,
+    which says whether the documents agree. The page of the run's end stays as it is.
+    """
+    path = out or run / "scorecard-rechecked.html"
+    if path.resolve() == (run / attestation.PAGE).resolve():
+        raise RunError(f"{path}: the page that the run's statement names; give --out another name")
+    found = recheck(run)
+    if found.card is None or found.decision is None:
+        raise RunError(f"{found.differences[0]}; no page is made of that")
+    first = f", first: {found.differences[0]}" if found.differences else ""
+    said = f"rechecked with harness {__version__}: {found.sentence}{first}"
+    page = html.page(found.folder, found.card, found.decision, reports, said)
+    return files.replace(path, page), found
+
+
+def _explained(found: RunFolder, differences: list[str]) -> list[str]:
+    """Differences from a run of another version begin with that."""
+    made_by = found.settings.harness
+    if not differences or made_by == __version__:
+        return differences
+    text = f"made by harness {made_by}, and this is {__version__}, which may compute otherwise"
+    return [f"settings.json: harness: {text}; recheck with that one", *differences]
+
+
+def _settings(found: RunFolder) -> Iterator[str]:
+    stated, digest = found.settings.registration, found.registration.digest
+    if stated != digest:
+        yield f"settings.json: registration: found {stated}; registration.json is {digest}"
 
 
 def _chain(chained: receipts.Chained, genesis: str) -> Iterator[str]:
@@ -108,11 +141,18 @@ def _chain(chained: receipts.Chained, genesis: str) -> Iterator[str]:
         )
 
 
+def _end(found: RunFolder, head: str) -> Iterator[str]:
+    """Receipts that are missing at the end, where both documents that state the end agree on it."""
+    stated = found.scorecard.receipts_digest
+    if stated == found.verdict.receipts_digest != head:
+        yield (
+            f"receipts.jsonl: found {len(found.chained)} that end in {head}; the run ended with"
+            f" {found.scorecard.receipts} and {stated}"
+        )
+
+
 def _receipts(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
-    """What a receipt says of itself: one answer each, judged on every criterion, elite only if all
-    passed.
-    """
-    criteria = {id: [(c.id, c.verifier) for c in each.criteria] for id, each in plan.plans.items()}
+    """What a receipt says of itself: one answer each, elite only if all passed."""
     facets = {id for id, each in plan.plans.items() if each.role == "facet"}
     seen: set[tuple[str, str, str, int]] = set()
     for number, row in enumerate(rows, start=1):
@@ -128,39 +168,59 @@ def _receipts(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
                 f"{where}: outcome: found {row.outcome!r}; its findings say"
                 f" {receipts.overall(row.findings, sign)!r}"
             )
-        judged = [(f.criterion, f.verifier) for f in row.findings]
-        if row.arm != receipts.SENTINEL and judged != criteria.get(row.suite):
-            yield f"{where}: findings: found {judged}; registered were {criteria.get(row.suite)}"
 
 
-def _certificates(
-    run: Path, plan: Registration, certificates: dict[str, Certificate]
-) -> Iterator[str]:
+def _findings(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
+    """Receipts that were not judged on the registered criteria."""
+    criteria = {id: [(c.id, c.verifier) for c in each.criteria] for id, each in plan.plans.items()}
+    for number, row in enumerate(rows, start=1):
+        judged, owed = [(f.criterion, f.verifier) for f in row.findings], criteria.get(row.suite)
+        if row.arm != receipts.SENTINEL and judged != owed:
+            yield f"{_place(number, row)}: findings: found {judged}; registered were {owed}"
+
+
+def _place(number: int, row: Receipt) -> str:
+    return f"receipts.jsonl:{number}: {row.suite} {row.case} ({row.arm})"
+
+
+def _certificates(found: RunFolder, plan: Registration) -> Iterator[str]:
     for id, digest in plan.certificates.items():
-        if certificates[id].digest != digest:
-            yield (
-                f"certificates/{id}.json: its content is {certificates[id].digest}; registered was"
-                f" {digest}"
-            )
-        stated = _document(run / "certificates" / f"{id}.json").get("state")
-        if stated != certificates[id].state:
-            yield (
-                f"certificates/{id}.json: state: found {stated}; its counts say"
-                f" {certificates[id].state}"
-            )
+        held = found.certificates[id].certificate
+        if held.digest != digest:
+            yield f"certificates/{id}.json: its content is {held.digest}; registered was {digest}"
 
 
-def _identity(plan: Registration, preflight: Any, adapter: Path | None) -> Iterator[str]:
-    for key, digest in (("base_digest", plan.base_digest), ("adapter_digest", plan.adapter_digest)):
-        if preflight[key] != digest:
-            yield f"preflight.json: {key}: found {preflight[key]}; registered was {digest}"
-    if adapter is not None and folder_digest(adapter) != plan.adapter_digest:
-        yield f"{adapter}: its bytes are {folder_digest(adapter)}; {plan.adapter_digest} was judged"
+def _as_it_stood(held: Held) -> Certificate:
+    """A certificate when it judged: one that was not expired then is not expired for the
+    recheck.
+    """
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    expired = held.stated.state == State.EXPIRED
+    return held.certificate if expired else replace(held.certificate, created=today)
 
 
-def _compare(path: Path, again: Any) -> Iterator[str]:
-    stated = _document(path)
-    again = json.loads(json.dumps(again))
+def _derived(found: RunFolder, stood: Mapping[str, Certificate]) -> Iterator[str]:
+    """What a certificate states beside its counts."""
+    for id, held in found.certificates.items():
+        again = stood[id].to_json() | {"expires": held.certificate.expires.isoformat()}
+        stated = held.stated.model_dump()
+        yield from _compare(f"certificates/{id}.json", stated, {key: again[key] for key in stated})
+
+
+def _identity(plan: Registration, preflight: Preflight, adapter: Path | None) -> Iterator[str]:
+    for key in ("base_digest", "adapter_digest"):
+        stated, digest = getattr(preflight, key), getattr(plan, key)
+        if stated != digest:
+            yield f"preflight.json: {key}: found {stated}; registered was {digest}"
+    if adapter is not None:
+        if not adapter.is_dir():
+            raise WorkspaceError(f"{adapter}: no such folder; name the adapter's folder")
+        if (digest := folder_digest(adapter)) != plan.adapter_digest:
+            yield f"{adapter}: its bytes are {digest}; {plan.adapter_digest} was judged"
+
+
+def _compare(name: str, stated: Any, again: Any, source: str = "the receipts say") -> Iterator[str]:
+    stated, again = json.loads(json.dumps([stated, again]))
     for at, found, made in walk({key: stated.get(key) for key in again}, again):
         if (
             isinstance(found, float)
@@ -168,33 +228,18 @@ def _compare(path: Path, again: Any) -> Iterator[str]:
             and math.isclose(found, made, rel_tol=1e-6, abs_tol=1e-12)
         ):
             continue  # another build of the same libraries
-        yield f"{path.name}: {at}: found {found!r:.120}; the receipts say {made!r:.120}"
+        yield f"{name}: {at}: found {found!r:.120}; {source} {made!r:.120}"
 
 
-def _attestation(run: Path, plan: Registration, verdict: Verdict) -> Iterator[str]:
-    stated = _document(run / "attestation.json")
-    again = json.loads(json.dumps(attestation.statement(plan, verdict, attestation.documents(run))))
-    for at, found, made in walk(stated, again):
-        yield f"attestation.json: {at}: found {found!r:.120}; the run says {made!r:.120}"
+def _attestation(found: RunFolder, verdict: Verdict) -> Iterator[str]:
+    covered = attestation.documents(found.path)
+    again = attestation.statement(found.registration, verdict, covered)
+    stated = _by_name(found.attestation)
+    yield from _compare(attestation.NAME, stated, _by_name(again), "the run says")
 
 
-def _certificate(path: Path) -> Certificate:
-    """A certificate as it stood when it judged: one that was not expired then is not expired for
-    the recheck.
-    """
-    data = _document(path)
-    try:
-        found = Certificate(**{f.name: data[f.name] for f in fields(Certificate)})
-        survivors = [Survivor(**survivor) for survivor in data["survivors"]]
-        today = datetime.now(UTC).strftime("%Y-%m-%d")
-        created = found.created if data["state"] == State.EXPIRED else today
-        return replace(found, survivors=survivors, created=created)
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path}: not a certificate: {type(error).__name__}: {error}") from None
-
-
-def _document(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read: {error}") from None
+def _by_name(statement: dict[str, Any]) -> dict[str, Any]:
+    """A statement whose documents are compared by their names."""
+    predicate = statement["predicate"]
+    covered = {row["name"]: row["digest"] for row in predicate["configuration"]}
+    return {**statement, "predicate": {**predicate, "configuration": covered}}

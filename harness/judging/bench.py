@@ -11,10 +11,11 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from harness.content.case import Case
 from harness.judging.answer import Answer
@@ -30,17 +31,6 @@ START = 60.0  # seconds for the child to load the verifiers, and for a sandbox t
 LIMITS = {Kind.PROGRAM: 10.0, Kind.EXECUTED: 20.0, Kind.LLM: 40.0}  # CPU seconds for one judgement
 PATIENCE = 6  # times as long by the wall: a machine may be busy, a verifier may wait for a reply
 MEMORY = 4 << 30  # bytes of data of a child, or this process would be the largest to be killed
-
-
-class Around(Protocol):
-    """What a child finds around it when that is not what this process has."""
-
-    @property
-    def environment(self) -> tuple[tuple[str, str], ...]:
-        """Variables of the environment to set."""
-
-    def enter(self) -> None:
-        """Make the rest of it so; called in the child before it loads a verifier."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +70,21 @@ class Told:
 
 @dataclass(frozen=True)
 class Setup:
-    """All that a child is told once: which verifiers, in which sandbox, and what holds for it."""
+    """All that a child is told once: which verifiers, in which sandbox, and what holds for it.
+
+    ``folder`` has the ``digest`` of :func:`harness.judging.discovery.digest` when judging begins;
+    ``sandbox`` names one that was probed, or is ``None`` when no verifier needs one.
+    ``environment`` is added to this process's own, and ``enter`` called before a verifier loads.
+    """
 
     folder: Path
-    digest: str  #: of the folder when judging began
+    digest: str
     sandbox: str | None
-    around: Around | None
-    core: int | None
-    runtime: runtime.Runtime | None  #: found once, not by every child
-    limits: dict[Kind, float]
+    environment: tuple[tuple[str, str], ...] = ()
+    enter: Callable[[], None] | None = None
+    core: int | None = None  #: the only one to run on
+    runtime: runtime.Runtime | None = None  #: found once, not by every child
+    limits: dict[Kind, float] = field(default_factory=lambda: dict(LIMITS))
 
 
 class Bench:
@@ -172,8 +168,8 @@ def _settle(setup: Setup) -> None:
     with suppress(ValueError, OSError):  # a lower limit holds already
         most = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
-    if setup.around is not None:
-        setup.around.enter()
+    if setup.enter is not None:
+        setup.enter()
 
 
 def _answer(bench: Bench, ask: Ask, link: socket.socket) -> None:

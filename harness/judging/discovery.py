@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import importlib.machinery
 import importlib.util
+import re
 import sys
 import traceback
 import types
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, requires
 from pathlib import Path
 
 from harness.judging.verifier import Verifier
@@ -26,6 +28,7 @@ PACKAGE = (  # verifiers/ is content, not an import package; this is its private
     "harness_verifiers"
 )
 GROUP = "harness.verifiers"
+DISTRIBUTION = "adapter-release-gate"  #: the name under which the harness is installed
 
 
 @dataclass
@@ -94,9 +97,7 @@ def _collect(found: Found, origin: str, load: Callable[[], object]) -> None:
     try:
         loaded = load()
     except (Exception, SystemExit) as error:  # a plug-in may do anything while it is imported
-        found.broken.append(
-            f"{_where(error, origin)}: cannot be loaded: {type(error).__name__}: {error}"
-        )
+        found.broken.append(f"{_where(error, origin)}: {_why(error)}")
         return
     for value in [loaded] if isinstance(loaded, Verifier) else list(vars(loaded).values()):
         if isinstance(value, Verifier):
@@ -107,6 +108,27 @@ def _collect(found: Found, origin: str, load: Callable[[], object]) -> None:
                 )
             else:
                 found.verifiers[value.id] = value
+
+
+def _why(error: BaseException) -> str:
+    """What a plug-in failed with; of a package that is not installed, what to install."""
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing in ("", "harness", PACKAGE):
+        return f"cannot be loaded: {type(error).__name__}: {error}"
+    return f"needs {missing}, which is not installed: pip install {_source(missing)}"
+
+
+def _source(module: str) -> str:
+    """The smallest extra of the harness that brings a module, or the module's own name."""
+    try:
+        lines = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:  # run from a folder of sources
+        lines = []
+    named = [re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)", line) for line in lines]
+    extras = Counter(match[2] for match in named if match)
+    brings = {m[2] for m in named if m and m[1].replace("-", "_").lower() == module.lower()}
+    smallest = min(brings, key=extras.__getitem__, default=None)
+    return f"'{DISTRIBUTION}[{smallest}]'" if smallest else module
 
 
 def _where(error: BaseException, origin: str) -> str:

@@ -22,13 +22,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
 from harness.content.case import Case
 from harness.judging import discovery
 from harness.judging.answer import Answer
-from harness.judging.bench import LIMITS, PATIENCE, START, Around, Ask, Setup, Told
+from harness.judging.bench import LIMITS, PATIENCE, START, Ask, Setup, Told
 from harness.judging.verifier import Judgement, Kind, Outcome, unverified
 from harness.sandbox import cores
 from harness.sandbox.runtime import find_runtime
@@ -38,65 +39,102 @@ LOOK = 1.0  # seconds between two looks at whether a silent child still lives
 
 
 class Judge:
-    """One child process, started when it is first asked and again after it was lost.
+    """One child process that judges, from its start until it is lost or closed."""
 
-    ``folder`` holds the verifiers and has the ``digest`` of :func:`harness.judging.discovery.
-    digest`; ``sandbox`` names one that was probed, or ``None`` when no verifier needs one. With
-    ``core`` the child keeps to that core.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        digest: str,
-        sandbox: str | None,
-        around: Around | None = None,
-        core: int | None = None,
-    ) -> None:
-        runtime = find_runtime() if sandbox else None
-        self._setup = Setup(folder, digest, sandbox, around, core, runtime, dict(LIMITS))
-        self._child: _Child | None = None
-
-    def start(self) -> _Child:
-        """The running child; does not wait until it is ready."""
-        self._child = self._child or _Child(self._setup)
-        return self._child
+    def __init__(self, setup: Setup) -> None:
+        self.setup = replace(setup, runtime=find_runtime() if setup.sandbox else None)
+        self.ended = False
+        self._limits: dict[str, float] | None = None  #: of each verifier, once it is ready
+        self._rest = b""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._link, far = socket.socketpair()
+        start = (
+            f"import sys; sys.path[:] = {sys.path!r}; from harness.judging.bench import main;"
+            f" main({far.fileno()})"
+        )
+        with far:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", start],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
+                pass_fds=[far.fileno()], start_new_session=True,
+                env={**os.environ, **SEEDED, **dict(setup.environment)},
+            )  # fmt: skip
+        with suppress(OSError):  # it ended at once: the first line that is missing says so
+            self._link.sendall(pickle.dumps(self.setup))
 
     def tell(self, asks: Sequence[Ask]) -> list[Told]:
-        """What was said of ``asks`` in order, up to the first that was lost, which is the last one
-        told; ask the others again. Never raises for what a verifier does.
+        """What was said of ``asks`` in order, up to the first that was lost, with which the child
+        has ended; ask another judge the rest. Never raises for what a verifier does.
         """
         told: list[Told] = []
-        child = self.start()
         limit = START
         try:
-            limits = child.ready()
-            child.send(asks)
+            if self._limits is None:
+                self._limits = json.loads(self._line(START))
+            self._link.settimeout(START)
+            self._link.sendall(pickle.dumps(list(asks)))
             for ask in asks:
-                limit = ask.limit or limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
-                *said, seconds = json.loads(child.line(PATIENCE * limit + START))
+                limit = ask.limit or self._limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
+                *said, seconds = json.loads(self._line(PATIENCE * limit + START))
                 told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds))
         except (OSError, EOFError) as error:
-            told.append(Told(child.loss(error, limit), limit))
+            told.append(Told(self._loss(error, limit), limit))
             self.close()
         return told
 
+    def _line(self, patience: float) -> bytes:
+        """The next line; raises ``TimeoutError`` after ``patience`` seconds, ``EOFError`` when the
+        child has ended, also where something that it started still holds its end.
+        """
+        end = time.monotonic() + patience
+        self._link.settimeout(LOOK)
+        while b"\n" not in self._rest:
+            try:
+                found = self._link.recv(1 << 16)
+            except TimeoutError:
+                if self._process.poll() is not None:
+                    raise EOFError from None
+                if time.monotonic() > end:
+                    raise
+            else:
+                if not found:
+                    raise EOFError
+                self._rest += found
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _loss(self, error: Exception, limit: float) -> Judgement:
+        """Why there is no judgement: ``timeout`` or ``judge-died``, never a verdict."""
+        if not isinstance(error, TimeoutError):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+        code = self._process.poll()
+        if code == -signal.SIGPROF:
+            return unverified("timeout", f"no judgement within {limit:.0f} s of CPU time")
+        if code in (None, -signal.SIGALRM):
+            return unverified("timeout", f"no judgement within {PATIENCE * limit:.0f} s")
+        self._errors.seek(0)
+        tail = self._errors.read()[-500:].decode(errors="replace").strip()
+        return unverified("judge-died", f"the judge process ended with exit code {code} {tail}")
+
     def stop(self) -> None:
-        """End the child from another thread than the one that asks it."""
-        if self._child is not None:
-            self._child.stop()
+        """End the child and what it started: politely, so that a sandbox is closed, then not. Any
+        thread may.
+        """
+        if self.ended:  # its number may be another's by now
+            return
+        self.ended = True
+        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 10.0)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
 
     def close(self) -> None:
-        """End the child; a later question starts another."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.close()
-
-    def __enter__(self) -> Judge:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        """End the child and let go of what belongs to it."""
+        self.stop()
+        self._link.close()
+        self._errors.close()
 
 
 Pending = Future[list[Judgement]]  #: one judgement for each criterion asked for
@@ -116,12 +154,12 @@ class Judges:
     ) -> None:
         self.folder, self.sandbox = verifiers, sandbox
         self.digest = discovery.digest(verifiers)
+        setup = Setup(verifiers, self.digest, sandbox)
         own = cores.one_each(workers) if apart else [None] * workers
-        self._judges = [Judge(verifiers, self.digest, sandbox, core=core) for core in own]
-        self._idle: SimpleQueue[Judge] = SimpleQueue()
-        for judge in self._judges:
-            judge.start()
-            self._idle.put(judge)
+        self._judges = [Judge(replace(setup, core=core)) for core in own]
+        self._idle: SimpleQueue[int] = SimpleQueue()
+        for number in range(workers):
+            self._idle.put(number)
         self._threads = ThreadPoolExecutor(workers)
         self._closed = False
 
@@ -136,11 +174,15 @@ class Judges:
         return self._threads.submit(self._tell, asks)
 
     def _tell(self, asks: Sequence[Ask]) -> list[Told]:
-        judge = self._idle.get()
+        number = self._idle.get()
         told: list[Told] = []
-        while len(told) < len(asks) and not self._closed:
-            told += judge.tell(asks[len(told) :])
-        self._idle.put(judge)
+        try:
+            while len(told) < len(asks) and not self._closed:
+                if self._judges[number].ended:
+                    self._judges[number] = Judge(self._judges[number].setup)
+                told += self._judges[number].tell(asks[len(told) :])
+        finally:
+            self._idle.put(number)
         return told
 
     def __enter__(self) -> Judges:
@@ -150,95 +192,7 @@ class Judges:
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for judge in self._judges:
-            judge.stop()
+            judge.stop()  # now whoever waits for it waits no more
         self._threads.shutdown()
         for judge in self._judges:
             judge.close()
-
-
-class _Child:
-    """This process's end of a child: a socket for questions and for lines with what was said."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._link, far = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-        self._rest = b""
-        self._limits: dict[str, float] | None = None
-        self._ended = False
-        start = (
-            f"import sys; sys.path[:] = {sys.path!r}; from harness.judging.bench import main;"
-            f" main({far.fileno()})"
-        )
-        environment = dict(setup.around.environment) if setup.around else {}
-        with far:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", start],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
-                pass_fds=[far.fileno()], env={**os.environ, **SEEDED, **environment},
-                start_new_session=True,
-            )  # fmt: skip
-        with suppress(OSError):  # it ended at once: the first line that is missing says so
-            self._link.sendall(pickle.dumps(setup))
-
-    def ready(self) -> dict[str, float]:
-        """Wait until the verifiers are loaded; the limit of each."""
-        if self._limits is None:
-            self._limits = json.loads(self.line(START))
-        return self._limits
-
-    def send(self, asks: Sequence[Ask]) -> None:
-        """Put the questions; raises ``OSError`` when the child does not take them."""
-        self._link.settimeout(START)
-        self._link.sendall(pickle.dumps(list(asks)))
-
-    def line(self, patience: float) -> bytes:
-        """The next line; raises ``TimeoutError`` after ``patience`` seconds, ``EOFError`` when the
-        child has ended, also where something that it started still holds its end.
-        """
-        end = time.monotonic() + patience
-        self._link.settimeout(LOOK)
-        while b"\n" not in self._rest:
-            try:
-                found = self._link.recv(1 << 16)
-            except TimeoutError:
-                if self._process.poll() is None and time.monotonic() < end:
-                    continue
-                if self._process.poll() is None:
-                    raise
-                found = b""
-            if not found:
-                raise EOFError
-            self._rest += found
-        line, _, self._rest = self._rest.partition(b"\n")
-        return line
-
-    def loss(self, error: Exception, limit: float) -> Judgement:
-        """Why there is no judgement: ``timeout`` or ``judge-died``, never a verdict."""
-        if not isinstance(error, TimeoutError):
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(5)
-        code = self._process.poll()
-        if code == -signal.SIGPROF:
-            return unverified("timeout", f"no judgement within {limit:.0f} s of CPU time")
-        if code in (None, -signal.SIGALRM):
-            return unverified("timeout", f"no judgement within {PATIENCE * limit:.0f} s")
-        self._errors.seek(0)
-        tail = self._errors.read()[-500:].decode(errors="replace").strip()
-        return unverified("judge-died", f"the judge process ended with exit code {code} {tail}")
-
-    def stop(self) -> None:
-        """End the child and what it started: politely, so that a sandbox is closed, then not."""
-        if self._ended:  # its number may be another's by now
-            return
-        self._ended = True
-        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 10.0)):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience)
-
-    def close(self) -> None:
-        """End it and let go of what belongs to it."""
-        self.stop()
-        self._link.close()
-        self._errors.close()

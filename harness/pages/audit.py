@@ -10,40 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from harness import files
 from harness.audit.certificate import Certificate, State
 from harness.content.fixtures import MADE
+from harness.pages import tables
 from harness.pages.html import percent, visible
-from harness.pages.tables import columns, share
+from harness.pages.tables import share
 from harness.stats.intervals import upper_bound
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
-
-
-def table(certificates: Sequence[Certificate]) -> str:
-    """One row for each verifier: what it was wrong about, and the bound that the fixtures prove."""
-    head = (
-        "verifier",
-        "state",
-        "bad passed",
-        "at most",
-        "tasks",
-        "at most",
-        "good failed",
-        "at most",
-        "flips",
-        "mutants killed",
-    )
-    rows = [head]
-    for c in certificates:
-        wrong = sum(not name.startswith(MADE) for name in c.false_passes)
-        rows.append((
-            c.verifier, c.state, f"{wrong} of {c.bad}", share(c.false_pass_bound),
-            f"{c.tasks_failed} of {c.tasks}",
-            share(c.task_bound), f"{len(c.false_fails)} of {c.good}", share(c.false_fail_bound),
-            f"{len(c.flips)} of {c.variants}", share(c.mutation_score),
-        ))  # fmt: skip
-    return columns(rows)
 
 
 def details(c: Certificate) -> Iterator[str]:
@@ -145,7 +121,13 @@ def write_json(path: Path, certificates: Sequence[Certificate], found: Audited) 
         "broken": found.broken,
         "leaks": found.leaks,
     }
-    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    files.replace(path, json.dumps(data, indent=1) + "\n")
+
+
+def write_table(path: Path, certificates: Sequence[Certificate], _found: Audited) -> None:
+    """The bounds of every verifier, as CSV or Markdown by the ending of ``path``."""
+    data = tables.audits(certificates)
+    tables.write(path, data, tables.audited(data))
 
 
 def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
@@ -176,7 +158,7 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
         suite = ElementTree.SubElement(root, "testsuite", name="plug-ins", tests="1", failures="1")
         case = ElementTree.SubElement(suite, "testcase", classname="plug-ins", name="loads")
         ElementTree.SubElement(case, "failure", message=_xml(line))
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    files.replace(path, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
@@ -197,9 +179,9 @@ def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) 
         certificates=certificates,
         checks={c.verifier: checks(c) for c in certificates},
         found=found,
-        style=(found.reports / "style.css").read_text(encoding="utf-8"),
+        style=files.read_text(found.reports / "style.css"),
     )
-    path.write_bytes(page.encode("utf-8", "replace"))
+    files.replace(path, page)
 
 
 def _xml(text: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.errors import RunError
-from harness.evidence import receipts
+from harness import files
+from harness.errors import WorkspaceError
+from harness.evidence.documents import Decision, Scorecard
+from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 
 HIDDEN = re.compile(
@@ -18,13 +20,23 @@ HIDDEN = re.compile(
 
 
 def render(run: Path, reports: Path) -> Path:
-    """Write ``scorecard.html`` into ``run`` with the template of ``reports``; raises
-    :class:`RunError` for a torn run.
-    """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    """Write ``scorecard.html`` into ``run``, as its documents stand."""
+    found = RunFolder(run)
+    return files.replace(
+        run / "scorecard.html", page(found, found.scorecard, found.verdict, reports)
+    )
 
-    settings, rows = receipts.read(run)
-    card = _read(run / "scorecard.json")
+
+def page(
+    found: RunFolder, card: Scorecard, verdict: Decision, reports: Path, said: str = ""
+) -> str:
+    """The scorecard of a run with the template of ``reports``; ``said`` is put above it.
+
+    Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
+    what is not there.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+
     environment = Environment(
         loader=FileSystemLoader(reports),
         autoescape=True,
@@ -34,21 +46,25 @@ def render(run: Path, reports: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "points": points, "number": number}
-    page = environment.get_template("scorecard.html.j2").render(
-        settings=settings,
-        card=card,
-        verdict=_read(run / "verdict.json"),
-        preflight=_read(run / "preflight.json"),
-        certificates=[_read(path) for path in sorted((run / "certificates").glob("*.json"))],
-        items=_items(rows),
-        flips=_flips(card),
-        style=(reports / "style.css").read_text(encoding="utf-8"),
-    )
-    path = run / "scorecard.html"
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(page.encode("utf-8", "replace"))
-    draft.replace(path)
-    return path
+    try:
+        return environment.get_template("scorecard.html.j2").render(
+            settings=found.settings,
+            card=card,
+            verdict=verdict,
+            preflight=found.preflight,
+            certificates=[
+                asdict(held.certificate) | held.stated.model_dump()
+                for held in found.certificates.values()
+            ],
+            items=_items(found.receipts),
+            flips=_flips(card),
+            style=files.read_text(reports / "style.css"),
+            said=said,
+        )
+    except TemplateError as error:
+        raise WorkspaceError(
+            f"{reports}/scorecard.html.j2: cannot be filled: {error.message or error}"
+        ) from None
 
 
 def percent(value: float | None) -> str:
@@ -86,19 +102,12 @@ def _items(rows: Iterable[Receipt]) -> dict[str, dict[str, dict[str, list[Receip
     return suites
 
 
-def _flips(card: Any) -> dict[tuple[str, str], str]:
+def _flips(card: Scorecard) -> dict[tuple[str, str], str]:
     """``gained`` or ``lost`` by suite and case, as the headline of the suite says."""
     found: dict[tuple[str, str], str] = {}
-    for suite in card["suites"]:
+    for suite in card.suites:
         results = {result["id"]: result for result in suite["results"]}
         headline = results.get(suite["headline"], {})
         for flip in ("gained", "lost"):
             found |= {(suite["suite"], case): flip for case in headline.get(flip, [])}
     return found
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read: {error}") from None

@@ -1,8 +1,150 @@
-"""Numbers and rows as text, the same on every page and terminal."""
+"""Tables of a run and of an audit as pandas frames, and frames as text, CSV and Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from harness.audit.certificate import Certificate
+    from harness.evidence.receipts import Receipt
+
+ELITE = "elite"  # the row of all criteria together
+LEAST = 20  # prompts below which counts are shown and no share
+OUTCOMES = ["pass", "fail", "unverified"]
+ROW = ["suite", "criterion"]
+
+
+def outcomes(receipts: Iterable[Receipt]) -> DataFrame:
+    """What was judged of each arm, by suite and criterion, one line for each arm.
+
+    ``elite`` is the answer as a whole. ``share`` is that of the passes in all answers, 0..1, and
+    missing under 20 prompts, as on the scorecard.
+    """
+    from pandas import DataFrame
+
+    from harness.evidence.receipts import SENTINEL
+
+    lines = []
+    for one in receipts:
+        if one.arm != SENTINEL:
+            found = [(ELITE, one.outcome), *((f.criterion, f.outcome) for f in one.findings)]
+            lines += [(one.suite, name, one.arm, one.case, outcome) for name, outcome in found]
+    judged = DataFrame(lines, columns=[*ROW, "arm", "case", "outcome"])
+    for outcome in OUTCOMES:
+        judged[outcome] = judged["outcome"] == outcome
+    grouped = judged.groupby([*ROW, "arm"], sort=False)
+    counted = grouped[OUTCOMES].sum()
+    counted["answers"], counted["prompts"] = grouped.size(), grouped["case"].nunique()
+    counted["share"] = (counted["pass"] / counted["answers"]).where(counted["prompts"] >= LEAST)
+    return counted.reset_index()
+
+
+def by_arm(judged: DataFrame) -> DataFrame:
+    """:func:`outcomes` with the arms side by side, each as ``29/40 = 72.5%``."""
+    cells = [
+        f"{one['pass']}/{one['answers']}"
+        + (f" = {one['share']:.1%}" if one["prompts"] >= LEAST else "")
+        + (f", {one['unverified']} unverified" if one["unverified"] else "")
+        for one in judged.to_dict("records")
+    ]
+    keyed = judged.assign(cell=cells).set_index([*ROW, "arm"])["cell"]
+    return keyed.unstack("arm", sort=False, fill_value="not measured").reset_index()
+
+
+def audits(certificates: Iterable[Certificate]) -> DataFrame:
+    """What each verifier was wrong about, and the 95 % bounds that its fixtures prove."""
+    from pandas import DataFrame
+
+    from harness.content.fixtures import MADE
+
+    return DataFrame(
+        {
+            "verifier": c.verifier,
+            "state": str(c.state),
+            "bad_passed": sum(not name.startswith(MADE) for name in c.false_passes),
+            "bad": c.bad,
+            "false_pass_bound": c.false_pass_bound,
+            "tasks_failed": c.tasks_failed,
+            "tasks": c.tasks,
+            "task_bound": c.task_bound,
+            "good_failed": len(c.false_fails),
+            "good": c.good,
+            "false_fail_bound": c.false_fail_bound,
+            "flips": len(c.flips),
+            "variants": c.variants,
+            "mutation_score": c.mutation_score,
+        }
+        for c in certificates
+    )
+
+
+def audited(found: DataFrame) -> DataFrame:
+    """:func:`audits` in few columns for a reader."""
+    from pandas import DataFrame
+
+    def of(part: str, whole: str) -> list[str]:
+        return [f"{a} of {b}" for a, b in zip(found[part], found[whole], strict=True)]
+
+    shown = {
+        "verifier": found["verifier"],
+        "state": found["state"],
+        "bad passed": of("bad_passed", "bad"),
+        "bad at most": found["false_pass_bound"].map(share),
+        "tasks": of("tasks_failed", "tasks"),
+        "tasks at most": found["task_bound"].map(share),
+        "good failed": of("good_failed", "good"),
+        "good at most": found["false_fail_bound"].map(share),
+        "flips": of("flips", "variants"),
+        "mutants killed": found["mutation_score"].map(share),
+    }
+    return DataFrame(shown)
+
+
+def write_run(receipts: Iterable[Receipt], path: Path) -> Path:
+    """The outcomes of a run by suite, criterion and arm, as CSV or Markdown; ``path`` again."""
+    judged = outcomes(receipts)
+    write(path, judged, by_arm(judged))
+    return path
+
+
+def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
+    """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
+
+    Raises :class:`WorkspaceError` for another ending.
+    """
+    texts = {".csv": lambda: data.to_csv(index=False), ".md": lambda: markdown(shown)}
+    if path.suffix not in texts:
+        raise WorkspaceError(f"{path}: a table ends in {' or '.join(texts)}")
+    path.write_text(texts[path.suffix](), encoding="utf-8")
+
+
+def markdown(frame: DataFrame) -> str:
+    """A Markdown table; what would act in one is spelt out."""
+    from harness.pages.html import visible
+
+    def cell(written: str) -> str:
+        return str(visible(written)).replace("|", r"\|").replace("\n", r"\n")
+
+    head, *rows = [list(map(cell, row)) for row in _cells(frame)]
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def text(frame: DataFrame) -> str:
+    """A frame as aligned text."""
+    return columns(_cells(frame))
+
+
+def _cells(frame: DataFrame) -> list[tuple[str, ...]]:
+    """The names of the columns, then every line, as text."""
+    rows = [frame.columns, *frame.to_numpy()]
+    return [tuple(str(cell) for cell in row) for row in rows]
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:
@@ -20,5 +162,5 @@ def number(value: float | None, unit: str) -> str:
 
 
 def share(value: float | None) -> str:
-    """A bound in percent, or ``not measured``."""
-    return "not measured" if value is None else f"{value:.1%}"
+    """A share in percent, or ``not measured`` (also for pandas' missing number)."""
+    return "not measured" if value is None or value != value else f"{value:.1%}"

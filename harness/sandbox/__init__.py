@@ -3,9 +3,9 @@
     with open_sandbox("auto") as sandbox:
         with sandbox.task() as task:
             task.load("def double(x):\n    return 2 * x\n", "double")
-            task.call([21])                         # 42, or an exception that says how the
-            candidate failed sandbox.run(["cc", "-c", "a.c"], {"a.c": source})   # any other
-            program, under the same limits
+            task.call([21])    # 42, or an exception that says how the candidate failed
+        # any other program, under the same limits
+        sandbox.run(["cc", "-c", "a.c"], {"a.c": source})
 
 A sandbox is never chosen unseen: a self-check tries to escape from it and to go over its limits
 first. Where none holds, :class:`harness.errors.SandboxError` says what to install; nothing is ever
@@ -24,13 +24,8 @@ if TYPE_CHECKING:
     from harness.sandbox.limits import Limits, Result
     from harness.sandbox.task import Task
 
-NAMES = (
-    "auto",
-    "docker",
-    "bubblewrap",
-    "landlock",
-    "seatbelt",
-)  #: choices of ``--sandbox``, strongest first
+#: choices of ``--sandbox``, strongest first
+NAMES = ("auto", "docker", "bubblewrap", "landlock", "seatbelt")
 
 __all__ = ["NAMES", "Backend", "Limits", "Result", "Sandbox", "Task", "backend", "open_sandbox"]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.errors import SandboxError
 from harness.sandbox.base import Sandbox
-from harness.sandbox.inside.codec import ProtocolError
+from harness.sandbox.inside.frames import ProtocolError
 from harness.sandbox.limits import CandidateError, TaskError, WorkerError
 
 #: each attempt returns true when it got what it must not get

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import SandboxError
-from harness.sandbox.inside import codec
+from harness.sandbox.inside import codec, frames
 from harness.sandbox.inside.wire import receive, send
 from harness.sandbox.limits import CandidateError, Limits, Report, TaskError, WorkerError
 
@@ -33,7 +33,7 @@ class Server:
         """Send the settings and wait until the server stands. Raises :class:`SandboxError`."""
         try:
             be_patient(self.control, START_SECONDS)
-            self.control.sendall(codec.pack(self.settings))
+            self.control.sendall(frames.pack(self.settings))
             ready = self.receive()
         except (OSError, WorkerError) as error:
             raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or error}") from None
@@ -69,7 +69,7 @@ class Server:
         """The next message of the server. Raises :class:`WorkerError`."""
         try:
             message, descriptors = receive(self.control, 1)
-        except (OSError, codec.ProtocolError) as error:
+        except (OSError, frames.ProtocolError) as error:
             raise WorkerError(f"the fork server does not answer: {type(error).__name__}") from None
         for descriptor in descriptors:
             self.drop()
@@ -126,7 +126,7 @@ class Task:
         self._limits = limits
         self._number = 0
         self._buffer = b""
-        self._load = codec.pack(order_of(limits, tool=False))
+        self._load = frames.pack(order_of(limits, tool=False))
         self.report: Report | None = None
         self._channel = server.take()
         # the clock starts when what the task before left is gone: it must not cost this one any
@@ -141,20 +141,20 @@ class Task:
         Nothing is awaited: an error in the program comes with the first call.
         """
         try:
-            self._load += codec.pack({"source": source, "entry": entry, "hide": list(hide)})
-        except codec.EncodeError as error:
+            self._load += frames.pack({"source": source, "entry": entry, "hide": list(hide)})
+        except frames.EncodeError as error:
             raise CandidateError("too-long", str(error)) from None
 
     def call(self, arguments: Sequence[Any]) -> Any:
         """Call the entry with positional arguments and return its result as plain data.
 
         Raises :class:`CandidateError` when it raises or could not be loaded, :class:`TaskError`
-        when its process ended or its time is over, and :class:`codec.ProtocolError` when it sent
+        when its process ended or its time is over, and :class:`frames.ProtocolError` when it sent
         what is no answer.
         """
         self._number += 1
         try:
-            order = codec.pack([self._number, codec.encode(tuple(arguments))])
+            order = frames.pack([self._number, codec.encode(tuple(arguments))])
             self._watch_the_clock()
             self._channel.sendall(self._load + order)
             self._load = b""
@@ -168,10 +168,10 @@ class Task:
         length = -1
         while True:
             if length < 0 and len(self._buffer) >= 4:
-                length = codec.frame_length(self._buffer[:4])
+                length = frames.frame_length(self._buffer[:4])
             if 0 <= length <= len(self._buffer) - 4:
                 body, self._buffer = self._buffer[4 : 4 + length], self._buffer[4 + length :]
-                return codec.unpack(body)
+                return frames.unpack(body)
             try:
                 self._watch_the_clock()
                 part = self._channel.recv(1 << 16)
@@ -197,7 +197,7 @@ class Task:
             or len(reply) < 3
             or not all(type(text) is str for text in reply[1:2])
         ):
-            raise codec.ProtocolError("a reply that is no reply")
+            raise frames.ProtocolError("a reply that is no reply")
         number, kind, *rest = reply
         if kind == "value" and number == self._number and len(rest) == 1:
             return codec.decode(rest[0])
@@ -211,7 +211,7 @@ class Task:
                 str(rest[0]), "exception"
             )
             raise CandidateError(reason, text)
-        raise codec.ProtocolError("a reply to something else")
+        raise frames.ProtocolError("a reply to something else")
 
     def _ended(self, timed_out: bool) -> TaskError:
         report = self.finish()

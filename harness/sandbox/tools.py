@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from harness.errors import SandboxError
-from harness.sandbox.inside import codec
+from harness.sandbox.inside import frames
 from harness.sandbox.inside.wire import receive
 from harness.sandbox.limits import Limits, Report, Result, WorkerError
 from harness.sandbox.task import Server, order_of, report_of
@@ -20,7 +20,7 @@ def run_tool(
     server: Server, argv: Sequence[str], files: Mapping[str, bytes | str], limits: Limits
 ) -> tuple[Result, bool]:
     """Run ``argv`` on ``server``; the result, and whether the sandbox may be used again."""
-    order = codec.pack(
+    order = frames.pack(
         {"argv": list(argv), "files": {path: _content(path, data) for path, data in files.items()}}
     )
     began = time.monotonic()
@@ -124,5 +124,5 @@ def _start_problem(channel: socket.socket) -> str:
         channel.settimeout(0.001)
         reply, _ = receive(channel)
         return f"{reply[2]}: {reply[3]}"
-    except (OSError, codec.ProtocolError, LookupError, TypeError):
+    except (OSError, frames.ProtocolError, LookupError, TypeError):
         return ""

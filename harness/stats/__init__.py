@@ -6,11 +6,10 @@ Three conventions hold everywhere:
 - A rate, a difference and a margin are fractions of one, never percent; ``confidence`` is
   two-sided unless it says so.
 - What cannot be computed from honest data (a standard error of one cluster, kappa of one
-  category) is an
-  :class:`~harness.stats.values.Undefined` with its reason, never 0. It prints as ``not measured``.
+  category) is an :class:`~harness.stats.values.Undefined` with its reason, never 0. It prints as
+  ``not measured``.
 - What cannot be data (a negative count, more passes than items, a NaN) raises ``ValueError`` and
   names the argument.
 
-Importing this package imports nothing; numpy and scipy load with the module that needs them,
-statsmodels with the function.
+Importing this package imports nothing; numpy and scipy load with the module that needs them.
 """

@@ -14,10 +14,10 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from scipy.optimize import brentq
-from scipy.special import bdtr, chdtrc
+from scipy.special import bdtr
 
 from harness.stats.intervals import wilson, z_two_sided
-from harness.stats.values import Interval, Test, count, fraction
+from harness.stats.values import Interval, count, fraction
 
 
 class GuardState(enum.StrEnum):
@@ -39,41 +39,24 @@ class NonInferiority(NamedTuple):
 
 
 def mcnemar_exact(gains: int, losses: int) -> float:
-    """Two-sided p-value of no difference: ``2 P(Bin(m, 1/2) <= min(gains, losses))``, m = gains +
-    losses, at most 1.
+    """Two-sided p-value of no difference: ``2 P(Bin(m, 1/2) <= min(gains, losses))``, at most 1.
 
-    Raises ``ValueError`` on negative counts. Source: McNemar 1947; equals statsmodels
-    ``mcnemar(exact=True)``.
+    m is gains + losses. Raises ``ValueError`` on negative counts. Source: McNemar 1947; equals
+    statsmodels ``mcnemar(exact=True)``.
     """
     low, m = min(count("gains", gains), count("losses", losses)), gains + losses
     return min(1.0, 2 * float(bdtr(low, m, 0.5)))
 
 
 def mcnemar_midp(gains: int, losses: int) -> float:
-    """Two-sided mid-p of no difference: the exact p-value less the probability of the seen split;
-    the default test.
+    """Two-sided mid-p of no difference, the default test: exact less the chance of the seen split.
 
     With gains = losses it is ``1 - P / 2``. Raises ``ValueError`` on negative counts. Source:
     Fagerland, Lydersen & Laake 2013, BMC Med Res Methodol 13:91.
     """
-    low, m = min(count("gains", gains), count("losses", losses)), gains + losses
-    seen = math.exp(
-        math.lgamma(m + 1) - math.lgamma(low + 1) - math.lgamma(m - low + 1) - m * math.log(2)
-    )
-    return 1 - seen / 2 if gains == losses else 2 * float(bdtr(low, m, 0.5)) - seen
-
-
-def mcnemar_asymptotic(gains: int, losses: int, *, corrected: bool = False) -> Test:
-    """McNemar's chi-square with one degree of freedom, with ``corrected`` Edwards' continuity
-    correction.
-
-    For comparison with published values only. No discordance gives statistic 0 and p 1, where
-    statsmodels gives NaN. Raises ``ValueError`` on negative counts. Source: McNemar 1947; Edwards
-    1948.
-    """
-    gap, m = abs(count("gains", gains) - count("losses", losses)), gains + losses
-    statistic = max(0, gap - corrected) ** 2 / m if m else 0.0
-    return Test(statistic, float(chdtrc(1, statistic)))
+    exact, m = mcnemar_exact(gains, losses), gains + losses
+    seen = float(math.comb(m, gains) / 2**m)
+    return 1 - seen / 2 if gains == losses else exact - seen
 
 
 def tango_z(gains: int, losses: int, n: int, delta: float) -> float:

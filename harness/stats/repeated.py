@@ -2,10 +2,10 @@
 
 The data are per-prompt differences ``d_i = mean of the adapter's K outcomes - mean of the base's``,
 each in -1..1. The gate is :func:`score_z`, which is Tango's test carried from {-1, 0, 1} to any
-differences in -1..1 and equals it at K = 1. The t test, the sign flip and the bootstrap stand
-beside it. They are not the gate: where answers hardly vary within a prompt the t test is Wald's
-test, and an adapter exactly at the margin then passes it 8 to 16 % of the time at a nominal 5 % (n
-= 164, margins .02 to .10; 30 % at n = 40), the score test at most 5.5 %.
+differences in -1..1 and equals it at K = 1. The paired t test is not offered: where answers hardly
+vary within a prompt it is Wald's test, and an adapter exactly at the margin then passes it 8 to 16
+% of the time at a nominal 5 % (n = 164, margins .02 to .10; 30 % at n = 40), the score test at most
+5.5 %.
 """
 
 from __future__ import annotations
@@ -16,32 +16,10 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from scipy.optimize import brentq
-from scipy.special import stdtr
 
-from harness.stats.clusters import t_interval
 from harness.stats.intervals import z_quantile, z_two_sided
 from harness.stats.paired import GuardState, NonInferiority
-from harness.stats.values import Estimate, Interval, Test, Undefined, count, fraction, reals
-
-
-def prompt_differences(
-    adapter: Sequence[Sequence[float]], base: Sequence[Sequence[float]]
-) -> list[float]:
-    """``d_i`` from the outcomes (1 pass, 0 not) of each prompt, ``adapter[i]`` beside ``base[i]``.
-
-    Raises ``ValueError`` on no prompts, prompts that do not pair up, no outcomes, or outcomes
-    outside of 0..1.
-    """
-    arms = {"adapter": adapter, "base": base}
-    if len(adapter) != len(base) or not adapter:
-        raise ValueError(
-            f"{len(adapter)} adapter and {len(base)} base prompts: expected the same, at least one"
-        )
-    means = [
-        [_mean(f"{arm}[{i}]", prompt) for i, prompt in enumerate(prompts)]
-        for arm, prompts in arms.items()
-    ]
-    return [a - b for a, b in zip(*means, strict=True)]
+from harness.stats.values import Interval, fraction, reals
 
 
 def score_z(differences: Sequence[float], delta: float) -> float:
@@ -102,91 +80,8 @@ def guard_state(differences: Sequence[float], margin: float, alpha: float = 0.05
     )
 
 
-def paired_t(differences: Sequence[float], confidence: float = 0.95) -> Estimate | Undefined:
-    """Mean difference with the paired t interval; undefined where all differences are equal.
-
-    Raises ``ValueError`` on no or non-finite differences. Source: Miller 2024, arXiv 2411.00640,
-    section 4.
-    """
-    return t_interval(differences, confidence)
-
-
-def t_noninferiority(differences: Sequence[float], margin: float) -> Test | Undefined:
-    """One-sided paired t test of "worse by ``margin`` or more": ``(mean + margin) / se`` on n - 1
-    degrees of freedom.
-
-    Undefined where all differences are equal. Raises ``ValueError`` on bad differences or a margin
-    outside of (0, 1).
-    """
-    margin = fraction("margin", margin)
-    found = paired_t(differences)
-    if isinstance(found, Undefined) or found.se is None:
-        return found if isinstance(found, Undefined) else Undefined("no standard error")
-    statistic = (found.value + margin) / found.se
-    return Test(statistic, float(stdtr(len(differences) - 1, -statistic)))
-
-
-def sign_flip(differences: Sequence[float], *, resamples: int = 9999, seed: int = 0) -> float:
-    """Two-sided p-value of "adapter and base are exchangeable on every prompt", by flipping signs
-    of differences.
-
-    Exact where ``2^n <= resamples``, else from random flips of generator ``seed``. Raises
-    ``ValueError`` on no or non-finite differences. Source: Fisher 1935; scipy ``permutation_test``.
-    """
-    numbers = reals("differences", differences, least=1)
-    if not any(numbers):
-        return 1.0  # every flip gives the data back
-    import numpy as np
-    from scipy.stats import permutation_test
-
-    found = permutation_test(
-        (np.asarray(numbers), np.zeros(len(numbers))),
-        lambda a, b, axis: np.mean(a - b, axis=axis),
-        permutation_type="samples",
-        n_resamples=count("resamples", resamples, least=1),
-        vectorized=True,
-        rng=seed,
-    )
-    return float(found.pvalue)
-
-
-def bootstrap_interval(
-    differences: Sequence[float], confidence: float = 0.95, *, resamples: int = 9999, seed: int = 0
-) -> Interval | Undefined:
-    """BCa bootstrap interval of the mean difference; the prompt (or group) is what is drawn.
-
-    Undefined where all differences are equal, for which scipy gives NaN. Raises ``ValueError`` on
-    no or non-finite differences. Source: Efron 1987; scipy ``bootstrap``.
-    """
-    numbers = reals("differences", differences, least=1)
-    if len(set(numbers)) == 1:
-        return Undefined(f"all {len(numbers)} differences are equal: their spread is unknown")
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    low, high = bootstrap(
-        (np.asarray(numbers),),
-        np.mean,
-        confidence_level=fraction("confidence", confidence),
-        n_resamples=count("resamples", resamples, least=1),
-        method="BCa",
-        rng=seed,
-    ).confidence_interval
-    if not math.isfinite(low + high):
-        return Undefined("the bootstrap found no limits: too few different values")
-    return Interval(float(low), float(high))
-
-
-Weighted = list[
-    tuple[float, int]
-]  # K outcomes allow few different values, so each is kept once with how often it came
-
-
-def _mean(name: str, outcomes: Sequence[float]) -> float:
-    numbers = reals(name, outcomes, least=1)
-    if not all(0 <= number <= 1 for number in numbers):
-        raise ValueError(f"{name}: expected outcomes from 0 to 1")
-    return math.fsum(numbers) / len(numbers)
+#: K outcomes allow few different values, so each is kept once with how often it came
+Weighted = list[tuple[float, int]]
 
 
 def _bounded(differences: Sequence[float]) -> Weighted:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 from auditing import audited, edit
 
-from harness import Case, Outcome
+from harness import Case, Outcome, __version__
 from harness.audit import store
 from harness.audit.certificate import Certificate, State
 from harness.judging.workers import Judges
@@ -77,6 +77,15 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
     with pytest.raises(ValueError, match="its digest is"):
         Certificate.from_json(held.to_json() | {"bad": 10_000})
     assert Certificate.from_json(json.loads(json.dumps(held.to_json()))) == held
+
+
+def test_a_certificate_of_another_version_says_so(honest):
+    held = audited(honest)["honest_sentence.it"]
+    later = held.binding | {"harness": "9.9.9 sha256:other"}
+    assert store.stored("honest_sentence.it", later) is None
+    said = f"harness changed since the one of {held.created} by harness {__version__}"
+    assert store.changed("honest_sentence.it", later).endswith(said)
+    assert store.changed("honest_sentence.at", later) == "no certificate for its present bytes"
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ def test_the_command_prints_what_was_found_and_its_exit_code_follows_the_state(h
     assert harness("audit", "--library", honest, "--check")[0] == 0
     edit(honest / "verifiers" / "honest.py", '"""The sentence is', '"""The  sentence is')
     code, text = harness("audit", "--library", honest, "--check")
-    assert (code, "EXPIRED" in text, "no certificate for its present bytes" in text) == (
-        3,
-        True,
-        True,
-    )
+    assert (
+        code,
+        "EXPIRED" in text,
+        "no certificate for its present bytes; source changed since" in text,
+    ) == (3, True, True)
     write(honest / "verifiers" / "broken.py", "1 / 0\n")
     code, text = harness("audit", "--library", honest)
     assert (code, "honest_sentence.it  VALID" in text, "broken.py:1: cannot be loaded" in text) == (

@@ -233,7 +233,7 @@ def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandb
         for text in (canonical(number), "    return None\n")
     ]
     path = write(tmp_path / "samples.jsonl", rows)
-    found = score(path, sandbox=name, workers=2, progress=False)
+    found = score(path, sandbox=name, workers=2)
     assert (found.samples, found.tasks, found.pass_at, found.reused) == (6, 3, {1: 0.5}, 0)
     assert found.outcomes == {"pass": 3, "fail": 3}
     assert len(found.missing) == 161
@@ -245,13 +245,13 @@ def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandb
 
     whole = found.results.read_bytes()
     found.results.write_bytes(whole[:-30])
-    again = score(path, sandbox=name, workers=1, progress=False)
+    again = score(path, sandbox=name, workers=1)
     assert again.reused == 5
     assert (again.pass_at, again.outcomes) == (found.pass_at, found.outcomes)
 
     write(path, [{**rows[0], "completion": "    return 1\n"}, *rows[1:]])
     with pytest.raises(RunError, match="belongs to other samples"):
-        score(path, sandbox=name, progress=False)
+        score(path, sandbox=name)
 
 
 def test_a_stuck_judge_is_killed_from_outside_and_its_neighbours_are_judged(
@@ -268,7 +268,7 @@ def test_a_stuck_judge_is_killed_from_outside_and_its_neighbours_are_judged(
     (tmp_path / "verifiers" / "h.py").write_text(source.replace("    return judge(", stuck))
     monkeypatch.setattr(samples, "VERIFIERS", tmp_path / "verifiers")
     monkeypatch.setitem(bench.LIMITS, Kind.EXECUTED, 0.5)
-    found = score(path, sandbox=any_sandbox.name, workers=1, progress=False)
+    found = score(path, sandbox=any_sandbox.name, workers=1)
     assert found.outcomes == {"pass": 2, "unverified": 1}
     assert found.reasons == {"timeout": 1}
 
@@ -279,5 +279,5 @@ def test_no_sandbox_is_one_error_before_any_worker(tmp_path):
     )
     missing = "seatbelt" if Path("/proc").exists() else "landlock"
     with pytest.raises(SandboxError, match=f"the sandbox {missing} does not work"):
-        score(path, sandbox=missing, progress=False)
+        score(path, sandbox=missing)
     assert not path.with_name("samples.jsonl_results.jsonl").exists()

@@ -26,6 +26,7 @@ from harness.evidence.registration import Plan
 from harness.evidence.run import Run
 from harness.subjects.base import Preflight
 from harness.verdict import CODES, Name
+from runs import settings
 
 QUIET = {"early_stop": False, "again": False, "sentinels": 0}
 N = 40
@@ -199,13 +200,7 @@ def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNa
     found = gate.registration
     held = {id: certificate(id) for id in found.certificates} | gate.certificates
     prepared = SimpleNamespace(
-        wanted=wanted, registration=found, certificates=held, invalid=[], settings={
-            "adapter": {"name": "gamedev", "status": "candidate", "digest": found.adapter_digest},
-            "base": {"name": "pocket", "digest": found.base_digest},
-            "policy": {"profile": "standard"}, "registration": found.digest,
-            "engine": {"engine": "none", "mlx-lm": "none", "device": "none"},
-            "decoding": "greedy", "sandbox": None, "harness": "0",
-        },
+        wanted=wanted, registration=found, certificates=held, invalid=[], settings=settings(found),
         preflight=Preflight(found.base_digest, found.adapter_digest, None),
         kept=SimpleNamespace(answered={a.id: 0 for p in gate.plans for a in p.arms},
                              from_cache={a.id: 0 for p in gate.plans for a in p.arms}),

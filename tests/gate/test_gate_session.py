@@ -15,7 +15,7 @@ import pytest
 
 from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
-from harness.evidence import receipts
+from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import SENTINEL
 from harness.gate import recheck
 from harness.gate.conclude import conclude
@@ -153,7 +153,7 @@ def codes(verdict: Verdict) -> list[str]:
 def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
     first = Gate(root, run_dir=str(root / "one"))
     assert first.run().name == "SHIP"
-    _, rows = receipts.read(root / "one")
+    rows = RunFolder(root / "one").receipts
     arms = {(r.suite, r.arm): sum((o.suite, o.arm) == (r.suite, r.arm) for o in rows) for r in rows}
     assert arms == {
         ("sums", "base"): 40, ("sums", "canon"): 40, ("sums", "adapter"): 40, (SENTINEL,
@@ -182,7 +182,7 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     path.write_text(path.read_text().replace("gate: {", "gate: {temperature: 0.6, "))
     first = Gate(root, run_dir=str(root / "one"))
     assert first.run().name == "SHIP"
-    _, rows = receipts.read(root / "one")
+    rows = RunFolder(root / "one").receipts
     answers = {(r.arm, r.case, r.sample): r for r in rows if r.suite == "general"}
     assert len(answers) == 3 * 120 * 10
     assert {r.sampler for r in answers.values()} == {
@@ -222,7 +222,7 @@ def test_an_answer_that_never_stops_or_loops_is_not_elite_on_a_facet_whatever_it
     gate = Gate(root, run_dir=str(root / "run"))
     gate.speaker.endless = {"3+40", "3+120"}
     gate.run()
-    _, rows = receipts.read(root / "run")
+    rows = RunFolder(root / "run").receipts
     found = {
         (r.suite, r.outcome, r.sign) for r in rows if r.arm == "adapter" and r.finish == "length"
     }
@@ -251,7 +251,7 @@ def test_an_obvious_regression_ends_the_run_at_the_same_place_every_time(root: P
         assert recheck.recheck(root / run)[1] == []
         heads.append(head(root / run))
     assert heads[0] == heads[1]
-    assert len([r for r in receipts.read(root / "one")[1] if r.arm == "adapter"]) < 120
+    assert len([r for r in RunFolder(root / "one").receipts if r.arm == "adapter"]) < 120
 
 
 def test_a_run_is_held_against_its_registration(root: Path):

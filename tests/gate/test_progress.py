@@ -1,7 +1,6 @@
-"""Progress says how fast and how good so far, and keeps logs short."""
+"""Progress says how fast and how good so far."""
 
-from harness.doors.console import EVERY, Lines
-from harness.gate.progress import Pace
+from harness.gate.progress import Pace, left
 
 
 class Clock:
@@ -39,22 +38,7 @@ def test_answers_from_the_cache_have_no_tokens_a_second():
     assert pace.note(1, 2) == "1.0 judged/s, 0:01 left, elite 1/1"
 
 
-def test_a_log_has_a_line_for_each_part_and_one_now_and_then():
-    clock, written = Clock(), []
-    show = Lines(written.append, live=False, clock=clock)
-    for done in range(1, 101):
-        clock.now += EVERY / 40
-        show("humaneval base", done, 100, "note")
-    assert written == [
-        "humaneval base 41/100  note\n",
-        "humaneval base 81/100  note\n",
-        "humaneval base 100/100  note\n",
-    ]
-
-
-def test_a_terminal_has_one_line_that_is_wiped_at_the_end():
-    written = []
-    show = Lines(written.append, live=True)
-    show("audit", 1, 2)
-    show("audit", 2, 2)
-    assert written == ["\r\x1b[Kaudit 1/2", "\r\x1b[Kaudit 2/2\r\x1b[K"]
+def test_time_left_is_told_only_when_a_pace_is_known():
+    assert left(10, 4, 8) == "0:10 left"
+    assert left(100, 1, 82) == "135:00 left"
+    assert [left(10, 0, 8), left(10, 8, 8)] == ["", ""]

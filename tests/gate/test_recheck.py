@@ -8,44 +8,23 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gates import certificate, judge, pair, plan, registration
+from gates import pair, plan, registration
 
 from harness.digests import folder_digest, folder_files
 from harness.doors.cli.main import main
 from harness.errors import RunError
 from harness.evidence import attestation, receipts
+from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
-from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.gate import recheck
-from harness.subjects.base import Preflight
+from runs import change, change_lines, finish
 
 N = {"humaneval": 164, "godot": 40}
-
-
-def finish(folder: Path, found: Registration, rows: list[Receipt]) -> Path:
-    """A run folder as a session leaves it."""
-    run = Run(folder, {"registration": found.digest}, found.digest)
-    found.write(folder / "registration.json")
-    for suite in found.plans:
-        run.write(f"certificates/{suite}.ok.json", certificate(f"{suite}.ok").to_json())
-    run.write("preflight.json", asdict(Preflight(found.base_digest, found.adapter_digest, None)))
-    for row in rows:
-        run.add(row)
-    judged = judge(found, rows)
-    run.write("scorecard.json", judged.scorecard(found, len(rows), run.head) | {"answers": {}})
-    run.write("verdict.json", judged.document(found, run.head))
-    run.write(
-        "attestation.json",
-        attestation.statement(found, judged.verdict, attestation.documents(folder)),
-    )
-    run.close()
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -72,30 +51,25 @@ def run(clean: Path, tmp_path: Path) -> Path:
 
 
 def lines(run: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    """Rewrite the receipts as somebody would who knows nothing of the chain."""
-    path = run / "receipts.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    change(rows)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    """Rewrite the receipts."""
+    change_lines(run / "receipts.jsonl", change)
 
 
-def document(run: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+def document(run: Path, name: str, edit: Callable[[dict[str, Any]], object]) -> None:
     """Rewrite one JSON document."""
-    data = json.loads((run / name).read_text())
-    change(data)
-    (run / name).write_text(json.dumps(data))
+    change(run / name, edit)
 
 
 def test_a_run_that_nobody_touched_agrees_and_seconds_may_differ(run: Path):
     lines(run, lambda rows: [row.update(seconds=1.5) for row in rows])
-    verdict, differences = recheck.recheck(run)
-    assert (verdict.name, differences) == ("SHIP", [])
+    found = recheck.recheck(run)
+    assert (found.verdict.name, found.differences) == ("SHIP", [])
 
 
 def test_differences_from_a_run_of_another_version_begin_with_that(run: Path):
     document(run, "settings.json", lambda d: d.update(harness="0.0.9"))
     document(run, "verdict.json", lambda d: d.update(verdict="NO-SHIP"))
-    _, differences = recheck.recheck(run)
+    differences = recheck.recheck(run).differences
     assert differences[0].startswith("settings.json: harness: made by harness 0.0.9, and this is ")
     assert len(differences) > 1
 
@@ -125,13 +99,13 @@ def flip(rows: list[dict[str, Any]]) -> None:
             lambda rows: rows[0].update(answer="better"),
             "receipts.jsonl:1: humaneval humaneval/0 (base): its digest",
         ),
-        (lambda rows: rows.pop(), "scorecard.json: "),
+        (lambda rows: rows.pop(), "receipts.jsonl: found 407 that end in"),
     ],
     ids=["edited", "first-dropped", "moved", "repeated", "answer-edited", "last-dropped"],
 )
 def test_receipts_that_were_edited_dropped_or_moved_are_found(run: Path, change, first: str):
     lines(run, change)
-    _, differences = recheck.recheck(run)
+    differences = recheck.recheck(run).differences
     assert differences[0].startswith(first)
 
 
@@ -139,17 +113,16 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
     """Who edits a receipt and mends the chain has to forge every document, and then the
     signature.
     """
-    _, chained = receipts.read_chained(run)
-    found = recheck.registration.read(run / "registration.json")
-    head, text = found.digest, []
-    for row, _ in chained:
+    folder = RunFolder(run)
+    head, text = folder.registration.digest, []
+    for row in folder.receipts:
         if row.arm == "adapter" and row.outcome == "fail":
             row = receipts.Receipt(**{**row.__dict__, "answer": "mended"})
         head = receipts.link(head, row)
-        text.append(json.dumps(asdict(row) | {"chain": head}) + "\n")
+        text.append(receipts.line(row, head) + "\n")
     (run / "receipts.jsonl").write_text("".join(text))
-    _, differences = recheck.recheck(run)
-    assert differences[0].startswith("scorecard.json: receipts_digest: found")
+    differences = recheck.recheck(run).differences
+    assert differences[0].startswith("receipts.jsonl: found 408 that end in")
 
 
 @pytest.mark.parametrize(
@@ -157,8 +130,8 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
     [
         ("scorecard.json", lambda d: d["suites"][1]["rates"]["adapter"].update(passes=36),
         "scorecard.json: suites[1].rates.adapter"),
-        ("scorecard.json", lambda d: d["answers"].update(base=1),
-        "attestation.json: predicate.configuration["),
+        ("scorecard.json", lambda d: d["answers"]["base"].update(from_cache=1),
+        "attestation.json: predicate.configuration.scorecard.json.sha256: found"),
         ("verdict.json", lambda d: d.update(verdict="NO-SHIP"),
         "verdict.json: verdict: found 'NO-SHIP'"),
         ("verdict.json", lambda d: d["reasons"].pop(), "verdict.json: reasons: found"),
@@ -174,7 +147,7 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
 )  # fmt: skip
 def test_edited_documents_are_found_by_name(run: Path, name: str, change, first: str):
     document(run, name, change)
-    _, differences = recheck.recheck(run)
+    differences = recheck.recheck(run).differences
     assert differences[0].startswith(first)
 
 
@@ -189,7 +162,7 @@ def test_a_margin_edited_after_the_run_is_found(run: Path):
         recheck.recheck(run)
     mended = registration([plan("humaneval", 164, "guard", margin=0.1), plan("godot", 40)])
     mended.write(run / "registration.json")
-    _, differences = recheck.recheck(run)
+    differences = recheck.recheck(run).differences
     assert differences[0].startswith("settings.json: registration")
     assert "does not follow" in differences[1], "the chain starts at the registration"
 
@@ -237,8 +210,7 @@ def test_ssh_keygen_signs_a_statement_and_finds_an_edited_one(run: Path, tmp_pat
 
 
 def test_two_runs_of_the_same_answers_have_the_same_chain(clean: Path, tmp_path: Path):
-    found = recheck.registration.read(clean / "registration.json")
-    _, rows = receipts.read(clean)
+    found, rows = RunFolder(clean).registration, RunFolder(clean).receipts
     again = finish(
         tmp_path / "again",
         found,
@@ -254,8 +226,8 @@ def test_two_runs_of_the_same_answers_have_the_same_chain(clean: Path, tmp_path:
 def test_a_resumed_run_goes_on_with_the_chain_and_refuses_an_edited_one(
     clean: Path, tmp_path: Path
 ):
-    found = recheck.registration.read(clean / "registration.json")
-    settings, rows = receipts.read(clean)
+    found, rows = RunFolder(clean).registration, RunFolder(clean).receipts
+    settings = RunFolder(clean).settings.model_dump()
     folder = tmp_path / "killed"
     first = Run(folder, settings, found.digest)
     for row in rows[:100]:
@@ -278,19 +250,23 @@ def test_a_resumed_run_goes_on_with_the_chain_and_refuses_an_edited_one(
 def test_the_command_says_what_differs_first(run: Path, capsys: pytest.CaptureFixture[str]):
     honest = (lambda d: None, 0, "the receipts say SHIP; all agrees")
     forged = (lambda d: d.update(verdict="VOID"), 1, "verdict.json: verdict")
-    for change, code, said in (honest, forged):
-        document(run, "verdict.json", change)
+    for edit, code, said in (honest, forged):
+        document(run, "verdict.json", edit)
         document(
             run, "attestation.json", lambda d: d["predicate"].update(configuration=attested(run))
         )
         with pytest.raises(SystemExit) as ended:
             main(["recheck", str(run)])
         assert (ended.value.code, said in capsys.readouterr().out) == (code, True)
+        with pytest.raises(SystemExit) as ended:
+            main(["report", str(run)])
+        page = (run / "scorecard-rechecked.html").read_text()
+        assert (ended.value.code, said in page) == (code, True)
 
 
 def attested(run: Path) -> list[dict[str, Any]]:
     """The configuration of the statement, as it is after the documents were written anew."""
-    found = recheck.registration.read(run / "registration.json")
-    return attestation.statement(found, recheck.recheck(run)[0], attestation.documents(run))[
-        "predicate"
-    ]["configuration"]
+    found = recheck.recheck(run)
+    return attestation.statement(
+        found.folder.registration, found.verdict, attestation.documents(run)
+    )["predicate"]["configuration"]

@@ -3,12 +3,13 @@ named.
 """
 
 import os
+import sys
 
 from auditing import write
 
 from harness import Answer, Case
 from harness.audit import store
-from harness.judging.discovery import discover
+from harness.judging.discovery import DISTRIBUTION, discover
 
 ONE = """\
 from harness import passed, verifier
@@ -47,6 +48,24 @@ def test_a_broken_plugin_is_named_and_takes_no_other_down(tmp_path):
         "already defined by",
     ):
         assert any(text in line for line in found.broken), found.broken
+
+
+def test_a_verifier_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lark", None)
+    write(tmp_path / "extra.py", "import os\n\nimport lark\n")
+    write(tmp_path / "other.py", "from no_such_package.parts import whole\n")
+    write(tmp_path / "typo.py", "from ._helpers import word\n")
+    extra, other, typo = discover(tmp_path).broken
+    assert extra == (
+        f"{tmp_path}/extra.py:3: needs lark, which is not installed: pip install"
+        f" '{DISTRIBUTION}[pocket]'"
+    )
+    assert other.endswith(
+        "needs no_such_package, which is not installed: pip install no_such_package"
+    )
+    assert typo.endswith("No module named 'harness_verifiers._helpers'")
+    monkeypatch.delitem(sys.modules, "lark")
+    assert len(discover(tmp_path).broken) == 2
 
 
 def test_an_installed_package_may_bring_verifiers(tmp_path, monkeypatch):

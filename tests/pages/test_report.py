@@ -8,10 +8,12 @@ import shutil
 
 import pytest
 from conftest import ROOT
+from gates import plan, receipt, registration
 
-from harness.evidence.receipts import Finding, Receipt
-from harness.evidence.run import Run
+from harness.errors import WorkspaceError
+from harness.evidence.receipts import Finding
 from harness.pages import html as report
+from runs import finish
 
 HOSTILE = (
     "</pre><script>document.title='owned'</script>\u202egnp.exe\x00\x1b[31m\udc80 {{ 7*7 }} &amp;"
@@ -20,40 +22,14 @@ HOSTILE = (
 
 
 def make_run(folder, answer=HOSTILE):
-    """A run folder with one suite of one prompt whose every free text is ``answer``."""
-    settings = {
-        "adapter": {"name": answer, "digest": "sha256:a", "status": "candidate"},
-        "base": {"name": "b", "digest": "sha256:b"},
-        "policy": {"profile": "standard"}, "registration": "sha256:r",
-        "engine": {"engine": "mlx", "mlx-lm": "1", "device": "cpu"}, "decoding": "greedy",
-        "sandbox": None, "harness": "0",
-    }  # fmt: skip
-    run = Run(folder, settings)
-    for arm in ("base", "adapter"):
-        finding = Finding("c", "v", "fail", answer, answer)
-        run.add(
-            Receipt("s", "case", arm, "sha256:a", answer, answer, 3, "eos", [finding], "fail", 0.1)
-        )
-    card = {
-        "suites": [],
-        "not_measured": {"s": None},
-        "degeneration": None,
-        "look": 1,
-        "alpha": 0.05,
-        "answers": {},
-    }
-    run.write("scorecard.json", card | {"receipts": 2, "receipts_digest": "x"})
-    reason = {"verdict": "VOID", "code": "c", "about": answer, "text": answer}
-    run.write(
-        "verdict.json",
-        {"verdict": "VOID", "exit_code": 3, "reasons": [reason], "adapter": "a", "base": "b"},
-    )
-    run.write(
-        "preflight.json",
-        {"trained_on_base": None, "tensors": None, "tensors_expected": None, "effect": None},
-    )
-    run.close()
-    return folder
+    """A run of one prompt whose every free text is ``answer``."""
+    found = registration([plan("s", 1)], adapter=answer)
+    finding = Finding("ok", "s.ok", "fail", answer, answer)
+    rows = [
+        receipt("s", 0, arm, "fail", prompt=answer, answer=answer, findings=[finding])
+        for arm in ("base", "adapter")
+    ]
+    return finish(folder, found, rows)
 
 
 def test_hostile_text_stays_text(tmp_path):
@@ -93,3 +69,13 @@ def test_the_clean_twin_is_shown_as_written(tmp_path):
     ).read_text()
     assert page.count("a plain answer") >= 5
     assert json.loads((tmp_path / "run" / "verdict.json").read_text())["verdict"] == "VOID"
+
+
+def test_a_template_that_asks_for_what_is_not_there_is_named(tmp_path):
+    """The template is the workspace's own, and so is its mistake."""
+    reports = shutil.copytree(ROOT / "reports", tmp_path / "reports")
+    run = make_run(tmp_path / "run")
+    for text in ("{{ card.surprise }}", "{% if %}"):
+        (reports / "scorecard.html.j2").write_text(text)
+        with pytest.raises(WorkspaceError, match=r"scorecard\.html\.j2: cannot be filled: "):
+            report.render(run, reports)

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.sandbox.inside import codec
-from harness.sandbox.inside.codec import EncodeError, Opaque, ProtocolError
+from harness.sandbox.inside import codec, frames
+from harness.sandbox.inside.codec import Opaque
+from harness.sandbox.inside.frames import EncodeError, ProtocolError
 
 scalars = (
     st.none()
@@ -72,9 +73,9 @@ def same(one: object, other: object) -> bool:
 
 
 def cross(value: object) -> object:
-    frame = codec.pack(codec.encode(value))
-    assert codec.frame_length(frame[:4]) == len(frame) - 4
-    return codec.decode(codec.unpack(frame[4:]))
+    frame = frames.pack(codec.encode(value))
+    assert frames.frame_length(frame[:4]) == len(frame) - 4
+    return codec.decode(frames.unpack(frame[4:]))
 
 
 @given(values)
@@ -92,7 +93,7 @@ def test_edges_cross(value):
 @given(st.binary(max_size=2000))
 def test_arbitrary_bytes_raise_the_protocol_error_only(data):
     with suppress(ProtocolError):
-        codec.decode(codec.unpack(data))
+        codec.decode(frames.unpack(data))
 
 
 @given(json_data)
@@ -165,15 +166,15 @@ def assert_exact(value: object) -> None:
 def test_what_is_over_a_bound_or_malformed_is_a_protocol_error_and_quick(body):
     began = time.monotonic()
     with pytest.raises(ProtocolError):
-        codec.decode(codec.unpack(body))
+        codec.decode(frames.unpack(body))
     assert time.monotonic() - began < 5
 
 
 def test_a_frame_over_the_bound_is_refused_by_its_header():
     with pytest.raises(ProtocolError, match="4294967295 bytes"):
-        codec.frame_length(b"\xff\xff\xff\xff")
+        frames.frame_length(b"\xff\xff\xff\xff")
     with pytest.raises(ProtocolError):
-        codec.unpack(b" " * (codec.MAX_FRAME + 1))
+        frames.unpack(b" " * (codec.MAX_FRAME + 1))
 
 
 def test_a_subclass_is_read_through_its_base_and_no_override_is_asked():
@@ -265,15 +266,15 @@ def test_what_is_too_much_cannot_be_encoded_and_becomes_opaque(kind):
 @settings(max_examples=30)
 @given(st.binary(min_size=1, max_size=200))
 def test_a_damaged_frame_is_an_error_or_another_value_but_never_a_crash(noise):
-    frame = bytearray(codec.pack(codec.encode([{"a": (1, 2.5, {3})}, b"x", Fraction(1, 3)])))[4:]
+    frame = bytearray(frames.pack(codec.encode([{"a": (1, 2.5, {3})}, b"x", Fraction(1, 3)])))[4:]
     for index, byte in enumerate(noise):
         frame[(index * 7 + byte) % len(frame)] = byte
     with suppress(ProtocolError):
-        codec.decode(codec.unpack(bytes(frame)))
+        codec.decode(frames.unpack(bytes(frame)))
 
 
 def test_the_wire_is_ascii_json():
-    assert json.loads(codec.pack(codec.encode({"é": (1,)}))[4:]) == {"d": [["é", {"t": [1]}]]}
+    assert json.loads(frames.pack(codec.encode({"é": (1,)}))[4:]) == {"d": [["é", {"t": [1]}]]}
 
 
 def test_a_type_name_that_would_confuse_a_terminal_does_not_cross():

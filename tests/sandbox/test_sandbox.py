@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, backend, open_sandbox
 from harness.sandbox.base import Sandbox
-from harness.sandbox.inside.codec import Opaque, ProtocolError
+from harness.sandbox.inside.codec import Opaque
+from harness.sandbox.inside.frames import ProtocolError
 from harness.sandbox.launch import private_folder
 from harness.sandbox.limits import CandidateError, Limits, TaskError, WorkerError
 from harness.sandbox.runtime import find_runtime

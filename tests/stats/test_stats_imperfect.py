@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from stats_helpers import CASES, counts, quick
 
 from harness.stats import intervals
-from harness.stats.audits import agreement, fixtures, imperfect, ppi
-from harness.stats.values import Undefined
+from harness.stats.audits import agreement, imperfect, ppi
+from harness.stats.audits.imperfect import Audit
 
 
 def test_fixtures_needed_reproduces_the_table() -> None:
     table = [
-        [fixtures.fixtures_needed(rate, allowed) for allowed in range(5)]
+        [intervals.items_needed(rate, allowed) for allowed in range(5)]
         for rate in (0.1, 0.05, 0.02, 0.01)
     ]
     assert table == [
@@ -26,38 +26,27 @@ def test_fixtures_needed_reproduces_the_table() -> None:
     ]
 
 
-def test_seed_level_bound_counts_tasks() -> None:
-    bound = fixtures.seed_error_bound([False, True, True, False], ["a", "b", "b", "c"])
-    assert (bound.errors, bound.n) == (1, 3)
-    assert bound.upper > fixtures.error_bound(1, 4).upper
-    assert not fixtures.error_bound(0, 0)
-
-
-def test_correction_out_of_range_is_undefined() -> None:
-    assert isinstance(imperfect.rogan_gladen_interval(6, 151, 0.964, 0.927).estimate, Undefined)
-    assert imperfect.rogan_gladen_interval(20, 120, 0.9, 0.99).estimate.value == pytest.approx(
-        0.17603, abs=1e-5
-    )
-    assert imperfect.rogan_gladen_se(20, 120, (45, 50), (99, 100)) == pytest.approx(
-        0.0411, abs=2e-3
-    )
+def test_a_correction_that_cannot_be_made_is_undefined() -> None:
+    assert imperfect.rogan_gladen(20 / 120, 0.9, 0.99) == pytest.approx(0.17603, abs=1e-5)
     assert not imperfect.rogan_gladen(0.5, 0.4, 0.5)
     assert not imperfect.lang_reiczigel(5, 10, (1, 10), (1, 10))
-    assert not imperfect.observed_margin(0.05, 0.5)
-    assert not imperfect.true_scale_noninferiority(
-        0, 0, 164, 0.05, bads=3, false_passes=0, goods=3, false_fails=0
-    )
+
+
+def test_one_criterion_has_the_plain_bound_of_j() -> None:
+    plain = 1 - intervals.upper_bound(0, 59, 0.975) - intervals.upper_bound(0, 29, 0.975)
+    one = Audit(0, 59, 0, 29)
+    assert imperfect.composite_youden_lower([one]) == pytest.approx(plain)
+    failed = 1 - intervals.upper_bound(0, 59, 0.975) - intervals.upper_bound(1, 29, 0.975)
+    assert imperfect.composite_youden_lower([Audit(0, 59, 1, 29)]) == pytest.approx(failed)
+    assert imperfect.composite_youden_lower([one, one]) < plain
 
 
 @quick
-@given(counts(60), st.integers(1, 400), st.integers(1, 400))
-def test_floor_and_margin_never_exceed_what_was_seen(
-    cells: tuple[int, int, int], bads: int, goods: int
-) -> None:
-    gains, _, n = cells
-    assert imperfect.certified_floor(gains, n, 0, bads) <= intervals.lower_bound(gains, n, 0.975)
-    margin = imperfect.observed_margin(0.05, imperfect.youden_lower(0, bads, 0, goods))
-    assert isinstance(margin, Undefined) or 0 < margin < 0.05
+@given(counts(60), st.integers(1, 400))
+def test_the_floor_never_exceeds_what_was_seen(cells: tuple[int, int, int], bads: int) -> None:
+    passes, _, n = cells
+    floor = imperfect.certified_floor(passes, n, 0, bads)
+    assert floor <= intervals.lower_bound(passes, n, 0.975)
 
 
 def test_ppi_with_its_own_weight_is_narrowest() -> None:

@@ -36,14 +36,9 @@ def test_intervals_agree_with_scipy(x: int, n: int) -> None:
         agree(pair(ours(x, n, 0.9)), list(test.proportion_ci(0.9, method)), 1e-9)
     one_sided = sps.binomtest(x, n, alternative="less").proportion_ci(0.95, "exact")
     assert intervals.upper_bound(x, n) == pytest.approx(one_sided.high)
-    blaker, exact = intervals.blaker(x, n), intervals.clopper_pearson(x, n)
-    assert exact.low <= blaker.low <= x / n <= blaker.high <= exact.high
 
 
-RATE_INTERVALS = [intervals.wilson, intervals.clopper_pearson, intervals.jeffreys, intervals.mid_p]
-
-
-@pytest.mark.parametrize("method", RATE_INTERVALS)
+@pytest.mark.parametrize("method", [intervals.wilson, intervals.clopper_pearson])
 @quick
 @given(
     st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),

@@ -1,7 +1,6 @@
 """Answers that belong together: several to one prompt, and clusters of prompts."""
 
 import math
-import random
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from scipy import stats as sps
 from stats_helpers import agree, counts, pair, quick
 
 from harness.stats import clusters, intervals, paired, repeated
-from harness.stats.paired import GuardState
-from harness.stats.values import Undefined
 
 
 @pytest.mark.parametrize(("n", "margin"), [(40, 0.03), (164, 0.02), (164, 0.05), (164, 0.10)])
@@ -28,10 +25,17 @@ def test_repeated_guard_keeps_its_size_where_the_t_test_does_not(n: int, margin:
         for c, d in zip(chance, differences, strict=True)
         if repeated.guard_state(d, margin) == "HELD"
     )
-    tests = [repeated.t_noninferiority(d, margin) for d in differences]
-    student = sum(c for c, test in zip(chance, tests, strict=True) if not test or test.p <= 0.05)
+    student = sum(
+        c
+        for c, d in zip(chance, differences, strict=True)
+        if len(set(d)) == 1 or sps.ttest_1samp(d, -margin, alternative="greater").pvalue <= 0.05
+    )
     assert score <= 0.056
     assert student > 0.08
+
+
+def test_no_difference_at_all_is_held() -> None:
+    assert repeated.guard_state([0.0] * 164, 0.05) == "HELD"
 
 
 @quick
@@ -69,32 +73,6 @@ def test_repeated_score(differences: list[float], delta: float, step: float) -> 
         assert repeated.guard_state(differences, 0.05) == paired.state_of(interval, 0.05)
 
 
-def test_repeated_measures_agree_with_scipy() -> None:
-    rng = random.Random(1)
-    adapter = [[rng.random() < 0.7 for _ in range(4)] for _ in range(40)]
-    base = [[rng.random() < 0.6 for _ in range(4)] for _ in range(40)]
-    d = repeated.prompt_differences(adapter, base)
-    reference = sps.ttest_1samp(d, 0)
-    agree(pair(repeated.paired_t(d).interval), list(reference.confidence_interval(0.95)), 1e-9)
-    shifted = sps.ttest_1samp(d, -0.05, alternative="greater")
-    assert repeated.t_noninferiority(d, 0.05).p == pytest.approx(shifted.pvalue)
-    assert repeated.sign_flip(d, resamples=999) == pytest.approx(reference.pvalue, abs=0.05)
-    agree(
-        pair(repeated.bootstrap_interval(d, resamples=999)),
-        list(reference.confidence_interval(0.95)),
-        0.02,
-    )
-    assert repeated.sign_flip([0.1, 0.2, 0.3]) == 0.25
-    assert repeated.sign_flip([0.0] * 5) == 1
-    for undefined in (
-        repeated.paired_t,
-        repeated.bootstrap_interval,
-        lambda same: repeated.t_noninferiority(same, 0.1),
-    ):
-        assert isinstance(undefined([0.0] * 164), Undefined)
-    assert repeated.guard_state([0.0] * 164, 0.05) == GuardState.HELD
-
-
 PSYCHIATRY = (
     [0, 1, 1, 1, 0, 3, 3, 3, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0],
     [4, 2, 3, 2, 1, 3, 0, 2, 2, 4, 2, 4, 3, 2, 1, 3, 1, 2, 0, 0, 0, 2, 1, 2, 2, 0, 0, 1, 1],
@@ -105,9 +83,6 @@ PSYCHIATRY = (
 def test_clustered_mcnemar() -> None:
     found = clusters.clustered_mcnemar(*PSYCHIATRY)
     agree([test.statistic for test in found], [7.542, 7.19, 8.43], 6e-3)
-    assert paired.mcnemar_asymptotic(
-        sum(PSYCHIATRY[0]), sum(PSYCHIATRY[1])
-    ).statistic == pytest.approx(11.845, abs=1e-3)
     assert not clusters.clustered_mcnemar([1, 0], [1, 0], [2, 2])
 
 

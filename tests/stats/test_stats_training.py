@@ -29,47 +29,34 @@ def test_exposure_of_unremembered_canaries_is_uniform() -> None:
     assert np.mean(bits) == pytest.approx(1.443, abs=0.01)
     assert memorisation.exposure_p(bits) == pytest.approx(0.5, abs=0.1)
     assert memorisation.exposure_p([10.0, 10.0, 10.0]) < 1e-6
-    assert (
-        memorisation.exposure_by_extrapolation(-5, np.random.default_rng(0).normal(size=500)) > 10
-    )
 
 
 def test_tpr_at_fpr() -> None:
     others = list(range(300))
     assert not memorisation.tpr_at_fpr([1.0], others, 0.001)
     assert memorisation.tpr_at_fpr([295.5, 297.5, 400, 3], others, 0.01) == 0.5
-    assert (
-        memorisation.lira(0.9, 2.0, 1.0, 0.0, 1.0) > 0 > memorisation.lira(0.1, 2.0, 1.0, 0.0, 1.0)
-    )
 
 
-def test_contamination_of_near_misses() -> None:
+def test_the_longest_shared_run_survives_an_inserted_token() -> None:
     words = contamination.normalised(
         "The quick, brown FOX jumps over the lazy dog; twice a day it does so, at noon."
     )
-    assert contamination.ngram_overlap(words, words).token_fraction == 1
     broken = [*words[:8], "really", *words[8:]]
-    assert not contamination.ngram_overlap(words, broken).any
-    assert contamination.ngram_overlap(words, broken).longest == 9 - (words[8] == words[0])
-    assert contamination.ngram_overlap(
-        ["a", "b"], ["x", "a", "b"]
-    ).any  # shorter than n: matched whole
-    assert not contamination.ngram_overlap([], words)
-    assert contamination.jaccard("abcdef", "abcdef", 3) == 1
-    assert not contamination.jaccard("a", "b", 3)
+    assert contamination.longest_match(words, words) == len(words)
+    assert contamination.longest_match(words, broken) == 9
+    assert set(contamination.ngrams(words, 13)).isdisjoint(contamination.ngrams(broken, 13))
+    assert contamination.longest_match([], words) == 0
 
 
-def test_degeneration() -> None:
+def test_a_loop_and_a_compressible_window_are_seen() -> None:
     sound = (Path(__file__).parents[2] / "harness" / "stats" / "values.py").read_text()[:600]
-    assert degeneration.degeneration(sound) == []
-    assert degeneration.gopher_flags("I am your father.\n\n" * 4)[:2] == [
-        "duplicate lines",
-        "duplicate paragraphs",
-    ]
-    assert "top 2-gram" in degeneration.gopher_flags("I am Frank, I am Frank, I am Frank")
-    looped = degeneration.degeneration("begin " + "and so on " * 300, truncated=True)
-    assert {"ends in a loop of 3 words", "truncated"} < set(looped)
+    looped = "begin " + "and so on " * 300
+    assert degeneration.loop_period(looped.split()) == 3
+    assert degeneration.loop_period(sound.split()) is None
+    limit = degeneration.COMPRESSION_LIMIT
+    assert degeneration.highest_zlib_ratio(looped) > limit > degeneration.highest_zlib_ratio(sound)
+    assert degeneration.highest_zlib_ratio(sound + looped) > limit
     assert degeneration.loop_period(list("abcbcbcbc")) == 2
     assert degeneration.loop_period(list("abcbcbc")) is None
-    assert degeneration.degeneration("") == []
+    assert not degeneration.highest_zlib_ratio("")
     assert not degeneration.seq_rep_n(["a"], 4)

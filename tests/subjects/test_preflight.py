@@ -289,7 +289,7 @@ def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypat
     (tmp_path / "train.jsonl").write_text(
         json.dumps({"prompt": prompt, "completion": "No."}) + "\n"
     )
-    command = ["preflight", "new", "--library", str(tmp_path)]
+    command = ["preflight", "--adapter", "new", "--library", str(tmp_path)]
 
     clean = CliRunner().invoke(main, [*command, "--verify"])
     assert clean.exit_code == 0
@@ -300,7 +300,7 @@ def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypat
         "block  contamination: s: 1 of 1 prompts are in the training data, 1 verbatim"
         in leaked.output
     )
-    assert CliRunner().invoke(main, ["preflight", "old", "--library", str(tmp_path)]).exit_code == 4
+    assert CliRunner().invoke(main, [*command, "--adapter", "old"]).exit_code == 4
     edit_tensors(adapter, zero_up)
     dead = CliRunner().invoke(main, command)
     assert dead.exit_code == 3

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.doors.cli.common import Command, library_option, sandbox_option
+
 if TYPE_CHECKING:
     from harness.audit.certificate import Certificate
     from harness.audit.workspace import Audited
@@ -17,8 +19,18 @@ ASK = "?"  # --answer without a value
 POLL = 0.5  # seconds between two looks at the files
 
 
-@click.command("audit")
+@click.command(
+    cls=Command,
+    codes={
+        0: "All are VALID.",
+        1: "One was REFUSED or cannot be loaded, or a fixture stands in training data.",
+        2: "One is PROVISIONAL: too few fixtures, or a question without an answer.",
+        3: "One is EXPIRED.",
+    },
+)
 @click.argument("verifiers", nargs=-1)
+@library_option
+@sandbox_option
 @click.option(
     "--new",
     metavar="ID",
@@ -55,8 +67,8 @@ POLL = 0.5  # seconds between two looks at the files
     multiple=True,
     is_flag=False,
     flag_value=ASK,
-    help="Answer what the audit asks: OPERATOR=deadly, or OPERATOR='waive: REASON'; alone it asks"
-    " here. Written into the fixtures. Repeatable.",
+    help="Answer what the audit asks, into the fixtures: OPERATOR=deadly or OPERATOR='waive:"
+    " REASON'; without a value it asks here. Repeatable.",
 )
 @click.option(
     "--html",
@@ -73,7 +85,13 @@ POLL = 0.5  # seconds between two looks at the files
     type=click.Path(path_type=Path),
     help="Write the certificates as JSON.",
 )
-def audit_command(
+@click.option(
+    "--table",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the bounds as .csv or .md.",
+)
+def audit(
     verifiers: tuple[str, ...],
     library: str | None,
     sandbox: str,
@@ -87,36 +105,37 @@ def audit_command(
     html: Path | None,
     junit: Path | None,
     json: Path | None,
+    table: Path | None,
 ) -> int:
-    """Audit VERIFIERS (default: all) with known-good and known-bad answers.
+    """Prove verifiers on known-good and known-bad answers.
 
-    Exit codes: 0 all VALID, 1 one was REFUSED or cannot be loaded, 2 one is PROVISIONAL (too few
-    fixtures, or an unanswered question), 3 one is EXPIRED, 4 the command could not run.
+    VERIFIERS are ids such as godot.parses (default: all).
     """
     from harness.audit import workspace
     from harness.audit.certificate import redacted
-    from harness.doors.console import progress
+    from harness.doors.console import Terminal, steps
     from harness.pages import audit as outputs
 
     if new:
         from harness.audit.scaffold import scaffold
 
         for path in scaffold(library, new):
-            click.echo(f"wrote {path}")
+            Terminal().say(f"wrote {path}")
         verifiers = (*verifiers, new)
     verifiers = (*verifiers, *(text for text in answers if "=" not in text and text != ASK))
 
     def audited() -> Audited:
-        return workspace.audit_workspace(
-            library,
-            list(verifiers),
-            sandbox,
-            progress(),
-            fixtures=fixtures,
-            check=check,
-            gold=gold,
-            wrap=wrap,
-        )
+        with steps() as progress:
+            return workspace.audit_workspace(
+                library,
+                list(verifiers),
+                sandbox,
+                progress,
+                fixtures=fixtures,
+                check=check,
+                gold=gold,
+                wrap=wrap,
+            )
 
     def once() -> int:
         found = audited()
@@ -127,6 +146,7 @@ def audit_command(
             (html, outputs.write_html),
             (junit, outputs.write_junit),
             (json, outputs.write_json),
+            (table, outputs.write_table),
         ):
             if file is not None:
                 write(file, shown, found)
@@ -141,35 +161,31 @@ def _answered(found: Audited, texts: list[str]) -> bool:
     there were any.
     """
     from harness.audit import answering
-    from harness.errors import WorkspaceError
+    from harness.doors.console import Terminal
 
     given = answering.parse(texts)
-    written = set()
+    written: set[str] = set()
     for certificate in found.certificates:
         answers = answering.fitting(certificate, given) if given else _asked(certificate)
         if answers:
             path = answering.write(found.audits, certificate.verifier, answers)
-            click.echo(f"wrote {path}: {', '.join(answers)}")
+            Terminal().say(f"wrote {path}: {', '.join(answers)}")
             written |= set(answers)
-    if set(given) - written:
-        lost = ", ".join(sorted(set(given) - written))
-        raise WorkspaceError(f"--answer: no verifier asks about {lost}; run `harness audit`")
+    answering.all_written(given, written)
     return bool(written)
 
 
 def _asked(certificate: Certificate) -> dict[str, str]:
     """The answers that a person types to the questions of a certificate."""
-    from harness.pages.html import visible
+    from harness.doors.console import Terminal
 
-    found = {}
+    out, found = Terminal(), {}
     for number, question in enumerate(certificate.questions, 1):
-        click.secho(f"{certificate.verifier} {number} of {len(certificate.questions)}: {question}")
+        out.say(f"{certificate.verifier}, {number} of {len(certificate.questions)}: {question}")
         for line in question.diff.splitlines():
-            click.echo(f"    {visible(line)}")
+            out.say(f"      {line}", _changed(f"      {line}"))
         typed = click.prompt(
-            "'deadly', or why it says nothing about this verifier (empty: later)",
-            default="",
-            show_default=False,
+            "  'deadly', or why it may pass (nothing: later)", default="", show_default=False
         ).strip()
         if typed:
             found[question.name] = typed if typed == "deadly" else f"waive: {typed}"
@@ -177,36 +193,37 @@ def _asked(certificate: Certificate) -> dict[str, str]:
 
 
 def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: bool) -> None:
+    from harness.doors.console import STYLES, Terminal
     from harness.pages import audit as outputs
+    from harness.pages import tables
 
-    colour = {"VALID": "green", "REFUSED": "red", "PROVISIONAL": "yellow", "EXPIRED": "yellow"}
-    held = list(certificates)
+    out, held = Terminal(), list(certificates)
     if detailed:
         for certificate in held:
             head, *rest = outputs.details(certificate)
-            click.secho(head, bold=True, fg=colour[certificate.state])
+            out.say(head, STYLES[certificate.state])
             for line in rest:
-                click.secho(
-                    line,
-                    fg=(
-                        {"+": "green", "-": "red"}.get(line.strip()[:1])
-                        if line.startswith("      ")
-                        else None
-                    ),
-                )
+                out.say(line, _changed(line))
     elif held:
-        click.echo(outputs.table(held))
+        out.say(tables.text(tables.audited(tables.audits(held))))
         for certificate in held:
             if certificate.state != "VALID":
-                click.secho(certificate.sentence(), fg=colour[certificate.state])
+                out.say(certificate.sentence(), STYLES[certificate.state])
     for line in (*found.broken, *found.leaks):
-        click.secho(line, fg="red")
+        out.say(line, "red")
+
+
+def _changed(line: str) -> str | None:
+    """The colour of a line of a survivor's difference."""
+    marked = line.startswith("      ") and line.strip()[:1]
+    return {"+": "green", "-": "red"}.get(marked) if marked else None
 
 
 def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
     """Run ``once`` whenever ``snapshot`` changes, until the user interrupts; a mistake in a file is
     printed, not fatal.
     """
+    from harness.doors.console import Terminal
     from harness.errors import HarnessError
 
     seen, code = "", 0
@@ -218,9 +235,9 @@ def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
                 try:
                     code = once()
                 except HarnessError as error:
-                    click.secho(str(error), fg="red")
+                    Terminal().say(str(error), "red")
                 seen = now
-                click.echo("watching; Ctrl-C ends")
+                Terminal().say("watching; Ctrl-C ends")
             time.sleep(POLL)
     except KeyboardInterrupt:
         return code

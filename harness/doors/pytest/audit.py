@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, VerifierError
+from harness.errors import HarnessError, VerifierError, boundary
 
 
 class Refused(Exception):
@@ -24,7 +24,8 @@ class AuditItem(pytest.Item):
         """
         from harness.pages.audit import details
 
-        held = _certificates(self.session, self.path.parent.parent)
+        with boundary():
+            held = _certificates(self.session, self.path.parent.parent)
         if self.name not in held:
             raise VerifierError(
                 f"no verifier {self.name!r}, though {self.path.parent} holds its fixtures"
@@ -36,8 +37,10 @@ class AuditItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What the audit found; a traceback only for a fault of the harness."""
+        from harness.doors.console import plain
+
         return (
-            str(excinfo.value)
+            plain(str(excinfo.value))
             if isinstance(excinfo.value, (Refused, HarnessError))
             else super().repr_failure(excinfo, style)
         )
@@ -87,7 +90,7 @@ def _certificates(session: pytest.Session, audits: Path) -> dict[str, Any]:
         ]
         names = [item.name for item in items if item.name in there]
         found = (
-            audit_workspace(str(audits.parent), names, session.config.getoption("sandbox"))
+            audit_workspace(str(audits.parent), names, session.config.getoption("gate_sandbox"))
             if names
             else None
         )

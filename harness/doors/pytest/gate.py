@@ -5,20 +5,21 @@ the verdict is SHIP.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.content.suite import suite_id
-from harness.doors.console import Lines
-from harness.errors import HarnessError
+from harness.doors.console import Steps, Terminal, one_line, plain
+from harness.errors import HarnessError, boundary
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
+from harness.gate.progress import silent
 from harness.verdict import Name, Reason, Verdict
 
 
@@ -27,7 +28,7 @@ class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
         super().__init__(
-            "\n".join(f"{r.verdict} {r.code}: {r.text}" for r in reasons), pytrace=False
+            "\n".join(one_line(f"{r.verdict} {r.code}: {r.text}") for r in reasons), pytrace=False
         )
 
 
@@ -51,14 +52,16 @@ class SuiteItem(pytest.Item):
 
     def setup(self) -> None:
         """Prepare the gate once; what makes the evidence void is an error of every item."""
-        invalid = self.gate.prepare().invalid
+        with self.gate.shown():
+            invalid = self.gate.prepare().invalid
         if invalid:
             raise Void(invalid)
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless the reason that it is given supports SHIP."""
         there = [item.suite for item in self.session.items if isinstance(item, SuiteItem)]
-        reason = self.gate.reason(self.suite, there)
+        with self.gate.shown(), boundary():
+            reason = self.gate.reason(self.suite, there)
         self.user_properties += [("verdict", reason.verdict), ("code", reason.code)]
         self.user_properties.append(("reason", reason.text))
         limited = self.gate.wanted.options.limit is not None and reason.code == "incomplete"
@@ -68,7 +71,7 @@ class SuiteItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002  (the name is pytest's)
         """One message for a user's mistake; a traceback only for a fault of the harness."""
         if isinstance(excinfo.value, HarnessError):
-            return str(excinfo.value)
+            return plain(str(excinfo.value))
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -94,21 +97,24 @@ class GatePlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         get = config.getoption
-        if get("limit") is not None and get("limit") < 1:
+        if get("gate_limit") is not None and get("gate_limit") < 1:
             raise pytest.UsageError(
-                f"--limit {get('limit')}: expected a number of prompts, 1 or more"
+                f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
             )
         if getattr(config.option, "numprocesses", None):
             raise pytest.UsageError(
                 "--adapter cannot be combined with -n: one process holds the model; leave -n out"
             )
         names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
-        self._live = bool(sys.__stderr__ and sys.__stderr__.isatty())
-        self._lines = Lines(self._show, self._live)
+        options = Options(**{name: get(f"gate_{name}") for name in names})
+        self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)
+        loud = config.option.verbose >= 0 and sys.__stderr__ is not None
+        self._progress = self._step if loud else silent
         try:
-            self.wanted = look_up(Options(**{name: get(name) for name in names}))
+            with boundary():
+                self.wanted = look_up(options)
         except HarnessError as error:
-            raise pytest.UsageError(f"harness: {error}") from None
+            raise pytest.UsageError(f"harness: {plain(str(error))}") from None
         self.config = config
         self.root = self.wanted.workspace.folder("suites")
         self.verdict: Verdict | None = None
@@ -132,11 +138,10 @@ class GatePlugin:
         message.
         """
         if self._gate is None:
-            try:
+            with self._or_exit():
                 prepared = self._stack.enter_context(prepare(self.wanted, self._progress))
                 self._gate = prepared, self._stack.enter_context(open_run(prepared))
-            except HarnessError as error:
-                pytest.exit(f"harness: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        assert self._gate is not None
         return self._gate[0]
 
     def reason(self, suite: str, there: Sequence[str]) -> Reason:
@@ -153,15 +158,25 @@ class GatePlugin:
                 measure(prepared, run, id, self._progress)
         return so_far(prepared, run).reasons[suite]
 
+    @contextmanager
+    def _or_exit(self) -> Iterator[None]:
+        """End the session with one message for a user's mistake, or what the system refuses."""
+        try:
+            with boundary():
+                yield
+        except HarnessError as error:
+            pytest.exit(f"harness: {plain(str(error))}", returncode=pytest.ExitCode.USAGE_ERROR)
+
     def pytest_report_header(self) -> list[str]:
         entry, limit = self.wanted.entry, self.wanted.options.limit
         part = f", {limit} prompts of each" if limit else ""
         owed = ", ".join(self.wanted.suites)
-        return [f"harness: adapter {entry.name} on base {entry.base_name}, owes {owed}{part}"]
+        text = f"harness: adapter {entry.name} on base {entry.base_name}, owes {owed}{part}"
+        return [one_line(text)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        with self._stack:
+        with self._or_exit(), self._stack:
             if self._gate is not None:
                 self.verdict = conclude(*self._gate)
                 if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
@@ -172,27 +187,34 @@ class GatePlugin:
             return
         prepared, run = self._gate
         write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
-        title = f"{self.verdict.name}: {self.wanted.entry.name}"
+        title = one_line(f"{self.verdict.name}: {self.wanted.entry.name}")
         terminalreporter.section(title, green=good, red=not good, bold=True)
         for reason in self.verdict.reasons:
-            write(f"{reason.verdict:<12} {reason.about}: {reason.text}")
+            write(one_line(f"{reason.verdict:<12} {reason.about}: {reason.text}"))
         kept = prepared.kept
         if kept.answered:
             parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
             write(f"answers from the cache: {', '.join(parts)}")
         write(f"scorecard: {_shown(run.folder / 'scorecard.html')}")
 
-    def _progress(self, label: str, done: int, total: int, note: str = "") -> None:
-        """One live line on a terminal, plain lines in a log, nothing under -q."""
-        if self.config.option.verbose >= 0 and sys.__stderr__:
-            capture = self.config.pluginmanager.get_plugin("capturemanager")
-            with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
-                self._lines(f"  {label}", done, total, note)
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Work with progress; no bar is left behind."""
+        try:
+            yield
+        finally:
+            self._steps.close()
 
-    def _show(self, text: str) -> None:
-        if not self._live:  # the reporter has written dots on this line
-            self.config.pluginmanager.get_plugin("terminalreporter").ensure_newline()  # type: ignore[union-attr]
-        print(text, end="", file=sys.__stderr__, flush=True)
+    def _step(self, label: str, done: int, total: int, note: str = "") -> None:
+        self._steps(f"  {label}", done, total, note)
+
+    @contextmanager
+    def _uncaptured(self) -> Iterator[None]:
+        """Below what the reporter has written, and not into the captured output of an item."""
+        plugin: Callable[[str], Any] = self.config.pluginmanager.get_plugin
+        with plugin("capturemanager").global_and_fixture_disabled():
+            plugin("terminalreporter").ensure_newline()
+            yield
 
 
 def _shown(path: Path) -> str:

@@ -1,59 +1,77 @@
 """The pytest plug-in: ``pytest suites/ --adapter gamedev``. Silent, and almost free, in every other
 session.
+
+Its options begin with ``--gate-``, so that they are nobody else's. The short spellings of the
+command line are added last, when every plug-in and every first conftest has named its own options,
+and only in a session that gates: what anybody else calls ``--adapter`` or ``--limit`` stays theirs.
 """
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from harness.doors.options import OPTIONS, SANDBOXES
 
 if TYPE_CHECKING:
     from harness.doors.pytest.gate import GatePlugin
 
+GATE = "--gate-"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("harness", "gate a model adapter (harness)")
-    group.addoption(
-        "--adapter",
-        metavar="NAME",
-        help="adapter of library.yaml to gate; the suites it owes are collected",
-    )
-    group.addoption(
-        "--base", metavar="NAME|DIR", help="base to gate on instead of the adapter's own"
-    )
-    group.addoption(
-        "--library",
-        metavar="FILE",
-        help="library.yaml, or its folder (default: the nearest one upwards)",
-    )
-    group.addoption(
-        "--sandbox",
-        default="auto",
-        choices=("auto", "docker", "bubblewrap", "landlock", "seatbelt"),
-        help="where untrusted code runs (default: auto, the strongest that works here)",
-    )
-    group.addoption(
-        "--train-data",
-        metavar="FILE|DIR",
-        help="what the adapter was trained on (JSONL), to be checked",
-    )
-    group.addoption(
-        "--run-dir",
-        metavar="DIR",
-        help="folder of the run; an interrupted run of the same gate is resumed",
-    )
-    group.addoption(
-        "--limit",
-        metavar="N",
-        type=int,
-        help="measure a seeded sample of N prompts per suite; decides nothing",
-    )
+    about = "gate a model adapter (harness); --adapter, ... where nobody else has these names"
+    parser.getgroup("harness", about)
+    for name in OPTIONS:
+        _add(parser, name, GATE)
+
+
+def _add(parser: pytest.Parser, name: str, prefix: str) -> None:
+    metavar, text = OPTIONS[name]
+    settings: dict[str, Any] = {"metavar": metavar, "help": text}
+    if name == "sandbox":
+        settings |= {"choices": SANDBOXES, "default": "auto"}
+    if name == "limit":
+        settings["type"] = int
+    dest = "gate_" + name.replace("-", "_")
+    parser.getgroup("harness").addoption(prefix + name, dest=dest, **settings)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Add the short spellings that nobody else has."""
+    seen = early_config.known_args_namespace
+    values = _values(_free(parser, args), args)  # and look for no conftest in these
+    seen.file_or_dir = [one for one in seen.file_or_dir if one not in values]
+    result = yield
+    for name in _free(parser, args):
+        _add(parser, name, "--")
+    return result
+
+
+def _free(parser: pytest.Parser, args: list[str]) -> list[str]:
+    """The short spellings among ``args`` that nobody has named so far, if this session gates."""
+    found, unknown = parser.parse_known_and_unknown_args(args)
+    flags = [flag.partition("=")[0] for flag in unknown]
+    gates = "--adapter" in flags or found.gate_adapter is not None
+    return [name for name in OPTIONS if gates and f"--{name}" in flags]
+
+
+def _values(names: list[str], args: list[str]) -> set[str]:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in names:
+        parser.add_argument(f"--{name}", nargs="?")
+    return set(vars(parser.parse_known_args(args)[0]).values())
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("adapter", None):
+    if config.getoption("gate_adapter", None):
         from harness.doors.pytest.gate import GatePlugin
 
         config.pluginmanager.register(GatePlugin(config), "harness-gate")
@@ -76,9 +94,10 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     asked = [Path(str(arg).partition("::")[0]) for arg in config.args]
-    if config.getoption("adapter", None) is None and any(_is_suites(path) for path in asked):
+    if config.getoption("gate_adapter", None) is None and any(_is_suites(path) for path in asked):
         terminalreporter.write_line(
-            "harness: suites are measured for an adapter; add --adapter NAME (see: harness library)"
+            "harness: suites are measured for an adapter; add --adapter NAME (see: harness"
+            " library), or --gate-adapter NAME where --adapter is another plug-in's option"
         )
 
 

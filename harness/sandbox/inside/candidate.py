@@ -19,7 +19,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from harness.sandbox.inside import codec
+from harness.sandbox.inside import codec, frames
 from harness.sandbox.inside.seccomp import Filter, prctl
 from harness.sandbox.inside.wire import Stream
 
@@ -114,7 +114,7 @@ def _complaint(error: BaseException) -> list[Any]:
 def _answer(channel: Stream, number: int, reply: list[Any]) -> None:
     try:
         channel.send([number, *reply])
-    except codec.EncodeError:
+    except frames.EncodeError:
         channel.send([number, "value", {"o": ["over the size of a message", True, None]}])
 
 
@@ -147,12 +147,12 @@ def rehearse(times: int = 12) -> None:
     pages of each process.
     """
     arguments = ([3, 2, 4], {"a": 1.5, "b": -2}, ("x", None, True, ["y"]))
-    calls = b"".join(codec.pack([number, codec.encode(arguments)]) for number in range(1, 6))
+    calls = b"".join(frames.pack([number, codec.encode(arguments)]) for number in range(1, 6))
     order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"]}
     for _ in range(times):
         near, far = socket.socketpair()
         with near, far:
-            near.sendall(codec.pack(order) + calls)
+            near.sendall(frames.pack(order) + calls)
             near.shutdown(socket.SHUT_WR)
             serve(Stream(far.fileno()))
     del sys.modules["candidate"]

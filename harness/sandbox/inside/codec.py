@@ -1,22 +1,18 @@
-"""Values and frames between the trusted side and a candidate: plain data only, bounded in every
-direction.
+"""Values between the trusted side and a candidate: plain data only, bounded in every direction.
 
-A frame is a 4-byte big-endian length and ASCII JSON. JSON tells ``1`` from ``1.0`` and keeps floats
+JSON tells ``1`` from ``1.0`` and keeps floats
 exact; what it lacks is a one-key object: ``{"t": [...]}`` tuple, ``{"d": [[k, v], ...]}`` dict,
 ``{"s": [...]}`` set, ``{"f": [...]}`` frozenset, ``{"b": hex}`` bytes, ``{"a": hex}`` bytearray,
 ``{"c": [re, im]}`` complex, ``{"q": [p, q]}`` Fraction, ``{"n": text}`` Decimal and ``{"o": [type,
 truth, items]}`` for any other object. A value decodes to exact built-in types or to
 :class:`Opaque`; nothing the other side sends is ever executed, imported or unpickled.
 
-This module is the one that both sides load: inside the sandbox it runs without the harness, on the
-standard library.
+Both sides load this module: inside the sandbox it runs without the harness, on the standard
+library.
 """
 
 from __future__ import annotations
 
-import json
-import json.scanner
-import struct
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -24,28 +20,13 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-MAX_FRAME = 1 << 20  #: bytes in one frame
+from harness.sandbox.inside.frames import MAX_DIGITS, MAX_FRAME, EncodeError, ProtocolError
+
 MAX_DEPTH = 100  #: containers inside one another
 MAX_NODES = 100_000  #: values in one message, whatever its bytes
-MAX_HASHED = (
-    2_000  #: set members and dict keys in one message: equal hashes make a C call quadratic
-)
-MAX_DIGITS = 4_300  #: decimal digits of an int, the default of Python's own guard
+#: set members and dict keys in one message: equal hashes make a C call quadratic
+MAX_HASHED = 2_000
 MAX_NAME = 80  #: characters of a type name
-
-_make_scanner: Any = json.scanner.make_scanner
-_HEADER = struct.Struct(">I")
-_ENCODER = json.JSONEncoder(
-    check_circular=False, separators=(",", ":")
-)  # :func:`encode` made a tree of it
-
-
-class ProtocolError(Exception):
-    """The other side sent what is not a message of this protocol, or more than its bounds allow."""
-
-
-class EncodeError(Exception):
-    """A value is too deep, too big or too strange to cross."""
 
 
 class Opaque:
@@ -73,52 +54,6 @@ class Opaque:
 
     def __repr__(self) -> str:
         return f"<{self.type_name} object>"
-
-
-def pack(message: Any) -> bytes:
-    """One frame of ``message``, already plain JSON data. Raises :class:`EncodeError` over
-    ``MAX_FRAME``.
-    """
-    body = _ENCODER.encode(message).encode("ascii")
-    if len(body) > MAX_FRAME:
-        raise EncodeError(f"{len(body)} bytes, at most {MAX_FRAME}")
-    return _HEADER.pack(len(body)) + body
-
-
-def frame_length(header: bytes) -> int:
-    """Length in bytes of the body after a 4-byte header. Raises :class:`ProtocolError` over
-    ``MAX_FRAME``.
-    """
-    length: int = _HEADER.unpack(header)[0]
-    if length > MAX_FRAME:
-        raise ProtocolError(f"a frame of {length} bytes, at most {MAX_FRAME}")
-    return length
-
-
-def unpack(body: bytes) -> Any:
-    """The JSON data of one frame body. Raises :class:`ProtocolError` for anything else, never
-    another error.
-    """
-    if len(body) > MAX_FRAME:
-        raise ProtocolError(f"a frame of {len(body)} bytes, at most {MAX_FRAME}")
-    try:
-        text = body.decode("ascii")
-        message, end = _SCAN(text, 0)
-    except (ValueError, StopIteration, RecursionError, MemoryError) as error:
-        raise ProtocolError(f"not a message: {type(error).__name__}") from None
-    if end != len(text):
-        raise ProtocolError("more than one message in a frame")
-    return message
-
-
-def _parse_int(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError("too many digits")
-    return int(text)
-
-
-# without the regular expressions for outer white space
-_SCAN = _make_scanner(json.JSONDecoder(parse_int=_parse_int))
 
 
 class _Encoder:

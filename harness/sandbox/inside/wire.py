@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from harness.sandbox.inside import codec
+from harness.sandbox.inside import frames
 
 _INT = struct.calcsize("i")
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -29,14 +29,14 @@ def receive(sock: socket.socket, descriptors: int = 0) -> tuple[Any, list[int]]:
         header += _exactly(sock, 4 - len(header))
     if len(header) < 4:
         return None, fds
-    length = codec.frame_length(header)
+    length = frames.frame_length(header)
     body = _exactly(sock, length)
-    return (codec.unpack(body) if len(body) == length else None), fds
+    return (frames.unpack(body) if len(body) == length else None), fds
 
 
 def send(sock: socket.socket, message: Any, fds: Sequence[int] = ()) -> None:
     """Write one message, with descriptors of this process. Raises ``OSError``."""
-    frame = codec.pack(message)
+    frame = frames.pack(message)
     if fds:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))
         frame = frame[sock.sendmsg([frame], [rights]) :]
@@ -60,19 +60,19 @@ class Stream:
     def receive(self) -> Any:
         """The next message; ``None`` at the end of the stream."""
         while len(self._buffer) < 4 or len(self._buffer) < 4 + (
-            length := codec.frame_length(self._buffer[:4])
+            length := frames.frame_length(self._buffer[:4])
         ):
             part = os.read(self._descriptor, 1 << 16)
             if not part:
                 return None
             self._buffer += part
         body, self._buffer = self._buffer[4 : 4 + length], self._buffer[4 + length :]
-        return codec.unpack(body)
+        return frames.unpack(body)
 
     def send(self, message: Any) -> None:
-        """Write one message. Raises :class:`codec.EncodeError` before anything is written, and
+        """Write one message. Raises :class:`frames.EncodeError` before anything is written, and
         ``OSError``.
         """
-        frame = codec.pack(message)
+        frame = frames.pack(message)
         while frame:
             frame = frame[os.write(self._descriptor, frame) :]

@@ -30,14 +30,8 @@ from harness.sandbox.inside.candidate import answer_calls, become_tool, rehearse
 from harness.sandbox.inside.folder import empty, usable, used_bytes
 from harness.sandbox.inside.wire import receive, send
 
-INSIDE = (
-    "worker",
-    "candidate",
-    "codec",
-    "folder",
-    "seccomp",
-    "wire",
-)  #: the modules a sandbox needs to hold
+#: the modules a sandbox needs to hold
+INSIDE = ("worker", "candidate", "codec", "folder", "frames", "seccomp", "wire")
 LINUX = sys.platform == "linux"
 #: what solutions commonly import: loaded once here instead of once per candidate. Left out is what
 #: makes every fork

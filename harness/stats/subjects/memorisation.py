@@ -26,21 +26,6 @@ def exposure(loss: float, alternatives: Sequence[float], *, own: bool = False) -
     return math.log2(len(ranked) + own) - math.log2(1 + bisect_left(ranked, real("loss", loss)))
 
 
-def exposure_by_extrapolation(loss: float, alternatives: Sequence[float]) -> float | Undefined:
-    """Exposure beyond ``log2 |R|``: ``-log2 P(loss of an alternative <= loss)`` under a fitted
-    skew-normal.
-
-    Undefined for fewer than three different losses. Raises ``ValueError`` as :func:`exposure`.
-    Source: Carlini 2019.
-    """
-    losses = reals("alternatives", alternatives, least=1)
-    if len(set(losses)) < 3:
-        return Undefined("fewer than three different losses: no distribution can be fitted")
-    from scipy.stats import skewnorm
-
-    return float(-skewnorm.logcdf(real("loss", loss), *skewnorm.fit(losses)) / math.log(2))
-
-
 def exposure_p(exposures: Sequence[float]) -> float:
     """Fisher's combined p-value of canaries that were not memorised: ``2 ln 2 sum(exposure) ~
     chi^2`` with 2m degrees.
@@ -81,15 +66,10 @@ def tpr_at_fpr(
     ``ValueError`` on no or non-finite scores or a rate outside of (0, 1). Source: Carlini et al.
     2022, arXiv 2112.03570.
     """
-    scores, ranked = (
-        reals("members", members, least=1),
-        sorted(reals("others", others, least=1), reverse=True),
-    )
-    least = (
-        math.ceil(3 / fraction("max_fpr", max_fpr))
-        if least_others is None
-        else count("least_others", least_others)
-    )
+    scores = reals("members", members, least=1)
+    ranked = sorted(reals("others", others, least=1), reverse=True)
+    default = math.ceil(3 / fraction("max_fpr", max_fpr))
+    least = default if least_others is None else count("least_others", least_others)
     if len(ranked) < least:
         return Undefined(
             f"{len(ranked)} non-members: a false-positive rate of {max_fpr:g} needs at least"
@@ -98,26 +78,3 @@ def tpr_at_fpr(
     allowed = math.floor(max_fpr * len(ranked) + 1e-9)
     # whoever scores above the first non-member that may not be flagged is found
     return sum(score > ranked[allowed] for score in scores) / len(scores)
-
-
-def lira(
-    confidence: float, member_mean: float, member_sd: float, other_mean: float, other_sd: float
-) -> float:
-    """Log likelihood ratio "member over not" of a model's ``confidence`` (a probability), on the
-    logit scale.
-
-    Means and deviations are those of logits of shadow models. Raises ``ValueError`` on a confidence
-    outside of (0, 1) or deviations that are not positive. Source: Carlini et al. 2022, arXiv
-    2112.03570.
-    """
-    p = fraction("confidence", confidence)
-    if not (real("member_sd", member_sd) > 0 and real("other_sd", other_sd) > 0):
-        raise ValueError("member_sd, other_sd: expected positive deviations")
-    logit = math.log(p / (1 - p))
-
-    def log_density(mean: float, sd: float) -> float:
-        return -((logit - mean) ** 2) / (2 * sd * sd) - math.log(sd)
-
-    return log_density(real("member_mean", member_mean), member_sd) - log_density(
-        real("other_mean", other_mean), other_sd
-    )

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.content.suite import Suite
-from harness.stats.subjects.contamination import longest_match, normalised
+from harness.stats.subjects.contamination import longest_match, ngrams, normalised
 from harness.subjects.base import Fault
 
 WORDS, CODE = 13, 8  # length of the n-grams of prose (words) and of code (tokens)
@@ -210,7 +210,7 @@ class _Index:
         jaccards = dict(self.similarities(row))
         covered: dict[int, set[int]] = defaultdict(set)
         verbatim = set(self.whole.get(tuple(row), ())) if WHOLE <= len(row) < self.n else set()
-        for gram in set(_grams(row, self.n)):
+        for gram in set(ngrams(row, self.n)):
             for number, start in self.grams.get(gram, {}).items():
                 covered[number].update(range(start, start + self.n))
             verbatim.update(
@@ -237,7 +237,7 @@ class _Index:
         """``(item, Jaccard)`` of every item that shares a shingle with ``row``; exact, for shingles
         outside of templates.
         """
-        mine = set(_grams(row, self.width))
+        mine = set(ngrams(row, self.width))
         shared = Counter(number for shingle in mine for number in self.shingles.get(shingle, ()))
         telling = {
             s: sum(not self._template(g, s) for g in mine)
@@ -250,7 +250,7 @@ class _Index:
         """Row and place of every gram that tells one item of a suite from the others."""
         held: dict[Gram, dict[int, int]] = defaultdict(dict)
         for number, row in enumerate(self.rows):
-            for start, gram in enumerate(_grams(row, width)):
+            for start, gram in enumerate(ngrams(row, width)):
                 held[gram].setdefault(number, start)
         for gram, rows in held.items():
             for suite, many in Counter(self.suites[number] for number in rows).items():
@@ -279,10 +279,6 @@ def _common(rows: list[list[str]], suites: list[str]) -> dict[str, set[Hashable]
         s: {word for word, n in used[s].items() if n >= max(TEMPLATE, COMMON * many[s])}
         for s in many
     }
-
-
-def _grams(row: Sequence[Hashable], n: int) -> Iterator[Gram]:
-    return (tuple(row[index : index + n]) for index in range(len(row) - n + 1))
 
 
 def _holds(row: list[str], item: list[str]) -> bool:

@@ -1,6 +1,4 @@
-"""Training data read strictly, and the facts that rules are held against: faulty records, leaks,
-cuts, secrets.
-"""
+"""Training data read strictly, and the facts that rules are held against."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ Render = Callable[[Mapping[str, Any]], tuple[Sequence[int], int]]
 
 @dataclass(frozen=True)
 class Record:
-    """One training row: where it stands, what it asks, what it answers, and the source it was made
-    from, if it says so.
-    """
+    """One training row: where it stands, what it asks and answers, and its source if it says so."""
 
     split: str
     place: str
@@ -154,9 +150,8 @@ def bare(code: str, language: str) -> str:
     from pygments import lexers, token, util
 
     try:
-        lexer = lexers.get_lexer_by_name(
-            language, stripnl=False, startinline=True
-        )  # PHP without its opening tag
+        # startinline: PHP without its opening tag
+        lexer = lexers.get_lexer_by_name(language, stripnl=False, startinline=True)
     except util.ClassNotFound:
         return MARKERS.sub("", code)
     kept = []
@@ -182,9 +177,7 @@ def _codes(answer: str) -> list[tuple[str, str]]:
 
 
 def from_base(records: Sequence[Record], answers: Sequence[str]) -> Fact:
-    """Share of ``records`` whose gold repeats what the base answers to the same prompt (Jaccard 0.8
-    of word shingles).
-    """
+    """Share of ``records`` whose gold repeats what the base answers to the same prompt."""
     same = [
         record.place
         for record, answer in zip(records, answers, strict=True)
@@ -211,7 +204,7 @@ def _token_facts(
             ids, start = render(record.row)
         except (
             Exception
-        ) as error:  # a template is a program of the base's author, and fails as it likes
+        ) as error:  # a template is a program of the base's author: it may do anything
             refused.append(f"{record.place}: {type(error).__name__}: {error}")
             continue
         if start >= min(len(ids), length):

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness import files
 from harness.content import strict
 from harness.content.library import Entry, Training
 from harness.subjects.training.rules import Fact
@@ -46,7 +47,7 @@ def facts(
     )
     found |= host()
     if train.log is not None:
-        text = strict.read_text(entry.root / train.log)
+        text = files.read_text(entry.root / train.log)
         ended = (entry.root / train.log).stat().st_mtime
         written = (entry.path / "adapters.safetensors").stat().st_mtime
         found |= log_facts(text, recipe.get("iters"), ended - written)

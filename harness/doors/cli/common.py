@@ -1,0 +1,63 @@
+"""What commands share: documented exit codes, and options that mean the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from harness.doors.options import OPTIONS, SANDBOXES
+
+FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
+
+COULD_NOT_RUN, INTERRUPTED = 4, 130
+
+#: of every command; 0 to 3 are verdicts, states and findings
+COMMON = {
+    COULD_NOT_RUN: "Could not run, or crashed: a wrong option or file, a missing tool.",
+    INTERRUPTED: "Interrupted.",
+}
+
+
+class Command(click.Command):
+    """A command whose exit codes are part of its help; what it returns is its exit code."""
+
+    def __init__(self, *args: Any, codes: dict[int, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.codes = codes or {0: "Done."}
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  (the name is click's)
+        """The first sentence of the help, never cut."""
+        return super().get_short_help_str(1000)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The exit codes, below the options."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), text) for code, text in (self.codes | COMMON).items()])
+
+
+def _adapters(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
+    """The adapters of the library, for a shell that completes ``--adapter``."""
+    from harness.content import library, workspace
+    from harness.errors import HarnessError
+
+    try:
+        listed = library.load(workspace.find(ctx.params.get("library")))
+    except HarnessError:
+        return []
+    return [CompletionItem(name) for name in listed.adapters if name.startswith(typed)]
+
+
+def option(name: str, **settings: Any) -> Callable[[FC], FC]:
+    """An option of a gate as click takes it."""
+    metavar, text = OPTIONS[name]
+    return click.option(f"--{name}", metavar=metavar, help=text, **settings)
+
+
+adapter_option = option("adapter", required=True, shell_complete=_adapters)
+library_option = option("library")
+sandbox_option = option("sandbox", type=click.Choice(SANDBOXES), default="auto")
+train_data_option = option("train-data", type=click.Path(exists=True))

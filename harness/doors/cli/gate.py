@@ -1,0 +1,193 @@
+"""``harness gate`` and what stands around it: preflight before, recheck and report after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.doors.cli.common import (
+    Command,
+    adapter_option,
+    library_option,
+    option,
+    sandbox_option,
+    train_data_option,
+)
+
+
+@click.command(
+    cls=Command,
+    codes={
+        0: "SHIP; with --register, the registration is written.",
+        1: "NO-SHIP.",
+        2: "INCONCLUSIVE.",
+        3: "VOID.",
+    },
+)
+@adapter_option
+@option("base")
+@library_option
+@sandbox_option
+@train_data_option
+@option("run-dir")
+@option("limit", type=click.IntRange(min=1))
+@click.option(
+    "--register",
+    is_flag=True,
+    help="Write the registration of the gate ahead of it, and ask nothing.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
+def gate(quiet: bool, register: bool, **chosen: Any) -> int:
+    """Gate one adapter, with the verdict as exit code.
+
+    The same as `pytest suites/ --adapter NAME`.
+    """
+    from harness.doors.console import STYLES, Terminal, steps
+    from harness.gate.prepare import Options
+    from harness.gate.session import register_gate, run_gate
+
+    out, options = Terminal(), Options(**chosen)
+    with steps(quiet) as progress:
+        if register:
+            out.say(str(register_gate(options, progress)))
+            return 0
+        verdict, folder = run_gate(options, progress)
+    out.say(verdict.name, STYLES[verdict.name])
+    if not quiet:
+        out.rows([(f"{r.verdict:<12}", f"{r.about}: {r.text}") for r in verdict.reasons], gap=1)
+        out.say(f"scorecard: {folder / 'scorecard.html'}")
+    return verdict.name.exit_code
+
+
+@click.command(
+    cls=Command,
+    codes={
+        0: "The adapter may be scored.",
+        1: "A rule of its training forbids to ship it.",
+        3: "Scoring it would say nothing.",
+    },
+)
+@adapter_option
+@option("base")
+@library_option
+@train_data_option
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Read every byte of the base again, whatever its files' times say.",
+)
+@click.option(
+    "--server", metavar="URL", help="Ask this running server too whether it serves the adapter."
+)
+@click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
+def preflight(verify: bool, server: str | None, server_model: str | None, **chosen: Any) -> int:
+    """Check an adapter before anything is scored.
+
+    Identity, tensors, effect, recipe, corpus and contamination.
+    """
+    from harness.doors.console import Terminal
+    from harness.gate.prepare import Options
+    from harness.gate.session import check_subject
+    from harness.pages.tables import number
+
+    found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
+    known = found.tensors is not None
+    data = found.training["data_digest"]
+    out = Terminal()
+    out.rows([
+        ("base", found.base_digest),
+        ("adapter", found.adapter_digest),
+        ("trained on", found.trained_on_base or "not recorded"),
+        ("tensors", f"{found.tensors} of {found.tensors_expected}" if known else "not measured"),
+        ("update", number(found.update, "of the largest changed weight")),
+        ("effect", number(found.effect, "nats per token, KL(base || adapter)")),
+        ("training data", data or "not named, so not checked (--train-data)"),
+        ("not checked", ", ".join(found.training["not_checked"]) or "nothing"),
+    ])  # fmt: skip
+    faults = [*found.faults, *found.notices]
+    if faults:
+        out.rows([(f"{fault.severity:<6}", f"{fault.code}: {fault.text}") for fault in faults], 1)
+    severities = {fault.severity for fault in found.faults}
+    return 3 if "void" in severities else 1 if "block" in severities else 0
+
+
+@click.command(
+    cls=Command,
+    codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--adapter",
+    metavar="NAME|DIR",
+    help="Adapter about to be released, of library.yaml or a folder: must be what was judged.",
+)
+@library_option
+def recheck(run: Path, adapter: str | None, library: str | None) -> int:
+    """Recompute every number and the verdict of RUN from its receipts.
+
+    No model is needed, and no workspace unless --adapter is a name.
+    """
+    from harness.doors.console import Terminal
+    from harness.gate.recheck import recheck as again
+
+    found = again(run, _folder(adapter, library) if adapter else None)
+    out = Terminal()
+    for text in found.differences:
+        out.say(text)
+    out.say(f"{run}: {found.sentence}")
+    return 1 if found.differences else 0
+
+
+def _folder(adapter: str, library: str | None) -> Path:
+    """The folder of an adapter: a path with a separator is one, else a name of the library is
+    looked up, else it is a folder here.
+    """
+    from harness.content import library as libraries
+    from harness.content import workspace
+    from harness.content.strict import nearest
+    from harness.errors import WorkspaceError
+
+    if "/" in adapter and Path(adapter).is_dir():
+        return Path(adapter)
+    place = workspace.find(library)
+    known = libraries.load(place).adapters
+    if adapter in known:
+        return place.root / known[adapter].path
+    if Path(adapter).is_dir():
+        return Path(adapter)
+    raise WorkspaceError(
+        f"--adapter {adapter}: neither an adapter of {place.library} nor a folder"
+        f"{nearest(adapter, list(known))}"
+    )
+
+
+@click.command(
+    cls=Command,
+    codes={0: "The page is written, and all agrees.", 1: "It says that something differs."},
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the page goes (default: RUN/scorecard-rechecked.html).",
+)
+@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@library_option
+def report(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
+    """Recheck RUN and write a page of it.
+
+    The page says whether the documents agree; that of the run's end stays as it is.
+    """
+    from harness.content import workspace
+    from harness.doors.console import Terminal
+    from harness.gate.recheck import report as again
+    from harness.pages import tables
+
+    page, found = again(run, workspace.find(library).folder("reports"), out)
+    Terminal().say(f"{page}\n{run}: {found.sentence}")
+    if table is not None:
+        Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
+    return 1 if found.differences else 0

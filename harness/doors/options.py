@@ -1,0 +1,18 @@
+"""The options of a gate, the same at every door: ``(what it takes, what it is)`` by name."""
+
+from __future__ import annotations
+
+SANDBOXES = ("auto", "docker", "bubblewrap", "landlock", "seatbelt")
+
+OPTIONS = {
+    "adapter": ("NAME", "Adapter of library.yaml; `harness library` lists them."),
+    "base": ("NAME|DIR", "Base to use instead of the adapter's own."),
+    "library": ("FILE", "library.yaml or its folder (default: the nearest upwards)."),
+    "sandbox": (
+        "|".join(SANDBOXES),
+        "Where untrusted code runs (default: auto, the strongest that works here).",
+    ),
+    "train-data": ("FILE|DIR", "What the adapter was trained on (JSONL), to be checked."),
+    "run-dir": ("DIR", "Folder of the run; an interrupted run of the same gate is resumed."),
+    "limit": ("N", "Measure a seeded sample of N prompts per suite; a part never ships."),
+}

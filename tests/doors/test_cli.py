@@ -1,0 +1,259 @@
+"""The command line: whole help, documented exit codes that occur, completion, one way to name an
+adapter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from auditing import write
+from click.testing import CliRunner
+from commands import COMMANDS, LEAVES, help_of
+from conftest import POCKET, ROOT, write_workspace
+
+from harness.datasets import samples
+from harness.datasets.humaneval import problems
+from harness.doors.cli.common import COMMON
+from harness.doors.cli.main import main
+from harness.sandbox import selfcheck
+from harness.sandbox.backends import docker
+
+
+def run(*arguments: object) -> click.testing.Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("typed", COMMANDS)
+def test_no_help_is_cut_at_80_columns(typed):
+    command = COMMANDS[typed]
+    text = help_of(typed, command)
+    assert max(map(len, text.splitlines())) <= 80
+    below = text.split("\n\n", 1)[1].splitlines()  # the usage ends in click's own ARGS...
+    assert not [line for line in below if line.rstrip().endswith(("...", "…"))]
+    words = " ".join(text.split())
+    said = [param.help for param in command.params if isinstance(param, click.Option)]
+    said += [command.help, *getattr(command, "codes", {}).values()]
+    if isinstance(command, click.Group):
+        said += [one.help.split("\n\n")[0] for one in command.commands.values()]
+    assert [part for part in said if " ".join(part.split()) not in words] == []
+
+
+def test_a_narrow_terminal_is_told_whole_sentences_too():
+    assert "from its receipts." in " ".join(help_of("harness", main, width=50).split())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A workspace whose adapters come to each verdict."""
+    root = write_workspace(tmp_path_factory.mktemp("place"), ["gamedev", "legacy", "dead"])
+    listed = yaml.safe_load((root / "library.yaml").read_text())
+    gamedev = listed["adapters"]["gamedev"]
+    claim = {"text": "9 MB", "metric": "megabytes", "value": 9, "tolerance": 0.1}
+    listed["adapters"] |= {
+        "boasted": gamedev | {"claims": [claim]},
+        "unmeasured": gamedev | {"facets": ["godot", "prose"]},
+    }
+    (root / "library.yaml").write_text(yaml.safe_dump(listed))
+    assert run("gate", "--adapter", "dead", "--library", root, "--run-dir", root / "run").exit_code
+    return root
+
+
+def gate(adapter):
+    def arguments(request):
+        place = request.getfixturevalue("place")
+        return ["--adapter", adapter, "--library", place, "--run-dir", place / "runs" / adapter]
+
+    return arguments
+
+
+def preflight(adapter, leaked=False):
+    def arguments(request):
+        place = request.getfixturevalue("place")
+        rows = (place / "suites" / "mini" / "godot.jsonl").read_text().splitlines()
+        row = {"prompt": json.loads(rows[0])["prompt"], "completion": "No."}
+        write(place / "train.jsonl", json.dumps(row) + "\n")
+        data = ["--train-data", place / "train.jsonl"] if leaked else []
+        return ["--adapter", adapter, "--library", place, *data]
+
+    return arguments
+
+
+def rechecked(adapter):
+    def arguments(request):
+        place = request.getfixturevalue("place")
+        return [place / "run", "--adapter", adapter, "--library", place]
+
+    return arguments
+
+
+def audited(*options, broken=False):
+    def arguments(request):
+        honest = request.getfixturevalue("honest")
+        if broken:
+            write(honest / "verifiers" / "broken.py", "1 / 0\n")
+        return ["--library", honest, *options]
+
+    return arguments
+
+
+def judged(outcome):
+    def arguments(request):
+        folder = request.getfixturevalue("tmp_path")
+        row = {"task_id": "HumanEval/2", "completion": problems()["HumanEval/2"].canonical_solution}
+        write(folder / "samples.jsonl", json.dumps(row) + "\n")
+        if outcome == "unverified":
+            path = folder / "results.jsonl"
+            found = samples.Score(path, 1, 1, (), {}, {outcome: 1}, {}, 0.1, 0, "")
+            patch = request.getfixturevalue("monkeypatch")
+            patch.setattr(samples, "score", lambda *_, **__: found)
+        return [folder / "samples.jsonl", "-q"]
+
+    return arguments
+
+
+def checked(available):
+    def arguments(request):
+        found = selfcheck.Check("landlock", available, "", "", (), ())
+        patch = request.getfixturevalue("monkeypatch")
+        patch.setattr(selfcheck, "full_check", lambda name: replace(found, backend=name))
+        return []
+
+    return arguments
+
+
+def built(request):
+    request.getfixturevalue("monkeypatch").setattr(docker, "build_image", lambda _: "harness:1")
+    return []
+
+
+#: what makes each exit code of each command
+CASES = {
+    ("harness gate", 0): gate("gamedev"),
+    ("harness gate", 1): gate("boasted"),
+    ("harness gate", 2): gate("unmeasured"),
+    ("harness gate", 3): gate("dead"),
+    ("harness preflight", 0): preflight("gamedev"),
+    ("harness preflight", 1): preflight("gamedev", leaked=True),
+    ("harness preflight", 3): preflight("dead"),
+    ("harness recheck", 0): rechecked("dead"),
+    ("harness recheck", 1): rechecked("gamedev"),
+    ("harness report", 0): lambda request: [request.getfixturevalue("place") / "run"],
+    ("harness audit", 0): audited("honest_sentence.it"),
+    ("harness audit", 1): audited("--check", broken=True),
+    ("harness audit", 2): audited("--new", "fresh.one"),
+    ("harness audit", 3): audited("--check"),
+    ("harness humaneval", 0): judged("pass"),
+    ("harness humaneval", 2): judged("unverified"),
+    ("harness library", 0): lambda request: ["--library", ROOT],
+    ("harness init", 0): lambda request: [request.getfixturevalue("tmp_path") / "own"],
+    ("harness sandbox check", 0): checked(True),
+    ("harness sandbox check", 1): checked(False),
+    ("harness sandbox build", 0): built,
+}
+
+
+def test_every_documented_exit_code_has_its_case():
+    documented = {(typed, code) for typed, one in LEAVES.items() for code in one.codes}
+    assert documented == CASES.keys()
+
+
+@pytest.mark.parametrize(("typed", "code"), CASES)
+def test_a_documented_exit_code_occurs(typed, code, request):
+    found = run(*typed.split()[1:], *CASES[typed, code](request))
+    assert found.exit_code == code, found.output
+
+
+@pytest.mark.parametrize("typed", LEAVES)
+def test_what_every_command_returns_besides(typed, monkeypatch):
+    words = typed.split()[1:]
+    assert run(*words, "--no-such-option").exit_code == 4
+
+    def raises(error):
+        def callback(**_):
+            raise error
+
+        monkeypatch.setattr(LEAVES[typed], "callback", callback)
+        monkeypatch.setattr(LEAVES[typed], "params", [])
+        return run(*words)
+
+    crashed = raises(ZeroDivisionError("by chance"))
+    assert (crashed.exit_code, "ZeroDivisionError: by chance" in crashed.output) == (4, True)
+    assert raises(KeyboardInterrupt).exit_code == 130
+    assert set(COMMON) == {4, 130}
+
+
+def test_help_and_version_are_no_failures():
+    assert {run(*words).exit_code for words in (["--help"], ["--version"], ["gate", "-h"])} == {0}
+
+
+def test_the_module_is_the_command(tmp_path):
+    command = [sys.executable, "-m", "harness", "library", "--library", str(tmp_path / "none")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, "no such library" in found.stderr) == (4, True)
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("typed", ["harness gate", "harness preflight", "harness recheck"])
+def test_every_command_names_an_adapter_the_same_way(typed):
+    named = [param for param in LEAVES[typed].params if "--adapter" in param.opts]
+    assert [param.metavar.startswith("NAME") for param in named] == [True]
+    assert not [
+        p for p in LEAVES[typed].params if isinstance(p, click.Argument) and p.name != "run"
+    ]
+
+
+def test_the_adapter_to_release_is_a_name_of_the_library_or_a_folder(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(POCKET / "adapters" / "gamedev", "dead")
+    recheck = ("recheck", place / "run", "--library", place, "--adapter")
+    assert run(*recheck, "dead").exit_code == 0  # the library's, not the folder of that name
+    assert run(*recheck, "./dead").exit_code == 1
+    assert run(*recheck, POCKET / "adapters" / "dead").exit_code == 0
+    shutil.copytree(POCKET / "adapters" / "dead", "elsewhere")
+    assert run(*recheck, "elsewhere").exit_code == 0
+    found = run(*recheck, "deed")
+    assert found.exit_code == 4
+    assert "--adapter deed: neither an adapter of" in found.output
+    assert "did you mean 'dead'" in found.output
+
+
+def complete(line: str, cwd: Path) -> list[str]:
+    """What bash offers at the end of ``line``, by the completion script that the docs name."""
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    script = re.search(r'eval "\$\((_HARNESS_COMPLETE=bash_source harness)\)"', text)
+    words = " ".join(f"'{word}'" for word in line.split(" "))
+    steps = [
+        f'eval "$({script[1]})"',
+        f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))",
+        "_harness_completion harness",
+        'printf "%s\\n" "${COMPREPLY[@]}"',
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    found = subprocess.run(
+        ["bash", "-c", "complete() { :; }\n" + "\n".join(steps)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=cwd,
+        env={**os.environ, "PATH": path},
+    )
+    return found.stdout.split()
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_bash_completes_commands_options_and_adapters(place, tmp_path):
+    assert complete("harness re", tmp_path) == ["recheck", "report"]
+    assert "--adapter" in complete("harness gate --ad", tmp_path)
+    assert complete("harness gate --adapter g", place) == ["gamedev"]
+    (tmp_path / "library.yaml").write_text("bases: [")
+    assert complete("harness gate --adapter g", tmp_path) == []

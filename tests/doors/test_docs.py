@@ -1,0 +1,97 @@
+"""What the documentation says of commands and options is made from them.
+
+``HARNESS_MAKE_DOCS=1 pytest tests/doors/test_docs.py`` writes it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import click
+import pytest
+from commands import COMMANDS, LEAVES, help_of
+from conftest import ROOT
+
+from harness.doors.cli.common import COMMON
+from harness.doors.options import OPTIONS
+from harness.doors.pytest.plugin import GATE
+
+MADE = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- /made -->)", re.DOTALL)
+CLI, README = ROOT / "docs" / "cli.md", ROOT / "README.md"
+
+#: pytest's own, as a gate uses them
+PYTEST = {
+    0: "SHIP; every audited verifier is VALID.",
+    1: "NO-SHIP, INCONCLUSIVE or VOID; a verifier that is not VALID.",
+    2: "Interrupted.",
+    3: "Crashed.",
+    4: "Could not run: a wrong option or file, a missing tool.",
+    5: "No suite was collected.",
+}
+
+
+def exit_codes() -> str:
+    rows = [(f"`{typed}`", each.codes) for typed, each in LEAVES.items()]
+    rows += [("every command above", COMMON), ("`pytest suites/`, `pytest audits/`", PYTEST)]
+    lines = ["| command | code | it says |", "|---|---|---|"]
+    lines += [f"| {who} | {code} | {text} |" for who, codes in rows for code, text in codes.items()]
+    return "\n".join(lines)
+
+
+def pytest_options() -> str:
+    lines = ["| option | short | what it is |", "|---|---|---|"]
+    for name, (value, text) in OPTIONS.items():
+        taken = value.replace("|", r"\|")
+        lines.append(f"| `{GATE}{name} {taken}` | `--{name}` | {text} |")
+    return "\n".join(lines)
+
+
+def fenced(text: str) -> str:
+    return f"```text\n{text}\n```"
+
+
+def all_help() -> str:
+    parts = [
+        f"### {typed}\n\n{fenced(help_of(typed, command))}" for typed, command in COMMANDS.items()
+    ]
+    return "\n\n".join(parts)
+
+
+BLOCKS = {
+    "exit codes": exit_codes(),
+    "pytest options": pytest_options(),
+    "commands": fenced(help_of("harness", COMMANDS["harness"])),
+    "help": all_help(),
+}
+
+
+@pytest.mark.parametrize("path", [README, CLI], ids=lambda path: path.name)
+def test_the_documentation_is_made_from_the_commands(path):
+    text = path.read_text(encoding="utf-8")
+    made = MADE.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]}\n{found[3]}", text)
+    if os.environ.get("HARNESS_MAKE_DOCS"):
+        path.write_text(made, encoding="utf-8")
+    elif made != text:
+        pytest.fail(f"{path.name} is stale: HARNESS_MAKE_DOCS=1 pytest tests/doors/test_docs.py")
+
+
+def test_every_block_is_used():
+    text = CLI.read_text(encoding="utf-8") + README.read_text(encoding="utf-8")
+    assert {name for _, name, _ in MADE.findall(text)} == BLOCKS.keys()
+
+
+def test_every_option_and_argument_is_documented():
+    text = CLI.read_text(encoding="utf-8")
+    for typed, command in COMMANDS.items():
+        part = text.partition(f"### {typed}\n")[2].partition("\n### ")[0]
+        for param in command.params:
+            assert isinstance(param, click.Argument) or param.help, f"{typed} {param.name}"
+            names = param.opts if isinstance(param, click.Option) else [param.name.upper()]
+            assert all(name in part for name in names), f"{typed} {param.name}"
+    assert all(f"`{GATE}{name} " in text for name in OPTIONS)
+
+
+def test_the_readme_names_every_command():
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in COMMANDS["harness"].commands if f"`harness {name}" not in text] == []

@@ -1,0 +1,90 @@
+"""Run folders as a gate leaves them, made without an engine, for tests of what is read later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from conftest import ROOT
+from gates import certificate, judge
+
+from harness import __version__
+from harness.evidence import attestation
+from harness.evidence.receipts import Receipt
+from harness.evidence.registration import Registration
+from harness.evidence.run import Run
+from harness.pages import html
+from harness.subjects.base import Preflight
+
+REPORTS = ROOT / "reports"
+
+
+def settings(found: Registration, **changed: Any) -> dict[str, Any]:
+    """``settings.json`` of a gate on a registration."""
+    known: dict[str, Any] = {
+        "adapter": {"name": found.adapter, "digest": found.adapter_digest, "status": "candidate"},
+        "base": {"name": found.base, "digest": found.base_digest},
+        "suites": {id: plan.digest for id, plan in found.plans.items()},
+        "certificates": found.certificates,
+        "training": {"rules_digest": "sha256:rules", "data_digest": None},
+        "policy": found.policy.model_dump(),
+        "registration": found.digest,
+        "engine": {"engine": "mlx", "mlx-lm": "1", "device": "cpu"},
+        "decoding": "greedy",
+        "sandbox": None,
+        "sandbox_description": "none needed",
+        "limit": None,
+        "harness": __version__,
+    }
+    return known | changed
+
+
+def begin(folder: Path, found: Registration, **changed: Any) -> Run:
+    """A run up to its first answer."""
+    run = Run(folder, settings(found, **changed), found.digest)
+    found.write(folder / "registration.json")
+    for suite in found.plans:
+        run.write(f"certificates/{suite}.ok.json", certificate(f"{suite}.ok").to_json())
+    run.write("preflight.json", asdict(Preflight(found.base_digest, found.adapter_digest, None)))
+    return run
+
+
+def finish(
+    folder: Path,
+    found: Registration,
+    rows: Sequence[Receipt],
+    registered: Registration | None = None,
+    **changed: Any,
+) -> Path:
+    """A whole run with these answers."""
+    run = begin(folder, found, **changed)
+    if registered is not None:
+        registered.write(folder / "registered.json")
+    for row in rows:
+        run.add(row)
+    judged = judge(found, rows, registered=registered)
+    card = judged.scorecard(found, len(rows), run.head)
+    run.write("scorecard.json", card | {"answers": {"base": {"answered": 1, "from_cache": 0}}})
+    run.write("verdict.json", judged.document(found, run.head))
+    html.render(folder, REPORTS)
+    covered = attestation.documents(folder)
+    run.write("attestation.json", attestation.statement(found, judged.verdict, covered))
+    run.close()
+    return folder
+
+
+def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Rewrite one JSON document."""
+    data = json.loads(path.read_text())
+    edit(data)
+    path.write_text(json.dumps(data))
+
+
+def change_lines(path: Path, edit: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Rewrite the lines of a file of JSON as somebody would who knows nothing of the chain."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    edit(rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
