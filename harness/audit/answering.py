@@ -8,7 +8,7 @@ say nothing about it (*waived*, with the reason).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import yaml
 
 from harness.audit.answers.operators import waivable
 from harness.audit.certificate import Certificate
-from harness.content import strict
+from harness import files
 from harness.content.fixtures import MADE
 from harness.errors import WorkspaceError
 
@@ -27,9 +27,8 @@ def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, s
     """The answers that a certificate asks for: to its questions, and waived what was passed and
     may be.
     """
-    asked = {
-        name for question in certificate.questions for name in (question.name, *question.operators)
-    }
+    asked = {survivor.operator for survivor in certificate.survivors}
+    asked |= {question.name for question in certificate.questions}
     absurd = {
         name.removeprefix(MADE) for name in certificate.false_passes if name.startswith(MADE)
     } & waivable()
@@ -58,12 +57,22 @@ def parse(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def all_written(given: Mapping[str, str], written: Collection[str]) -> None:
+    """Raise :class:`WorkspaceError` for answers to what no verifier asks."""
+    lost = sorted(set(given) - set(written))
+    if lost:
+        raise WorkspaceError(
+            f"--answer: no verifier asks about {', '.join(lost)}; `harness audit VERIFIER` prints"
+            " the questions"
+        )
+
+
 def write(folder: Path, verifier: str, answers: Mapping[str, str]) -> Path:
     """Add ``answers`` to ``deadly`` and ``waive`` of the verifier's fixture file, which is
     returned. Raises :class:`WorkspaceError` when it cannot be edited.
     """
     path = _file(folder / verifier)
-    text = strict.read_text(path) if path.exists() else f"verifier: {verifier}\n"
+    text = files.read_text(path) if path.exists() else f"verifier: {verifier}\n"
     deadly = [operator for operator, answer in answers.items() if answer == DEADLY]
     waived = {
         operator: answer.removeprefix(WAIVE).strip()
@@ -87,14 +96,14 @@ def write(folder: Path, verifier: str, answers: Mapping[str, str]) -> Path:
             f"{path}: cannot be edited; write by hand: deadly: {deadly}, waive: {waived}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(changed, encoding="utf-8")
+    files.replace(path, changed)
     return path
 
 
 def _file(folder: Path) -> Path:
     """The file that already answers, else ``fixtures.yaml``, else the first."""
     there = sorted(folder.glob("*.yaml"))
-    answering = [path for path in there if "\nwaive:" in path.read_text(encoding="utf-8")]
+    answering = [path for path in there if "\nwaive:" in files.read_text(path)]
     named = [path for path in there if path.name == "fixtures.yaml"]
     return (*answering, *named, *there, folder / "fixtures.yaml")[0]
 
