@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -94,7 +93,9 @@ def every() -> list[Language]:
 
 @cache
 def _table() -> dict[str, Language]:
-    """Every name and alias with its language."""
+    """Every name and alias with its language, read when the first is asked for."""
+    import tomllib
+
     text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
     found: dict[str, Language] = {}
     for family in tomllib.loads(text)["family"]:

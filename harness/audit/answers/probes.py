@@ -38,10 +38,8 @@ BUDGETS = {
     Kind.LLM: Budget(cases=2, mutants=20, near=40, variants=60, bombs=False),
 }
 BOMB_LIMIT = 5.0  # CPU seconds; an answer of model's length is read in milliseconds
-PUMPS = [
-    "a", " ", "1", "a ", "a,", "(", "[", "{", "<a", '"', "\\", "\n", "- ", "_", "/*", "x=", "é",
-    "\t#",
-]  # fmt: skip
+PUMPS = ["a", " ", "1", "a ", "a,", "(", "[", "{", "<a"]
+PUMPS += ['"', "\\", "\n", "- ", "_", "/*", "x=", "é", "\t#"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
     ]
     found += _degenerate(verifier, known, goods, budget, rng)
     made = [
-        Probe(f"mutant:{name} of {one.name}", "mutant", name, one.case, text, False, one.name)
+        _made("mutant", one, name, text)
         for one in rng.sample(goods, len(goods))
         for name, text in mutants.mutate(one, rng)
     ]
@@ -94,7 +92,7 @@ def probes(verifier: Verifier, known: Known) -> list[Probe]:
             if one.other is not None
         ]
     again = [
-        Probe(f"variant:{name} of {one.name}", "variant", name, one.case, text, True, one.name)
+        _made("variant", one, name, text)
         for one in rng.sample(goods, len(goods))
         for name, text in variants.variants(one, forbidden)
         if name not in known.waive
@@ -114,20 +112,19 @@ def _near(
 ) -> Iterator[Probe]:
     """Near misses of the goods, and the bads in disguise."""
     for miss in misses.near(goods):
-        yield Probe(
-            f"near:{miss.operator} of {miss.one.name}", "near", miss.operator, miss.one.case,
-            miss.text, False, miss.one.name, why=miss.why, other=miss.other,
-        )  # fmt: skip
+        probe = _made("near", miss.one, miss.operator, miss.text)
+        yield replace(probe, why=miss.why, other=miss.other)
     read = pieces(goods)
-    made = [("forbidden-disguised", *one) for one in hostile.disguised(pieces(bads), read)]
-    if verifier.kind is not Kind.EXECUTED:
-        for piece in read:
-            made += [("hostile-code", piece, text) for text in hostile.hostile(piece).values()]
-    for operator, piece, text in made:
-        one = piece.one
-        yield Probe(
-            f"near:{operator} of {one.name}", "near", operator, one.case, text, False, one.name
-        )
+    for bad, text in hostile.disguised(pieces(bads), read):
+        yield _made("near", bad.one, "forbidden-disguised", text)
+    for piece in read if verifier.kind is not Kind.EXECUTED else ():
+        for text in hostile.hostile(piece).values():
+            yield _made("near", piece.one, "hostile-code", text)
+
+
+def _made(group: Group, one: mutants.Good, operator: str, text: str) -> Probe:
+    name, good = f"{group}:{operator} of {one.name}", group == "variant"
+    return Probe(name, group, operator, one.case, text, good, one.name)
 
 
 def _deadly(one: Probe) -> Probe:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from harness.audit.answers.lexing import PLAIN, meaning, tokens
+from harness.audit.answers.lexing import PLAIN, Token, meaning, tokens
 from harness.audit.answers.mutants import Good
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -35,61 +36,22 @@ def forbidden_words(goods: Sequence[Good], bads: Sequence[Good], most: int = 12)
     """Words of known-bad code that no known-good code holds and no case asks for, the commonest
     first.
     """
-    known = {
-        token.text
-        for g in goods
-        if g.code
-        for token in tokens(g.code.code, PLAIN)
-        if token.kind == "word"
-    }
-    asked = {
-        word
-        for g in (*goods, *bads)
-        for word in re.findall(
-            r"\w+", f"{g.case.prompt} {json.dumps(dict(g.case.expect), default=str)}"
-        )
-    }
-    counts: dict[str, int] = {}
-    for bad in bads:
-        words = (
-            {token.text for token in bad.code.tokens if token.kind == "word"} if bad.code else set()
-        )
-        for word in words - known - asked:
-            if word.isascii():
-                counts[word] = counts.get(word, 0) + 1
+    codes = [one.code.code for one in goods if one.code]
+    known = {t.text for code in codes for t in tokens(code, PLAIN) if t.kind == "word"}
+    asked = set(re.findall(r"\w+", " ".join(_asked(one) for one in (*goods, *bads))))
+    read = [{t.text for t in one.code.tokens if t.kind == "word"} for one in bads if one.code]
+    counts = Counter(word for words in read for word in words - known - asked if word.isascii())
     return sorted(counts, key=lambda word: (-counts[word], word))[:most]
 
 
-def _tilde(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return _fences(one, "~~~")
+def _asked(one: Good) -> str:
+    """Everything that the case says."""
+    return f"{one.case.prompt} {json.dumps(dict(one.case.expect), default=str)}"
 
 
-def _longer(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return _fences(one, "````")
-
-
-def _preamble(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return f"Here is the code:\n\n{one.text}" if one.code and one.code.fenced else None
-
-
-def _afterword(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return (
-        f"{one.text.rstrip()}\n\nLet me know if you have questions."
-        if one.code and one.code.fenced
-        else None
-    )
-
-
-def _crlf(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return one.text.replace("\r\n", "\n").replace("\n", "\r\n")
-
-
-def _ends(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return one.text.rstrip("\n") + "\n\n"
-
-
-def _starts(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return "\n" + one.text
+def _around(one: Good, before: str, after: str) -> str | None:
+    """The code with words around it."""
+    return f"{before}{one.text}{after}" if one.code and one.code.fenced else None
 
 
 def _trailing_space(one: Good, _forbidden: Sequence[str]) -> str | None:
@@ -99,48 +61,23 @@ def _trailing_space(one: Good, _forbidden: Sequence[str]) -> str | None:
         return None
     if any(token.kind == "string" and "\n" in token.text for token in one.code.tokens):
         return None
-    return one.code.holding(
-        "".join(
-            f"{line} \n" if line.strip() else f"{line}\n" for line in one.code.code.splitlines()
-        )
-    )
-
-
-def _comment_added(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return _commented(one, "as asked")
-
-
-def _comment_names(one: Good, forbidden: Sequence[str]) -> str | None:
-    return (
-        _commented(one, "no " + " ".join(f"{word}(" for word in forbidden) + " here")
-        if forbidden
-        else None
-    )
-
-
-def _comment_holds(one: Good, forbidden: Sequence[str]) -> str | None:
-    return _commented(one, " ".join(f"not_{word}" for word in forbidden)) if forbidden else None
+    lines = [f"{line} " if line.strip() else line for line in one.code.code.splitlines()]
+    return one.code.holding("".join(f"{line}\n" for line in lines))
 
 
 def _comments_removed(one: Good, _forbidden: Sequence[str]) -> str | None:
     if one.code is None or not one.code.language.lexed:
         return None
     code = "".join(token.text for token in one.code.tokens if token.kind != "comment")
-    return (
-        one.code.holding(code)
-        if meaning(code, one.code.language) == meaning(one.code.code, one.code.language)
-        else None
-    )
+    same = meaning(code, one.code.language) == meaning(one.code.code, one.code.language)
+    return one.code.holding(code) if same else None
 
 
 def _number_format(one: Good, _forbidden: Sequence[str]) -> str | None:
     if one.code is None or not one.code.language.lexed:
         return None
     return one.code.holding(
-        "".join(
-            f"{t.text}0" if t.kind == "number" and re.fullmatch(r"\d+\.\d+", t.text) else t.text
-            for t in one.code.tokens
-        )
+        "".join(re.sub(r"^\d+\.\d+$", r"\g<0>0", t.text) for t in one.code.tokens)
     )
 
 
@@ -149,7 +86,6 @@ def _renamed(one: Good, _forbidden: Sequence[str]) -> str | None:
     code = one.code
     if code is None:
         return None
-    asked = f"{one.case.prompt} {json.dumps(dict(one.case.expect), default=str)}"
     bound = re.compile(code.language.local or r"(?!)()", re.MULTILINE)
     names = (
         _python_locals(code.code) if code.language.name == "python" else bound.findall(code.code)
@@ -157,19 +93,12 @@ def _renamed(one: Good, _forbidden: Sequence[str]) -> str | None:
     rest = bound.sub("", code.code)
     inside = " ".join(token.text for token in code.tokens if token.kind == "string")
     for name in names:
-        if re.search(rf"\b{name}\b", asked + inside) or re.search(FIXED.format(name), rest):
+        if re.search(rf"\b{name}\b", _asked(one) + inside) or re.search(FIXED.format(name), rest):
             continue
         return code.holding(
-            "".join(
-                f"{name}_again" if t.text == name and t.kind == "word" else t.text
-                for t in code.tokens
-            )
+            "".join(f"{name}_again" if t == Token("word", name) else t.text for t in code.tokens)
         )
     return None
-
-
-def _bullets(one: Good, _forbidden: Sequence[str]) -> str | None:
-    return re.sub(r"^- ", "* ", one.text, flags=re.MULTILINE) if one.code is None else None
 
 
 def _key_order(one: Good, _forbidden: Sequence[str]) -> str | None:
@@ -183,21 +112,25 @@ def _key_order(one: Good, _forbidden: Sequence[str]) -> str | None:
 
 
 OPERATORS: dict[str, Callable[[Good, Sequence[str]], str | None]] = {
-    "tilde-fence": _tilde,
-    "longer-fence": _longer,
-    "preamble": _preamble,
-    "afterword": _afterword,
-    "crlf": _crlf,
-    "ends-with-newlines": _ends,
-    "starts-with-newline": _starts,
+    "tilde-fence": lambda one, _: _fences(one, "~~~"),
+    "longer-fence": lambda one, _: _fences(one, "````"),
+    "preamble": lambda one, _: _around(one, "Here is the code:\n\n", ""),
+    "afterword": lambda one, _: _around(one, "", "\n\nLet me know if you have questions."),
+    "crlf": lambda one, _: one.text.replace("\r\n", "\n").replace("\n", "\r\n"),
+    "ends-with-newlines": lambda one, _: one.text.rstrip("\n") + "\n\n",
+    "starts-with-newline": lambda one, _: "\n" + one.text,
     "trailing-space": _trailing_space,
-    "comment-added": _comment_added,
-    "comment-names-the-forbidden": _comment_names,
-    "comment-holds-the-forbidden": _comment_holds,
+    "comment-added": lambda one, _: _commented(one, ["as asked"]),
+    "comment-names-the-forbidden": lambda one, words: _commented(
+        one, [f"no {' '.join(f'{word}(' for word in words)} here"] if words else []
+    ),
+    "comment-holds-the-forbidden": lambda one, words: _commented(
+        one, [f"not_{word}" for word in words]
+    ),
     "comments-removed": _comments_removed,
     "number-format": _number_format,
     "local-renamed": _renamed,
-    "bullet-style": _bullets,
+    "bullet-style": lambda one, _: None if one.code else re.sub("(?m)^- ", "* ", one.text),
     "key-order": _key_order,
 }
 
@@ -208,13 +141,18 @@ def _fences(one: Good, mark: str) -> str | None:
     return re.sub(r"^```(?=[^`\n]*$)", mark, one.text, flags=re.MULTILINE)
 
 
-def _commented(one: Good, text: str) -> str | None:
-    """A comment on a line of its own at the end of the code."""
+def _commented(one: Good, words: Sequence[str]) -> str | None:
+    """A comment of these words on a line of its own at the end of the code."""
     code = one.code
-    if code is None or not code.language.comments or code.language.ends_outside(code.code):
+    if (
+        not words
+        or code is None
+        or not code.language.comments
+        or code.language.ends_outside(code.code)
+    ):
         return None
     end = "" if code.code.endswith("\n") else "\n"
-    return code.holding(f"{code.code}{end}{code.language.comment(text)}\n")
+    return code.holding(f"{code.code}{end}{code.language.comment(' '.join(words))}\n")
 
 
 def _reversed(value: Any) -> Any:
@@ -233,30 +171,20 @@ def _python_locals(code: str) -> list[str]:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         nodes = list(ast.walk(tree))
-        inside = {
-            id(node)
-            for function in nodes
-            if isinstance(function, FUNCTIONS)
-            for node in ast.walk(function)
-        }
+        functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
+        inside = {id(node) for function in functions for node in ast.walk(function)}
         names = [node for node in nodes if isinstance(node, ast.Name)]
-        stored = {
-            node.id
-            for node in names
-            if isinstance(node.ctx, ast.Store) and not node.id.startswith("_")
-        }
-        taken = {
-            node.id for node in names if isinstance(node.ctx, ast.Store) and id(node) not in inside
-        }
+        stored = [node for node in names if isinstance(node.ctx, ast.Store)]
+        taken = {node.id for node in stored if id(node) not in inside or node.id.startswith("_")}
         for node in nodes:
-            taken |= {node.arg} if isinstance(node, (ast.arg, ast.keyword)) and node.arg else set()
-            taken |= {node.name} if isinstance(node, (*FUNCTIONS, ast.ClassDef)) else set()
-            taken |= set(node.names) if isinstance(node, (ast.Global, ast.Nonlocal)) else set()
-            taken |= (
-                {a.asname or a.name for a in node.names}
-                if isinstance(node, (ast.Import, ast.ImportFrom))
-                else set()
-            )
+            if isinstance(node, (ast.arg, ast.keyword)):
+                taken.add(node.arg or "")
+            elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                taken.add(node.name)
+            elif isinstance(node, (ast.Global, ast.Nonlocal)):
+                taken.update(node.names)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                taken.update(alias.asname or alias.name for alias in node.names)
         dynamic = {node.id for node in names} & {"locals", "eval", "exec", "vars", "globals"}
-        return [] if dynamic else sorted(stored - taken)
+        return [] if dynamic else sorted({name.id for name in stored} - taken)
     return []
