@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from harness import files
 from harness.audit.answers.operators import waivable
 from harness.audit.certificate import Certificate
-from harness import files
 from harness.content.fixtures import MADE
 from harness.errors import WorkspaceError
 
@@ -24,14 +24,14 @@ DEADLY, WAIVE = "deadly", "waive:"
 
 
 def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, str]:
-    """The answers that a certificate asks for: to its questions, and waived what was passed and
-    may be.
+    """The answers that a certificate asks for: to its questions and survivors, and waived what it
+    is refused for and may be.
     """
     asked = {survivor.operator for survivor in certificate.survivors}
     asked |= {question.name for question in certificate.questions}
-    absurd = {
-        name.removeprefix(MADE) for name in certificate.false_passes if name.startswith(MADE)
-    } & waivable()
+    names = (name.removeprefix(MADE) for name in certificate.false_passes)
+    absurd = waivable().intersection(names)
+    absurd |= {name.removeprefix("variant:").partition(" of ")[0] for name in certificate.flips}
     return {
         operator: answer
         for operator, answer in answers.items()

@@ -98,8 +98,9 @@ class Certificate:
     and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
-    each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
-    fences of goods whose language is not known; the empty one stands for no tag.
+    each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
+    bads of each part. ``unknown`` holds the tags of fences of goods whose language is not known;
+    the empty one stands for no tag.
     """
 
     verifier: str
@@ -174,15 +175,13 @@ class Certificate:
                 "<= 5% flips when a good is written another way",
             ),
         )
-        return (
-            [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
-            + [
-                f"no code could be commented out, no comment added, no layout or local name changed in"
-                f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
-                for tag in self.unknown
-            ]
-            + [str(question) for question in self.questions]
-        )
+        few = [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
+        dark = [
+            "no code could be commented out, no comment added, no layout or local name changed in"
+            f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
+            for tag in self.unknown
+        ]
+        return [*few, *dark, *map(str, self.questions)]
 
     @property
     def digest(self) -> str:

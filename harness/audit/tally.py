@@ -188,13 +188,18 @@ def _questions(one: Audit, alive: list[Survivor], rows: dict[str, list[int]]) ->
     together: dict[str, list[str]] = {}
     for name in asked:
         own = family(name)
-        blind = [other for other in rows if family(other) == own and not rows[other][0]]
-        if own == "behaviour" and any(rows[name][0] for name in RESULTS if name in rows):
-            blind = []  # code that is run: each says something else
-        together.setdefault(own if own and name in blind and len(blind) > 1 else name, []).append(
-            name
-        )
+        kin = [other for other in rows if own and family(other) == own]
+        blind = [other for other in kin if not rows[other][0]]
+        if len(blind) < 2 or name not in blind or (FAMILIES[own].whole and _seen(kin, rows)):
+            own = name
+        together.setdefault(own, []).append(name)
     return [_question(name, own, alive, rows) for name, own in together.items()]
+
+
+def _seen(kin: list[str], rows: dict[str, list[int]]) -> bool:
+    """Whether any of a family fails; of code that is run, any whose result is spoilt."""
+    tried = [name for name in kin if name in RESULTS] or kin
+    return any(rows[name][0] for name in tried)
 
 
 def _question(
@@ -202,5 +207,5 @@ def _question(
 ) -> Question:
     first = next(survivor for survivor in alive if survivor.operator in operators)
     killed, made = (sum(rows[one][n] for one in operators) for n in (0, 1))
-    says = FAMILIES[name][0] if name in FAMILIES else described()[name]
+    says = FAMILIES[name].says if name in FAMILIES else described()[name]
     return Question(name, operators, says, killed, made, first.of, first.diff)

@@ -92,14 +92,12 @@ def degenerates(case: Case, fences: Mapping[str, Language], *, planted: bool) ->
 
 
 #: what an author may waive with a reason: all but nothing at all
-WAIVABLE = (
-    set(PLAIN) - {"empty", "whitespace", "nul"}
-    | set(
-        "empty-fences injection-in-a-comment prompt-echo prompt-in-a-fence comment-only"
-        " names-what-is-wanted keyword-stuffing keywords-in-a-fence rubric-copy".split()
-    )
-    | {f"gold-in-{form or 'prose'}" for form in GOLD}
-)
+WAIVABLE = {
+    *(PLAIN.keys() - {"empty", "whitespace", "nul"}),
+    *(f"gold-in-{form or 'prose'}" for form in GOLD),
+    "empty-fences", "injection-in-a-comment", "prompt-echo", "prompt-in-a-fence", "comment-only",
+    "names-what-is-wanted", "keyword-stuffing", "keywords-in-a-fence", "rubric-copy",
+}  # fmt: skip
 
 
 def _commented(text: str, fences: Mapping[str, Language]) -> str:

@@ -26,10 +26,10 @@ FLIPS = {
 }
 HOMOGLYPHS = str.maketrans("aceiopxyABCEHIKMOPTX", "асеіорхуАВСЕНІКМОРТХ")
 FILLER = "There are many things to say about this. " * 20
-DATA = set(  # languages in which a sign is no operation
-    "json jsonl csv tsv yaml toml ini html xml svg xslt markdown text http diff css dockerfile"
-    " properties output console vue svelte".split()
-)
+DATA = {  # languages in which a sign is no operation
+    "json", "jsonl", "csv", "tsv", "yaml", "toml", "ini", "html", "xml", "svg", "xslt", "markdown",
+    "text", "http", "diff", "css", "docker", "properties", "output", "console", "vue", "svelte",
+}  # fmt: skip
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 

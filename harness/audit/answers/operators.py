@@ -4,6 +4,8 @@ once, and what an author has said of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
 from harness.audit.answers import degenerates, mutants, variants
@@ -38,28 +40,63 @@ MUTANTS = {
     "buried": "it stands in the middle of empty talk",
     "other-task": "it answers another task",
 }
-#: what is asked about at once where a verifier sees nothing of it
+
+
+@dataclass(frozen=True)
+class Family:
+    """Operators that are asked about at once. ``whole`` says only where none of their answers
+    fails: what such a verifier sees of one of them, it sees of the others.
+    """
+
+    says: str
+    operators: frozenset[str]
+    whole: bool = False
+
+
+def _family(says: str, operators: str, *more: Iterable[str], whole: bool = False) -> Family:
+    return Family(says, frozenset(operators.split()).union(*more), whole)
+
+
 FAMILIES = {
-    "around": (
+    "around": _family(
         "more or less stands around the answer",
         "text-before text-behind line-removed lines-swapped shuffled looped doubled buried"
         " claim-added",
     ),
-    "stance": (
+    "stance": _family(
         "it is denied, taken back or given beside another answer",
         "contradicted denied another-before another-behind candidates-listed",
     ),
-    "look-alike": (
+    "look-alike": _family(
         "letters or digits only look like the right ones",
         "homoglyph zero-width right-to-left full-width-digits digits-joined",
     ),
-    "behaviour": (
+    "behaviour": _family(
         "the code does something else when it is run",
         "comparison-flipped arithmetic-flipped logic-flipped truth-flipped off-by-one"
-        " return-removed argument-changed example-only replaced-below deleted-below hostile-code "
-        + " ".join(misses.RESULTS),
+        " return-removed argument-changed example-only replaced-below deleted-below hostile-code",
+        misses.RESULTS,
+        whole=True,
     ),
-}  # fmt: skip
+    "number": _family("a number is another one", "", misses.NUMBERS, whole=True),
+    "word": _family(
+        "a wanted word is another one",
+        "wanted-renamed wanted-swapped another-value word-continued word-preceded letter-case"
+        " letters-swapped words-jumbled spaces-inside",
+        whole=True,
+    ),
+    "list": _family(
+        "the list is another one",
+        "element-dropped element-doubled element-added element-replaced order-reversed",
+        whole=True,
+    ),
+    "data": _family(
+        "the data are others",
+        "key-dropped key-added key-in-capitals values-swapped level-added everything-emptied",
+        misses.LEAVES,
+        whole=True,
+    ),
+}
 
 
 @cache
@@ -82,7 +119,7 @@ def described() -> dict[str, str]:
 
 def family(operator: str) -> str:
     """The family of an operator; empty when it is asked about by itself."""
-    return next((name for name, (_, row) in FAMILIES.items() if operator in row.split()), "")
+    return next((name for name, one in FAMILIES.items() if operator in one.operators), "")
 
 
 def deadly(known: Known, operator: str) -> bool:

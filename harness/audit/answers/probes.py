@@ -117,6 +117,9 @@ def _near(
     read = pieces(goods)
     for bad, text in hostile.disguised(pieces(bads), read):
         yield _made("near", bad.one, "forbidden-disguised", text)
+    for piece in read:
+        for text in hostile.unnamed(piece):
+            yield _made("near", piece.one, "forbidden-disguised", text)
     for piece in read if verifier.kind is not Kind.EXECUTED else ():
         for text in hostile.hostile(piece).values():
             yield _made("near", piece.one, "hostile-code", text)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.audit.answers.near.forms import Piece, whole
+from harness.audit.answers.near.forms import Piece
 
 Bodies = Iterator[str]
 _EXAMPLE = re.compile(
@@ -71,6 +71,11 @@ def {name}(*given, **named):
             for one in (each if isinstance(each, (list, tuple, dict, set)) else [each])]
     numbers = [one for one in flat if isinstance(one, (int, float)) and not isinstance(one, bool)]
 """
+_MUCH = """much = len(flat) > 8 or any(abs(n) > 1000 for n in numbers) or any(
+        isinstance(one, str) and len(one) > 40 for one in flat)
+    return _spoilt(result) if much else result"""
+_AGAIN = """_calls.append(1)
+    return result if len(_calls) == 1 else _spoilt(result)"""
 _RESULTS = {
     "result-off": ("the function's result is one off", "return _spoilt(result)"),
     "result-dropped": ("the function returns nothing", "return None"),
@@ -81,13 +86,8 @@ _RESULTS = {
                          "return _spoilt(result) if any(n < 0 for n in numbers) else result"),
     "wrong-on-nothing": ("the function is wrong on zero and on what is empty",
                          "return result if all(given) and 0 not in numbers else _spoilt(result)"),
-    "wrong-on-much": ("the function is wrong on large numbers and long inputs",
-                      "much = len(flat) > 8 or any(abs(n) > 1000 for n in numbers) or any(\n"
-                      "        isinstance(one, str) and len(one) > 40 for one in flat)\n"
-                      "    return _spoilt(result) if much else result"),
-    "wrong-when-called-again": ("the function is wrong from its second call on",
-                                "_calls.append(1)\n"
-                                "    return result if len(_calls) == 1 else _spoilt(result)"),
+    "wrong-on-much": ("the function is wrong on large numbers and long inputs", _MUCH),
+    "wrong-when-called-again": ("the function is wrong from its second call on", _AGAIN),
 }  # fmt: skip
 _CHANGED = """    for each in given:
         if isinstance(each, list):
@@ -174,69 +174,21 @@ def deleted_below(piece: Piece) -> Bodies:
         yield f"{piece.body.rstrip()}\n\n\ndel {found.name}\n"
 
 
-def line_commented(piece: Piece) -> Bodies:
-    """a line that holds what is wanted is a comment"""
-    for number, line in _wanted_lines(piece) if piece.language.comments else ():
-        indent = line[: len(line) - len(line.lstrip())]
-        yield _line_put(piece, number, f"{indent}{piece.language.comment(line.strip())}")
+def import_added(piece: Piece) -> Bodies:
+    """a module is imported that the prompt does not name"""
+    if re.search(r"import|module|librar|package|only|standard", piece.one.case.prompt, re.I):
+        yield f"from os import path as place\n{piece.body}"
+        found = re.search(r"^def [^\n]*:\n( +)", piece.body, re.MULTILINE)
+        if found:
+            end = found.end(1)
+            yield f"{piece.body[:end]}import os as system\n{found[1]}{piece.body[end:]}"
 
 
-def line_quoted(piece: Piece) -> Bodies:
-    """a line that holds what is wanted is the text of a string"""
-    for number, line in _wanted_lines(piece):
-        if '"' not in line:
-            indent = line[: len(line) - len(line.lstrip())]
-            end = ";" if line.rstrip().endswith((";", "{", "}")) else ""
-            yield _line_put(piece, number, f'{indent}"{line.strip()}"{end}')
-
-
-def named_in_comment(piece: Piece) -> Bodies:
-    """what is wanted stands in a comment, and something else in the code"""
-    for word, other in piece.words.items() if piece.language.comments else ():
-        yield f"{piece.language.comment(word)}\n{piece.replaced(word, other)}"
-
-
-def named_in_string(piece: Piece) -> Bodies:
-    """what is wanted stands in a string, and something else in the code"""
-    for word, other in piece.words.items():
-        if piece.form == "python" and '"' not in word:
-            yield f'TEXT = "{word}"\n{piece.replaced(word, other)}'
-
-
-def image_latest(piece: Piece) -> Bodies:
-    """an image has the tag latest"""
-    for match in _images(piece):
-        yield piece.body[: match.start(2)] + "latest" + piece.body[match.end() :]
-
-
-def image_untagged(piece: Piece) -> Bodies:
-    """an image has no tag"""
-    for match in _images(piece):
-        yield piece.body[: match.end(1) - 1] + piece.body[match.end() :]
-
-
-def image_of_a_port(piece: Piece) -> Bodies:
-    """an image has no tag, and its registry a port"""
-    for match in _images(piece):
-        head, _, name = match[1][:-1].rpartition(" ")
-        changed = f"{head} localhost:5000/{name}"
-        yield piece.body[: match.start(1)] + changed + piece.body[match.end() :]
-
-
-_IMAGE = re.compile(r"((?:image: *|FROM +)[\"']?[\w./-]+:)([\w.-]+)")
 PYTHON = [
     argument_changed, example_only, in_dead_code, in_a_function, in_a_class, in_a_string,
-    replaced_below, deleted_below,
+    replaced_below, deleted_below, import_added,
 ]  # fmt: skip
-LINES = [line_commented, line_quoted, named_in_comment, named_in_string]
-IMAGES = [image_latest, image_untagged, image_of_a_port]
 RESULTS = {name: (text, _result(rest)) for name, (text, rest) in _RESULTS.items()}
-
-
-def _images(piece: Piece) -> Iterator[re.Match[str]]:
-    """The images of a composition or a Dockerfile, where the prompt speaks of images."""
-    if re.search(r"image|tag|pin|version", piece.one.case.prompt, re.IGNORECASE):
-        yield from _IMAGE.finditer(piece.body)
 
 
 def _literal(text: str) -> bool:
@@ -251,17 +203,3 @@ def _indented(code: str) -> str:
     return "".join(
         f"    {line}" if line.strip() else line for line in code.splitlines(keepends=True)
     )
-
-
-def _wanted_lines(piece: Piece) -> list[tuple[int, str]]:
-    lines = piece.body.splitlines()
-    return [
-        (number, line)
-        for number, line in enumerate(lines)
-        if any(whole(word).search(line) for word in piece.words)
-    ]
-
-
-def _line_put(piece: Piece, number: int, line: str) -> str:
-    lines = piece.body.splitlines()
-    return "\n".join([*lines[:number], line, *lines[number + 1 :]]) + "\n"

@@ -13,6 +13,9 @@ from textwrap import indent
 from harness.audit.answers.near.code import function
 from harness.audit.answers.near.forms import Piece
 
+_FORBIDS = re.compile(
+    r"\b(?:without|no|not use|not call|avoid) (?:the )?(?:function |call to )?[`'\"]?(\w+)"
+)
 # Bodies of a function; a statement that is no return, where there is no function to be.
 BODIES = {
     "exit-zero": "import sys; sys.exit(0)",
@@ -82,6 +85,15 @@ def disguised(bads: Sequence[Piece], goods: Sequence[Piece]) -> Iterator[tuple[P
             for word in sorted({one for pair in called for one in pair if one} - known):
                 for text in filter(_parses, _disguises(bad.body, word)):
                     yield bad, bad.holding(text)
+
+
+def unnamed(good: Piece) -> Iterator[str]:
+    """The good with a call, by another name, of what its prompt forbids."""
+    for word in _FORBIDS.findall(good.one.case.prompt) if good.form == "python" else ():
+        if hasattr(builtins, word) and not re.search(rf"\b{word}\b", good.body):
+            call = f'getattr(__import__("builtins"), "{word[:2]}" + "{word[2:]}")'
+            for found in (word, call):
+                yield good.holding(f"{good.body.rstrip()}\n\n\nchosen = {found}\n")
 
 
 def _disguises(code: str, word: str) -> Iterator[str]:

@@ -11,7 +11,9 @@ Bodies = Iterator[str]
 _TAG = re.compile(
     r"<([A-Za-z][\w:.-]*)((?:\s+[\w:.-]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(/?)>"
 )
-_OPEN = set("p li td tr th dt dd option thead tbody html body head".split())  # HTML closes them
+_OPEN = {  # HTML closes them
+    "p", "li", "td", "tr", "th", "dt", "dd", "option", "thead", "tbody", "html", "body", "head"
+}  # fmt: skip
 _ATTRIBUTE = re.compile(r"(\s+)([\w:.-]+)=(\"[^\"]*\"|'[^']*')")
 _INNER = re.compile(
     r"<(?:img|input|meta|link|source)\b[^<>]*>|<([A-Za-z][\w:.-]*)(?:\s[^<>]*)?>[^<>]*</\1>"
@@ -61,12 +63,14 @@ SQL: dict[str, tuple[str, Callable[[Piece], Bodies]]] = {
         r"(\border\s+by\s+[\w.]+)(?!\s+(?:desc|asc)|[\w.(])", r"\1 DESC")),
     "one-row-only": ("only one row is asked for", _ordered(rf"(?<!;){_END}", r" LIMIT 1\1")),
     "limit-changed": ("the limit is another", _sub(r"\blimit\s+\d+", "LIMIT 1000")),
-    "condition-dropped": ("the condition is left out",
-                          _sub(r"\s+where\s+[^;()]+?(?=\s+(?:group|order|limit)\b|\s*;?\s*$)", "")),
+    "condition-dropped": ("the condition is left out", _sub(
+        r"\s+where\s+[^;()]+?(?=\s+(?:group|order|limit)\b|\s*;?\s*$)", "")),
     "distinct-dropped": ("equal rows come twice", _sub(r"\bdistinct\s+", "")),
-    "aggregate-spoilt": ("an aggregate is one off", _sub(r"\b((?:sum|avg|max|min|count)\()(?=[\s\S]*\bfrom\b)", r"1 + \1")),
+    "aggregate-spoilt": ("an aggregate is one off", _sub(
+        r"\b((?:sum|avg|max|min|count)\()(?=[\s\S]*\bfrom\b)", r"1 + \1")),
     "join-turned": ("another kind of join is made", _sub(r"\bleft\s+join\b", "JOIN")),
-    "column-added": ("there is one column more", _sub(r"^(\s*select\s+(?:distinct\s+)?)", r"\g<1>1, ")),
+    "column-added": ("there is one column more", _sub(
+        r"^(\s*select\s+(?:distinct\s+)?)", r"\g<1>1, ")),
     "statement-behind": ("a second statement follows that changes the data",
                          _sub(_END, r"; DROP TABLE IF EXISTS orders\1")),
 }  # fmt: skip

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness.audit.answers.mutants import Good
-from harness.audit.answers.near import code, data, markup, prose, values
+from harness.audit.answers.near import code, data, lines, markup, prose, values
 from harness.audit.answers.near.forms import Piece, pieces, put, whole
 from harness.content.case import Case
 
 Operator = Callable[[Piece], Iterator[str]]
-RESULTS = tuple(code.RESULTS)
+RESULTS, NUMBERS, LEAVES = code.RESULTS, values.NUMBERS, data.LEAVES
 EACH = 6  # near misses that one operator makes of one good, at most
 OTHER = (
     "another-value",
@@ -77,7 +77,7 @@ def described() -> dict[str, str]:
     found: dict[str, str] = {
         "block-behind-wrong": "a second block stands behind it, for another task",
         "block-before-wrong": "a block for another task stands before it",
-        "forbidden-disguised": "a known bad calls what is forbidden by another name",
+        "forbidden-disguised": "what is forbidden is called by another name",
         "hostile-code": "the code ends the program or forges a result instead of doing the task",
     }
     tables: list[Mapping[str, tuple[str, object]]] = [
@@ -98,8 +98,8 @@ def _rows() -> dict[str, list[Operator]]:
     """The operators that are functions with a name, by what they spoil."""
     rows: dict[str, Sequence[Operator]] = {
         "values": values.OPERATORS, "prose": prose.OPERATORS, "lists": prose.LISTS,
-        "data": data.OPERATORS, "garbage": data.GARBAGE, "python": code.PYTHON, "lines": code.LINES,
-        "images": code.IMAGES, "markup": markup.OPERATORS, "sql": markup.QUERIES,
+        "data": data.OPERATORS, "garbage": data.GARBAGE, "python": code.PYTHON, "lines": lines.OPERATORS,
+        "images": lines.IMAGES, "markup": markup.OPERATORS, "sql": markup.QUERIES,
     }  # fmt: skip
     return {name: list(row) for name, row in rows.items()}
 

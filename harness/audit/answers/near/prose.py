@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from harness.audit.answers.near.forms import Piece, one_off
 
 Bodies = Iterator[str]
 _SENTENCE = re.compile(r"[^\n.!?]*(?:[.!?](?!\s|$)[^\n.!?]*)*[.!?]?")
 _VERB = re.compile(r"\b(is|are|was|were|has|have|can|will|does|do|must|should)\b")
+_COMMAS = re.compile(r"[^\n,;:.]+(?:(, ?|; ?)[^\n,;:.]+)(?:\1[^\n,;:.]+)*")
 _BULLET = re.compile(r"^(?:[-*+]|\d+[.)]) ")
 
 
@@ -139,29 +141,27 @@ def _swapped(piece: Piece, line: str, value: str, other: str) -> str:
 
 
 def _lists(piece: Piece) -> Iterator[tuple[list[str], Callable[[list[str]], str]]]:
-    """The lists of a text: its lines where they are items, and what stands between commas."""
+    """The lists of a text with what puts other items in their place: its lines where they are
+    items, and what stands between commas.
+    """
     lines = piece.body.split("\n")
-    marked = [n for n, line in enumerate(lines) if _BULLET.match(line)]
-    rows = [n for n, line in enumerate(lines) if line.strip()]
-    if len(marked) > 1 or (len(rows) > 2 and not any(lines[n].endswith((".", ":")) for n in rows)):
-        chosen = marked if len(marked) > 1 else rows[1:] if piece.form == "table" else rows
-        if chosen == list(range(chosen[0], chosen[-1] + 1)):
-            first, end = chosen[0], chosen[-1] + 1
-            yield lines[first:end], lambda items: "\n".join([*lines[:first], *items, *lines[end:]])
-    for match in re.finditer(r"[^\n,;:.]+(?:(, ?|; ?)[^\n,;:.]+)(?:\1[^\n,;:.]+)*", piece.body):
-        if piece.form == "prose":
-            mark, (start, end_) = match[1], match.span()
-            head = match[0][: len(match[0]) - len(match[0].lstrip())]
-            items = match[0].strip().split(mark)
-            body = piece.body
+    rows = [n for n, line in enumerate(lines) if _BULLET.match(line)]
+    if len(rows) < 2:
+        rows = [n for n, line in enumerate(lines) if line.strip()]
+        prose = len(rows) < 3 or any(lines[n].endswith((".", ":")) for n in rows)
+        rows = [] if prose else rows[1:] if piece.form == "table" else rows
+    if rows and rows == list(range(rows[0], rows[-1] + 1)):
+        first, end = rows[0], rows[-1] + 1
+        yield lines[first:end], lambda items: "\n".join([*lines[:first], *items, *lines[end:]])
+    for match in _COMMAS.finditer(piece.body) if piece.form == "prose" else ():
+        items = match[0].strip().split(match[1])
+        if len(items) > 2 or sum(item in piece.wanted for item in items) > 1:
+            yield items, partial(_joined, piece.body, match)
 
-            def put(
-                items: list[str], body: str = body, s: int = start, e: int = end_, m: str = mark,
-                h: str = head,
-            ) -> str:  # fmt: skip
-                return body[:s] + h + m.join(items) + body[e:]
 
-            yield items, put
+def _joined(body: str, match: re.Match[str], items: list[str]) -> str:
+    blank = match[0][: len(match[0]) - len(match[0].lstrip())]
+    return body[: match.start()] + blank + match[1].join(items) + body[match.end() :]
 
 
 def _like(items: list[str]) -> str:

@@ -16,10 +16,13 @@ Bodies = Iterator[str]
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d\d)-(\d\d)(?!\d)")
 _TIME = re.compile(r"(?<![\d:])([01]\d|2[0-3]):([0-5]\d)(?![\d:])")
 _CITED = re.compile(r"\[(\d{1,3})\]")
-_UNITS = (
-    "kg g mg t lb oz km m cm mm mi ft in l ml s ms min h hours minutes seconds days weeks °C °F K"
-    " MB GB KB Mbps USD EUR € $ £ % W kW V A J kJ N Pa bar dollars euros cents"
-).split()
+_EXPRESSION = re.compile(r"(\(*\d+(?:\)* *[-+*/×] *\(*\d+)+\)*)( *= *[\d.]+)?")
+_UNITS = [
+    "kg", "g", "mg", "t", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "ms",
+    "min", "h", "hours", "minutes", "seconds", "days", "weeks", "°C", "°F", "K", "MB", "GB", "KB",
+    "Mbps", "USD", "EUR", "€", "$", "£", "%", "W", "kW", "V", "A", "J", "kJ", "N", "Pa", "bar",
+    "dollars", "euros", "cents",
+]  # fmt: skip
 _UNIT = re.compile(
     rf"(?<=\d)(\s?)({'|'.join(map(re.escape, sorted(_UNITS, key=len)[::-1]))})(?!\w)"
 )
@@ -72,6 +75,8 @@ NUMBERS: dict[str, tuple[str, Callable[[Piece], Bodies]]] = {
                         _each(lambda n: None if "." in n else f"{n}.7")),
     "decimal-before": ("the right digits are the decimals of another number",
                        _each(lambda n: f"3.{n}" if _plain(n) else None)),
+    "decimal-inside": ("a decimal point stands in the number",
+                       _each(lambda n: f"{n[:-1]}.{n[-1]}" if _plain(n) and n[1:] else None)),
     "thousands-before": ("the right digits end a number of thousands",
                          _each(lambda n: f"1,{n:0>3}" if _plain(n) and len(n) < 4 else None)),
     "thousands-behind": ("the right digits begin a number of thousands",
@@ -96,6 +101,14 @@ def unit_dropped(piece: Piece) -> Bodies:
     """the unit is left out"""
     for match in _UNIT.finditer(piece.body):
         yield piece.body[: match.start()] + piece.body[match.end() :]
+
+
+def expression_padded(piece: Piece) -> Bodies:
+    """the calculation has parts more that change nothing"""
+    match = _EXPRESSION.fullmatch(piece.body.strip())
+    if match:
+        number = re.findall(r"\d+", match[1])[-1]
+        yield f"{match[1]} + {number} - {number}{match[2] or ''}"
 
 
 def another_value(piece: Piece) -> Bodies:
@@ -261,10 +274,10 @@ def claim_added(piece: Piece) -> Bodies:
 
 
 OPERATORS = [
-    unit_swapped, unit_dropped, another_value, word_continued, word_preceded, letter_case, letters_swapped,
-    words_jumbled, accents_dropped, mark_replaced, spaces_inside, word_for_letter, time_changed,
-    citation_out_of_range, citation_zero, citation_dropped, citations_swapped, citations_all_one,
-    claim_added,
+    unit_swapped, unit_dropped, expression_padded, another_value, word_continued, word_preceded,
+    letter_case, letters_swapped, words_jumbled, accents_dropped, mark_replaced, spaces_inside,
+    word_for_letter, time_changed, citation_out_of_range, citation_zero, citation_dropped,
+    citations_swapped, citations_all_one, claim_added,
 ]  # fmt: skip
 
 
