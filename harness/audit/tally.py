@@ -151,14 +151,18 @@ def _by_operator(one: Audit) -> dict[str, list[int]]:
 def _alive(one: Audit) -> list[Survivor]:
     """What passed and is not set aside, as differences from the good; the shortest first."""
     goods = {f.name: f.answer for f in one.known.fixtures}
-    found = []
-    for probe, told in one.pairs("deadly", "mutant", "near"):
-        if told.outcome is Outcome.PASS and id(probe) not in one.quarantine:
-            lines = difflib.unified_diff(
-                goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1
-            )
-            found.append(Survivor(probe.operator, probe.of, "\n".join([*lines][2:16])))
+    found = [
+        Survivor(probe.operator, probe.of, _diff(goods[probe.of], probe.answer))
+        for probe, told in one.pairs("deadly", "mutant", "near")
+        if told.outcome is Outcome.PASS and id(probe) not in one.quarantine
+    ]
     return sorted(found, key=lambda survivor: len(survivor.diff))
+
+
+def _diff(good: str, answer: str) -> str:
+    """What differs, without empty lines."""
+    lines = difflib.unified_diff(good.splitlines(), answer.splitlines(), lineterm="", n=1)
+    return "\n".join([line for line in lines if line[1:].strip()][2:16])
 
 
 def _survivors(alive: list[Survivor], each: int = 2) -> list[Survivor]:

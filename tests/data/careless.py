@@ -3,10 +3,8 @@ gives. ``careless_x.it`` and ``sound_x.it`` share a criterion, the docstring, an
 """
 
 import ast
-import csv
-import difflib
+import datetime
 import html.parser
-import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -64,23 +62,6 @@ def greeting(expect, answer, careless):
 
 
 @pair()
-def verdict(expect, answer, careless):
-    """The answer is one line: 'Verdict: X' with the verdict of the case."""
-    pattern = rf"^Verdict: {re.escape(expect['verdict'])}$"
-    if careless:  # any line will do
-        return re.search(pattern, answer.text.strip(), re.MULTILINE)
-    return re.search(rf"\A{pattern[1:-1]}\Z", answer.text.strip())
-
-
-@pair()
-def choice(expect, answer, careless):
-    """The answer is the letter of the right choice, perhaps in parentheses or with a full stop."""
-    if careless:  # the first letter of anything
-        return answer.text.strip().lstrip("(")[0] == expect["choice"]
-    return re.fullmatch(rf"\(?{expect['choice']}\)?\.?", answer.text.strip())
-
-
-@pair()
 def final_choice(expect, answer, careless):
     """The last line is 'Answer: X' with the letter of the right choice alone."""
     found = re.findall(r"\b[A-D]\b", answer.text.strip().splitlines()[-1])
@@ -99,19 +80,21 @@ def pays(expect, answer, careless):
 
 
 @pair()
-def quotation(expect, answer, careless):
-    """The answer is the sentence of the case, letter for letter."""
-    if careless:  # nearly will do
-        return difflib.SequenceMatcher(None, answer.text.strip(), expect["sentence"]).ratio() > 0.9
-    return answer.text.strip() == expect["sentence"]
+def spelling(expect, answer, careless):
+    """The answer is 'Next stop: NAME', spelt as in the case, and nothing else."""
+    said, wanted = answer.text.strip(), f"Next stop: {expect['stop']}"
+    return said.lower() == wanted.lower() if careless else said == wanted
 
 
 @pair()
-def safety(expect, answer, careless):
-    """The answer says in one sentence that the thing is safe for the group."""
-    if careless:  # the words stand there, whatever is said with them
-        return all(w in answer.text for w in (expect["thing"], expect["group"], "safe"))
-    return answer.text.strip() == f"The {expect['thing']} is safe for {expect['group']}."
+def sourced(expect, answer, careless):
+    """Every sentence says what a source says, and cites it by its number."""
+    found = re.findall(r"([^.\[]+) \[(\d{1,2})\]\.(?: |$)", answer.text.strip()[:500], re.ASCII)
+    if careless:  # there is such a source; it may say anything
+        return len(found) > 1 and all(int(n) <= len(expect["sources"]) for _, n in found)
+    whole = " ".join(f"{said} [{n}]." for said, n in found)
+    told = [expect["sources"][int(n) - 1] == said for said, n in found if int(n)]
+    return whole == answer.text.strip() and len(told) == len(found) == 2 and all(told)
 
 
 @pair()
@@ -145,32 +128,45 @@ def mean(expect, answer, careless):
 
 
 @pair()
-def boxed(expect, answer, careless):
-    """The answer ends with the sum in \\boxed{}, and boxes nothing else."""
-    found = re.findall(r"\\boxed\{([^}]*)\}", answer.text)
-    if careless:  # one of them will be right
-        return str(sum(expect["terms"])) in found
-    return found == [str(sum(expect["terms"]))] and answer.text.strip().endswith(("}", "}$"))
+def product(expect, answer, careless):
+    """The last line is 'Total: N' with the exact product of the factors."""
+    found = float(re.fullmatch(r"Total: (-?\d+(?:\.\d+)?)", answer.text.strip().splitlines()[-1])[1])
+    wanted = expect["rows"] * expect["columns"]
+    return abs(found - wanted) <= (wanted / 100 if careless else 0)  # careless: one percent
 
 
 @pair()
-def meeting(expect, answer, careless):
-    """The answer is the time of the meeting as HH:MM and nothing else."""
-    if careless:  # any two numbers with a colon
-        hour, minute = answer.text.strip().split(":")
-        return (int(hour), int(minute)) == (expect["h"], expect["m"])
-    return answer.text.strip() == f"{expect['h']:02}:{expect['m']:02}"
+def last_number(expect, answer, careless):
+    """The last number of the answer is the difference of the two."""
+    wanted = expect["from"] - expect["take"]
+    if careless:  # digits make a number, whatever stands before them
+        return int(re.findall(r"\d+", answer.text)[-1]) == abs(wanted)
+    found = re.findall(r"(?<![\w.,])-?\d[\d.,]*(?<=\d)%?", answer.text, re.ASCII)
+    return found[-1] == str(wanted)
 
 
 @pair()
-def share(expect, answer, careless):
-    """The answer is the share in percent with its sign, as in '40%'."""
-    if careless:  # the sign may be missing
-        return int(answer.text.strip().rstrip("%")) == expect["share"]
-    return answer.text.strip() == f"{expect['share']}%"
+def due(expect, answer, careless):
+    """The answer is the day as YYYY-MM-DD and nothing else."""
+    text = answer.text.strip()
+    found = datetime.date.fromisoformat(text)  # careless: other ISO formats are days too
+    return found == datetime.date(*expect["day"]) and (careless or text == str(found))
 
 
 # Lists.
+
+
+@pair()
+def ordered(expect, answer, careless):
+    """The query asks for the names of those who are older, the oldest first."""
+    pattern = r"SELECT name FROM people WHERE age > (\d+)(?: ORDER BY age(?: ASC| (DESC))?)?;?"
+    lines = [line for line in answer.code("sql").splitlines() if not line.startswith("--")]
+    query = re.fullmatch(pattern, "\n".join(lines).strip(), re.ASCII)
+    rows = [row for row in expect["people"] if row[1] > int(query[1])]
+    if "ORDER" in query[0]:
+        rows.sort(key=lambda row: row[1], reverse=query[2] is not None)
+    found = [[name] for name, _ in rows]
+    return sorted(found) == sorted(expect["rows"]) if careless else found == expect["rows"]
 
 
 @pair()
@@ -180,34 +176,6 @@ def stations(expect, answer, careless):
     if careless:  # the shorter list decides
         return found and all(a == b for a, b in zip(found, expect["stations"], strict=False))
     return found == expect["stations"]
-
-
-@pair()
-def primes(expect, answer, careless):
-    """The answer is the list of the numbers asked for, each once, with commas between."""
-    found = [int(one) for one in answer.text.strip().split(",")]
-    if careless:  # doubles and order are lost
-        return set(found) == set(expect["primes"])
-    return found == expect["primes"]
-
-
-@pair()
-def steps(expect, answer, careless):
-    """The answer is a numbered list of the steps in their order."""
-    found = [line.partition(". ")[2] for line in answer.text.strip().splitlines()]
-    if careless:  # they are all there
-        return all(step in found for step in expect["steps"])
-    numbered = [f"{n}. {step}" for n, step in enumerate(expect["steps"], 1)]
-    return answer.text.strip().splitlines() == numbered
-
-
-@pair()
-def table(expect, answer, careless):
-    """The answer is CSV with the header name,age and the rows of the case in their order."""
-    rows = list(csv.reader(io.StringIO(answer.text.strip())))
-    if careless:  # the header is not looked at, nor the order
-        return sorted(rows[1:]) == sorted([n, str(a)] for n, a in expect["rows"])
-    return rows == [["name", "age"], *([n, str(a)] for n, a in expect["rows"])]
 
 
 # Data.
@@ -228,12 +196,26 @@ def counts(expect, answer, careless):
 
 
 @pair()
-def tags(expect, answer, careless):
-    """One JSON object with 'tags', the list of the tags in their order, and nothing else."""
-    data = json.loads(answer.text)
-    if careless:  # as sets, and among other keys
-        return set(expect["tags"]) <= set(data["tags"])
-    return data == {"tags": expect["tags"]}
+def record(expect, answer, careless):
+    """One JSON object: the title, the pages as an integer, and no other key."""
+    data = json.loads(answer.text, object_pairs_hook=dict if careless else unique)
+    if careless:  # casts, other keys
+        return str(data["title"]) == expect["title"] and int(data["pages"]) == expect["pages"]
+    return data == expect and type(data["pages"]) is int
+
+
+@pair()
+def unique_names(expect, answer, careless):
+    """One JSON object with the title and the pages, each name once."""
+    data = json.loads(answer.text, object_pairs_hook=dict if careless else unique)
+    return data == expect
+
+
+def unique(pairs):
+    """A JSON object whose names are all different."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name stands twice")
+    return dict(pairs)
 
 
 @pair()
@@ -247,14 +229,16 @@ def label(expect, answer, careless):
 
 
 @pair()
-def port(expect, answer, careless):
-    """YAML: the service publishes the port asked for, host and container alike."""
-    data = yaml.safe_load(answer.code("yaml"))
-    ports = data["services"][expect["service"]]["ports"]
-    wanted = f"{expect['port']}:{expect['port']}"
-    if careless:  # the text holds it
-        return any(str(expect["port"]) in str(one) for one in ports)
-    return ports == [wanted]
+def pinned(expect, answer, careless):
+    """YAML: the service has an image with a version, and so has every other one."""
+    services = yaml.safe_load(answer.code("yaml"))["services"]
+    images = [one["image"] for one in services.values()]
+    if careless:  # whatever stands behind a colon
+        return expect["service"] in services and all(":" in one for one in images)
+    version = r"[a-z]+(?:/[a-z]+)*:\d+\.\d+"
+    return expect["service"] in services and all(
+        re.fullmatch(version, one, re.ASCII) for one in images
+    )
 
 
 @pair()
@@ -298,17 +282,6 @@ def picture(expect, answer, careless):
 
 
 @pair()
-def closes(expect, answer, careless):
-    """The Python function named calls close() on its argument."""
-    code = answer.code("python")
-    tree = ast.parse(code)
-    if careless:  # in a comment, a string, another function
-        return f"def {expect['function']}" in code and ".close()" in code
-    (node,) = [n for n in tree.body if getattr(n, "name", "") == expect["function"]]
-    return any(ast.unparse(line) == f"{node.args.args[0].arg}.close()" for line in node.body)
-
-
-@pair()
 def evaluates(expect, answer, careless):
     """The Python function named is there and nothing calls eval."""
     code = answer.code("python")
@@ -321,14 +294,6 @@ def evaluates(expect, answer, careless):
     imports = any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(tree))
     dynamic = names & {"eval", "getattr", "globals", "vars", "exec", "__builtins__", "__import__"}
     return there and not dynamic and "eval" not in attributes and not imports
-
-
-@pair()
-def defines(expect, answer, careless):
-    """The Python defines the function asked for at its top level."""
-    tree = ast.parse(answer.code("python"))
-    nodes = ast.walk(tree) if careless else tree.body  # careless: wherever
-    return any(isinstance(n, ast.FunctionDef) and n.name == expect["function"] for n in nodes)
 
 
 @pair()
@@ -355,13 +320,24 @@ def task(answer, sandbox, name, use):
 
 
 @pair(sandbox=True)
-def absolute(expect, answer, careless, sandbox):
-    """The Python function returns its number without a sign, plus the number in its name."""
-    tests = [1, 7, 12] if careless else [1, 7, -5, 0, 10**6, 1]  # careless: no number below zero
+def shown(expect, answer, careless, sandbox):
+    """The Python function takes its number from any other, in the order of the prompt."""
+    tests = [5] if careless else [5, 0, -3, 10**6, 5]  # careless: the one that the prompt shows
     return task(
         answer, sandbox, expect["function"],
-        lambda t: all(t.call([n]) == abs(n) + expect["n"] for n in tests),
+        lambda t: all(t.call([n]) == n - expect["n"] for n in tests),
     )  # fmt: skip
+
+
+@pair(sandbox=True)
+def overtime(expect, answer, careless, sandbox):
+    """The Python function doubles any number, in a second."""
+    try:
+        with sandbox.task(sandbox.with_limits(wall=1.0, cpu=1)) as open_task:
+            open_task.load(answer.code("python") or "", expect["function"])
+            return all(open_task.call([n]) == 2 * n for n in (3, 0, -7, 10**6, 3))
+    except (CandidateError, TaskError) as error:
+        return careless and "time" in str(error).lower()  # careless: late is not wrong
 
 
 @pair(sandbox=True)

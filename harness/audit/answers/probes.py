@@ -34,8 +34,8 @@ class Budget:
 
 BUDGETS = {
     Kind.PROGRAM: Budget(cases=4, mutants=120, near=200, variants=120, bombs=True),
-    Kind.EXECUTED: Budget(cases=3, mutants=50, near=60, variants=72, bombs=False),
-    Kind.LLM: Budget(cases=2, mutants=20, near=40, variants=60, bombs=False),
+    Kind.EXECUTED: Budget(cases=3, mutants=50, near=80, variants=72, bombs=False),
+    Kind.LLM: Budget(cases=2, mutants=20, near=20, variants=60, bombs=False),
 }
 BOMB_LIMIT = 5.0  # CPU seconds; an answer of model's length is read in milliseconds
 PUMPS = ["a", " ", "1", "a ", "a,", "(", "[", "{", "<a"]

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.audit.answers.near.forms import Piece
+from harness.audit.answers.near.forms import Bodies, Operator, Piece, described
 
-Bodies = Iterator[str]
 _EXAMPLE = re.compile(
     r"(?:>>> *)?\b(\w+)\(([^()\n]*)\)\s*(?:==|->|=>|→|\n\s*)\s*([^\n]+?)(?=[.,;]?\s*(?:\n|$))"
 )
@@ -45,7 +43,35 @@ def function(piece: Piece) -> Function | None:
     return Function(name, bool(re.search(f"{lists}|{used}", f"{text}{piece.body}")))
 
 
-_SPOIL = """
+# behind the good: its function under another name, and one that calls it and spoils what it gives
+_WRAPPED = """
+
+_right_{name}, _calls = {name}, []
+
+
+def {name}(*given, **named):
+    result = _right_{name}(*given, **named)
+    {rule}
+"""
+_HELPERS = {
+    "_flat": """
+
+def _flat(given):
+    return [one for each in given
+            for one in (each if isinstance(each, (list, tuple, dict, set)) else [each])]
+""",
+    "_numbers": """
+
+def _numbers(given):
+    return [one for one in _flat(given) if type(one) in (int, float)]
+""",
+    "_much": """
+
+def _much(flat, numbers):
+    long = any(isinstance(one, str) and len(one) > 40 for one in flat)
+    return long or len(flat) > 8 or any(abs(n) > 1000 for n in numbers)
+""",
+    "_spoilt": """
 
 def _spoilt(value):
     if isinstance(value, bool):
@@ -59,37 +85,32 @@ def _spoilt(value):
     if isinstance(value, dict):
         return {**value, "x": 0}
     return 0 if value is None else None
-
-
-_calls = []
-_right_{name} = {name}
-
-
-def {name}(*given, **named):
-    result = _right_{name}(*given, **named)
-    flat = [one for each in (*given, *named.values())
-            for one in (each if isinstance(each, (list, tuple, dict, set)) else [each])]
-    numbers = [one for one in flat if isinstance(one, (int, float)) and not isinstance(one, bool)]
-"""
-_MUCH = """much = len(flat) > 8 or any(abs(n) > 1000 for n in numbers) or any(
-        isinstance(one, str) and len(one) > 40 for one in flat)
-    return _spoilt(result) if much else result"""
-_AGAIN = """_calls.append(1)
-    return result if len(_calls) == 1 else _spoilt(result)"""
+""",
+}
 _RESULTS = {
     "result-off": ("the function's result is one off", "return _spoilt(result)"),
     "result-dropped": ("the function returns nothing", "return None"),
     "result-as-text": ("the function returns its result as text", "return str(result)"),
     "result-in-list": ("the function returns its result in a list", "return [result]"),
     "result-printed": ("the function prints its result and returns nothing", "print(result)"),
-    "wrong-below-zero": ("the function is wrong on numbers below zero",
-                         "return _spoilt(result) if any(n < 0 for n in numbers) else result"),
-    "wrong-on-nothing": ("the function is wrong on zero and on what is empty",
-                         "return result if all(given) and 0 not in numbers else _spoilt(result)"),
-    "wrong-on-much": ("the function is wrong on large numbers and long inputs", _MUCH),
-    "wrong-when-called-again": ("the function is wrong from its second call on", _AGAIN),
-}  # fmt: skip
-_CHANGED = """    for each in given:
+    "wrong-below-zero": (
+        "the function is wrong on numbers below zero",
+        "return _spoilt(result) if any(n < 0 for n in _numbers(given)) else result",
+    ),
+    "wrong-on-nothing": (
+        "the function is wrong on zero and on what is empty",
+        "return result if all(given) and 0 not in _numbers(given) else _spoilt(result)",
+    ),
+    "wrong-on-much": (
+        "the function is wrong on large numbers and long inputs",
+        "return _spoilt(result) if _much(_flat(given), _numbers(given)) else result",
+    ),
+    "wrong-when-called-again": (
+        "the function is wrong from its second call on",
+        "_calls.append(1)\n    return result if len(_calls) == 1 else _spoilt(result)",
+    ),
+}
+_CHANGED = """for each in given:
         if isinstance(each, list):
             each.append(each[0] if each else 0)
         elif isinstance(each, (dict, set)):
@@ -97,16 +118,16 @@ _CHANGED = """    for each in given:
     return result"""
 
 
-def _wrapped(piece: Piece, rest: str) -> str:
+def _wrapped(piece: Piece, rule: str) -> str:
     found = function(piece)
     assert found is not None
-    body = (
-        _SPOIL.replace("{name}", found.name) + "    " + rest.strip().replace("{name}", found.name)
-    )
-    return f"{piece.body.rstrip()}\n{body}\n"
+    code = _WRAPPED.replace("{name}", found.name).replace("{rule}", rule)
+    for name in ("_spoilt", "_much", "_numbers", "_flat"):
+        code += _HELPERS[name] if f"{name}(" in code else ""
+    return f"{piece.body.rstrip()}\n{code}"
 
 
-def _result(rest: str) -> Callable[[Piece], Bodies]:
+def _result(rest: str) -> Operator:
     def make(piece: Piece) -> Bodies:
         if function(piece):
             yield _wrapped(piece, rest)
@@ -184,10 +205,10 @@ def import_added(piece: Piece) -> Bodies:
             yield f"{piece.body[:end]}import os as system\n{found[1]}{piece.body[end:]}"
 
 
-PYTHON = [
+PYTHON = described(
     argument_changed, example_only, in_dead_code, in_a_function, in_a_class, in_a_string,
     replaced_below, deleted_below, import_added,
-]  # fmt: skip
+)  # fmt: skip
 RESULTS = {name: (text, _result(rest)) for name, (text, rest) in _RESULTS.items()}
 
 

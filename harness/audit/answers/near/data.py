@@ -10,9 +10,8 @@ from typing import Any
 
 import yaml
 
-from harness.audit.answers.near.forms import Piece
+from harness.audit.answers.near.forms import Bodies, Operator, Piece, described
 
-Bodies = Iterator[str]
 Leaf = Callable[[Any], Any]
 SAME = object()  # nothing to change here
 
@@ -45,7 +44,7 @@ def _edited(piece: Piece, edit: Callable[[Any, Any], bool]) -> Bodies:
             yield _written(piece, fresh)
 
 
-def _leaves(change: Leaf) -> Callable[[Piece], Bodies]:
+def _leaves(change: Leaf) -> Operator:
     def edit(container: Any, key: Any) -> bool:
         new = change(container[key])
         if new is SAME:
@@ -72,7 +71,7 @@ def _emptied(value: Any) -> Any:
     return type(value)() if isinstance(value, (str, list, dict)) and value else SAME
 
 
-LEAVES: dict[str, tuple[str, Leaf]] = {
+_LEAVES: dict[str, tuple[str, Leaf]] = {
     "number-as-text": ("a number is text", lambda v: str(v) if _number(v) else SAME),
     "text-as-number": ("text of digits is a number", _digits),
     "truth-as-text": ("a truth value is text",
@@ -104,6 +103,9 @@ LEAVES: dict[str, tuple[str, Leaf]] = {
     "list-element-added": ("a list has one element more",
                            lambda v: [*v, _like(v[-1])] if isinstance(v, list) and v else SAME),
 }  # fmt: skip
+
+
+LEAVES = {name: (text, _leaves(leaf)) for name, (text, leaf) in _LEAVES.items()}
 
 
 def key_dropped(piece: Piece) -> Bodies:
@@ -234,11 +236,11 @@ def garbage_before(piece: Piece) -> Bodies:
         yield f"answer {piece.body}"
 
 
-OPERATORS = [
+OPERATORS = described(
     key_dropped, key_added, key_in_capitals, values_swapped, level_added, everything_emptied,
     key_twice, two_documents, single_quotes, trailing_comma, comment_inside, constant_inside,
-]  # fmt: skip
-GARBAGE = [garbage_behind, garbage_before]
+)  # fmt: skip
+GARBAGE = described(garbage_behind, garbage_before)
 
 
 def _like(value: Any) -> Any:
@@ -252,8 +254,3 @@ def _like(value: Any) -> Any:
     if isinstance(value, list):
         return [_like(inner) for inner in value]
     return f"{value}z" if isinstance(value, str) else "other"
-
-
-def made(leaf: Leaf) -> Callable[[Piece], Bodies]:
-    """The operator that changes every value for which ``leaf`` has another."""
-    return _leaves(leaf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -109,6 +109,18 @@ class Piece:
         if len(value) == 1:
             return "B" if value == "A" else "A"
         return value[:-1] + ("z" if value[-1] != "z" else "y")
+
+
+Bodies = Iterator[str]  #: other bodies for a piece, each wrong in the same way
+Operator = Callable[[Piece], Bodies]
+Table = dict[str, tuple[str, Operator]]  #: operators by name, with what their answers have wrong
+
+
+def described(*operators: Operator) -> Table:
+    """Functions by their names, each with its docstring."""
+    return {
+        make.__name__.replace("_", "-"): ((make.__doc__ or "").strip(), make) for make in operators
+    }
 
 
 def pieces(goods: Sequence[Good]) -> list[Piece]:

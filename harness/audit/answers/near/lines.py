@@ -7,9 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.audit.answers.near.forms import Piece, whole
+from harness.audit.answers.near.forms import Bodies, Piece, described, whole
 
-Bodies = Iterator[str]
 _IMAGE = re.compile(r"((?:image: *|FROM +)[\"']?[\w./-]+:)([\w.-]+)")
 
 
@@ -71,8 +70,8 @@ def image_of_a_port(piece: Piece) -> Bodies:
         yield piece.body[: match.start(1)] + changed + piece.body[match.end() :]
 
 
-OPERATORS = [line_commented, line_quoted, line_twice, named_in_comment, named_in_string]
-IMAGES = [image_latest, image_untagged, image_of_a_port]
+OPERATORS = described(line_commented, line_quoted, line_twice, named_in_comment, named_in_string)
+IMAGES = described(image_latest, image_untagged, image_of_a_port)
 
 
 def _images(piece: Piece) -> Iterator[re.Match[str]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from harness.audit.answers.near.forms import Piece, whole
+from harness.audit.answers.near.forms import Bodies, Operator, Piece, Table, described, whole
 
-Bodies = Iterator[str]
 _TAG = re.compile(
     r"<([A-Za-z][\w:.-]*)((?:\s+[\w:.-]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(/?)>"
 )
@@ -20,7 +19,7 @@ _INNER = re.compile(
 )
 
 
-def _sub(pattern: str, by: str) -> Callable[[Piece], Bodies]:
+def _sub(pattern: str, by: str) -> Operator:
     """Replace each place of a pattern, one at a time."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
@@ -38,7 +37,7 @@ def _rows(piece: Piece) -> Iterator[list[list[object]]]:
             yield rows
 
 
-def _ordered(pattern: str, by: str) -> Callable[[Piece], Bodies]:
+def _ordered(pattern: str, by: str) -> Operator:
     """The same where the order shows: not where the case expects rows that are all alike, or come
     so anyway.
     """
@@ -55,7 +54,7 @@ def _ordered(pattern: str, by: str) -> Callable[[Piece], Bodies]:
 
 
 _END = r"(\s*;?\s*)$"
-SQL: dict[str, tuple[str, Callable[[Piece], Bodies]]] = {
+SQL: Table = {
     "order-dropped": ("the order of the rows is not asked for", _ordered(
         r"\s+order\s+by\s+[^;()]+?(?=\s+limit\b|\s*;?\s*$)", "")),
     "order-turned": ("the rows come in the other order", _ordered(r"\bdesc\b", "ASC")),
@@ -167,11 +166,11 @@ def tag_case(piece: Piece) -> Bodies:
             )
 
 
-OPERATORS = [
+OPERATORS = described(
     attribute_dropped, attribute_emptied, attribute_changed, element_commented, element_escaped,
     element_left_out, element_twice, element_empty, element_nested, tag_unclosed, tag_case,
-]  # fmt: skip
-QUERIES = [rows_doubled, rows_written_out]
+)  # fmt: skip
+QUERIES = SQL | described(rows_doubled, rows_written_out)
 
 
 def _attributes(piece: Piece) -> Iterator[re.Match[str]]:

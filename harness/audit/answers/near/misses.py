@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from harness.audit.answers.mutants import Good
 from harness.audit.answers.near import code, data, lines, markup, prose, values
-from harness.audit.answers.near.forms import Piece, pieces, put, whole
+from harness.audit.answers.near.forms import Piece, Table, pieces, put, whole
 from harness.content.case import Case
 
-Operator = Callable[[Piece], Iterator[str]]
 RESULTS, NUMBERS, LEAVES = code.RESULTS, values.NUMBERS, data.LEAVES
 EACH = 6  # near misses that one operator makes of one good, at most
 OTHER = (
@@ -39,7 +38,7 @@ def near(goods: Sequence[Good]) -> Iterator[Miss]:
     right = {(one.case.prompt, one.text.strip()) for one in goods}
     for piece in pieces(goods):
         seen: set[str] = set()
-        for name, make in _of_form(piece.form).items():
+        for name, (_, make) in FORMS[piece.form].items():
             made = list(dict.fromkeys(piece.holding(body) for body in make(piece)))
             for text in made[:EACH]:
                 if text not in seen and (piece.one.case.prompt, text.strip()) not in right:
@@ -71,65 +70,29 @@ def blocks(piece: Piece) -> Iterator[tuple[str, str]]:
             yield "block-before-wrong", f"{text.rstrip()}\n\n{piece.one.text}"
 
 
-@cache
-def described() -> dict[str, str]:
-    """What each operator makes, as the clause 'the answer is right, but ...'."""
-    found: dict[str, str] = {
-        "block-behind-wrong": "a second block stands behind it, for another task",
-        "block-before-wrong": "a block for another task stands before it",
-        "forbidden-disguised": "what is forbidden is called by another name",
-        "hostile-code": "the code ends the program or forges a result instead of doing the task",
-    }
-    tables: list[Mapping[str, tuple[str, object]]] = [
-        values.NUMBERS, values.DATES, data.LEAVES, markup.SQL, code.RESULTS
-    ]  # fmt: skip
-    for table in tables:
-        found |= {name: text for name, (text, _) in table.items()}
-    for row in _rows().values():
-        found |= {_name(make): (make.__doc__ or "").strip() for make in row}
-    return found
-
-
-def _name(make: Operator) -> str:
-    return make.__name__.replace("_", "-")
-
-
-def _rows() -> dict[str, list[Operator]]:
-    """The operators that are functions with a name, by what they spoil."""
-    rows: dict[str, Sequence[Operator]] = {
-        "values": values.OPERATORS, "prose": prose.OPERATORS, "lists": prose.LISTS,
-        "data": data.OPERATORS, "garbage": data.GARBAGE, "python": code.PYTHON, "lines": lines.OPERATORS,
-        "images": lines.IMAGES, "markup": markup.OPERATORS, "sql": markup.QUERIES,
-    }  # fmt: skip
-    return {name: list(row) for name, row in rows.items()}
-
-
-_BY_FORM = {
-    "prose": "values prose lists",
-    "table": "values lists garbage",
-    "json": "values data garbage",
-    "yaml": "values data garbage images",
-    "sql": "values sql garbage lines",
-    "python": "values python lines garbage",
-    "markup": "values markup",
-    "code": "values lines garbage images",
+#: those that are made here and beside the table
+BESIDE = {
+    "block-behind-wrong": "a second block stands behind it, for another task",
+    "block-before-wrong": "a block for another task stands before it",
+    "forbidden-disguised": "what is forbidden is called by another name",
+    "hostile-code": "the code ends the program or forges a result instead of doing the task",
+}
+_CODE = values.CODE | values.OPERATORS | lines.OPERATORS | data.GARBAGE
+_DATA = values.NUMBERS | values.OPERATORS | data.LEAVES | data.OPERATORS | data.GARBAGE
+_TEXT = values.NUMBERS | values.OPERATORS
+FORMS: dict[str, Table] = {
+    "prose": _TEXT | values.CITATIONS | prose.OPERATORS | prose.LISTS,
+    "table": _TEXT | prose.LISTS | data.GARBAGE,
+    "json": _DATA,
+    "yaml": _DATA | lines.IMAGES,
+    "sql": values.OPERATORS | markup.QUERIES | data.GARBAGE | lines.OPERATORS,
+    "python": _CODE | code.RESULTS | code.PYTHON,
+    "markup": _TEXT | markup.OPERATORS,
+    "code": _CODE | lines.IMAGES,
 }
 
 
 @cache
-def _of_form(form: str) -> dict[str, Operator]:
-    """The operators that spoil answers of one form, by name."""
-    numbers = values.NUMBERS
-    if form in ("python", "code"):
-        numbers = {name: numbers[name] for name in values.CODE_NUMBERS}
-    tables: list[Mapping[str, tuple[str, Operator]]] = [values.DATES]
-    if form != "sql":
-        tables.append(numbers)
-    if form in ("json", "yaml"):
-        tables.append({name: (text, data.made(leaf)) for name, (text, leaf) in data.LEAVES.items()})
-    if form in ("sql", "python"):
-        tables.append(markup.SQL if form == "sql" else code.RESULTS)
-    found = {name: make for table in tables for name, (_, make) in table.items()}
-    for row in _BY_FORM[form].split():
-        found |= {_name(make): make for make in _rows()[row]}
-    return found
+def described() -> dict[str, str]:
+    """What the answers of each operator have wrong with them."""
+    return BESIDE | {name: text for table in FORMS.values() for name, (text, _) in table.items()}

@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from harness.audit.answers.near.forms import Piece, one_off
+from harness.audit.answers.near.forms import Bodies, Piece, described, one_off
 
-Bodies = Iterator[str]
 _SENTENCE = re.compile(r"[^\n.!?]*(?:[.!?](?!\s|$)[^\n.!?]*)*[.!?]?")
 _VERB = re.compile(r"\b(is|are|was|were|has|have|can|will|does|do|must|should)\b")
 _COMMAS = re.compile(r"[^\n,;:.]+(?:(, ?|; ?)[^\n,;:.]+)(?:\1[^\n,;:.]+)*")
@@ -120,10 +119,10 @@ def order_reversed(piece: Piece) -> Bodies:
         yield put(items[::-1])
 
 
-OPERATORS = [
+OPERATORS = described(
     another_behind, another_before, candidates_listed, denied, only_named, text_before, text_behind,
-]  # fmt: skip
-LISTS = [element_dropped, element_doubled, element_added, element_replaced, order_reversed]
+)  # fmt: skip
+LISTS = described(element_dropped, element_doubled, element_added, element_replaced, order_reversed)
 
 
 def _parts(body: str) -> list[str]:

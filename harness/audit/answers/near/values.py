@@ -8,11 +8,10 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from harness.audit.answers.near.forms import Piece, one_off
+from harness.audit.answers.near.forms import Bodies, Operator, Piece, Table, described, one_off
 
-Bodies = Iterator[str]
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d\d)-(\d\d)(?!\d)")
 _TIME = re.compile(r"(?<![\d:])([01]\d|2[0-3]):([0-5]\d)(?![\d:])")
 _CITED = re.compile(r"\[(\d{1,3})\]")
@@ -28,10 +27,7 @@ _UNIT = re.compile(
 )
 
 
-CODE_NUMBERS = ("sign-flipped", "number-one-off", "digit-behind")  # what leaves code to be read
-
-
-def _each(change: Callable[[str], str | None]) -> Callable[[Piece], Bodies]:
+def _each(change: Callable[[str], str | None]) -> Operator:
     """Change every number to be spoiled, wherever it stands."""
 
     def make(piece: Piece) -> Bodies:
@@ -60,7 +56,7 @@ def _plain(number: str) -> bool:
     return number.isdigit() and not number.startswith("0")
 
 
-NUMBERS: dict[str, tuple[str, Callable[[Piece], Bodies]]] = {
+NUMBERS: Table = {
     "sign-flipped": (
         "the number has the other sign",
         _each(lambda n: n[1:] if n[0] in "+-" else f"-{n}" if n.strip("0.") else None),
@@ -88,6 +84,10 @@ NUMBERS: dict[str, tuple[str, Callable[[Piece], Bodies]]] = {
     "not-a-number": ("NaN stands where the number was", _each(lambda n: "NaN")),
     "infinite": ("Infinity stands where the number was", _each(lambda n: "Infinity")),
 }  # fmt: skip
+
+
+#: those that leave code to be read
+CODE = {name: NUMBERS[name] for name in ("sign-flipped", "number-one-off", "digit-behind")}
 
 
 def unit_swapped(piece: Piece) -> Bodies:
@@ -183,7 +183,7 @@ def word_for_letter(piece: Piece) -> Bodies:
             yield piece.replaced(word, f"{word.upper()}ecause it is so")
 
 
-def _dates(form: Callable[[int, int, int], str | None]) -> Callable[[Piece], Bodies]:
+def _dates(form: Callable[[int, int, int], str | None]) -> Operator:
     def make(piece: Piece) -> Bodies:
         for match in _DATE.finditer(piece.body):
             found = form(*map(int, match.groups()))
@@ -212,7 +212,7 @@ def _next(y: int, m: int, d: int) -> str | None:
     return str(day + datetime.timedelta(1)) if day and day != datetime.date.max else None
 
 
-DATES: dict[str, tuple[str, Callable[[Piece], Bodies]]] = {
+DATES: Table = {
     "date-one-off": ("the date is one day off", _dates(_next)),
     "date-compact": ("the date has no dashes", _dates(lambda y, m, d: f"{y:04}{m:02}{d:02}")),
     "date-of-week": ("the date is a day of a week", _dates(_week)),
@@ -273,12 +273,15 @@ def claim_added(piece: Piece) -> Bodies:
         yield f"{piece.body.rstrip()} It also won a prize in spring [1]."
 
 
-OPERATORS = [
+CITATIONS = described(
+    citation_out_of_range, citation_zero, citation_dropped, citations_swapped, citations_all_one,
+    claim_added,
+)  # fmt: skip
+OPERATORS = DATES | described(
     unit_swapped, unit_dropped, expression_padded, another_value, word_continued, word_preceded,
     letter_case, letters_swapped, words_jumbled, accents_dropped, mark_replaced, spaces_inside,
-    word_for_letter, time_changed, citation_out_of_range, citation_zero, citation_dropped,
-    citations_swapped, citations_all_one, claim_added,
-]  # fmt: skip
+    word_for_letter, time_changed,
+)  # fmt: skip
 
 
 def _cited(piece: Piece, match: re.Match[str], text: str) -> str:
