@@ -130,7 +130,9 @@ def mean(expect, answer, careless):
 @pair()
 def product(expect, answer, careless):
     """The last line is 'Total: N' with the exact product of the factors."""
-    found = float(re.fullmatch(r"Total: (-?\d+(?:\.\d+)?)", answer.text.strip().splitlines()[-1])[1])
+    found = float(
+        re.fullmatch(r"Total: (-?\d+(?:\.\d+)?)", answer.text.strip().splitlines()[-1])[1]
+    )
     wanted = expect["rows"] * expect["columns"]
     return abs(found - wanted) <= (wanted / 100 if careless else 0)  # careless: one percent
 

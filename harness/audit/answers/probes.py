@@ -64,7 +64,7 @@ class Probe:
 def probes(verifier: Verifier, known: Known) -> list[Probe]:
     """Everything to ask about a verifier; the choice is the same every time."""
     budget = BUDGETS[verifier.kind]
-    rng = random.Random(f"{verifier.id}/{known.digest}")
+    rng = random.Random(f"{verifier.id}/{known.seed}")
     goods, bads = answers(verifier, known, good=True), answers(verifier, known, good=False)
     forbidden = variants.forbidden_words(goods, bads)
     found = [
