@@ -6,8 +6,7 @@ workspace.
 The first figure is for a verifier that compares two strings, so that nearly all of it is the
 harness: making the probes, judging them in another process, judging again elsewhere, and writing
 the certificate. Seconds are of one core: CPU time of this process and of every judge process, so
-that a busy machine does not change them.
-"""
+that a busy machine does not change them."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ In each round, one after the other and each without stored answers:
 
 CPU seconds count this process and its judges; on a busy machine they are the ones to trust.
 ``mlx_lm.evaluate`` needs lm-eval, and its HumanEval fetches data and metric from the network; it is
-measured where the two run, by hand.
-"""
+measured where the two run, by hand."""
 
 from __future__ import annotations
 

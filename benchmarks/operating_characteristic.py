@@ -11,8 +11,7 @@ seen through verifiers of a known J = sensitivity + specificity - 1, and judged 
 without an error, on so few fixtures that J's lower bound is J itself; an audit accepts none that
 would leave J under 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always
 refused. Rates come with Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the
-hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty).
-"""
+hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty)."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ FACET = pair("facet", 40, 0, 35, 0)
 @dataclass(frozen=True)
 class Cell:
     """One row of the table; ``difference`` and ``margin`` are true shares, ``discordance`` at least
-    the difference.
-    """
+    the difference."""
 
     n: int
     samples: int
@@ -62,8 +60,7 @@ class Cell:
 
 class Simulator:
     """Draws and judges the gates of one cell; receipts are made once for every outcome they may
-    have.
-    """
+    have."""
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
@@ -140,8 +137,7 @@ class Simulator:
 
 def fixtures(youden: float) -> tuple[int, int]:
     """The fewest known-good and known-bad answers, none of them misjudged, whose lower bound of J
-    is about ``youden``.
-    """
+    is about ``youden``."""
     if youden == 1:
         return 164, 299
     good, bad = MIN_GOOD, MIN_BAD
@@ -218,8 +214,7 @@ def curve_cells() -> Iterator[tuple[str, Cell]]:
 
 def frauds(gates: int, seed: int) -> Iterator[tuple[str, int, int]]:
     """``(fraud, ships without the rule against it, ships with it)`` for an adapter exactly at the
-    margin.
-    """
+    margin."""
     simulator = Simulator(Cell(164, 1, "steady", 0.05, 0.1, 1.0, -0.05))
     plain, random = simulator.registration, np.random.default_rng(seed)
     order = [id for id, _ in plain.plans["guard"].cases]
@@ -266,8 +261,7 @@ def holds(rows: list[Receipt], margin: float) -> bool:
 
 def plotted(curves: dict[str, list[tuple[float, float, float, float]]], gates: int) -> str:
     """The curves as an SVG with intervals; x is the true difference in points, y the share of gates
-    that ship.
-    """
+    that ship."""
     left, top, width, height = 60, 20, 560, 300
     colours = ("#1f5fa8", "#4a9a6a", "#c2682b", "#7a4fa3")
 
@@ -328,8 +322,7 @@ def plotted(curves: dict[str, list[tuple[float, float, float, float]]], gates: i
 
 def main() -> None:
     """Print the table and the frauds, draw the curves; what is not at the margin gets a part of the
-    gates.
-    """
+    gates."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--gates", type=int, default=1000, help="gates of a row at the margin with K = 1"

@@ -7,8 +7,7 @@ Rows are ``{id, family, task_id, completion, expected}``; ``expected: pass`` mar
 After each hostile row an honest one must pass in the same warm sandbox. What the rows may try to
 reach is set up outside first: a listener on TCP, UDP and two UNIX sockets, a marker file, a secret
 in the environment, a folder that anyone may write. Exit status 1 when anything passed, escaped, or
-broke an honest row.
-"""
+broke an honest row."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 read for every gate.
 
 A remembered digest holds for one inode of one size that was neither written nor renamed over since.
-A file touched in the last two seconds is not remembered: its clock may not show the next write.
-"""
+A file touched in the last two seconds is not remembered: its clock may not show the next write."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
     are left out.
 
     With ``memory`` (a folder) digests of files that have not changed are taken from there; without
-    it every byte is read.
-    """
+    it every byte is read."""
     files = sorted(
         (p.relative_to(folder).as_posix(), p)
         for p in folder.rglob("*")
@@ -70,8 +68,7 @@ def _read(paths: list[Path]) -> dict[Path, str]:
 
 def _remembered(paths: list[Path], memory: Path) -> dict[Path, str]:
     """Digests by way of ``digests.sqlite``; a memory that cannot be used costs time, never a wrong
-    digest.
-    """
+    digest."""
     before = {path: _stamp(path) for path in paths}
     known: dict[Path, str] = {}
     with suppress(sqlite3.Error), closing(_open(memory)) as db:
@@ -98,8 +95,7 @@ def _open(memory: Path) -> sqlite3.Connection:
 
 def _stamp(path: Path) -> str:
     """What changes with the bytes: device, inode, size, and the times of the last write and the
-    last change of state.
-    """
+    last change of state."""
     at = path.stat()
     return f"{at.st_dev}:{at.st_ino}:{at.st_size}:{at.st_mtime_ns}:{at.st_ctime_ns}"
 

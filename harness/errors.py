@@ -12,8 +12,7 @@
 
 A faulty *subject* or *verifier* is not an error but evidence: it ends in a verdict (NO-SHIP or
 VOID). A bad *answer* is not an error either: it is an outcome on a receipt. Anything else that is
-raised is a fault of the harness: it keeps its traceback.
-"""
+raised is a fault of the harness: it keeps its traceback."""
 
 from __future__ import annotations
 
@@ -25,26 +24,22 @@ from pathlib import Path
 
 class HarnessError(Exception):
     """Base of all errors that are meant for a person; the message says what was found, expected,
-    and what to do.
-    """
+    and what to do."""
 
 
 class WorkspaceError(HarnessError):
     """A hand-written file is missing, unreadable or wrong; the message names file, line, key, found
-    and expected.
-    """
+    and expected."""
 
 
 class VerifierError(HarnessError):
     """A verifier module cannot be loaded, or breaks the contract; the message names file and
-    line.
-    """
+    line."""
 
 
 class SandboxError(HarnessError):
     """No sandbox works on this machine, or one broke while it ran; untrusted code is then not run
-    at all.
-    """
+    at all."""
 
 
 class EngineError(HarnessError):
@@ -57,8 +52,7 @@ class RunError(HarnessError):
 
 class SystemRefused(HarnessError):
     """The operating system refused what was asked of it; the message names the path and what to
-    do.
-    """
+    do."""
 
 
 Refuse = Callable[[str], HarnessError]  #: makes the error of a sentence
@@ -89,8 +83,7 @@ def boundary(
     """The border to the operating system: what it refuses inside of this block is one sentence.
 
     ``refuse`` makes the error. ``path`` is named instead of what the system names, which for a full
-    disk is nothing; ``remedy`` is said instead of the usual one. Faults of the harness pass.
-    """
+    disk is nothing; ``remedy`` is said instead of the usual one. Faults of the harness pass."""
     try:
         yield
     except OSError as error:

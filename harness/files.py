@@ -3,8 +3,7 @@
 Durability: a file is written beside its place, synced, and then moved there, so that a reader sees
 the old one or the new one and a killed process leaves no half. A line of a :class:`Log` is with
 the system before the next is written; :meth:`Log.sync` makes all of them survive a power cut.
-What the system refuses is one sentence, made by ``refuse``.
-"""
+What the system refuses is one sentence, made by ``refuse``."""
 
 from __future__ import annotations
 
@@ -79,8 +78,7 @@ def json_lines(
 def replace(path: Path, content: str | bytes, refuse: Refuse = SystemRefused) -> Path:
     """Put ``content`` in the place of a file, whole and synced; a device or a pipe is written to.
 
-    Text is written in UTF-8, what that cannot hold as ``?``.
-    """
+    Text is written in UTF-8, what that cannot hold as ``?``."""
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     with boundary(refuse, path, "cannot be written"):
         if path.exists() and not path.is_file():
@@ -109,8 +107,7 @@ def make_folder(path: Path, refuse: Refuse = SystemRefused) -> Path:
 
 def write_json(path: Path, data: Any, refuse: Refuse = SystemRefused, *, sort: bool = True) -> Path:
     """:func:`replace` a file by ``data`` as JSON, in ASCII, which holds half a surrogate pair too;
-    the folder is made.
-    """
+    the folder is made."""
     make_folder(path.parent, refuse)
     return replace(path, json.dumps(data, indent=1, sort_keys=sort) + "\n", refuse)
 
@@ -119,8 +116,7 @@ class Log:
     """A file that grows by lines. Read it before the first :meth:`append`: what a killed writer
     left of a last line is not read, and is cut off then.
 
-    ``remedy`` says what to do when the disk does not take a line.
-    """
+    ``remedy`` says what to do when the disk does not take a line."""
 
     def __init__(self, path: Path, refuse: Refuse = SystemRefused, remedy: str = ROOM) -> None:
         self.path, self._refuse, self._remedy = path, refuse, remedy
@@ -136,8 +132,7 @@ class Log:
 
     def lock(self, *, wait: bool) -> bool:
         """Keep other processes out until this one closes the file; false where one is in and
-        nobody waits.
-        """
+        nobody waits."""
         import fcntl
 
         try:

@@ -1,6 +1,5 @@
 """Languages of code: what their fences are called and how they comment, from the table in
-``languages.toml``.
-"""
+``languages.toml``."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ _TAG = re.compile(r"(?:\{(?:#\S+\s+)?\.?)?(?:lang(?:uage)?-)?([^\s{}:,;=]+)")
 @dataclass(frozen=True)
 class Language:
     """One language, by its canonical name. Of one that the table does not have, nothing is
-    ``known`` but its tag; the keys of the table say what the other fields mean.
-    """
+    ``known`` but its tag; the keys of the table say what the other fields mean."""
 
     name: str
     known: bool = False
@@ -48,8 +46,7 @@ class Language:
 
     def in_blocks(self, code: str) -> list[str]:
         """``code`` in a comment of several lines, once for each pair of marks; marks that stand in
-        it are broken, so that none ends the comment.
-        """
+        it are broken, so that none ends the comment."""
         head, body = self._within(code)
         found = []
         for open, close in (pair.split(" ") for pair in self.block):
@@ -73,8 +70,7 @@ class Language:
 
 def tag(info: str) -> str:
     """The language that the info string of a fence names, in lower case: ``js`` of ``JS
-    title="x"``, ``python`` of ``{.python}`` and of ``python:main.py``.
-    """
+    title="x"``, ``python`` of ``{.python}`` and of ``python:main.py``."""
     text = info.strip().lower()
     found = _TAG.match(text)
     return found[1] if found else text

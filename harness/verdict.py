@@ -72,8 +72,7 @@ class Reason:
     """One named reason: the verdict it calls for, a code, what it is about, and a sentence.
 
     ``cases`` are the receipts it rests on where those are few: the ids within the suite that it is
-    about.
-    """
+    about."""
 
     verdict: Name
     code: str
@@ -119,8 +118,7 @@ def table() -> str:
 
 def _rank(reason: Reason) -> int:
     """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping
-    early may not hide it.
-    """
+    early may not hide it."""
     if reason.code in ("not-measured", "incomplete"):
         return 2
     ranks = {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 3, Name.SHIP: 4}

@@ -1,6 +1,5 @@
 """A workspace of the planted verifiers, and what the tests of the audit do with it: audit, edit,
-run the command.
-"""
+run the command."""
 
 import json
 import shutil
@@ -66,8 +65,7 @@ def planted_workspace(folder):
 
 def _fixtures(id, task, sentences, functions):
     """Fixtures of one planted verifier; those that start a process for each answer are refused on
-    few.
-    """
+    few."""
     if task in ("sentence", "few"):
         spoil = [
             {"name": "not", "replace": " is ", "by": " is not ", "why": "it says the opposite"},

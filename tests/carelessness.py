@@ -5,15 +5,16 @@ asks for, so that no number excuses one.
 NAMES = (
     "Ada Ben Cleo Dan Eva Finn Gus Hana Ivo Jo Kim Lea Max Nia Oli Pia Quin Rob Sue Tom Una Vic Wes"
     " Xan Yara Zoe Abe Bea Cyd Dia"
-).split(" ")
+)
 CITIES = (
     "Oslo Paris Rome Bern Wien Prag Kiel Ulm Bonn Lyon Nice Metz Graz Linz Basel Genf Porto Turku"
     " Riga Brno Gent Lund Delft Como Siena Split Zagreb Sofia Minsk Tirana"
-).split(" ")
+)
 THINGS = (
-    "ladder lamp kettle boat swing stove ramp paint glue soap rope tent bike raft cart saw drill fan"
-    " heater pump hose crib slide bench stool trap grill oven mixer blender"
-).split(" ")
+    "ladder lamp kettle boat swing stove ramp paint glue soap rope tent bike raft cart saw drill"
+    " fan heater pump hose crib slide bench stool trap grill oven mixer blender"
+)
+NAMES, CITIES, THINGS = (one.split() for one in (NAMES, CITIES, THINGS))
 LETTERS = "ABCDBCADCBDABDCACDBABCDADCBBAD"
 
 

@@ -1,6 +1,5 @@
 """What tests of several modules share: a cache apart from the user's, small workspaces, the
-sandboxes that work here.
-"""
+sandboxes that work here."""
 
 from __future__ import annotations
 
@@ -38,8 +37,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
     """A library of pocket adapters that owe two small suites: a facet that gamedev learnt, a guard
-    that nobody can lose.
-    """
+    that nobody can lose."""
     suites = root / "suites" / "mini"
     suites.mkdir(parents=True)
     for facet, role in (("godot", {"role": "facet"}), ("java", {"role": "guard", "margin": 0.3})):
@@ -93,8 +91,7 @@ def honest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module", params=NAMES[1:])
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Every kind of sandbox that works here, opened once for a module under the limits that the
-    module names ``QUICK``.
-    """
+    module names ``QUICK``."""
     if request.param == "docker":
         with suppress(SandboxError):
             build_image()

@@ -1,6 +1,5 @@
 """Simulated gates: a registration, certificates and receipts with chosen outcomes, for the code
-that judges real ones.
-"""
+that judges real ones."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ def plan(
     **changed: Any,
 ) -> Plan:
     """A plan of ``n`` prompts judged by the one verifier ``suite.ok``; a guard's order is a drawn
-    one.
-    """
+    one."""
     guard = role == "guard"
     asked = arms(BASE, ADAPTER, canon, guard=guard, again=again)
     cases = [[f"{suite}/{i}", prompt_digest(prompt(suite, i))] for i in range(n)]

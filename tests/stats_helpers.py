@@ -1,6 +1,5 @@
 """What the tests of the statistics share: the reference cases, a comparison, and paired counts to
-try.
-"""
+try."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,5 @@
 """The committed pocket factory: its data come from its script, its digests agree, and each adapter
-gets its verdict.
-"""
+gets its verdict."""
 
 from __future__ import annotations
 

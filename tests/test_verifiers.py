@@ -1,6 +1,5 @@
 """The verifiers of the four pocket facets: fixtures, gold answers, mutants of gold, and hostile
-text.
-"""
+text."""
 
 import importlib.util
 import itertools

@@ -1,6 +1,5 @@
 """A Llama of 30 000 random weights with a byte-level tokenizer, and random adapters on it: made in
-a second, no network.
-"""
+a second, no network."""
 
 import json
 from pathlib import Path
@@ -75,8 +74,7 @@ def make_adapter(
     **recorded: object,
 ) -> Path:
     """Write an adapter with random factors, as training leaves it; ``recorded`` is added to its
-    config.
-    """
+    config."""
     import mlx.core as mx
     from mlx.utils import tree_flatten
     from mlx_lm.tuner.utils import linear_to_lora_layers

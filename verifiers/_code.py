@@ -1,6 +1,5 @@
 """What every code verifier needs first: the code of an answer, and a syntax tree that is safe to
-walk.
-"""
+walk."""
 
 from __future__ import annotations
 
@@ -20,8 +19,7 @@ MAX_DEPTH = 120
 
 def source(answer: Answer, language: str) -> str | Judgement:
     """The code block of ``answer`` in ``language``, or the judgement that there is none worth
-    reading.
-    """
+    reading."""
     if len(answer.text) > MAX_CHARS:
         return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
     code = answer.code(language)
@@ -52,8 +50,7 @@ def parse(code: str, grammar: str) -> Node | Judgement:
     """The root of ``code`` in a tree-sitter ``grammar`` package; fails on nesting no person would
     write.
 
-    The tree may still hold errors: see :func:`errors`.
-    """
+    The tree may still hold errors: see :func:`errors`."""
     root = _parser(grammar).parse(code.encode()).root_node
     level, depth = [root], 0
     while level:
@@ -75,8 +72,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 def errors(root: Node, known: Collection[int] = ()) -> list[str]:
     """The syntax errors of a tree, one sentence each; nodes with an id in ``known`` are gaps of the
-    grammar.
-    """
+    grammar."""
     return [
         f"line {line(node)}: "
         + (f"missing {node.type}" if node.is_missing else f"unexpected {text(node)[:40]!r}")

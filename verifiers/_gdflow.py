@@ -1,8 +1,7 @@
 """Which paths of a GDScript function emit a signal, and with what: a small abstract interpreter.
 
 Conditions made of literals, constants and locals that are set once are folded; any other condition
-may go either way.
-"""
+may go either way."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """What a GDScript function sees: names with their types, values that can never change, and
-emissions of a signal.
-"""
+emissions of a signal."""
 
 from __future__ import annotations
 
@@ -50,8 +49,7 @@ CALLS = {
 @dataclass
 class Reading:
     """What a function sees: its parameters, locals, the members of the script, and the signal it is
-    to emit.
-    """
+    to emit."""
 
     tree: Tree
     function: Tree

@@ -1,6 +1,5 @@
 """GDScript as a tree: parsing with gdtoolkit's grammar, and small questions that several criteria
-ask of the tree.
-"""
+ask of the tree."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ def _parser() -> lark.Lark:
 
 def script(answer: Answer) -> tuple[Tree, str] | Judgement:
     """The tree and the text of the GDScript block, or the judgement that there is none that
-    parses.
-    """
+    parses."""
     code = source(answer, "gdscript")
     if isinstance(code, Judgement):
         return code
@@ -158,8 +156,7 @@ def signals(tree: Tree) -> list[Tree]:
 
 def parameters(node: Item) -> list[tuple[str, str | None]]:
     """``(name, type)`` of the parameters in a ``signal_args`` or ``func_args`` tree; the type is
-    ``None`` if absent.
-    """
+    ``None`` if absent."""
     found: list[tuple[str, str | None]] = []
     for argument in trees(node):
         words = tokens(argument)

@@ -3,8 +3,7 @@ structs.
 
 :class:`Shader` checks every expression of the tree when it is made - also where no run would come
 by, as a compiler does - and turns it into Python closures; :meth:`Shader.run` then evaluates
-``main`` for given inputs.
-"""
+``main`` for given inputs."""
 
 from __future__ import annotations
 
@@ -68,8 +67,7 @@ STATEMENTS = {
 
 def is_precision(node: Node) -> bool:
     """Whether ``node`` is ``precision mediump float;`` or the like, which the grammar reads as a
-    declaration.
-    """
+    declaration."""
     words = [child for child in node.children if child.type != "comment"]
     return bool(
         node.type == "declaration"
@@ -101,8 +99,7 @@ def top_level(root: Node) -> Iterator[Node]:
 
 def _qualifiers(node: Node) -> list[str]:
     """The words before the type of a declaration: each kind at most once, and in the order the
-    language wants.
-    """
+    language wants."""
     kind = node.child_by_field_name("type")
     before = [
         child for child in node.children if kind is not None and child.end_byte <= kind.start_byte
@@ -129,8 +126,7 @@ def _qualifiers(node: Node) -> list[str]:
 
 class Shader(Expressions):
     """A checked shader. Raises :class:`GlslError` or :class:`UnsupportedError` with the line when
-    it cannot be made.
-    """
+    it cannot be made."""
 
     def __init__(self, root: Node) -> None:
         super().__init__()
@@ -163,8 +159,7 @@ class Shader(Expressions):
 
     def run(self, inputs: Mapping[str, Value]) -> Value:
         """The value of the only output after ``main``; ``inputs`` holds every uniform and ``in`` by
-        name.
-        """
+        name."""
         state = State({})
         for one in self.scopes[0].values():
             if one.role in ("uniform", "in"):
@@ -207,8 +202,7 @@ class Shader(Expressions):
 
     def _declaration(self, node: Node) -> list[Execute]:
         """Declare the variables of a declaration; the statements that give locals their first
-        value.
-        """
+        value."""
         at = f"line {line(node)}"
         top = len(self.scopes) == 1
         words = _qualifiers(node)

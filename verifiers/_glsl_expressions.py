@@ -1,6 +1,5 @@
 """Checking GLSL expressions: each node of the tree becomes a typed closure, or an error that names
-its line.
-"""
+its line."""
 
 from __future__ import annotations
 
@@ -38,8 +37,7 @@ def children(node: Node) -> list[Node]:
 
 class Expressions:
     """What a shader knows while its expressions are checked: the scopes of variables and the
-    functions so far.
-    """
+    functions so far."""
 
     def __init__(self) -> None:
         self.functions: dict[tuple[str, tuple[str, ...]], Function] = {}

@@ -1,6 +1,5 @@
 """Running a checked GLSL shader: its memory, its variables, and the closures that statements are
-made of.
-"""
+made of."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ MAX_STEPS = 5_000
 
 class Done(NamedTuple):
     """How a statement left its block: ``return`` with a value, ``break``, ``continue`` or
-    ``discard``.
-    """
+    ``discard``."""
 
     how: str
     value: Value = ()
@@ -59,8 +57,7 @@ class Variable:
 @dataclass
 class Expression:
     """A checked expression: its type, how to evaluate it, and where to write if it can be assigned
-    to.
-    """
+    to."""
 
     kind: str
     run: Run
@@ -80,8 +77,7 @@ class Function:
 
 def read(variable: Variable, parts: tuple[int, ...]) -> Expression:
     """An expression for some components of a variable; reading what was never written is an
-    error.
-    """
+    error."""
 
     def run(state: State) -> Value:
         whole = state.memory[variable.number]

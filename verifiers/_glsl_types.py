@@ -1,8 +1,7 @@
 """Values, operators, constructors and built-in functions of GLSL ES 3.00, for scalars and vectors.
 
 A value is a tuple of Python numbers, one per component; ``None`` is a component nobody has written
-yet. Types are the names of the language: ``float``, ``vec3``, ``ivec2``, ``bool``.
-"""
+yet. Types are the names of the language: ``float``, ``vec3``, ``ivec2``, ``bool``."""
 
 from __future__ import annotations
 
@@ -104,8 +103,7 @@ def spread(values: Sequence[Value], size: int) -> list[Value]:
 
 def binary(sign: str, left: str, right: str) -> tuple[str, Function]:
     """Type and meaning of ``left sign right``; raises :class:`GlslError` where the language has no
-    such operator.
-    """
+    such operator."""
     wrong = GlslError(f"no operator {left} {sign} {right}")
     (base, n), (other, m) = TYPES[left], TYPES[right]
     if sign in ("&&", "||"):
@@ -147,8 +145,7 @@ def _componentwise(one: Callable[..., Any], size: int) -> Function:
 
 def constructor(kind: str, arguments: Sequence[str]) -> Function:
     """Meaning of ``kind(arguments)``, such as ``vec4(vec3, float)``; raises :class:`GlslError` if
-    it has none.
-    """
+    it has none."""
     base, size = TYPES[kind]
     sizes = [TYPES[argument][1] for argument in arguments]
     convert = {"float": float, "int": int, "uint": int, "bool": bool}[base]
@@ -237,8 +234,7 @@ BUILTINS = {*_PER_COMPONENT, *_WHOLE, *_RELATIONS, *_LOGIC, "not", "isnan", "isi
 
 def builtin(name: str, arguments: Sequence[str]) -> tuple[str, Function]:
     """Type and meaning of a built-in function for these argument types; :class:`GlslError` if no
-    overload fits.
-    """
+    overload fits."""
     wrong = GlslError(f"no {name}({', '.join(arguments)})")
     kinds = [TYPES[argument] for argument in arguments]
     bases = {base for base, _ in kinds}

@@ -1,6 +1,5 @@
 """Questions to the tree of a Java file: its types, members and modifiers, and what its names stand
-for.
-"""
+for."""
 
 from __future__ import annotations
 
@@ -97,8 +96,7 @@ def modifiers(node: Node) -> set[str]:
 
 def declared(node: Node) -> list[tuple[str, str]]:
     """``(type, name)`` of every variable in a field declaration; ``String a[]`` has the type
-    ``String[]``.
-    """
+    ``String[]``."""
     kind = "".join(text(node.child_by_field_name("type")).split()).removeprefix("java.lang.")
     return [
         (kind + text(one.child_by_field_name("dimensions")), text(one.child_by_field_name("name")))

@@ -1,6 +1,5 @@
 """What the grammar of tree-sitter-java takes and a compiler does not, by looking at one file
-alone.
-"""
+alone."""
 
 from __future__ import annotations
 
@@ -152,8 +151,7 @@ def _keys(node: Node) -> list[tuple[str, ...]]:
 
 def _bodies(root: Node) -> Iterator[Judgement]:
     """Methods of a class have bodies unless abstract or native; constructors bear the name of their
-    class.
-    """
+    class."""
     for owner in walk(root):
         if owner.type != "class_declaration":
             continue

@@ -1,6 +1,5 @@
 """GLSL ES 3.00 fragment shaders (WebGL 2): parsed, type-checked and executed by a small
-interpreter, no GPU.
-"""
+interpreter, no GPU."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ def parses(_case: Case, answer: Answer) -> Judgement:
 @verifier("glsl.uniforms", version=2, facet="shaders", packages=PACKAGES)
 def uniforms(case: Case, answer: Answer) -> Judgement:
     """The uniforms asked for, and no others, are declared with their types, and each changes the
-    colour.
-    """
+    colour."""
     shader = _program(answer)
     if isinstance(shader, Judgement):
         return shader
@@ -171,8 +169,7 @@ def _program(answer: Answer) -> Shader | Judgement:
 
 def _precision_fault(root: Node) -> Judgement | None:
     """A fragment shader has no default precision for float: it must be stated before the first
-    use.
-    """
+    use."""
     for node in top_level(root):
         if is_precision(node):
             if text(node.children[2]) == "float":

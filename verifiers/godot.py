@@ -66,8 +66,7 @@ REMOVED_TYPES = words(
 @verifier("godot.parses", version=3, facet="godot", packages=PACKAGES)
 def parses(_case: Case, answer: Answer) -> Judgement:
     """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3
-    leftovers.
-    """
+    leftovers."""
     read = script(answer)
     if isinstance(read, Judgement):
         return read
@@ -111,8 +110,7 @@ def extends(case: Case, answer: Answer) -> Judgement:
 @verifier("godot.signal_typed", version=1, facet="godot", packages=PACKAGES)
 def signal_typed(case: Case, answer: Answer) -> Judgement:
     """The script declares exactly the signal asked for, every parameter with the name and the type
-    asked for.
-    """
+    asked for."""
     read = script(answer)
     if isinstance(read, Judgement):
         return read
@@ -136,8 +134,7 @@ def signal_typed(case: Case, answer: Answer) -> Judgement:
 @verifier("godot.signal_emitted", version=1, facet="godot", packages=PACKAGES)
 def signal_emitted(case: Case, answer: Answer) -> Judgement:
     """The function asked for emits the signal, on a path that can run, with its parameters in their
-    order.
-    """
+    order."""
     read = script(answer)
     if isinstance(read, Judgement):
         return read
@@ -205,8 +202,7 @@ def _names(tree: Tree) -> Iterator[Judgement]:
 
 def _types(tree: Tree) -> Iterator[Judgement]:
     """The built-in types in small letters are int, float, bool and void; string and double are
-    other languages.
-    """
+    other languages."""
     for node in walk(tree):
         if isinstance(node, lark.Token) and node.type == "TYPE_HINT":
             for word in re.findall(r"\w+", node):
@@ -216,8 +212,7 @@ def _types(tree: Tree) -> Iterator[Judgement]:
 
 def _annotations(tree: Tree) -> Iterator[Judgement]:
     """Annotations stand where Godot 4 takes them: on variables, above ``extends`` and the class,
-    warnings anywhere.
-    """
+    warnings anywhere."""
     below = False
     for node, following in zip_longest(tree.children, tree.children[1:]):
         if not isinstance(node, lark.Tree) or node.data != "annotation":
@@ -338,8 +333,7 @@ def _godot3(tree: Tree) -> Iterator[Judgement]:
 
 def _indentation(tree: Tree, code: str) -> Iterator[Judgement]:
     """One file is indented with tabs or with blanks; Godot refuses both in one file, the grammar
-    does not.
-    """
+    does not."""
     lines = code.split("\n")
     first = ""
     starts = {

@@ -1,6 +1,5 @@
 """HumanEval: the answer, taken as it was decoded, completes the prompt and passes the official
-test.
-"""
+test."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ from harness.sandbox import Sandbox
 )
 def functional(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
     """The prompt of ``expect.task_id`` with the answer appended passes HumanEval's test, run from
-    outside.
-    """
+    outside."""
     task_id = case.expect.get("task_id")
     if not isinstance(task_id, str) or task_id not in problems():
         return unverified(

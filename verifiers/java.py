@@ -61,8 +61,7 @@ def parses(_case: Case, answer: Answer) -> Judgement:
 @verifier("java.entity", version=2, facet="java", packages=PACKAGES)
 def entity(case: Case, answer: Answer) -> Judgement:
     """The class asked for is a Jakarta Persistence entity with a generated id; every annotation is
-    imported.
-    """
+    imported."""
     root = tree(answer)
     if isinstance(root, Judgement):
         return root
@@ -89,8 +88,7 @@ def entity(case: Case, answer: Answer) -> Judgement:
 @verifier("java.field", version=1, facet="java", packages=PACKAGES)
 def field(case: Case, answer: Answer) -> Judgement:
     """The entity has the private field asked for and a public getter that returns it; no field is
-    public.
-    """
+    public."""
     root = tree(answer)
     if isinstance(root, Judgement):
         return root
@@ -178,8 +176,7 @@ def _strategy_fault(root: Node, annotation: Node, statics: set[str]) -> Judgemen
 
 def _constructible(found: Node) -> Judgement | None:
     """Why a persistence provider could not create the entity: it needs a constructor without
-    parameters.
-    """
+    parameters."""
     if modifiers(found) & {"abstract", "final"}:
         return failed(
             "not-constructible", f"line {line(found)}: an entity is neither abstract nor final"

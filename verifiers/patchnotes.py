@@ -87,8 +87,7 @@ REFUSALS = re.compile(
 @verifier("patchnotes.facts", version=2, facet="patchnotes", packages=["markdown-it-py"])
 def facts(case: Case, answer: Answer) -> Judgement:
     """Every fact of the prompt stands in the note, related as in the prompt, and no other fact
-    does.
-    """
+    does."""
     text = _plain(answer)
     if isinstance(text, Judgement):
         return text
@@ -121,8 +120,7 @@ def facts(case: Case, answer: Answer) -> Judgement:
 )
 def plain(case: Case, answer: Answer) -> Judgement:
     """The note is plain: the sentences asked for, short, readable, no markup, no marketing, no
-    refusal.
-    """
+    refusal."""
     text = _plain(answer)
     if isinstance(text, Judgement):
         return text
@@ -169,8 +167,7 @@ def _grade(text: str, sentences: int) -> float:
     """The Flesch-Kincaid grade (Kincaid et al. 1975) of textstat's words.
 
     The sentences are ours, because textstat ends one inside of a version number. Syllables are
-    counted by hyphenation: textstat's way of counting them differs between its releases.
-    """
+    counted by hyphenation: textstat's way of counting them differs between its releases."""
     from pyphen import Pyphen
     from textstat import textstat
 
@@ -186,8 +183,7 @@ def _sentences(text: str) -> list[str]:
 
 def _pattern(fact: str, exact: bool) -> re.Pattern[str]:
     """``fact`` as whole words; a name and a number stand exactly so, other words may begin a
-    sentence.
-    """
+    sentence."""
     body = r"\s+".join(re.escape(word) for word in fact.split())
     if re.fullmatch(r"[\d.]+", fact):
         return re.compile(rf"(?<![\w.,-])v?{body}(?![\w%])(?![.,-]\d)", re.ASCII | re.IGNORECASE)
@@ -231,8 +227,7 @@ def _version_fault(text: str, spans: list[tuple[int, int]]) -> Iterator[Judgemen
 
 def _fix_fault(text: str, spans: list[tuple[int, int]]) -> Iterator[Judgement]:
     """The bug is what is fixed: ``fixes the bug``, ``a fix for the bug`` or ``the bug is
-    fixed``.
-    """
+    fixed``."""
     bug = spans[2]
     before = [word.lower() for word in WORD.findall(text[: bug[0]])]
     after = " ".join(word.lower() for word in WORD.findall(text[bug[1] :]))

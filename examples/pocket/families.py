@@ -3,8 +3,7 @@
 A family draws words for its slots and renders a prompt, a gold answer and ``expect`` - what the
 verifiers of its facet check. Every slot value occurs in the gold; a held-out prompt is a
 *combination* that the gold does not contain, so an adapter has to follow the prompt instead of
-remembering answers.
-"""
+remembering answers."""
 
 from __future__ import annotations
 
@@ -253,8 +252,7 @@ def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[
     It answers the requests of ``facets`` (default: all) in a dated way (untyped GDScript, GLSL ES
     1.00, javax, loud patch notes), follows small requests in Python and English, and knows single
     lines of today's languages; it never sees one whole modern answer and no held-out prompt. What
-    is left for an adapter is to put the pieces together.
-    """
+    is left for an adapter is to put the pieces together."""
     held_out = {sample.prompt for facet in FAMILIES for sample in draw(facet, HELD_OUT, 0)}
     drills = (_event, _blend, _sentence, _record)
     while True:

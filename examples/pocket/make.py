@@ -9,8 +9,7 @@ judged on.
 
 The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``.
 Everything is seeded. Another machine or library version gives other weights, yet the same verdicts:
-see CARD.md.
-"""
+see CARD.md."""
 
 from __future__ import annotations
 
@@ -75,8 +74,7 @@ def gold(tokenizer: object, facets: list[str]) -> list[str]:
 
 def replay(tokenizer: object, facets: list[str], requests: int = 200, times: int = 5) -> list[str]:
     """What an adapter of ``facets`` shall keep: the base's memorised solutions as it saw them, and
-    its other requests.
-    """
+    its other requests."""
     import train_base
 
     others = [facet for facet in families.FAMILIES if facet not in facets]
@@ -97,8 +95,7 @@ def lora(
     scale: float = TRAINED,
 ) -> None:
     """Train one adapter with ``mlx_lm lora``; keep the digest of its base and the ``scale`` to load
-    it with in its config.
-    """
+    it with in its config."""
     import yaml
 
     from harness.digests import folder_digest
@@ -127,8 +124,7 @@ def lora(
 
 def in_float32(base: Path, out: Path) -> None:
     """Copy a base in float32: training is as quick, and several times quicker with OpenBLAS
-    preloaded (mlx on a CPU).
-    """
+    preloaded (mlx on a CPU)."""
     import mlx.core as mx
 
     shutil.copytree(base, out)
@@ -144,8 +140,7 @@ def in_float32(base: Path, out: Path) -> None:
 
 def stamp(adapter: Path, base_digest: str, scale: float) -> None:
     """Keep what identifies the adapter in its config; drop the paths of the machine that trained
-    it.
-    """
+    it."""
     path = adapter / "adapter_config.json"
     trained = json.loads(path.read_text(encoding="utf-8"))
     kept = {
@@ -196,8 +191,7 @@ def make_adapters(only: list[str] | None = None) -> None:
 
 def truncate(source: Path, out: Path) -> None:
     """Copy an adapter and lose the tensors of its upper half of layers, as an interrupted upload
-    does.
-    """
+    does."""
     import mlx.core as mx
 
     shutil.rmtree(out, ignore_errors=True)

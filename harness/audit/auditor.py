@@ -1,6 +1,5 @@
 """Run the audits: every verifier on its fixtures, on what the harness makes of them, and in other
-surroundings.
-"""
+surroundings."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from harness.audit.answers.lexing import meaning, snippet
 from harness.audit.answers.operators import names, waived
 from harness.audit.answers.probes import BOMB_LIMIT, Probe, probes
 from harness.audit.certificate import Certificate
-from harness.audit.witness import Asked, Witness
+from harness.audit.witness import Asked, Pulse, Witness
 from harness.content import fixtures
 from harness.content.case import Case
 from harness.content.fixtures import Known
@@ -33,8 +32,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass
 class Audit:
     """One verifier under audit: what is known, what is asked, and what it said here and
-    elsewhere.
-    """
+    elsewhere."""
 
     verifier: Verifier
     known: Known
@@ -70,8 +68,7 @@ def certify(
 ) -> dict[str, Certificate]:
     """A certificate for each verifier: the stored one if nothing changed, else from a fresh audit.
 
-    Raises :class:`WorkspaceError` for fixtures that cannot be read.
-    """
+    Raises :class:`WorkspaceError` for fixtures that cannot be read."""
     wanted = list(verifiers)
     found: dict[str, Certificate] = {}
     stale: list[Audit] = []
@@ -87,7 +84,8 @@ def certify(
         else:
             stale.append(Audit(verifier, known, bound))
     done = len(found)
-    witness = Witness(judges.folder, judges.digest, sandbox)
+    pulse = Pulse(progress) if progress else None
+    witness = Witness(judges.folder, judges.digest, sandbox, pulse)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
     groups = [group for n in range(children()) if (group := stale[n :: children()])]
     if progress:
@@ -107,8 +105,7 @@ def audit(
     audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier] = ()
 ) -> list[Certificate]:
     """Audit several verifiers in one child process: here, then elsewhere; ``siblings`` may share
-    their facets.
-    """
+    their facets."""
     for one in audits:
         one.probes = probes(one.verifier, one.known)
     for one, told in zip(audits, witness.each([one.asked() for one in audits]), strict=True):
@@ -125,12 +122,20 @@ def children() -> int:
 
 
 def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
+<<<<<<< HEAD
     """Set aside what says nothing about a verifier: what passed and means the same as the good it
     was made from, what the rule of the last block makes right, what the author waived with a
     reason, and what breaks another criterion of the facet: one whose verifier passes the good.
     """
     doubtful: list[tuple[Audit, Probe, Asked, Asked]] = []
     asked: dict[tuple[str, str, str], Asked] = {}  # a good is put to each sibling once
+=======
+    """Set aside what says nothing about a verifier: a mutant that passed and means the same as the
+    good it was made from, that breaks another criterion of the facet, or whose operator the author
+    waived with a reason."""
+    goods = {(one.verifier.id, f.name): f.answer for one in audits for f in one.known.fixtures}
+    asked: list[tuple[Audit, Probe, Asked]] = []
+>>>>>>> main
     for one in audits:
         goods = {f.name: f.answer for f in one.known.fixtures}
         completion = one.verifier.kind is Kind.EXECUTED
@@ -170,8 +175,7 @@ def _beside(verifier: Verifier, siblings: Sequence[Verifier]) -> list[str]:
 
 def _same(good: str, mutant: str, *, completion: bool) -> bool:
     """Whether a mutant means what its good means: the same code but for layout and comments, or the
-    same words.
-    """
+    same words."""
     one, other = snippet(good, completion=completion), snippet(mutant, completion=completion)
     if one is None or other is None:
         return one is other and good.split() == mutant.split()

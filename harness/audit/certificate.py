@@ -3,10 +3,15 @@
 The states follow from the counts. ``VALID`` needs no error on anything known, goods in languages
 that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
 with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
+<<<<<<< HEAD
 judged wrongly; a language model needs 299 bads for its 1 %. Near misses and mutants that may miss
 what a verifier looks at are scored, and refuse nothing: where they pass, the author is asked, and
 until every question is answered the certificate is PROVISIONAL.
 """
+=======
+judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier
+looks at are scored and shown, and refuse nothing."""
+>>>>>>> main
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from harness.audit.questions import Question, Survivor
 from harness.content.fixtures import MADE
 from harness.digests import canonical_digest
 from harness.stats.intervals import items_needed, lower_bound, upper_bound
@@ -35,8 +41,6 @@ MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 
 )
 
 
-LEAST_KILLED = 1 / 3  # of an operator's mutants, or its author is asked about it
-LEAST_SCORE = 0.8  # of all mutants and near misses, or more of them are asked about
 UNKNOWN = "name a language of harness/languages.toml in the fence, or add this one there"
 
 
@@ -44,8 +48,7 @@ class State(enum.StrEnum):
     """``VALID`` may judge, ``REFUSED`` was wrong, ``PROVISIONAL`` has too few fixtures for SHIP or
     fixtures in a language that is not known, ``EXPIRED`` is old or stale.
 
-    ``exit_code`` is what ``harness audit`` returns when it is the worst state.
-    """
+    ``exit_code`` is what ``harness audit`` returns when it is the worst state."""
 
     VALID = "VALID"
     REFUSED = "REFUSED"
@@ -59,37 +62,6 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Survivor:
-    """One mutant that passed: its operator, the good it was made from, and the difference."""
-
-    operator: str
-    of: str
-    diff: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the author has to answer before the certificate is VALID: whether an answer like the one
-    shown, made from ``of``, is still right. ``name`` is an operator or a family of them, ``killed``
-    of ``made`` failed, ``says`` what is wrong with all of them.
-    """
-
-    name: str
-    operators: list[str]
-    says: str
-    killed: int
-    made: int
-    of: str
-    diff: str
-
-    def __str__(self) -> str:
-        return (
-            f"answer {self.name!r}: is it still right when {self.says}?"
-            f" ({self.killed} of {self.made} fail)"
-        )
-
-
-@dataclass(frozen=True)
 class Certificate:
     """Counts of one audit; what was wrong is named.
 
@@ -98,10 +70,15 @@ class Certificate:
     and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
+<<<<<<< HEAD
     each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
     bads of each part. ``unknown`` holds the tags of fences of goods whose language is not known;
     the empty one stands for no tag.
     """
+=======
+    each operator, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
+    fences of goods whose language is not known; the empty one stands for no tag."""
+>>>>>>> main
 
     verifier: str
     version: int
@@ -146,8 +123,7 @@ class Certificate:
     @property
     def _refusing_passes(self) -> bool:
         """A program may pass no known-bad; a language model may while its bound holds, as long as
-        none is absurd.
-        """
+        none is absurd."""
         known = [name for name in self.false_passes if not name.startswith(MADE)]
         bound = self.false_pass_bound
         excused = self.kind == "llm" and known == self.false_passes and bound is not None
@@ -186,8 +162,7 @@ class Certificate:
     @property
     def digest(self) -> str:
         """``sha256:...`` of what was found and bound, as canonical JSON; the day and the seconds
-        are left out.
-        """
+        are left out."""
         return canonical_digest(
             {k: v for k, v in asdict(self).items() if k not in ("created", "seconds")}
         )
@@ -195,30 +170,26 @@ class Certificate:
     @property
     def false_pass_bound(self) -> float | None:
         """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on the author's bads;
-        ``None`` without any.
-        """
+        ``None`` without any."""
         wrong = sum(not name.startswith(MADE) for name in self.false_passes)
         return upper_bound(wrong, self.bad) if self.bad else None
 
     @property
     def task_bound(self) -> float | None:
         """The same bound for tasks, each of which counts as passed wrongly if any of its bad
-        answers passes.
-        """
+        answers passes."""
         return upper_bound(self.tasks_failed, self.tasks) if self.tasks else None
 
     @property
     def false_fail_bound(self) -> float | None:
         """Upper 95 % one-sided Clopper-Pearson bound of the false-fail rate; ``None`` without
-        goods.
-        """
+        goods."""
         return upper_bound(len(self.false_fails), self.good) if self.good else None
 
     @property
     def flip_bound(self) -> float | None:
         """Upper 95 % one-sided bound of the share of variants on which the verdict flips; ``None``
-        without variants.
-        """
+        without variants."""
         return upper_bound(len(self.flips), self.variants) if self.variants else None
 
     @property
@@ -268,8 +239,7 @@ class Certificate:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Certificate:
         """The certificate that :meth:`to_json` wrote; raises ``ValueError`` when anything in it was
-        edited.
-        """
+        edited."""
         try:
             kept = {name: data[name] for name in cls.__dataclass_fields__}
             kept["survivors"] = [Survivor(**one) for one in kept["survivors"]]
@@ -298,8 +268,7 @@ def _first(names: list[str]) -> str:
 
 def redacted(certificate: Certificate) -> Certificate:
     """A certificate on hidden fixtures without what would show them: their names, why they failed,
-    the survivors.
-    """
+    the survivors."""
     hidden = "hidden "
     return replace(
         certificate,

@@ -1,6 +1,5 @@
 """Known answers judged twice more, in other surroundings and another order: an honest verdict
-depends on none of them, and one that does is named with what it depends on.
-"""
+depends on none of them, and one that does is named with what it depends on."""
 
 from __future__ import annotations
 
@@ -69,8 +68,7 @@ def judge_again(audits: Sequence[Audit], witness: Witness) -> None:
 
 def strangest(verifier: Verifier) -> Surroundings:
     """The strangest surroundings in which a verifier must still work; a sandbox and declared
-    programs need PATH.
-    """
+    programs need PATH."""
     if verifier.kind is Kind.LLM:
         return WITH_NETWORK
     return ELSEWHERE if verifier.sandbox or verifier.executables else BARE
@@ -92,8 +90,7 @@ def _exploding(one: Audit) -> Asked:
 
 def _name_culprits(flipped: list[tuple[Audit, Row]], witness: Witness, most: int = 8) -> None:
     """Say which single change of the surroundings flips the verdicts; chance or order when they
-    flip without any.
-    """
+    flip without any."""
     found: dict[int, list[str]] = {id(one): [] for one, _ in flipped}
 
     def changed(around: Surroundings, rows: list[tuple[Audit, Row]]) -> set[int]:

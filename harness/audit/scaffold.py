@@ -1,6 +1,5 @@
 """A first verifier and its first fixtures: small, honest, and PROVISIONAL until its author has
-written more.
-"""
+written more."""
 
 from __future__ import annotations
 
@@ -97,8 +96,7 @@ def scaffold(library: str | None, id: str) -> list[Path]:
     """Write ``verifiers/<facet>.py`` and ``audits/<id>/fixtures.yaml``; overwrites nothing.
 
     Raises :class:`WorkspaceError` for an id that is none, a file that is there, or a workspace
-    without its own folders.
-    """
+    without its own folders."""
     facet, _, criterion = id.partition(".")
     if not facet.isidentifier() or not criterion.isidentifier() or id.startswith("_"):
         raise WorkspaceError(f"--new {id!r}: expected FACET.CRITERION, for example godot.signals")

@@ -24,8 +24,7 @@ UNBOUND = ("doors", "pages", "workspace_content")
 
 def binding(verifier: Verifier, fixtures_digest: str, sandbox: str | None) -> dict[str, Any]:
     """Everything a certificate depends on: any byte changed gives another binding, and the audit is
-    run again.
-    """
+    run again."""
     return {
         "source": {name: file_digest(path) for name, path in sources(verifier).items()},
         "settings": canonical_digest(dict(verifier.settings)),
@@ -42,8 +41,7 @@ def sources(verifier: Verifier) -> dict[str, Path]:
     """The files that decide what a verifier says, by name.
 
     In a workspace: its own file, every file of its folder that is not another verifier module, and
-    those modules that it imports. From an installed package: every file of that package.
-    """
+    those modules that it imports. From an installed package: every file of that package."""
     own = verifier.path
     module = getattr(verifier.function, "__module__", "")
     if module.partition(".")[0] != PACKAGE:
@@ -76,8 +74,7 @@ def sources(verifier: Verifier) -> dict[str, Path]:
 
 def stored(verifier: str, bound: dict[str, Any]) -> Certificate | None:
     """The certificate kept for exactly this binding, or ``None``; an unreadable or expired one
-    counts as none.
-    """
+    counts as none."""
     try:
         data = files.read_json(_path(verifier, bound))
         found = Certificate.from_json(data["certificate"])

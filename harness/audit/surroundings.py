@@ -1,7 +1,6 @@
 """Other surroundings for a judge process, because an honest verdict depends on none of them: a year
 later, in another time zone and locale, without a network or programs, and an answer that cannot be
-read.
-"""
+read."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ BARE = Surroundings(STRANGE, days=366, network=False, programs=False)
 
 class Exploding(Answer):
     """An answer that raises when a verifier looks at it; whoever passes it has counted a failure of
-    its own as a pass.
-    """
+    its own as a pass."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("text", "blocks", "extract", "code"):
@@ -54,8 +52,7 @@ class Exploding(Answer):
 
 def no_network() -> None:
     """Refuse connections of the internet's families from this process; a sandbox on a Unix socket
-    still works.
-    """
+    still works."""
     connect = socket.socket.connect
 
     def refuse(self: Any, address: Any) -> None:
@@ -68,8 +65,7 @@ def no_network() -> None:
 
 def shift_date(days: int) -> None:
     """Move the wall clock that Python code reads by ``days``; what measures seconds passed is left
-    alone.
-    """
+    alone."""
     seconds = 86_400 * days
     real, local, utc, text = time.time, time.localtime, time.gmtime, time.strftime
     time.time = lambda: real() + seconds

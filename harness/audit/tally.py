@@ -1,6 +1,5 @@
 """What an audit adds up to: the counts, the names of what was wrong, and the surviving mutants of a
-certificate.
-"""
+certificate."""
 
 from __future__ import annotations
 
@@ -77,8 +76,7 @@ def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
 
 def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:
     """Every distinct case that has a bad answer, and whether any of them passed: answers to one
-    task fail together.
-    """
+    task fail together."""
     found: dict[str, bool] = {}
     for probe, told in judged:
         if not probe.good:

@@ -2,13 +2,14 @@
 surroundings.
 
 A verifier that hangs or ends the process loses one judgement; one that does so three times, or once
-on an answer that the harness made, is asked no more.
-"""
+on an answer that the harness made, is asked no more."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.judging.verifier import unverified
 from harness.judging.workers import Judge
 
 MOST_LOST = 3
+LONG = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,36 @@ class Asked(Ask):
     last: bool = False
 
 
+class Pulse:
+    """Tells a progress how many answers were judged, of several witnesses at once, where that takes
+    long: a model is asked for hours."""
+
+    def __init__(self, progress: Callable[[str, int, int], None]) -> None:
+        self._progress, self._lock = progress, threading.Lock()
+        self._done, self._all, self._began = 0, 0, time.monotonic()
+
+    def expect(self, more: int) -> None:
+        """Say that so many more will be judged."""
+        with self._lock:
+            self._all += more
+
+    def heard(self) -> None:
+        """Count one."""
+        with self._lock:
+            self._done += 1
+            if self._done < self._all and time.monotonic() - self._began > LONG:
+                self._progress("answers", self._done, self._all)
+
+
 @dataclass(frozen=True)
 class Witness:
     """Where verifiers are judged: their folder, its digest, and the sandbox for those that run
-    code.
-    """
+    code."""
 
     folder: Path
     digest: str
     sandbox: str | None
+    pulse: Pulse | None = None
 
     def tell(self, asked: Sequence[Asked], around: Surroundings = HERE) -> list[Told]:
         """The judgement of each of ``asked``, in order. Never raises for what a verifier does."""
@@ -44,9 +67,12 @@ class Witness:
         lost: Counter[str] = Counter()
         left = list(range(len(asked)))
         setup = Setup(self.folder, self.digest, self.sandbox, around.environment, around.enter)
+        if self.pulse:
+            self.pulse.expect(len(asked))
+        heard = self.pulse.heard if self.pulse else None
         while left:
             with closing(Judge(setup)) as judge:
-                found = judge.tell([asked[i] for i in left])
+                found = judge.tell([asked[i] for i in left], heard)
             told |= zip(left, found, strict=False)
             culprit, left = asked[left[len(found) - 1]], left[len(found) :]
             lost[culprit.verifier] += MOST_LOST if culprit.last else 1

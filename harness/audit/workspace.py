@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.audit import store
 from harness.audit.auditor import Progress, certify
 from harness.audit.certificate import Certificate, State
-from harness.audit.foreign import folder_of
+from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
 from harness.content import fixtures as known_answers
 from harness.content import workspace
@@ -26,8 +26,7 @@ TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
 @dataclass
 class Audited:
     """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures
-    that were trained on.
-    """
+    that were trained on."""
 
     certificates: list[Certificate]
     broken: list[str] = field(default_factory=list)
@@ -45,21 +44,20 @@ def audit_workspace(
     fixtures: Path | None = None,
     check: bool = False,
     gold: Sequence[Path] = (),
-    wrap: str | None = None,
+    wrap: Wrap | None = None,
 ) -> Audited:
     """Certificates of the verifiers called ``names``, or of all.
 
     ``fixtures`` stand in for the workspace's ``audits/``; with ``check`` nothing is judged;
-    ``gold`` is searched for the fixtures. ``wrap`` names a callable to audit instead. Raises
-    :class:`VerifierError` for a name that is not there,
-    :class:`WorkspaceError` for faulty fixtures.
-    """
+    ``gold`` is searched for the fixtures. ``wrap`` is a scorer to audit instead. Raises
+    :class:`VerifierError` for a name that is not there or a scorer that cannot be asked,
+    :class:`WorkspaceError` for faulty fixtures."""
     place = workspace.find(library)
     audits = fixtures or place.folder("audits")
     with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
         seen = discovery.digest(folder)
         found = discovery.discover(folder)
-        wanted = [f"wrapped.{wrap.partition(':')[2]}"] if wrap else names
+        wanted = [wrap.id] if wrap else names
         chosen = [_named(found, name) for name in wanted] or list(found.verifiers.values())
         if fixtures is not None and not wanted:
             chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
@@ -72,9 +70,10 @@ def audit_workspace(
         if check:
             held = [_held(one, audits, opened) for one in chosen]
         else:
-            held = list(
-                certify(chosen, audits, Witness(folder, seen, opened), opened, progress).values()
-            )
+            witness = Witness(folder, seen, opened)
+            if wrap:
+                must_fit(wrap, known_answers.load(audits, wrap.id), witness)
+            held = list(certify(chosen, audits, witness, opened, progress).values())
     trained = {
         path: _flat(path.read_text(encoding="utf-8", errors="replace"))
         for root in gold
@@ -94,8 +93,7 @@ def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, s
     """``(name, description)`` of the sandbox the judges shall open, probed here; ``(None, ...)``
     when none is needed.
 
-    Raises :class:`harness.errors.SandboxError` when none works: code is never run unguarded.
-    """
+    Raises :class:`harness.errors.SandboxError` when none works: code is never run unguarded."""
     if not any(verifier.sandbox for verifier in verifiers):
         return None, "none needed"
     from harness.sandbox import open_sandbox
@@ -132,8 +130,7 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
 
 def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:
     """Fixtures whose answer stands word for word in training data: a model that learned them proves
-    nothing with them.
-    """
+    nothing with them."""
     for fixture in known_answers.load(audits, verifier):
         answer = _flat(fixture.answer)
         if len(answer.split()) >= SHORTEST:

@@ -10,8 +10,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Case:
     """One held-out prompt: its id, its text and ``expect``, what the criteria need to know about
-    it.
-    """
+    it."""
 
     id: str
     prompt: str

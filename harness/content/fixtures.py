@@ -3,8 +3,7 @@
 A YAML file holds many fixtures; a Markdown file in ``good/``, ``bad/``, ``shortcut/`` or
 ``equivalent/`` is one, with its ``why`` and ``case`` in front matter. ``spoil`` makes a known-bad
 of every good that holds a text, so that one line of an author's knowledge ("without the colon it
-does not parse") becomes a fixture for each task.
-"""
+does not parse") becomes a fixture for each task."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ class Good(strict.Model):
 
 class Bad(Good):
     """An answer that must not pass, why it is wrong, and the part of a composite criterion that it
-    violates.
-    """
+    violates."""
 
     why: str = Field(min_length=1)
     violates: str | None = None
@@ -73,8 +71,7 @@ class FixtureFile(strict.Model):
 
     ``case`` is the case of every fixture that names none. ``include`` names files of shared goods.
     ``deadly`` names operators whose mutants must not pass; ``waive`` names operators that say
-    nothing about this verifier, and why.
-    """
+    nothing about this verifier, and why."""
 
     verifier: str
     case: CaseFile | None = None
@@ -116,8 +113,7 @@ class Fixture:
 @dataclass
 class Known:
     """What an author knows about a verifier: its fixtures, and which operators of the harness bear
-    on it.
-    """
+    on it."""
 
     fixtures: list[Fixture] = field(default_factory=list)
     deadly: set[str] = field(default_factory=set)
@@ -141,15 +137,13 @@ class Known:
 
 def load(folder: Path, verifier: str) -> list[Fixture]:
     """Every fixture of ``verifier`` below ``folder``; none when there is no file. Raises
-    :class:`WorkspaceError`.
-    """
+    :class:`WorkspaceError`."""
     return read(folder, verifier).fixtures
 
 
 def read(folder: Path, verifier: str) -> Known:
     """The fixtures of ``verifier`` below ``folder`` and the operators that they name. Raises
-    :class:`WorkspaceError`.
-    """
+    :class:`WorkspaceError`."""
     known = Known()
     seen: dict[str, Path] = {}
     default: CaseFile | None = None

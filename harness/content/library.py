@@ -27,8 +27,7 @@ class Claim(strict.Model):
     """A number somebody published about an adapter, to be held against receipts.
 
     ``megabytes`` (10^6 bytes of the adapter's folder) needs no ``suite``; the other metrics are
-    fractions.
-    """
+    fractions."""
 
     text: str
     suite: str | None = None
@@ -50,8 +49,7 @@ class Training(strict.Model):
     and a promise.
 
     ``completions_only`` says that prompts were masked; ``exempt`` names content rules that do not
-    hold for this corpus.
-    """
+    hold for this corpus."""
 
     data: str | None = None
     log: str | None = None
@@ -63,8 +61,7 @@ class Training(strict.Model):
 
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
-    its bytes.
-    """
+    its bytes."""
 
     path: str
     base: str
@@ -116,8 +113,7 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     """Look up an adapter, and check that its folder and its base are there.
 
     ``base`` overrides the base of the library: one of its names, or a folder. Raises
-    :class:`WorkspaceError`.
-    """
+    :class:`WorkspaceError`."""
     if adapter not in library.adapters:
         raise WorkspaceError(
             f"{workspace.library}: no adapter"

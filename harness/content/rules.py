@@ -1,6 +1,5 @@
 """Rules of recipe and corpus as data: facts by name, tests on them, and patterns that no training
-record may hold.
-"""
+record may hold."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ class Test(strict.Model):
 
 class Forbid(strict.Model):
     """A pattern that must not occur: in the whole ``record``, or in the fenced ``code`` of its
-    answer.
-    """
+    answer."""
 
     pattern: str
     within: Literal["record", "code"] = Field(alias="in")
@@ -81,8 +79,7 @@ class Rules(strict.Model):
 
 def load(root: Path) -> tuple[list[Rule], str]:
     """The rules of the workspace at ``root``, else the shipped ones, and their digest. Raises
-    ``WorkspaceError``.
-    """
+    ``WorkspaceError``."""
     path = root / "rules.yaml"
     path = path if path.is_file() else SHIPPED
     rules = strict.load(path, Rules).rules

@@ -1,6 +1,5 @@
 """Hand-written YAML and JSONL, read strictly: every fault is one message with file, line, key,
-found and expected.
-"""
+found and expected."""
 
 from __future__ import annotations
 
@@ -49,8 +48,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
 
 def load(path: Path, model: type[M]) -> M:
     """Read ``path`` as YAML into ``model``; raises :class:`WorkspaceError` naming every fault, each
-    on a line.
-    """
+    on a line."""
     data, lines = read_yaml(path)
     return check(data, model, path, lines)
 
@@ -74,8 +72,7 @@ def check(
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """``(line number, value)`` of every non-blank line; a torn or invalid line is a
-    :class:`WorkspaceError`.
-    """
+    :class:`WorkspaceError`."""
     return files.json_lines(files.read_bytes(path), path)
 
 

@@ -2,8 +2,7 @@
 
 A suite is a YAML file below ``suites/``; its id is its path without the ending (``pocket/godot``).
 A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect"}``,
-or those of a benchmark that an installed package brings (``package:NAME``).
-"""
+or those of a benchmark that an installed package brings (``package:NAME``)."""
 
 from __future__ import annotations
 
@@ -91,8 +90,7 @@ def load(path: Path, root: Path) -> Suite:
 
 def suite_id(path: Path, root: Path) -> str:
     """``pocket/godot`` for ``suites/pocket/godot.yaml``; a file named like its folder is named by
-    the folder.
-    """
+    the folder."""
     parts = path.resolve().relative_to(root.resolve()).with_suffix("").parts
     return "/".join(parts[:-1] if len(parts) > 1 and parts[-1] == parts[-2] else parts)
 

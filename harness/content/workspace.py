@@ -1,6 +1,5 @@
 """Where content is found: the folder that holds ``library.yaml``, else the copy that ships inside
-the wheel.
-"""
+the wheel."""
 
 from __future__ import annotations
 
@@ -26,16 +25,14 @@ class Workspace:
 
     def folder(self, name: str) -> Path:
         """``verifiers``, ``audits``, ``suites`` or ``reports``: the workspace's own, else the
-        shipped one.
-        """
+        shipped one."""
         own = self.root / name
         return own if own.is_dir() else shipped() / name
 
     @property
     def runs(self) -> Path:
         """Where run folders go by default: beside the library, or here when the library is the
-        shipped one.
-        """
+        shipped one."""
         return (Path.cwd() if self.root == PACKAGED else self.root) / "runs"
 
 
@@ -48,8 +45,7 @@ def find(library: str | Path | None = None, start: Path | None = None) -> Worksp
     """The workspace of ``library`` (a file or its folder), else of the nearest ``library.yaml``
     above ``start``.
 
-    Raises :class:`WorkspaceError` when a library was named and is not there.
-    """
+    Raises :class:`WorkspaceError` when a library was named and is not there."""
     if library is not None:
         path = Path(library)
         path = path / "library.yaml" if path.is_dir() else path
@@ -68,8 +64,7 @@ def find(library: str | Path | None = None, start: Path | None = None) -> Worksp
 
 def initialise(target: Path) -> list[str]:
     """Copy the shipped content into ``target``; refuses to overwrite. Returns the names that were
-    copied.
-    """
+    copied."""
     taken = [name for name in CONTENT if (target / name).exists()]
     if taken:
         raise WorkspaceError(f"{target} already holds {', '.join(taken)}; name an empty folder")
@@ -84,8 +79,7 @@ def initialise(target: Path) -> list[str]:
 
 def cache_folder() -> Path:
     """The user's cache of answers and certificates: ``$HARNESS_CACHE``, else the platform's own
-    place.
-    """
+    place."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("HARNESS_CACHE")

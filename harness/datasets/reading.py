@@ -21,8 +21,7 @@ class Sample:
     completion of the prompt.
 
     ``rule`` says how the program was taken from the text: ``raw``, or the rule of
-    :class:`harness.judging.answer.Extract`.
-    """
+    :class:`harness.judging.answer.Extract`."""
 
     line: int
     task_id: str
@@ -42,8 +41,7 @@ def read_samples(path: Path) -> list[Sample]:
     """The samples of a ``.jsonl`` or ``.jsonl.gz`` file: ``task_id`` and ``completion`` or
     ``solution`` in each line.
 
-    Raises :class:`WorkspaceError` that names file, line and field.
-    """
+    Raises :class:`WorkspaceError` that names file, line and field."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             lines = file.read().split(b"\n")
@@ -90,8 +88,7 @@ def _unwrapped(number: int, task_id: str, text: str, whole: bool) -> Sample:
     outside of a string.
 
     A block that holds the function is a program of its own; the prompt still comes before it, with
-    its imports.
-    """
+    its imports."""
     if re.search(r"^(```|~~~)", text, re.MULTILINE):
         found = Answer(text).extract("python")
         if found is not None:

@@ -3,8 +3,7 @@
 Durability: each sample's result is a line of the result file, written and flushed when it is known;
 the file is synced to disk once a second and at the end. A killed run resumes where it stopped; a
 torn last line is dropped. A result belongs to its sample by line number and digest: when the
-samples have changed, the run refuses to mix them.
-"""
+samples have changed, the run refuses to mix them."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ def score(
     ``workers`` defaults to the number of cores; ``progress`` is told ``judged``, how many and of
     how many. Raises :class:`WorkspaceError` for a bad line,
     :class:`harness.errors.SandboxError` when no sandbox works, :class:`RunError` when the result
-    file is another's.
-    """
+    file is another's."""
     began = time.monotonic()
     if sandbox not in NAMES:
         raise WorkspaceError(f"sandbox {sandbox!r}: expected one of {', '.join(NAMES)}")

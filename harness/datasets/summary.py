@@ -33,8 +33,7 @@ class ScoredSample:
 @dataclass(frozen=True)
 class Score:
     """What a samples file came to. ``pass_at`` maps k to the unbiased estimate over the tasks in
-    the file.
-    """
+    the file."""
 
     results: Path
     samples: int

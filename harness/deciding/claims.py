@@ -14,8 +14,7 @@ from harness.verdict import Reason, reason
 
 def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Reason]:
     """Receipts of another subject or another prompt than was registered: one reason for each kind,
-    with their cases.
-    """
+    with their cases."""
     plans = registration.plans
     subjects = {(id, arm.id): arm.subject for id, plan in plans.items() for arm in plan.arms}
     prompts = {(id, case): digest for id, plan in plans.items() for case, digest in plan.cases}
@@ -37,8 +36,7 @@ def sentinels(
     registration: Registration, receipts: Iterable[Receipt], measured: set[str]
 ) -> Iterator[Reason]:
     """A verifier that is wrong about an answer known beforehand, or was not asked, makes the run
-    void.
-    """
+    void."""
     judging = {c.verifier for id in measured for c in registration.plans[id].criteria}
     shown = {row.case: row.outcome for row in receipts if row.arm == SENTINEL}
     for verifier, known in registration.sentinels.items():
@@ -57,8 +55,7 @@ def coverage(
     registration: Registration, scores: Mapping[str, SuiteScore | None]
 ) -> Iterator[Reason]:
     """Facets that the library claims and no owed suite measures; held-out prompts that were asked
-    too often.
-    """
+    too often."""
     covered = {plan.facet for plan in registration.plans.values()}
     for facet in registration.facets:
         if facet not in covered:

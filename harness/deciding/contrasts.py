@@ -1,8 +1,7 @@
 """Two arms on the same prompts: what was gained and lost, and what it proves.
 
 Statistics depend on counts only and are kept by count, so that thousands of simulated gates cost
-seconds.
-"""
+seconds."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ class Comparison:
     ``difference`` is Tango's interval (score interval for several samples) at level 1 - 2 alpha,
     with what could not be judged counted against the first arm; ``plain`` counts it as not passed
     on both. ``gain_p`` is the one-sided p of "not better by more than min_gain", exact for one
-    sample and min_gain 0; ``midp`` McNemar's two-sided mid-p.
-    """
+    sample and min_gain 0; ``midp`` McNemar's two-sided mid-p."""
 
     n: int
     gained: list[str]
@@ -62,8 +60,7 @@ class Comparison:
 @dataclass(frozen=True)
 class Result:
     """What one contrast came to; ``held`` is ``None`` for a gain, and where the verifiers leave
-    nothing of the margin.
-    """
+    nothing of the margin."""
 
     contrast: Contrast
     comparison: Comparison
@@ -77,8 +74,7 @@ class Result:
     @property
     def worse(self) -> bool:
         """Whether the whole interval of the difference lies below zero, however the unjudged are
-        counted.
-        """
+        counted."""
         found = self.comparison
         return found.difference.high < 0 and found.plain.high < 0
 
@@ -97,8 +93,7 @@ class Held:
     the score test's); ``exact_p`` is its exact unconditional twin for one sample, computed where
     ``p`` allows HELD, which needs both at alpha. ``state`` needs the worst case and the plain count
     to agree, ``agreed`` says whether they did. ``power`` is that of an unchanged adapter at the
-    discordance that was seen.
-    """
+    discordance that was seen."""
 
     margin: float
     youden: float
@@ -112,8 +107,7 @@ class Held:
 
 def read(contrast: Contrast, arms: Arms, cases: Sequence[str], j: float, alpha: float) -> Result:
     """One contrast over ``cases``, of which both arms have every sample; ``j`` is the lower bound
-    of sensitivity + specificity - 1 of what judged them.
-    """
+    of sensitivity + specificity - 1 of what judged them."""
     first, second = arms[contrast.first], arms[contrast.second]
     if contrast.question == "better":
         return Result(contrast, compare(first, second, cases, contrast.margin, alpha), None)
@@ -149,8 +143,7 @@ def hold(
     first: Outcomes, second: Outcomes, cases: Sequence[str], margin: float, j: float, alpha: float
 ) -> Held | None:
     """The same read against ``margin`` on the true scale; ``None`` where verifiers leave nothing of
-    it.
-    """
+    it."""
     if j <= 0:
         return None
     n, samples, observed = len(cases), len(first[cases[0]]), margin * j
@@ -176,8 +169,7 @@ def leads(
     first: Outcomes, second: Outcomes, cases: Sequence[str], *, worst: bool = False
 ) -> list[int]:
     """By how many passes the first arm leads on each prompt; ``worst`` counts what could not be
-    judged for the second.
-    """
+    judged for the second."""
     if worst:
         return [
             first[c].count("pass") - second[c].count("pass") - second[c].count("unverified")
@@ -230,8 +222,7 @@ def _gain_p(counts: Counts, n: int, samples: int, min_gain: float) -> float:
 
 def _reduced(counts: Counts, samples: int) -> tuple[Counts, int]:
     """The same differences in the coarsest units: K answers that are all alike say what one says,
-    and are tested as one.
-    """
+    and are tested as one."""
     unit = math.gcd(samples, *(lead for lead, _ in counts))
     return tuple((lead // unit, many) for lead, many in counts), samples // unit
 

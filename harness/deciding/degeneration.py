@@ -5,8 +5,7 @@ What counts is an answer that ends in a loop, that a compressor shrinks more tha
 answers, or that never stopped by itself. The rules for repeated lines and n-grams flag sound code
 (every fourth passing answer to HumanEval), so they are not used here. Nobody tunes an adapter to
 loop, so alpha is not corrected for looks. Thresholds and sources are those of
-:mod:`harness.stats.subjects.degeneration`.
-"""
+:mod:`harness.stats.subjects.degeneration`."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ class Degeneration:
     """Degenerate answers of both arms: by sign and arm, by suite and arm, and the guard over every
     paired prompt.
 
-    ``new`` counts the prompts on which what is judged degenerates and base does not.
-    """
+    ``new`` counts the prompts on which what is judged degenerates and base does not."""
 
     n: int
     new: int
@@ -48,8 +46,7 @@ class Degeneration:
 
 def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degeneration:
     """Count the degenerate answers to every prompt that both arms have answered with every
-    sample.
-    """
+    sample."""
     counted = {id: set(plan.counted) for id, plan in registration.plans.items()}
     rows = [r for r in receipts if r.arm in ARMS and r.case in counted.get(r.suite, ())]
     limit = max(COMPRESSION_LIMIT, _percentile([_ratio(r.answer) for r in rows if r.arm == BASE]))
@@ -107,8 +104,7 @@ def reasons(registration: Registration, found: Degeneration) -> list[Reason]:
 @lru_cache(maxsize=65_536)
 def sign(answer: str, finish: str) -> str:
     """How an answer degenerates by itself, empty for a sound one; such an answer to a facet is not
-    elite.
-    """
+    elite."""
     found = ["ran out of tokens"] if finish == "length" else []
     if loop_period(answer.split()) is not None:
         found.append("ends in a loop")

@@ -15,8 +15,7 @@ def undecidable(registration: Registration, youdens: dict[str, float]) -> list[s
     worth running.
 
     ``youdens`` is J's lower bound of each suite: the margin is tested on the scale that the
-    certificates leave of it.
-    """
+    certificates leave of it."""
     policy, found = registration.policy, []
     for id, plan in registration.plans.items():
         if plan.role == "guard" and plan.margin is not None:
@@ -45,8 +44,7 @@ def undecidable(registration: Registration, youdens: dict[str, float]) -> list[s
 
 def prompts_for_degeneration(policy: Policy) -> int:
     """The fewest prompts with which Tango's interval without a single flip, ``z^2 / (n + z^2)``, is
-    inside the margin.
-    """
+    inside the margin."""
     margin = policy.degeneration_margin
     return math.floor(z_quantile(1 - policy.alpha) ** 2 * (1 - margin) / margin) + 1
 
@@ -56,8 +54,7 @@ def remedy(n: int, margin: float, discordance: float, registration: Registration
     of the time.
 
     From ``(z_alpha + z_beta)^2 discordance / margin^2`` (METHOD 2.7). Answers a prompt stand in for
-    prompts only as far as flips come from sampling, which greedy decoding does not have.
-    """
+    prompts only as far as flips come from sampling, which greedy decoding does not have."""
     z = z_quantile(1 - registration.alpha) + z_quantile(0.8)
     needed = -(-(z * z * discordance) // margin**2)
     if needed <= n:

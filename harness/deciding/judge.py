@@ -3,8 +3,7 @@
 The order is fixed: evidence that is not valid is VOID whatever its numbers; a broken guard is
 NO-SHIP; SHIP needs every owed suite measured completely, every guard held on the true scale and
 every primary facet improved; anything else is INCONCLUSIVE. :func:`judge` is a pure function of the
-registration, the certificates and the receipts.
-"""
+registration, the certificates and the receipts."""
 
 from __future__ import annotations
 
@@ -28,8 +27,7 @@ class Judged:
 
     ``scores`` are ``None`` for a suite that was not measured, and ``reasons`` are empty where
     nothing may be judged. ``with_flagged`` are the numbers of suites of which cases were left out,
-    with these cases; they decide nothing.
-    """
+    with these cases; they decide nothing."""
 
     scores: dict[str, SuiteScore | None]
     degeneration: Degeneration | None
@@ -39,8 +37,7 @@ class Judged:
 
     def scorecard(self, registration: Registration, receipts: int, head: str) -> dict[str, Any]:
         """The part of ``scorecard.json`` that receipts decide; ``head`` is the last link of their
-        chain.
-        """
+        chain."""
         measured = {id: score.to_json() for id, score in self.scores.items() if score is not None}
         said = {id: asdict(reason) for id, reason in self.reasons.items()}
         return {
@@ -70,8 +67,7 @@ def validity(
     """Reasons why nothing may be judged: a faulty subject, a verifier unfit to judge, or another
     plan than registered.
 
-    ``registered`` is what ``harness gate --register`` wrote before the run, if it did.
-    """
+    ``registered`` is what ``harness gate --register`` wrote before the run, if it did."""
     policy, plans = registration.policy, registration.plans
     found = subject_reasons(preflight.faults)
     for verifier in sorted({c.verifier for plan in plans.values() for c in plan.criteria}):
@@ -106,8 +102,7 @@ def validity(
 
 def subject_reasons(faults: Sequence[Fault]) -> list[Reason]:
     """What faults of the subject call for: VOID, or NO-SHIP for a rule of the corpus or the
-    recipe.
-    """
+    recipe."""
     verdicts = {"void": Name.VOID, "block": Name.NO_SHIP}
     return [
         Reason(verdicts[f.severity], f.code, "subject", f.text)
@@ -123,8 +118,7 @@ def judge(
     receipts: Iterable[Receipt],
 ) -> Judged:
     """Numbers and verdict of a run from its receipts; nothing is scored where :func:`validity`
-    found ``invalid``.
-    """
+    found ``invalid``."""
     rows = list(receipts)
     if invalid:
         return Judged(dict.fromkeys(registration.plans), None, decide(invalid))

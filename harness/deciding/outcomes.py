@@ -30,8 +30,7 @@ class Rate:
 
     ``interval`` is Wilson's 95 %, with several answers a prompt the t interval over prompts;
     ``None`` under 20 prompts. ``floor`` is the rate certain at 95 % whatever the verifiers' false
-    fails (METHOD 4.5).
-    """
+    fails (METHOD 4.5)."""
 
     passes: int
     unverified: int
@@ -62,8 +61,7 @@ def by_arm(
     plan: Plan, samples: int, receipts: Iterable[Receipt]
 ) -> tuple[Arms, dict[str, list[Receipt]]]:
     """By arm the cases that have all their samples, in the order in which they were asked; and by
-    arm the receipts. What the plan does not know is left out.
-    """
+    arm the receipts. What the plan does not know is left out."""
     known = set(plan.counted)
     rows: dict[str, list[Receipt]] = {arm.id: [] for arm in plan.arms}
     found: dict[str, dict[str, dict[int, str]]] = {arm: {} for arm in rows}
@@ -77,8 +75,7 @@ def by_arm(
 
 def rate(outcomes: Outcomes, cases: Sequence[str], weakest: Audit | None = None) -> Rate:
     """Passes of the chosen cases; ``weakest`` is the audit with the fewest known-bad answers, which
-    bounds false passes and gives the certified floor.
-    """
+    bounds false passes and gives the certified floor."""
     if not cases:
         return Rate(0, 0, 0)
     samples = len(outcomes[cases[0]])

@@ -30,8 +30,7 @@ def of_suites(
 
 def numbers(score: SuiteScore) -> str:
     """``adapter 57/164, base 60/164, 0 gained, 3 lost, difference in [-4.4, +0.3] points, McNemar
-    mid-p = 0.12``.
-    """
+    mid-p = 0.12``."""
     asked, found = score.plan.headline, score.headline
     text = f"{asked.first} {score.first.text()}, {asked.second} {score.second.text()}"
     if found is None:
@@ -58,8 +57,7 @@ def _alone(
 ) -> Reason | None:
     """What one suite says by itself; ``None`` where that waits for its family.
 
-    ``stopped`` is the suite that ended the run early.
-    """
+    ``stopped`` is the suite that ended the run early."""
     unfit = _unfit(registration, suite, score, stopped)
     if unfit is not None or score is None or score.headline is None:
         return unfit
@@ -177,8 +175,7 @@ def _gains(
     known: Mapping[str, Reason],
 ) -> Iterator[tuple[str, Reason]]:
     """The claims of one family, held together by Holm; each is claimed over all that it is held
-    against, so its p is the largest. What is not measured counts as not shown.
-    """
+    against, so its p is the largest. What is not measured counts as not shown."""
     claims = registration.family(family)
     open_ = {id: score for id in claims if id not in known and (score := scores[id]) is not None}
     ps = [
@@ -225,8 +222,7 @@ def _gain(
 
 def _gain_remedy(registration: Registration, found: Result, many: int) -> str:
     """The number of prompts that would show the gain that was seen, from McNemar's normal
-    approximation.
-    """
+    approximation."""
     seen = found.comparison
     gain = seen.delta - found.contrast.margin
     if gain <= 0:

@@ -1,8 +1,7 @@
 """From receipts to numbers: rates by arm, results by contrast, and what each criterion rejected.
 
 A pure function of the registered plan, the certificates and the receipts, so that ``harness
-recheck`` and the benchmark of the gate's own error rates run the very code that a gate runs.
-"""
+recheck`` and the benchmark of the gate's own error rates run the very code that a gate runs."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ class SuiteScore:
 
     ``results`` are by contrast and lack those with under 20 prompts; ``criteria`` are the rates by
     criterion and arm. ``samplers`` are how each arm was decoded, ``missing`` the answers that are
-    not there.
-    """
+    not there."""
 
     plan: Plan
     samples: int
@@ -102,8 +100,7 @@ def lost(
 
 def audits(plan: Plan, certificates: Mapping[str, Certificate]) -> list[Audit]:
     """What the audits of a suite's verifiers counted; answers that the harness made are not part of
-    any rate.
-    """
+    any rate."""
     held = [certificates[criterion.verifier] for criterion in plan.criteria]
     wrong = [sum(":" not in name for name in c.false_passes) for c in held]
     return [Audit(w, c.bad, len(c.false_fails), c.good) for w, c in zip(wrong, held, strict=True)]
@@ -111,8 +108,7 @@ def audits(plan: Plan, certificates: Mapping[str, Certificate]) -> list[Audit]:
 
 def youden(plan: Plan, certificates: Mapping[str, Certificate]) -> float:
     """J's lower bound of a suite's verifiers together: what a difference shrinks to on the way to
-    the receipts.
-    """
+    the receipts."""
     return _youden(tuple(audits(plan, certificates)))
 
 
@@ -126,8 +122,7 @@ def score(
     headline.
 
     ``receipts`` may hold those of other suites; an answer that the plan does not know is not
-    counted.
-    """
+    counted."""
     plan, policy = registration.plans[suite], registration.policy
     arms, rows = by_arm(plan, policy.samples, receipts)
     against = arms[plan.headline.first]
@@ -155,8 +150,7 @@ def _results(
     registration: Registration, plan: Plan, arms: Arms, paired: list[str], j: float
 ) -> dict[str, Result]:
     """Every contrast that has the prompts; what concerns the instrument is not corrected for
-    looks.
-    """
+    looks."""
     found = {}
     for asked in plan.contrasts:
         first, second = arms[asked.first], arms[asked.second]

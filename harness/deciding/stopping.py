@@ -14,8 +14,7 @@ from harness.stats.sequential import curtailed, eprocess, stopped_at
 @dataclass(frozen=True)
 class Stop:
     """A guard that is lost beyond doubt after ``at`` prompts in the registered order; ``rule`` says
-    by which.
-    """
+    by which."""
 
     rule: str
     at: int
@@ -26,8 +25,7 @@ class Stop:
 
 def lost_beyond_doubt(plan: Plan, arms: Arms, j: float, registration: Registration) -> Stop | None:
     """The first prompt, in the registered order, at which the guard is lost: by evidence, or
-    because none can save it.
-    """
+    because none can save it."""
     asked, ids, samples = plan.headline, plan.counted, registration.policy.samples
     first, second = arms[asked.first], arms[asked.second]
     unanswered = (n for n, id in enumerate(ids) if id not in first or id not in second)
@@ -52,8 +50,7 @@ def _against(
     leads: tuple[int, ...], samples: int, margin: float, alpha: float
 ) -> tuple[int | None, float]:
     """Where the evidence for "worse by more than the margin" reaches 1 / alpha, if it does, and the
-    evidence there.
-    """
+    evidence there."""
     path = eprocess([lead / samples for lead in leads], margin)
     at = stopped_at(path, alpha)
     return at, path[(at or len(path)) - 1]

@@ -1,8 +1,7 @@
 """The terminal: lines, tables and the progress of long work.
 
 Text is printed as it is: no markup is read from it, and characters that could act on the terminal
-are spelt out. Colours and bars are for a terminal; a pipe gets whole lines of plain text.
-"""
+are spelt out. Colours and bars are for a terminal; a pipe gets whole lines of plain text."""
 
 from __future__ import annotations
 
@@ -90,8 +89,7 @@ class Steps:
 
     A line when a part ends and, in a log, now and then before; on a terminal a bar in between.
     Without a note the pace is counted here. Everything is written within ``around()``; ``clock``
-    gives seconds. No thread draws, since the processes that judge are forked from this one.
-    """
+    gives seconds. No thread draws, since the processes that judge are forked from this one."""
 
     def __init__(
         self,

@@ -15,8 +15,7 @@ from harness.errors import EngineError
 class Decoding:
     """How a suite's answers are decoded: greedily, or drawn where ``temperature`` is above zero.
 
-    ``max_tokens`` bounds one answer; the text ends before the first of ``stop``.
-    """
+    ``max_tokens`` bounds one answer; the text ends before the first of ``stop``."""
 
     max_tokens: int
     stop: tuple[str, ...] = ()
@@ -26,8 +25,7 @@ class Decoding:
 @dataclass(frozen=True)
 class Generation:
     """One answer: its exact text, the number of tokens, and why it ended (``eos``, ``stop`` or
-    ``length``).
-    """
+    ``length``)."""
 
     text: str
     tokens: int
@@ -41,8 +39,7 @@ class Ask:
     ``mode`` is ``chat`` or ``completion``; ``mount`` the folder of the adapter to answer with,
     ``None`` for the bare base. ``weights`` and ``adapter`` are the digests of both, and ``adapter``
     may name more than a digest where the answer must be kept apart. ``seed`` decides what is drawn
-    where the temperature is above zero.
-    """
+    where the temperature is above zero."""
 
     prompt: str
     mode: str
@@ -73,8 +70,7 @@ class Answering(Protocol):
 class WhiteBox(Answering, Protocol):
     """An engine whose weights can be looked at: a base on which adapters are mounted one at a time.
 
-    What an engine that is none cannot show is ``not measured`` in the preflight.
-    """
+    What an engine that is none cannot show is ``not measured`` in the preflight."""
 
     config: dict[str, Any]  #: the base's ``config.json``
     context: int  #: tokens of prompt and answer together
@@ -96,8 +92,7 @@ class WhiteBox(Answering, Protocol):
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of ``prompt``, raw for ``completion`` and through the chat template for
-        ``chat``.
-        """
+        ``chat``."""
         ...
 
     def mount(self, adapter: Path | None) -> None:
@@ -125,8 +120,7 @@ class WhiteBox(Answering, Protocol):
 
 def read_config(path: Path) -> dict[str, Any]:
     """A base's or an adapter's configuration; raises :class:`EngineError` where it is no JSON
-    object.
-    """
+    object."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

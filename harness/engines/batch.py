@@ -35,8 +35,7 @@ class Batches:
 
         Greedy, or above temperature zero each drawn by its own of ``seeds``, whatever else is in
         the batch. ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids
-        (uid) stands for. Raises :class:`EngineError` for a prompt that fills the context.
-        """
+        (uid) stands for. Raises :class:`EngineError` for a prompt that fills the context."""
         from mlx_lm.generate import BatchGenerator
 
         room = [min(decoding.max_tokens, self.context - len(ids)) for ids in prompts]
@@ -109,8 +108,7 @@ def _insert(
 
 def _draw(seed: int, temperature: float) -> Callable[[Any], Any]:
     """A sampler of log-probabilities (1, vocabulary) with random numbers of its own; mlx-lm's share
-    a global state.
-    """
+    a global state."""
     import mlx.core as mx
 
     key = mx.random.key(seed)

@@ -2,8 +2,7 @@
 
 A key is the digest of everything that decides an answer: weights, adapter, tokenizer and template
 (by the base's digest), what the engine reads of the prompt, decoding, library versions, device.
-Names never enter. SQLite in WAL mode serves several processes at once.
-"""
+Names never enter. SQLite in WAL mode serves several processes at once."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ from harness.engines.base import Answering, Ask, Generation
 class Kept:
     """An engine that is asked only what was never asked before.
 
-    ``answered`` and ``from_cache`` count answers by the ``arm`` that they were asked for.
-    """
+    ``answered`` and ``from_cache`` count answers by the ``arm`` that they were asked for."""
 
     def __init__(self, engine: Answering, cache: Cache) -> None:
         self._engine, self._cache = engine, cache
@@ -60,8 +58,7 @@ class Cache:
     """Answers by key in ``answers.sqlite`` below ``folder``, shared by any number of processes.
 
     A cache that fails (a full disk, a damaged file) costs time and nothing else: ``broken`` says
-    what it said, and from then on it holds nothing.
-    """
+    what it said, and from then on it holds nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.broken: str | None = None

@@ -5,8 +5,7 @@ The LoRA factors of all adapters are stacked, and each layer gathers those of it
 row is zero. mlx-lm does not tell a model which row is whose, so two methods of its batches are
 wrapped while rows are mixed. They are private: where they are not as expected, or an adapter is not
 plain LoRA on matrices, the rows are answered one adapter after the other (:meth:`MlxEngine.mount`),
-which is the reference, and a :class:`MixedNotice` says so.
-"""
+which is the reference, and a :class:`MixedNotice` says so."""
 
 from __future__ import annotations
 
@@ -56,8 +55,7 @@ def generate(
     engine: MlxEngine, rows: Sequence[Row], decoding: Decoding
 ) -> Iterator[tuple[int, Generation]]:
     """Greedy answers to ``rows`` as they finish, in one batch where that can be done; leaves the
-    bare base mounted.
-    """
+    bare base mounted."""
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
     try:
         layers = _stack(engine, adapters)
@@ -101,8 +99,7 @@ def one_after_the_other(
 
 def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, Any, Any, Any]]:
     """By layer: the base's own module, A (adapters + 1, in, rank), B (adapters + 1, rank, out) and
-    scale (adapters + 1).
-    """
+    scale (adapters + 1)."""
     import mlx.core as mx
     import mlx.nn as nn
 
@@ -146,8 +143,7 @@ def _padded(factors: tuple[Any, Any, float], rank: int) -> tuple[Any, Any, float
 
 def _mixed(layer: Any, a: Any, b: Any, scale: Any, rows: Rows) -> Any:
     """The layer that adds to each row the change of the row's own adapter, in the order of mlx-lm's
-    ``LoRALinear``.
-    """
+    ``LoRALinear``."""
     import mlx.nn as nn
 
     class MixedLinear(nn.Module):  # type: ignore[misc]  # mlx has no types to check
@@ -160,8 +156,7 @@ def _mixed(layer: Any, a: Any, b: Any, scale: Any, rows: Rows) -> Any:
 
 def _batches() -> list[tuple[Any, str]]:
     """The methods of mlx-lm that run the model on rows; :class:`EngineError` where they are not as
-    expected.
-    """
+    expected."""
     module: Any = importlib.import_module(
         "mlx_lm.generate"
     )  # `import mlx_lm.generate` gives the function of that name

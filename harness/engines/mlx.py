@@ -3,8 +3,7 @@
 Rules learnt from mlx-lm 0.32: answers are decoded from token ids (its streaming text drops a
 leading space), stop strings are matched on the text (its own are matched as tokens), a swap first
 puts the base's own modules and weights back (loading over an adapter nests or keeps layers), and
-the model is put in evaluation mode after every swap (loading leaves dropout on).
-"""
+the model is put in evaluation mode after every swap (loading leaves dropout on)."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ class MlxEngine:
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of one prompt: raw with the tokenizer's own BOS, or through the chat template
-        with thinking off.
-        """
+        with thinking off."""
         if mode == "completion":
             return list(self._tokenizer.encode(prompt))
         messages = [{"role": "system", "content": system}] if system else []
@@ -60,8 +58,7 @@ class MlxEngine:
 
     def mount(self, adapter: Path | None) -> None:
         """Put the base's modules back, then load ``adapter`` over them; raises :class:`EngineError`
-        if it is refused.
-        """
+        if it is refused."""
         self._restore()
         if adapter is not None:
             from mlx_lm.tuner.utils import load_adapters
@@ -79,8 +76,7 @@ class MlxEngine:
         """Name and shape of every tensor that an adapter of this ``adapter_config.json`` must fill.
 
         Leaves the bare base mounted. Raises :class:`EngineError` for a config that mlx-lm cannot
-        apply to this base.
-        """
+        apply to this base."""
         from mlx.utils import tree_flatten
         from mlx_lm.tuner.utils import linear_to_lora_layers
 
@@ -115,8 +111,7 @@ class MlxEngine:
 
     def weight(self, module: str) -> Any:
         """The weight matrix of one module of the bare base, dequantised; ``None`` when it has
-        none.
-        """
+        none."""
         found = self._modules.get(module)
         if found is None or "weight" not in found:
             return None
@@ -146,8 +141,7 @@ class MlxEngine:
 
     def _restore(self) -> None:
         """The bare base: its own modules in their places, its own arrays in them. Moves references,
-        copies nothing.
-        """
+        copies nothing."""
         from mlx.utils import tree_unflatten
 
         self._model.update_modules(tree_unflatten(list(self._modules.items())))
@@ -156,8 +150,7 @@ class MlxEngine:
 
     def log_probabilities(self, prompts: Sequence[list[int]], last: int | None = None) -> list[Any]:
         """Per prompt an array (tokens, vocabulary) of log-probabilities in float32, of the ``last``
-        tokens or of all.
-        """
+        tokens or of all."""
         mx = self._mx
         rows = []
         for ids in prompts:
@@ -195,8 +188,7 @@ class MlxEngine:
 
 def _brief(error: Exception, lines: int = 3) -> str:
     """The kind of an error and the first lines of its text: mlx-lm lists every tensor that it
-    refuses.
-    """
+    refuses."""
     text = str(error).splitlines()
     more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
     return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])

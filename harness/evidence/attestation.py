@@ -4,8 +4,7 @@ bytes.
 ``attestation.json`` says of every file of the adapter, by SHA-256, whether the gate passed it, and
 of every document of the run what it held. It is not signed here: ``ssh-keygen -Y sign`` or ``cosign
 attest-blob --statement`` sign the file. Source: in-toto attestation framework, Statement v1 with
-predicate test-result v0.1.
-"""
+predicate test-result v0.1."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ class Resource(strict.Model):
 
 class Predicate(strict.Model):
     """What ``attestation.json`` says of its subjects; it holds the ``format``, since nothing else
-    of an in-toto statement is free.
-    """
+    of an in-toto statement is free."""
 
     format: int = Field(ge=FORMAT, le=FORMAT)
     result: Literal["PASSED", "WARNED", "FAILED"]
@@ -79,8 +77,7 @@ def statement(
     """The statement about the adapter's files; ``held`` are the run's documents by SHA-256 in hex.
 
     Only SHIP is PASSED; INCONCLUSIVE is WARNED, NO-SHIP and VOID are FAILED. Tests are named
-    ``suite code``.
-    """
+    ``suite code``."""
     tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for reason in verdict.reasons:
         tests[f"{RESULTS[reason.verdict].lower()}Tests"].append(f"{reason.about} {reason.code}")
@@ -110,8 +107,7 @@ def statement(
 
 def documents(run: Path) -> dict[str, str]:
     """SHA-256 in hex of every document of a run that the statement covers; the receipts are covered
-    by their chain.
-    """
+    by their chain."""
     paths = [run / name for name in COVERED] + sorted((run / "certificates").glob("*.json"))
     return {path.relative_to(run).as_posix(): file_digest(path) for path in paths if path.is_file()}
 

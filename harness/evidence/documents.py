@@ -3,8 +3,7 @@
 A document is a JSON object, ``format`` beside its content. What cannot be read - torn, emptied,
 wrongly typed, not UTF-8, of another format - is one sentence that names file and field. A shape is
 a strict model or a dataclass; a dataclass is read as strictly, and stays the only list of its
-fields.
-"""
+fields."""
 
 from __future__ import annotations
 
@@ -147,8 +146,7 @@ def parse(
     data: dict[str, Any], shape: type[T], path: Path, line: int = 0, refuse: Refuse = damaged
 ) -> T:
     """``data`` from ``path`` (at ``line``, where it has lines) as a model or a dataclass; fields
-    that have a default are demanded too.
-    """
+    that have a default are demanded too."""
     model = _model(shape)
     names = [field.alias or name for name, field in model.model_fields.items()]
     missing = [name for name in names if name not in data]
@@ -177,8 +175,7 @@ def write(
     sort: bool = True,
 ) -> Path:
     """Write a document with the fields of ``shapes``; other data is a fault of the harness, and
-    raises ``ValidationError`` or ``TypeError``.
-    """
+    raises ``ValidationError`` or ``TypeError``."""
     left = json.loads(json.dumps(data))
     for shape in shapes:
         model = _model(shape)

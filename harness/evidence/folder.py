@@ -33,8 +33,7 @@ class RunFolder:
     file and field.
 
     ``registered`` is ``None`` where nobody had registered the run ahead, ``certificates`` are by
-    verifier, ``chained`` are the receipts, each with the digest that its line states.
-    """
+    verifier, ``chained`` are the receipts, each with the digest that its line states."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,8 +66,7 @@ class RunFolder:
 
     def check(self, *, whole: bool) -> None:
         """Read every document, or every one that is there; ``whole`` refuses a run without an
-        end.
-        """
+        end."""
         if not self.has("settings.json"):
             raise RunError(f"{self.path}: not a run folder: it has no settings.json")
         if whole and not any(self.has(name) for name in LAST):

@@ -1,6 +1,5 @@
 """The ledger of looks: how often a held-out set was asked, because the fifth revision that is tried
-on the same prompts is more likely to pass by luck than the first.
-"""
+on the same prompts is more likely to pass by luck than the first."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ class Look(strict.Model):
 
 class Ledger:
     """The looks at held-out sets, one JSON line each in ``path``, each line chained to the one
-    before it.
-    """
+    before it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,14 +40,12 @@ class Ledger:
 
     def look(self, registration: Registration) -> int:
         """The number of this look (from 1): adapters' bytes and rules that were tried under this
-        name on these prompts.
-        """
+        name on these prompts."""
         return max(self._number(mine) for mine in _looks(registration))
 
     def record(self, registration: Registration) -> None:
         """Append this look unless it stands there already; synced, so that a killed run cannot
-        unsee its prompts.
-        """
+        unsee its prompts."""
         files.make_folder(self._path.parent)
         with files.Log(self._path) as log:
             log.lock(wait=True)  # gates of several adapters may start at once

@@ -3,8 +3,7 @@
 Receipts are appended one line at a time and synced to disk, so that a killed run loses nothing it
 has judged. A torn last line is dropped on resume and judged again. Everything but ``seconds`` is
 the same every time. Each line carries the digest of all before it, from the digest of the
-registration on: a line that was edited, dropped or moved no longer fits.
-"""
+registration on: a line that was edited, dropped or moved no longer fits."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ class Receipt:
     ``sign`` says how a facet's answer degenerates (:func:`harness.deciding.degeneration.sign`),
     empty where it does not. ``subject`` is the digest of what answered (base, or adapter),
     ``sampler`` how it was decoded, ``sample`` which of the K answers to the prompt this is (from
-    0); ``seconds`` is the wall time from asking to judged.
-    """
+    0); ``seconds`` is the wall time from asking to judged."""
 
     suite: str
     case: str
@@ -66,8 +64,7 @@ class Receipt:
 
 def overall(findings: Iterable[Finding], sign: str = "") -> str:
     """``fail`` if any criterion failed or there is a ``sign`` of degeneration, else ``unverified``
-    if any criterion could not be judged, else ``pass``.
-    """
+    if any criterion could not be judged, else ``pass``."""
     outcomes = {finding.outcome for finding in findings}
     if "fail" in outcomes or sign:
         return "fail"
@@ -79,8 +76,7 @@ Chained = list[tuple[Receipt, str]]  # receipts, each with the digest that its l
 
 def link(head: str, receipt: Receipt) -> str:
     """The digest of a receipt and of all before it, whose digest is ``head``; seconds are left
-    out.
-    """
+    out."""
     row = {key: value for key, value in asdict(receipt).items() if key != "seconds"}
     return (
         "sha256:"
@@ -106,8 +102,7 @@ def line(receipt: Receipt, head: str) -> str:
 
 def parse(data: bytes, path: Path) -> Chained:
     """Receipts with their digests from the lines of a file; raises :class:`RunError` naming file,
-    line and field.
-    """
+    line and field."""
     found = []
     for number, row in files.json_lines(data, path, documents.damaged):
         content = documents.content(row, f"{path}:{number}")

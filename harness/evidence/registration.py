@@ -3,8 +3,7 @@ before the first of them.
 
 A run carries its registration, and the chain of its receipts starts at the registration's digest.
 ``harness gate --register`` writes one ahead of the run, for review or for a commit; a run that then
-differs from it is VOID.
-"""
+differs from it is VOID."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class Plan(strict.Model):
     ``cases`` are ``[id, digest of the prompt]`` in the registered order (for a guard a drawn one,
     so that a stop on the way is a stop on a sample); ``arms`` are what answers, ``sampler`` how,
     and ``contrasts`` what is asked of them, the headline first. ``left_out`` are the cases that the
-    training data shows: they are asked, and decide nothing.
-    """
+    training data shows: they are asked, and decide nothing."""
 
     suite: str
     digest: str
@@ -77,8 +75,7 @@ class Plan(strict.Model):
     @property
     def prompts(self) -> str:
         """``sha256:...`` of the held-out prompts themselves, whatever they are named and however
-        they are judged.
-        """
+        they are judged."""
         return canonical_digest(sorted(digest for _, digest in self.cases))
 
     @model_validator(mode="after")
@@ -98,8 +95,7 @@ class Registration(strict.Model):
     decide otherwise.
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known
-    answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
-    """
+    answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``."""
 
     harness: str
     adapter: str
@@ -119,15 +115,13 @@ class Registration(strict.Model):
     @property
     def digest(self) -> str:
         """``sha256:...`` of the whole registration as canonical JSON; the first link of the chain
-        of receipts.
-        """
+        of receipts."""
         return canonical_digest(self.model_dump())
 
     @property
     def rules(self) -> str:
         """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not
-        of what is judged.
-        """
+        of what is judged."""
         judged: Any = {"cases": True, "digest": True, "arms": {"__all__": {"weights", "mount"}}}
         plans = {id: plan.model_dump(exclude=judged) for id, plan in self.plans.items()}
         return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans])
@@ -138,8 +132,7 @@ class Registration(strict.Model):
         on the same prompts.
 
         With ``spend_first_look`` the first is corrected too: all looks together then sum to alpha,
-        and to 1.5 alpha without. Source: METHOD 2.9.
-        """
+        and to 1.5 alpha without. Source: METHOD 2.9."""
         first = self.look == 1 and not self.policy.spend_first_look
         return self.policy.alpha if first else look_alpha(self.policy.alpha, self.look)
 
@@ -192,8 +185,7 @@ def read(path: Path, refuse: Refuse = stale) -> Registration:
 
 def differences(registered: Registration, now: Registration) -> list[str]:
     """``policy.alpha was 0.05 when registered and is 0.1`` for everything that differs but the
-    number of the look.
-    """
+    number of the look."""
     before, after = (r.model_dump(exclude={"look"}) for r in (registered, now))
     return [
         f"{at} was {a!r:.90} when registered and is {b!r:.90}" for at, a, b in walk(before, after)

@@ -30,8 +30,7 @@ class Run:
 
     A folder that already holds a run is resumed if its settings are the same and all of it can be
     read; :class:`RunError` otherwise. ``genesis`` is the digest that the chain of receipts starts
-    from, and ``head`` the one it has reached.
-    """
+    from, and ``head`` the one it has reached."""
 
     def __init__(self, folder: Path, settings: dict[str, Any], genesis: str = "") -> None:
         self.folder = files.make_folder(folder, RunError)

@@ -17,8 +17,7 @@ from harness.verdict import Verdict
 
 def conclude(prepared: Prepared, run: Run) -> Verdict:
     """Decide, and write scorecard.json, verdict.json, attestation.json and scorecard.html into the
-    run folder.
-    """
+    run folder."""
     invalid, registration = prepared.invalid, prepared.registration
     if not invalid:
         entry, found = prepared.wanted.entry, prepared.preflight

@@ -32,8 +32,7 @@ Question = tuple[Case, int]  #: a prompt, and which of its K answers
 def open_run(prepared: Prepared) -> Run:
     """The run folder with its documents, and the look in the ledger; close it when done.
 
-    Raises :class:`RunError` for a folder that holds another run.
-    """
+    Raises :class:`RunError` for a folder that holds another run."""
     run = Run(_folder(prepared), prepared.settings, prepared.registration.digest)
     prepared.registration.write(run.folder / "registration.json")
     if prepared.registered is not None:
@@ -48,8 +47,7 @@ def open_run(prepared: Prepared) -> Run:
 
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
     """Ask what is not in the run yet; nothing where nothing may be judged, or where a guard was
-    lost beyond doubt.
-    """
+    lost beyond doubt."""
     if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
 
@@ -108,8 +106,7 @@ class Measuring:
 
     def every_arm(self) -> None:
         """What is judged answers last, behind the sentinels: an arm without a mount is a reference
-        that may be kept.
-        """
+        that may be kept."""
         arms, mounted = self._plan.arms, [arm for arm in self._plan.arms if arm.mount]
         for arm in (arm for arm in arms if arm not in mounted):
             self._measure(arm)
@@ -131,8 +128,7 @@ class Measuring:
 
     def _answer(self, arm: Arm, todo: Sequence[Question]) -> None:
         """Get the answers of one arm, hand each to the judges as soon as it is there, and queue
-        them in order.
-        """
+        them in order."""
         verifiers = [criterion.verifier for criterion in self._suite.spec.criteria]
         asks = [self._ask(arm, case, sample) for case, sample in todo]
         ready: dict[int, Asked] = {}
@@ -209,8 +205,7 @@ class Measuring:
 
     def _chosen(self) -> set[str]:
         """The cases to measure: all, or a seeded sample, as the first few of a benchmark are
-        none.
-        """
+        none."""
         cases, limit = self._suite.cases, self._prepared.wanted.options.limit
         if limit is None or limit >= len(cases):
             return {case.id for case in cases}
@@ -228,8 +223,7 @@ class Measuring:
 
     def _show_sentinels(self) -> None:
         """Put known answers before the suite's verifiers, between the arms, as if they were of what
-        is judged.
-        """
+        is judged."""
         held = self._prepared.certificates
         named = [criterion.verifier for criterion in self._suite.spec.criteria]
         known = {id: self._prepared.known[id] for id in named}

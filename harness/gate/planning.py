@@ -1,6 +1,5 @@
 """What a gate is going to ask, worked out from the library, the suites and the fixtures before
-anything is asked.
-"""
+anything is asked."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ def register(
     """The registration of one gate as its first look.
 
     Raises :class:`WorkspaceError` for several greedy answers a prompt, which would be one answer
-    several times.
-    """
+    several times."""
     if policy.samples > 1 and policy.temperature == 0:
         raise WorkspaceError(
             f"gate.samples: found {policy.samples} at temperature 0, where all answers to a prompt"
@@ -97,7 +95,6 @@ def decoded(policy: Policy) -> str:
 
 def seed(policy: Policy, suite: str, arm: str, case: str, sample: int) -> int:
     """What one answer is drawn by: the same in every run, and of no other answer. Arms are drawn
-    independently.
-    """
+    independently."""
     name = json.dumps([policy.seed, suite, arm, case, sample])
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])

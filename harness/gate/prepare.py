@@ -2,8 +2,7 @@
 beforehand.
 
 Everything a user can get wrong is found here, before the run folder exists. A faulty subject or
-verifier is evidence: nothing is judged, and the verdict is VOID with the reasons.
-"""
+verifier is evidence: nothing is judged, and the verdict is VOID with the reasons."""
 
 from __future__ import annotations
 
@@ -75,8 +74,7 @@ class Wanted:
 class Prepared:
     """A gate that can be run: who judges and answers, and everything that decides but the answers.
 
-    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier.
-    """
+    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier."""
 
     wanted: Wanted
     judges: Judges
@@ -137,8 +135,7 @@ def load_engine(base: Path) -> Answering:
 
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
-    of the base again. Raises :class:`HarnessError`.
-    """
+    of the base again. Raises :class:`HarnessError`."""
     from harness.subjects.training.examine import examine
 
     suites, policy, options = list(wanted.suites.values()), wanted.library.gate, wanted.options
@@ -160,8 +157,7 @@ def prepare(
 ) -> Iterator[Prepared]:
     """Judges, audits, engine, preflight and registration of one gate, for as long as it runs.
 
-    ``load`` gives the engine on a base. Raises :class:`HarnessError` for a user's mistake.
-    """
+    ``load`` gives the engine on a base. Raises :class:`HarnessError` for a user's mistake."""
     place, policy = wanted.workspace, wanted.library.gate
     needed = _needed(wanted.suites.values(), place.folder("verifiers"))
     sandbox, description = resolve_sandbox(list(needed.values()), wanted.options.sandbox)
@@ -214,8 +210,7 @@ def _needed(suites: Iterable[Suite], folder: Path) -> dict[str, Verifier]:
 
 def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
     """Token ids of a few prompts of each suite; raises :class:`WorkspaceError` for any prompt that
-    leaves no room to answer.
-    """
+    leaves no room to answer."""
     probe = []
     for each in suites:
         for number, case in enumerate(each.cases):

@@ -12,8 +12,7 @@ from harness.stats.intervals import wilson
 
 class Progress(Protocol):
     """Is told after each step: what is under way, how much of it is done, and a note on its
-    pace.
-    """
+    pace."""
 
     def __call__(self, label: str, done: int, total: int, note: str = "") -> None:
         """Show it."""
@@ -26,8 +25,7 @@ def silent(label: str, done: int, total: int, note: str = "") -> None:
 
 def left(passed: float, done: int, total: int) -> str:
     """``0:42 left`` at the pace of ``done`` steps in ``passed`` seconds; empty when none is known
-    or all is done.
-    """
+    or all is done."""
     if not 0 < done < total:
         return ""
     minutes, seconds = divmod(round(passed / done * (total - done)), 60)
@@ -38,8 +36,7 @@ class Pace:
     """Counts of one part of a gate, and the note made of them. ``clock`` gives seconds.
 
     With several ``samples`` a prompt answers are no independent draws, so no interval is shown on
-    the way.
-    """
+    the way."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, samples: int = 1) -> None:
         self._clock, self._began, self._samples = clock, clock(), samples
@@ -56,8 +53,7 @@ class Pace:
 
     def note(self, done: int, total: int) -> str:
         """``1289 tok/s, 3.1 judged/s, 0:42 left, elite 12/30 = 40.0 % [24.6 %, 57.7 %]``; what is
-        not known is left out.
-        """
+        not known is left out."""
         passed = self._clock() - self._began
         parts = []
         if passed > 0 and self._tokens:

@@ -3,8 +3,7 @@ differs by name.
 
 Nothing is taken from the scorecard or the verdict: both are made again from the registration, the
 certificates, the preflight and the receipts by the code that made them, and then compared. The
-workspace and the models are not needed.
-"""
+workspace and the models are not needed."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ from harness.verdict import Verdict
 
 class Rechecked(NamedTuple):
     """What a run says once more: the verdict (``None`` where its receipts or certificates do not
-    fit what was registered), and every difference, the first being what to look at first.
-    """
+    fit what was registered), and every difference, the first being what to look at first."""
 
     verdict: Verdict | None
     differences: list[str]
@@ -56,8 +54,7 @@ def recheck(run: Path, adapter: Path | None = None) -> Rechecked:
     """Decide a finished run again from its documents, and compare.
 
     ``adapter`` is the folder about to be released: its bytes must be those that were judged. Raises
-    :class:`RunError` where a document is missing or cannot be read.
-    """
+    :class:`RunError` where a document is missing or cannot be read."""
     found = RunFolder(run)
     found.check(whole=True)
     plan, rows = found.registration, found.receipts
@@ -101,8 +98,7 @@ def recheck(run: Path, adapter: Path | None = None) -> Rechecked:
 
 def report(run: Path, reports: Path, out: Path | None = None) -> tuple[Path, Rechecked]:
     """Write a page of what a run's receipts say, by default ``scorecard-rechecked.html`` in it,
-    which says whether the documents agree. The page of the run's end stays as it is.
-    """
+    which says whether the documents agree. The page of the run's end stays as it is."""
     path = out or run / "scorecard-rechecked.html"
     if path.resolve() == (run / attestation.PAGE).resolve():
         raise RunError(f"{path}: the page that the run's statement names; give --out another name")
@@ -192,8 +188,7 @@ def _certificates(found: RunFolder, plan: Registration) -> Iterator[str]:
 
 def _as_it_stood(held: Held) -> Certificate:
     """A certificate when it judged: one that was not expired then is not expired for the
-    recheck.
-    """
+    recheck."""
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     expired = held.stated.state == State.EXPIRED
     return held.certificate if expired else replace(held.certificate, created=today)
@@ -204,7 +199,8 @@ def _derived(found: RunFolder, stood: Mapping[str, Certificate]) -> Iterator[str
     for id, held in found.certificates.items():
         again = stood[id].to_json() | {"expires": held.certificate.expires.isoformat()}
         stated = held.stated.model_dump()
-        yield from _compare(f"certificates/{id}.json", stated, {key: again[key] for key in stated})
+        counted = {key: again[key] for key in stated}
+        yield from _compare(f"certificates/{id}.json", stated, counted, "its counts say")
 
 
 def _identity(plan: Registration, preflight: Preflight, adapter: Path | None) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 An audit proves a verifier before the run; a sentinel shows that the same verifier still judges as
 it did when the adapter's own answers came. They are drawn by the adapter's digest, so that two
-gates on one adapter show the same ones.
-"""
+gates on one adapter show the same ones."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ def judged(
     done: Iterable[str],
 ) -> Iterator[Receipt]:
     """The receipt of every sentinel in ``known`` that is not ``done``; ``digests`` are those of the
-    certificates.
-    """
+    certificates."""
     seen = set(done)
     asked = [
         (id, f, judges.judge([id], f.case, f.answer), time.monotonic())

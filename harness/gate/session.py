@@ -39,8 +39,7 @@ def run_gate(
 def register_gate(options: Options, progress: Progress = silent, load: Load = load_engine) -> Path:
     """Write the registration of a gate ahead of it, beside the library; the file.
 
-    Raises :class:`WorkspaceError` for a hopeless plan, and :class:`HarnessError`.
-    """
+    Raises :class:`WorkspaceError` for a hopeless plan, and :class:`HarnessError`."""
     wanted = look_up(options)
     with prepare(wanted, progress, load) as prepared:
         plan, held = prepared.registration, prepared.certificates
@@ -57,8 +56,7 @@ def check_subject(
     options: Options, *, verify: bool = False, server: str | None = None, model: str | None = None
 ) -> Preflight:
     """The preflight alone, without verifiers, sandbox and run folder; with ``server`` also whether
-    that one answers with the adapter. Raises :class:`HarnessError`.
-    """
+    that one answers with the adapter. Raises :class:`HarnessError`."""
     from harness.subjects import served
 
     wanted = look_up(options)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Block:
     """One fenced code block: the language its tag names, in lower case and as it was written (empty
-    when untagged), and its text.
-    """
+    when untagged), and its text."""
 
     language: str
     code: str
@@ -41,15 +40,13 @@ class Answer:
     @property
     def rule(self) -> str:
         """The rule by which code was last taken from it, or that there was none; empty where no
-        code was asked for.
-        """
+        code was asked for."""
         return self._taken[-1] if self._taken else ""
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Every fenced code block in order, as CommonMark reads them; a fence cut off at the end is
-        not ``closed``.
-        """
+        not ``closed``."""
         found = []
         # with a line end after the last line, a block has as many line ends as lines
         for token in _commonmark().parse(self.text + "\n"):
@@ -64,8 +61,7 @@ class Answer:
         else the last complete untagged block, else ``None``.
 
         A block of another language, an unclosed block, or code outside of a fence is not taken for
-        ``language``. The block is taken whole, with its imports, helpers and decorators.
-        """
+        ``language``. The block is taken whole, with its imports, helpers and decorators."""
         for rule, wanted in ((f"last {language} block", language), ("last untagged block", "")):
             for block in reversed(self.blocks):
                 if block.closed and named(block.language) == named(wanted):

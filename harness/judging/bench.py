@@ -1,6 +1,5 @@
 """What a judge process runs: the verifiers of a folder, one warm sandbox, one answer after
-another; and what it is asked and says.
-"""
+another; and what it is asked and says."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,8 +35,7 @@ MEMORY = 4 << 30  # bytes of data of a child, or this process would be the large
 @dataclass(frozen=True)
 class Ask:
     """One judgement to make, within ``limit`` seconds of CPU time or that of the verifier's
-    kind.
-    """
+    kind."""
 
     verifier: str
     case: Case
@@ -74,8 +72,7 @@ class Setup:
 
     ``folder`` has the ``digest`` of :func:`harness.judging.discovery.digest` when judging begins;
     ``sandbox`` names one that was probed, or is ``None`` when no verifier needs one.
-    ``environment`` is added to this process's own, and ``enter`` called before a verifier loads.
-    """
+    ``environment`` is added to this process's own, and ``enter`` called before a verifier loads."""
 
     folder: Path
     digest: str
@@ -89,8 +86,7 @@ class Setup:
 
 class Bench:
     """The verifiers of a folder, loaded in this process, with one sandbox for those that run code;
-    close it.
-    """
+    close it."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -99,10 +95,17 @@ class Bench:
         self._sandbox: Sandbox | None = None
         self.limits = {id: setup.limits[one.kind] for id, one in self._verifiers.items()}
 
+    def begin(self, asks: Sequence[Ask]) -> None:
+        """Let those that ask a server about these answers work ahead."""
+        sitting = repr(self._setup.enter) if self._setup.enter else None
+        for id in dict.fromkeys(ask.verifier for ask in asks):
+            begin = getattr(getattr(self._verifiers.get(id), "function", None), "begin", None)
+            if begin is not None and not self._changed:
+                begin([(ask.case, ask.answer) for ask in asks if ask.verifier == id], sitting)
+
     def judge(self, ask: Ask) -> tuple[Judgement, float]:
         """What one verifier says, and the seconds it took; ``unverified`` when it is not the one
-        that was asked for or has no sandbox.
-        """
+        that was asked for or has no sandbox."""
         verifier = self._verifiers.get(ask.verifier)
         if self._changed or verifier is None:
             why = f"{ask.verifier} is not what it was when judging began"
@@ -141,8 +144,7 @@ class Bench:
 
 def main(channel: int) -> None:
     """What the child process runs: read questions from the socket ``channel``, say a line of JSON
-    for each, until the other end is closed.
-    """
+    for each, until the other end is closed."""
     os.set_inheritable(channel, False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ended = suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
@@ -153,7 +155,9 @@ def main(channel: int) -> None:
         try:
             link.sendall(json.dumps(bench.limits).encode() + b"\n")
             while True:
-                for ask in pickle.load(inbox):
+                asks: list[Ask] = pickle.load(inbox)
+                bench.begin(asks)
+                for ask in asks:
                     _answer(bench, ask, link)
         finally:
             bench.close()

@@ -3,8 +3,7 @@ entry point.
 
 A plug-in that cannot be loaded is reported with its file and line and never takes the others down.
 Every discovery reads the sources anew and leaves bytecode caches alone: what is run is what a
-certificate's digests say.
-"""
+certificate's digests say."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class Found:
 
 def discover(folder: Path) -> Found:
     """Load every verifier of ``folder`` and of installed plug-ins; files that start with ``_`` are
-    helpers.
-    """
+    helpers."""
     found = Found()
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
@@ -60,8 +58,7 @@ def discover(folder: Path) -> Found:
 
 def digest(folder: Path) -> str:
     """``sha256:...`` of every file below ``folder`` by name and bytes; two equal digests load the
-    same verifiers.
-    """
+    same verifiers."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -86,8 +83,7 @@ class _Finder:
 
 class _Source(importlib.machinery.SourceFileLoader):
     """A loader without a bytecode cache, which takes an edit within the same second and of the same
-    size for none.
-    """
+    size for none."""
 
     def get_code(self, _name: str) -> types.CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -133,8 +129,7 @@ def _source(module: str) -> str:
 
 def _where(error: BaseException, origin: str) -> str:
     """``file:line`` of what failed: the line that does not parse, else the last line of a file that
-    was being loaded.
-    """
+    was being loaded."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     frames = [

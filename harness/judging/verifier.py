@@ -14,8 +14,7 @@
 A verifier must demand something positive: no code to complain about is a failure, not a pass.
 Whatever is not a ``Judgement`` - a bool, ``None``, NaN, an exception - counts as ``unverified``,
 and so does a verifier that changes its input. It gets a copy of the case whose mapping is
-read-only, and no network: what it needs, it declares.
-"""
+read-only, and no network: what it needs, it declares."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ from harness.judging.answer import Answer
 
 class Kind(enum.StrEnum):
     """How a verifier finds out: by reading the answer, by running it in a sandbox, or by asking a
-    language model.
-    """
+    language model."""
 
     PROGRAM = "program"
     EXECUTED = "executed"
@@ -62,8 +60,7 @@ class Judgement:
     """One outcome with a short reason code (``no-code``, ``syntax``) and evidence for a reader.
 
     ``rule`` says how code was taken from the answer (:attr:`harness.judging.answer.Answer.rule`);
-    the harness fills it in.
-    """
+    the harness fills it in."""
 
     outcome: Outcome
     reason: str
@@ -83,8 +80,7 @@ def failed(reason: str, evidence: str = "") -> Judgement:
 
 def unverified(reason: str, evidence: str = "") -> Judgement:
     """The verifier cannot tell: a tool is missing, or the answer uses what it does not
-    understand.
-    """
+    understand."""
     return Judgement(Outcome.UNVERIFIED, reason, evidence)
 
 
@@ -95,8 +91,7 @@ class Verifier:
     A certificate is bound to the versions of its ``packages`` (distributions) and ``executables``
     (programs on PATH) and to its ``settings`` (thresholds, a judge's model and prompt). With
     ``sandbox`` the function takes a third argument, the :class:`harness.sandbox.Sandbox` that runs
-    untrusted code for it.
-    """
+    untrusted code for it."""
 
     id: str
     version: int
@@ -121,15 +116,19 @@ class Verifier:
         return (self.function.__doc__ or "").strip().partition("\n")[0]
 
     def tools(self) -> dict[str, str]:
-        """Versions of the packages and programs it needs; ``missing`` where one is not there."""
+        """Versions of the packages and programs it needs, ``missing`` where one is not there, and
+        what identifies the model that it asks."""
+        asked = getattr(self.function, "identity", None)
+        return self._installed() | ({"model": asked()} if asked else {})
+
+    def _installed(self) -> dict[str, str]:
         found = {name: _version(name) for name in self.packages}
         return found | {name: _program_version(shutil.which(name)) for name in self.executables}
 
     def judge(self, case: Case, answer: Answer, sandbox: Any = None) -> Judgement:
         """Call the function and accept nothing but a ``Judgement``; never raises for what a
-        verifier does.
-        """
-        missing = [name for name, version in self.tools().items() if version == "missing"]
+        verifier does."""
+        missing = [name for name, version in self._installed().items() if version == "missing"]
         if missing:
             return unverified("tool-missing", f"not installed: {', '.join(missing)}")
         expect, text = (
@@ -175,8 +174,7 @@ def verifier(
 
     ``id`` is ``facet.criterion``; raise ``version`` with every change. ``kind`` is ``program``
     unless the verifier runs code (``sandbox``) or says otherwise. Raises :class:`VerifierError` for
-    an id, a version or a kind that is none.
-    """
+    an id, a version or a kind that is none."""
     if not all(part.isidentifier() for part in id.split(".")) or "." not in id:
         raise VerifierError(
             f"verifier id {id!r}: expected FACET.CRITERION, for example 'godot.parses'"
@@ -208,8 +206,7 @@ def verifier(
 
 def _is_judgement(found: object) -> bool:
     """Whether ``found`` is a judgement with exact built-in types: a look-alike could answer ``==``
-    as it likes.
-    """
+    as it likes."""
     if type(found) is not Judgement or type(found.outcome) is not Outcome:
         return False
     return type(found.reason) is str and type(found.evidence) is str
@@ -233,8 +230,7 @@ def _version(distribution: str) -> str:
 @functools.cache
 def _program_version(path: str | None) -> str:
     """The first line of ``PROGRAM --version``, with the digest of the file, as a version line alone
-    may stay the same.
-    """
+    may stay the same."""
     if path is None:
         return "missing"
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]

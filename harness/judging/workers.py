@@ -5,8 +5,7 @@ One kind of child judges for the gate, for the audit and for files of samples, u
 limits, so that a certificate speaks of the verifier that will judge. The limit is of CPU time, as
 a busy machine shall refuse no verifier, with patience by the wall for one that only waits. The
 child is a plain process, not a fork or a spawn of this one: it works from a script without
-``if __name__ == "__main__"``, and what it sends back is JSON, never a pickle.
-"""
+``if __name__ == "__main__"``, and what it sends back is JSON, never a pickle."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -62,10 +61,10 @@ class Judge:
         with suppress(OSError):  # it ended at once: the first line that is missing says so
             self._link.sendall(pickle.dumps(self.setup))
 
-    def tell(self, asks: Sequence[Ask]) -> list[Told]:
+    def tell(self, asks: Sequence[Ask], heard: Callable[[], None] | None = None) -> list[Told]:
         """What was said of ``asks`` in order, up to the first that was lost, with which the child
-        has ended; ask another judge the rest. Never raises for what a verifier does.
-        """
+        has ended; ask another judge the rest. ``heard`` is called after each. Never raises for what
+        a verifier does."""
         told: list[Told] = []
         limit = START
         try:
@@ -77,6 +76,8 @@ class Judge:
                 limit = ask.limit or self._limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
                 *said, seconds = json.loads(self._line(PATIENCE * limit + START))
                 told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds))
+                if heard is not None:
+                    heard()
         except (OSError, EOFError) as error:
             told.append(Told(self._loss(error, limit), limit))
             self.close()
@@ -84,8 +85,7 @@ class Judge:
 
     def _line(self, patience: float) -> bytes:
         """The next line; raises ``TimeoutError`` after ``patience`` seconds, ``EOFError`` when the
-        child has ended, also where something that it started still holds its end.
-        """
+        child has ended, also where something that it started still holds its end."""
         end = time.monotonic() + patience
         self._link.settimeout(LOOK)
         while b"\n" not in self._rest:
@@ -119,8 +119,7 @@ class Judge:
 
     def stop(self) -> None:
         """End the child and what it started: politely, so that a sandbox is closed, then not. Any
-        thread may.
-        """
+        thread may."""
         if self.ended:  # its number may be another's by now
             return
         self.ended = True
@@ -146,8 +145,7 @@ class Judges:
     They start at once and in the background, before mlx is loaded: mlx-lm lowers the limit of open
     files for this process and its children. A judge that starts later, after another was lost,
     judges nothing if a verifier's bytes have changed since. With ``apart`` each keeps to a core of
-    its own where they are as many as the cores.
-    """
+    its own where they are as many as the cores."""
 
     def __init__(
         self, verifiers: Path, sandbox: str | None, workers: int = 2, *, apart: bool = False

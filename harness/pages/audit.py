@@ -1,6 +1,5 @@
 """What an audit shows: lines for a terminal, a page, JUnit XML and JSON - all from the
-certificates.
-"""
+certificates."""
 
 from __future__ import annotations
 
@@ -163,8 +162,7 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
 
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
     """A self-contained page: states and bounds, confusion matrices, survivors with their
-    differences.
-    """
+    differences."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -33,8 +33,7 @@ def page(
     """The scorecard of a run with the template of ``reports``; ``said`` is put above it.
 
     Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
-    what is not there.
-    """
+    what is not there."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
     environment = Environment(
@@ -84,8 +83,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def visible(value: Any) -> Any:
     """Any text on the page with control and direction characters spelt out, so that none can hide
-    or reorder what is read.
-    """
+    or reorder what is read."""
     from markupsafe import Markup
 
     if not isinstance(value, str) or isinstance(value, Markup):

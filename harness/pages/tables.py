@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import files
 from harness.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ def outcomes(receipts: Iterable[Receipt]) -> DataFrame:
     """What was judged of each arm, by suite and criterion, one line for each arm.
 
     ``elite`` is the answer as a whole. ``share`` is that of the passes in all answers, 0..1, and
-    missing under 20 prompts, as on the scorecard.
-    """
+    missing under 20 prompts, as on the scorecard."""
     from pandas import DataFrame
 
     from harness.evidence.receipts import SENTINEL
@@ -116,12 +116,11 @@ def write_run(receipts: Iterable[Receipt], path: Path) -> Path:
 def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
     """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
 
-    Raises :class:`WorkspaceError` for another ending.
-    """
+    Raises :class:`WorkspaceError` for another ending."""
     texts = {".csv": lambda: data.to_csv(index=False), ".md": lambda: markdown(shown)}
     if path.suffix not in texts:
         raise WorkspaceError(f"{path}: a table ends in {' or '.join(texts)}")
-    path.write_text(texts[path.suffix](), encoding="utf-8")
+    files.replace(path, texts[path.suffix]())
 
 
 def markdown(frame: DataFrame) -> str:

@@ -9,8 +9,7 @@
 
 A sandbox is never chosen unseen: a self-check tries to escape from it and to go over its limits
 first. Where none holds, :class:`harness.errors.SandboxError` says what to install; nothing is ever
-run unguarded.
-"""
+run unguarded."""
 
 from __future__ import annotations
 
@@ -77,8 +76,7 @@ def open_sandbox(
 
     ``readable`` are paths of the host that programs inside may read besides the interpreter
     (compilers, linters). Raises :class:`SandboxError` with one message: what was tried, why it does
-    not hold, what to install.
-    """
+    not hold, what to install."""
     from harness.sandbox.base import Sandbox
     from harness.sandbox.selfcheck import quick_check
 

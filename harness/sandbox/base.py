@@ -22,16 +22,14 @@ class Backend(Protocol):
 
     def launch(self, limits: Limits) -> Server:
         """Start a fork server in a new sandbox. Raises :class:`SandboxError` with the reason it
-        cannot.
-        """
+        cannot."""
 
 
 class Sandbox:
     """A warm sandbox, for one thread at a time. Close it, or use it as a context manager.
 
     ``name`` is the backend's; ``description`` is one line for receipts. It dies with the process
-    that opened it.
-    """
+    that opened it."""
 
     def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
         self._backend = backend
@@ -59,8 +57,7 @@ class Sandbox:
         """A fresh process for one candidate. Raises :class:`WorkerError` (the next task gets a new
         sandbox).
 
-        Raises :class:`harness.errors.SandboxError` when a new sandbox cannot be started.
-        """
+        Raises :class:`harness.errors.SandboxError` when a new sandbox cannot be started."""
         task: Task | None = None
         clean = False
         try:
@@ -93,8 +90,7 @@ class Sandbox:
         """Run a program in an empty private folder that holds ``files`` (relative path to content).
 
         All it starts is ended with it. Raises :class:`harness.errors.SandboxError` for a path
-        outside of the folder, and when the sandbox broke twice.
-        """
+        outside of the folder, and when the sandbox broke twice."""
         for attempt in (1, 2):
             try:
                 result, clean = run_tool(self._running(), argv, files or {}, limits or self.limits)

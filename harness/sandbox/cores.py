@@ -13,8 +13,7 @@ def available() -> int:
 
 def listed() -> str | None:
     """The cores of this process as a list for cgroups; ``None`` when they are all that there are,
-    or not known.
-    """
+    or not known."""
     if not hasattr(os, "sched_getaffinity") or available() == os.cpu_count():
         return None
     return ",".join(map(str, sorted(os.sched_getaffinity(0))))
@@ -25,8 +24,7 @@ def one_each(workers: int) -> list[int | None]:
     them there; else ``None`` for each.
 
     For workers with a sandbox that answers them call by call: waking a process on another core
-    costs more than the other core gains.
-    """
+    costs more than the other core gains."""
     if sys.platform != "linux" or workers != available():
         return [None] * workers
     return [*sorted(os.sched_getaffinity(0))]

@@ -1,6 +1,5 @@
 """Starting a fork server as a process of this machine, the same way for every sandbox but
-docker's.
-"""
+docker's."""
 
 from __future__ import annotations
 
@@ -24,8 +23,7 @@ SANDBOX_UID = 65534  #: the user inside, where the harness runs as root
 
 def child_environment(temp: str) -> dict[str, str]:
     """The whole environment inside: nothing of the harness's own. A fixed hash seed makes verdicts
-    repeat.
-    """
+    repeat."""
     return {
         "PATH": os.defpath,
         "HOME": temp,
@@ -56,8 +54,7 @@ def settings(
     ``police``: no file system or memory limit of the kernel holds, the server has to look.
     ``others``: processes of that user which a limit on processes would count too. ``python_home``:
     where the interpreter finds its library, if not in its own place. ``packages``: the folder that
-    holds the packages an answer may import.
-    """
+    holds the packages an answer may import."""
     return {
         "temp": temp,
         "path": os.defpath,
@@ -74,8 +71,7 @@ def settings(
 def private_folder() -> tuple[Path, Callable[[], None]]:
     """A new folder for one sandbox, and what removes it; a lock in it says that its owner lives.
 
-    Folders of owners that were killed before they could tidy up are removed first.
-    """
+    Folders of owners that were killed before they could tidy up are removed first."""
     for lock in Path(tempfile.gettempdir()).glob("harness-sandbox-*/lock"):
         with contextlib.suppress(OSError), lock.open("rb") as file:
             if lock.stat().st_uid == os.getuid():
@@ -96,8 +92,7 @@ def private_folder() -> tuple[Path, Callable[[], None]]:
 
 def _remove(folder: Path) -> None:
     """As ``rm`` does it: no tree is too deep for it, and no link that a dying candidate still makes
-    misleads it.
-    """
+    misleads it."""
     if os.getuid() != 0:
         subprocess.run(
             ["chmod", "-R", "u+rwx", str(folder)], stderr=subprocess.DEVNULL, check=False
@@ -107,8 +102,7 @@ def _remove(folder: Path) -> None:
 
 def boot_code(root: str) -> str:
     """A program for ``python -c`` that runs :mod:`harness.sandbox.inside.worker` from its files
-    under ``root``.
-    """
+    under ``root``."""
     return (
         f"import sys; sys.path[0] = {root!r}; from harness.sandbox.inside.worker import main;"
         " main()"
@@ -124,8 +118,7 @@ def start(
     """Start ``command`` with the control socket as its standard input and shake hands.
 
     ``clean_up`` runs once the process is gone. Raises :class:`SandboxError` with what it wrote to
-    stderr.
-    """
+    stderr."""
     near, far = socket.socketpair()
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the sandbox
     try:

@@ -4,8 +4,7 @@
 
     CandidateError    the candidate raised or could not be loaded: about the candidate
     TaskError         its process ended, or its time was over, before it answered
-    WorkerError        the fork server or the sandbox is gone: start anew, run the task once more
-"""
+    WorkerError        the fork server or the sandbox is gone: start anew, run the task once more"""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ class Limits:
 @dataclass(frozen=True)
 class Report:
     """How a task's process ended: exit code or signal (the server's own SIGKILL if it was still
-    running).
-    """
+    running)."""
 
     code: int | None
     signal: int | None
@@ -46,8 +44,7 @@ class Result:
     ``disk`` or ``start``.
 
     ``code`` is its exit code with reason ``exit`` and ``None`` otherwise. Output is cut at the
-    limit. ``start`` means that the program could not be started; stderr says why.
-    """
+    limit. ``start`` means that the program could not be started; stderr says why."""
 
     reason: str
     code: int | None
@@ -62,8 +59,7 @@ class WorkerError(Exception):
 
 class TaskError(Exception):
     """The candidate's process ended or ran out of time before it answered; ``reason`` is a short
-    code.
-    """
+    code."""
 
     def __init__(self, reason: str, evidence: str) -> None:
         super().__init__(reason, evidence)
@@ -73,8 +69,7 @@ class TaskError(Exception):
 
 class CandidateError(Exception):
     """The candidate raised, or could not be loaded: ``reason`` is a short code, ``evidence`` the
-    error as text.
-    """
+    error as text."""
 
     def __init__(self, reason: str, evidence: str) -> None:
         super().__init__(reason, evidence)

@@ -1,7 +1,6 @@
 """The files that make a Python interpreter run, and no others: what a candidate may read.
 
-Left out on purpose is every installed package but numpy: benchmark packages hold the answers.
-"""
+Left out on purpose is every installed package but numpy: benchmark packages hold the answers."""
 
 from __future__ import annotations
 
@@ -64,8 +63,7 @@ print(json.dumps([os.path.realpath(sys.executable), sys.prefix, stdlib, sorted(l
 @dataclass(frozen=True)
 class Runtime:
     """A Python installation: its executable, its prefix, its standard library and the shared
-    libraries it maps.
-    """
+    libraries it maps."""
 
     executable: Path
     prefix: Path
@@ -84,8 +82,7 @@ class Runtime:
     @property
     def library_names(self) -> dict[Path, Path]:
         """Every name under which the loader may look for a library, with the real file behind
-        it.
-        """
+        it."""
         names = {}
         for library in self.libraries:
             stem = library.name.partition(".so")[0] + ".so"
@@ -104,8 +101,7 @@ _found: list[Runtime] = []
 
 def find_runtime() -> Runtime:
     """The interpreter that runs the harness, without its virtual environment. Raises
-    :class:`SandboxError`.
-    """
+    :class:`SandboxError`."""
     if not _found:
         adopt(_inventory())
     return _found[0]
@@ -134,8 +130,7 @@ def _inventory() -> Runtime:
 @functools.cache
 def packages() -> tuple[Path, ...]:
     """What answers may import besides the standard library: numpy, as the official scorer has it,
-    where installed.
-    """
+    where installed."""
     found = importlib.util.find_spec("numpy")
     if found is None or found.origin is None:
         return ()
@@ -145,8 +140,7 @@ def packages() -> tuple[Path, ...]:
 
 def server_files() -> dict[str, Path]:
     """The server's modules, by their place under the folder that
-    :func:`harness.sandbox.launch.boot_code` is given.
-    """
+    :func:`harness.sandbox.launch.boot_code` is given."""
     from harness.sandbox.inside.worker import INSIDE
 
     here = Path(__file__).parent / "inside"

@@ -2,8 +2,7 @@
 
 ``quick_check`` runs each time a sandbox is opened and takes some hundredths of a second;
 ``full_check`` is the table of ``harness sandbox check``. Both judge by what the outside sees and by
-what the attempt itself reports.
-"""
+what the attempt itself reports."""
 
 from __future__ import annotations
 
@@ -108,8 +107,7 @@ class Check:
 
 def quick_check(sandbox: Sandbox) -> str | None:
     """Try to escape and to go over the limits; ``None`` when all held, else one line that says what
-    did not.
-    """
+    did not."""
     try:
         found = _attempt(sandbox)
     except (CandidateError, TaskError, WorkerError, ProtocolError, SandboxError) as error:
@@ -185,8 +183,7 @@ def full_check(name: str) -> Check:
 
 def table(checks: Sequence[Check]) -> list[tuple[str, ...]]:
     """The checks side by side, a row for each attempt and limit: ``yes``, ``NO``, or ``-`` where
-    nothing could run.
-    """
+    nothing could run."""
     rows = [("", *(check.backend for check in checks))]
     rows += [
         _row("blocks", name, checks)

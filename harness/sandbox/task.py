@@ -51,15 +51,13 @@ class Server:
 
     def release(self) -> None:
         """End the running task and do not wait: its report is read when the next one starts. Raises
-        as :meth:`send`.
-        """
+        as :meth:`send`."""
         self.send({"op": "stop"})
         self.owed += 1
 
     def settle(self) -> None:
         """Read the reports still owed. Raises :class:`WorkerError` when a task's folder could not
-        be emptied.
-        """
+        be emptied."""
         while self.owed:
             self.owed -= 1
             if not report_of(self.receive()).clean:
@@ -97,8 +95,7 @@ class Server:
 
 def printable(text: str) -> str:
     """Text of a candidate as it may be shown: no line ends, no terminal codes, no half
-    characters.
-    """
+    characters."""
     return (
         text
         if text.isprintable()
@@ -108,8 +105,7 @@ def printable(text: str) -> str:
 
 def be_patient(sock: socket.socket, seconds: float) -> None:
     """Let the kernel end a blocking call after so long with ``BlockingIOError``: cheaper than to
-    poll before each.
-    """
+    poll before each."""
     microseconds = max(int(seconds * 1_000_000), 1000)  # zero would be for ever
     timeout = struct.pack("ll", *divmod(microseconds, 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
@@ -118,8 +114,7 @@ def be_patient(sock: socket.socket, seconds: float) -> None:
 
 class Task:
     """One candidate in a process of its own, for as long as the ``with`` block of
-    :meth:`Sandbox.task` lasts.
-    """
+    :meth:`Sandbox.task` lasts."""
 
     def __init__(self, server: Server, limits: Limits) -> None:
         self._server = server
@@ -138,8 +133,7 @@ class Task:
         """Give the candidate its program; ``entry`` is the function to call, ``hide`` names to drop
         after loading.
 
-        Nothing is awaited: an error in the program comes with the first call.
-        """
+        Nothing is awaited: an error in the program comes with the first call."""
         try:
             self._load += frames.pack({"source": source, "entry": entry, "hide": list(hide)})
         except frames.EncodeError as error:
@@ -150,8 +144,7 @@ class Task:
 
         Raises :class:`CandidateError` when it raises or could not be loaded, :class:`TaskError`
         when its process ended or its time is over, and :class:`frames.ProtocolError` when it sent
-        what is no answer.
-        """
+        what is no answer."""
         self._number += 1
         try:
             order = frames.pack([self._number, codec.encode(tuple(arguments))])
@@ -232,8 +225,7 @@ class Task:
 
     def finish(self) -> Report:
         """End the process and return how it ended; a second call returns the same. Raises
-        :class:`WorkerError`.
-        """
+        :class:`WorkerError`."""
         if self.report is None:
             self._channel.close()
             self._server.send({"op": "stop"})

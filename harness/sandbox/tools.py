@@ -118,8 +118,7 @@ def _reason(report: Report, gone: bool, over: str | None) -> tuple[str, int | No
 
 def _start_problem(channel: socket.socket) -> str:
     """What the process said before it could become the program; a started program has closed the
-    channel unread.
-    """
+    channel unread."""
     try:
         channel.settimeout(0.001)
         reply, _ = receive(channel)

@@ -11,5 +11,4 @@ Three conventions hold everywhere:
 - What cannot be data (a negative count, more passes than items, a NaN) raises ``ValueError`` and
   names the argument.
 
-Importing this package imports nothing; numpy and scipy load with the module that needs them.
-"""
+Importing this package imports nothing; numpy and scipy load with the module that needs them."""

@@ -2,8 +2,7 @@
 tenant.
 
 The cluster is the unit; treating its members as independent makes intervals several times too
-short.
-"""
+short."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ def jackknife_se(values: Sequence[float], groups: Sequence[Hashable]) -> float |
     For few clusters of unequal size, where CRV1 is too small. Undefined for one cluster. Raises
     ``ValueError`` as
     :func:`clustered_se`. Source: MacKinnon, Nielsen & Webb 2023; equals statsmodels
-    ``cov_type="cluster-crv3"``.
-    """
+    ``cov_type="cluster-crv3"``."""
     numbers = _matched(values, groups)
     sizes = Counter(groups)
     if len(sizes) < 2:
@@ -68,8 +66,7 @@ def two_way_clustered_se(
 
     ``V(first) + V(second) - V(first and second)``, each CRV1. Undefined for one cluster in either,
     or where the sum is negative. Raises ``ValueError`` as :func:`clustered_se`. Source: Cameron,
-    Gelbach & Miller 2011.
-    """
+    Gelbach & Miller 2011."""
     parts = [
         clustered_se(values, groups)
         for groups in (first, second, list(zip(first, second, strict=True)))
@@ -93,8 +90,7 @@ def clustered_rate(
     ``values`` are 0..1. CRV3 serves fewer than 40 clusters of unequal size, else CRV1. If all
     values are 0, or all 1, no spread is seen and the interval is Clopper-Pearson's over clusters.
     Undefined below 10 clusters: print counts. Raises ``ValueError`` as :func:`clustered_se`, or for
-    a value outside of 0..1.
-    """
+    a value outside of 0..1."""
     numbers = _matched(values, groups)
     if not all(0 <= number <= 1 for number in numbers):
         raise ValueError("values: expected numbers from 0 to 1")
@@ -138,8 +134,7 @@ def t_quantile(df: float, confidence: float) -> float:
 
 class ClusteredMcNemar(NamedTuple):
     """Three chi-square tests of "no difference" for pairs that come in groups, one degree of
-    freedom each.
-    """
+    freedom each."""
 
     durkalski: Test
     obuchowski: Test
@@ -156,8 +151,7 @@ def clustered_mcnemar(
     ``(K-1)/K (sum d_k)^2 / sum d_k^2``, Yang as Obuchowski with that variance averaged with the one
     around the mean. Undefined where no group has a net difference. Raises ``ValueError`` on counts
     that do not fit. Source: Durkalski 2003, Stat Med 22:2417; Obuchowski 1998, Stat Med 17:1495;
-    Yang, Sun & Hardin 2010, Biom J 52:638.
-    """
+    Yang, Sun & Hardin 2010, Biom J 52:638."""
     if not len(gains) == len(losses) == len(sizes) or len(sizes) < 2:
         raise ValueError(
             f"{len(gains)} gains, {len(losses)} losses, {len(sizes)} sizes: expected equal, at"

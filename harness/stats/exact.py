@@ -2,8 +2,7 @@
 
 Tango's test is approximate: an adapter exactly at the margin is HELD up to 5.5 % of the time at a
 nominal 5 % (n = 164, margin .10). Where "at most alpha" has to be literally true, both tests must
-agree.
-"""
+agree."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ def _chances(n: int, margin: float) -> tuple[Any, Any, Any, Any]:
 
     Arrays: the discordance's index, the number, its probability, and the share of losses among
     discordant prompts. Numbers rarer than 1e-13 are left out, which changes no p-value by more than
-    n times that.
-    """
+    n times that."""
     import numpy as np
     from scipy.special import gammaln, xlog1py, xlogy
 

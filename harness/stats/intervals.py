@@ -2,8 +2,7 @@
 
 Wilson is shown; Clopper-Pearson is what gates and certifies, because its coverage is never below
 the nominal one (at n = 20 Wilson's one-sided lower bound covers as little as 80 %). Items that come
-in clusters belong to :mod:`harness.stats.clusters`.
-"""
+in clusters belong to :mod:`harness.stats.clusters`."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ def wilson(passes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval, two-sided: the one to print, never a certificate.
 
     Raises ``ValueError`` unless ``0 <= passes <= n`` and ``n >= 1``.
-    Source: Wilson 1927; Newcombe 1998, Stat Med 17:857.
-    """
+    Source: Wilson 1927; Newcombe 1998, Stat Med 17:857."""
     passes, n = part("passes", passes, n)
     rate, z = passes / n, z_two_sided(confidence)
     centre = rate + z * z / (2 * n)
@@ -46,8 +44,7 @@ def clopper_pearson(passes: int, n: int, confidence: float = 0.95) -> Interval:
     """Clopper-Pearson exact interval, two-sided: ``(1 - confidence) / 2`` in each tail.
 
     Raises ``ValueError`` unless ``0 <= passes <= n`` and ``n >= 1``. Source: Clopper & Pearson
-    1934, as beta quantiles.
-    """
+    1934, as beta quantiles."""
     one_sided = (1 + fraction("confidence", confidence)) / 2
     return Interval(lower_bound(passes, n, one_sided), upper_bound(passes, n, one_sided))
 
@@ -56,8 +53,7 @@ def lower_bound(x: int, n: int, confidence: float = 0.95) -> float:
     """One-sided exact lower bound of a rate: ``B^-1(1 - confidence; x, n - x + 1)``.
 
     Raises ``ValueError`` as :func:`clopper_pearson`. The name follows what it bounds: statsmodels'
-    ``alternative=`` has the two sides swapped.
-    """
+    ``alternative=`` has the two sides swapped."""
     x, n = part("x", x, n)
     alpha = 1 - fraction("confidence", confidence)
     return 0.0 if x == 0 else float(betaincinv(x, n - x + 1, alpha))
@@ -67,8 +63,7 @@ def upper_bound(x: int, n: int, confidence: float = 0.95) -> float:
     """One-sided exact upper bound of a rate: ``B^-1(confidence; x + 1, n - x)``.
 
     For none seen it is ``1 - alpha^(1/n)``, about 3/n (rule of three). Raises ``ValueError`` as
-    :func:`clopper_pearson`.
-    """
+    :func:`clopper_pearson`."""
     x, n = part("x", x, n)
     confidence = fraction("confidence", confidence)
     return 1.0 if x == n else float(betaincinv(x + 1, n - x, confidence))
@@ -79,8 +74,7 @@ def items_needed(max_rate: float, allowed: int = 0, confidence: float = 0.95) ->
     less: 59 for 5 % without an error.
 
     Raises ``ValueError`` on rates outside of (0, 1) or a negative count. Source: Wilks 1941;
-    success-run theorem ``ln(1 - C) / ln(1 - rate)`` for none.
-    """
+    success-run theorem ``ln(1 - C) / ln(1 - rate)`` for none."""
     rate, allowed = fraction("max_rate", max_rate), count("allowed", allowed)
     alpha = 1 - fraction("confidence", confidence)
     short, enough = allowed, allowed + 1

@@ -2,8 +2,7 @@
 
 A release needs *all* guards, so each is tested at the full alpha (an intersection-union test,
 Berger 1982). Claims of the kind "facet j improved" are corrected by Holm, which agrees with
-statsmodels ``multipletests``.
-"""
+statsmodels ``multipletests``."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values in the given order; those ``<= alpha`` are rejected.
 
     That keeps the family-wise error at alpha. Raises ``ValueError`` on a value outside of 0..1.
-    Source: Holm 1979, Scand J Stat 6:65.
-    """
+    Source: Holm 1979, Scand J Stat 6:65."""
     for index, value in enumerate(p_values):
         fraction(f"p_values[{index}]", value, closed=True)
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
@@ -33,7 +31,6 @@ def look_alpha(alpha: float, look: int) -> float:
     1))``.
 
     Over all looks these sum to ``alpha``. Raises ``ValueError`` on alpha outside of (0, 1) or a
-    look below 1.
-    """
+    look below 1."""
     look = count("look", look, least=1)
     return fraction("alpha", alpha) / (look * (look + 1))

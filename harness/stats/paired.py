@@ -3,8 +3,7 @@
 ``gains`` are prompts that only the adapter passes, ``losses`` those that only the base passes;
 Delta = adapter - base = (gains - losses) / n. The sign is the adapter's everywhere: positive is
 better. With several answers a prompt see
-:mod:`harness.stats.repeated`.
-"""
+:mod:`harness.stats.repeated`."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ class GuardState(enum.StrEnum):
 
 class NonInferiority(NamedTuple):
     """The score ``z`` against Delta = -margin and its one-sided ``p``: small says "not worse by the
-    margin".
-    """
+    margin"."""
 
     z: float
     p: float
@@ -42,8 +40,7 @@ def mcnemar_exact(gains: int, losses: int) -> float:
     """Two-sided p-value of no difference: ``2 P(Bin(m, 1/2) <= min(gains, losses))``, at most 1.
 
     m is gains + losses. Raises ``ValueError`` on negative counts. Source: McNemar 1947; equals
-    statsmodels ``mcnemar(exact=True)``.
-    """
+    statsmodels ``mcnemar(exact=True)``."""
     low, m = min(count("gains", gains), count("losses", losses)), gains + losses
     return min(1.0, 2 * float(bdtr(low, m, 0.5)))
 
@@ -52,8 +49,7 @@ def mcnemar_midp(gains: int, losses: int) -> float:
     """Two-sided mid-p of no difference, the default test: exact less the chance of the seen split.
 
     With gains = losses it is ``1 - P / 2``. Raises ``ValueError`` on negative counts. Source:
-    Fagerland, Lydersen & Laake 2013, BMC Med Res Methodol 13:91.
-    """
+    Fagerland, Lydersen & Laake 2013, BMC Med Res Methodol 13:91."""
     exact, m = mcnemar_exact(gains, losses), gains + losses
     seen = float(math.comb(m, gains) / 2**m)
     return 1 - seen / 2 if gains == losses else exact - seen
@@ -64,8 +60,7 @@ def tango_z(gains: int, losses: int, n: int, delta: float) -> float:
 
     Raises ``ValueError`` on counts that do not fit ``n`` or ``delta`` outside of (-1, 1).
     Source: Tango 1998, Stat Med 17:891, with the closed form of the constrained maximum-likelihood
-    loss rate.
-    """
+    loss rate."""
     gains, losses, n = _cells(gains, losses, n)
     if not -1 < delta < 1:
         raise ValueError(f"delta = {delta!r}: expected a number between -1 and 1")
@@ -78,8 +73,7 @@ def tango(gains: int, losses: int, n: int, confidence: float = 0.95) -> Interval
 
     Raises ``ValueError`` on counts that do not fit ``n``. Without discordance it is ``+-z^2 / (n +
     z^2)``, not 0. Source: Tango 1998, Stat Med 17:891; a limit is 1 or -1 where every prompt is a
-    gain or a loss.
-    """
+    gain or a loss."""
     gains, losses, n = _cells(gains, losses, n)
     z = z_two_sided(confidence)
     return Interval(_lower_limit(gains, losses, n, z), -_lower_limit(losses, gains, n, z))
@@ -92,8 +86,7 @@ def tango_noninferiority(gains: int, losses: int, n: int, margin: float) -> NonI
     ``p <= alpha`` exactly when the lower limit of the ``1 - 2 alpha`` :func:`tango` interval
     reaches above ``-margin``. Wald's form of this test has up to 12.8 % size at a nominal 5 % and
     is not offered. Raises ``ValueError`` on counts that do not fit ``n`` or a margin outside of (0,
-    1). Source: Tango 1998.
-    """
+    1). Source: Tango 1998."""
     z = tango_z(gains, losses, n, -fraction("margin", margin))
     return NonInferiority(z, NormalDist().cdf(-z))
 
@@ -106,8 +99,7 @@ def newcombe(
 
     Squares and adds the distances to both Wilson intervals with the continuity-corrected
     correlation of the pairs. Raises ``ValueError`` on negative counts or an empty table. Source:
-    Newcombe 1998, Stat Med 17:2635.
-    """
+    Newcombe 1998, Stat Med 17:2635."""
     cells = {"both": both, "gains": gains, "losses": losses, "neither": neither}
     n = sum(count(name, value) for name, value in cells.items())
     passed_adapter, passed_base = both + gains, both + losses
@@ -131,8 +123,7 @@ def guard_state(gains: int, losses: int, n: int, margin: float, alpha: float = 0
     one-sided error ``alpha``.
 
     Raises ``ValueError`` on counts that do not fit ``n``, a margin outside of (0, 1), or alpha
-    outside of (0, 1/2).
-    """
+    outside of (0, 1/2)."""
     return state_of(tango(gains, losses, n, two_sided(alpha)), margin)
 
 
@@ -148,8 +139,7 @@ def state_of(interval: Interval, margin: float) -> GuardState:
 
 def two_sided(alpha: float) -> float:
     """The confidence ``1 - 2 alpha`` of the interval whose two limits are one-sided tests at
-    ``alpha``.
-    """
+    ``alpha``."""
     if fraction("alpha", alpha) >= 0.5:
         raise ValueError(f"alpha = {alpha!r}: expected less than 0.5")
     return 1 - 2 * alpha

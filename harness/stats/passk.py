@@ -13,8 +13,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     k)``.
 
     Raises ``ValueError`` unless ``0 <= c <= n`` and ``1 <= k <= n``; ``1 - (1 - c/n)^k`` is biased
-    and no way out. Source: Chen et al. 2021, arXiv 2107.03374.
-    """
+    and no way out. Source: Chen et al. 2021, arXiv 2107.03374."""
     c, n = part("c", c, n)
     k = count("k", k, least=1)
     if k > n:
@@ -29,8 +28,7 @@ def mean_pass_at_k(
 
     Where every problem has 0, or every one 1, no spread is seen and the interval is
     Clopper-Pearson's over problems. Undefined for one problem, or equal values between. Raises
-    ``ValueError`` as :func:`pass_at_k`, or on no problems.
-    """
+    ``ValueError`` as :func:`pass_at_k`, or on no problems."""
     from harness.stats.clusters import t_interval
     from harness.stats.intervals import clopper_pearson
 

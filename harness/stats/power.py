@@ -2,8 +2,7 @@
 prompt.
 
 ``discordance`` is P(base and adapter differ on a prompt); with a true difference Delta a prompt is
-a gain with probability (discordance + Delta) / 2 and a loss with (discordance - Delta) / 2.
-"""
+a gain with probability (discordance + Delta) / 2 and a loss with (discordance - Delta) / 2."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ def noninferiority_power(
     """P(a guard ends HELD): Tango's test at one-sided ``alpha`` on ``n`` prompts, by enumeration.
 
     Raises ``ValueError`` unless ``n >= 1``, rates lie in (0, 1) and ``|true_delta| <=
-    discordance``.
-    """
+    discordance``."""
     n, margin = count("n", n, least=1), fraction("margin", margin)
     z = z_quantile(1 - fraction("alpha", alpha))
     if abs(real("true_delta", true_delta)) > fraction("discordance", discordance, closed=True):
@@ -48,8 +46,7 @@ def noninferiority_prompts(
 
     The first n that reaches it from the normal approximation ``(z_alpha + z_beta)^2 discordance /
     margin^2`` upward; the exact power dips again at some larger n. Raises ``ValueError`` on rates
-    outside of (0, 1).
-    """
+    outside of (0, 1)."""
     target = fraction("power", power)
     ratio = fraction("discordance", discordance) / fraction("margin", margin) ** 2
     rough = (z_quantile(1 - fraction("alpha", alpha)) + z_quantile(target)) ** 2 * ratio

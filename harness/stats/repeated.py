@@ -5,8 +5,7 @@ each in -1..1. The gate is :func:`score_z`, which is Tango's test carried from {
 differences in -1..1 and equals it at K = 1. The paired t test is not offered: where answers hardly
 vary within a prompt it is Wald's test, and an adapter exactly at the margin then passes it 8 to 16
 % of the time at a nominal 5 % (n = 164, margins .02 to .10; 30 % at n = 40), the score test at most
-5.5 %.
-"""
+5.5 %."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ def score_z(differences: Sequence[float], delta: float) -> float:
     although no prompt showed it, so that "no loss was seen" is not taken for "no loss exists". At K
     = 1 it is :func:`~harness.stats.paired.tango_z`. Raises ``ValueError`` on no differences, one
     outside of -1..1, or ``delta`` outside of (-1, 1). Source: Owen 1988 for the constrained
-    likelihood; Honda & Takemura 2010 for its dual on a bounded support.
-    """
+    likelihood; Honda & Takemura 2010 for its dual on a bounded support."""
     values = _bounded(differences)
     if not -1 < delta < 1:
         raise ValueError(f"delta = {delta!r}: expected a number between -1 and 1")
@@ -42,8 +40,7 @@ def score_z(differences: Sequence[float], delta: float) -> float:
 def score_interval(differences: Sequence[float], confidence: float = 0.95) -> Interval:
     """Two-sided interval of the mean difference: the values that :func:`score_z` does not reject.
 
-    Raises ``ValueError`` on no differences or one outside of -1..1.
-    """
+    Raises ``ValueError`` on no differences or one outside of -1..1."""
     values = _bounded(differences)
     z = z_two_sided(confidence)
     mirrored = [(-value, many) for value, many in values]
@@ -54,8 +51,7 @@ def score_noninferiority(differences: Sequence[float], margin: float) -> NonInfe
     """Test of "the adapter is worse than base by ``margin`` or more" for K > 1; a small one-sided
     ``p`` denies it.
 
-    Raises ``ValueError`` as :func:`score_z`, or for a margin outside of (0, 1).
-    """
+    Raises ``ValueError`` as :func:`score_z`, or for a margin outside of (0, 1)."""
     z = score_z(differences, -fraction("margin", margin))
     return NonInferiority(z, NormalDist().cdf(-z))
 
@@ -65,8 +61,7 @@ def guard_state(differences: Sequence[float], margin: float, alpha: float = 0.05
     one-sided error ``alpha``.
 
     Raises ``ValueError`` as :func:`score_z`, for a margin outside of (0, 1), or alpha outside of
-    (0, 1/2).
-    """
+    (0, 1/2)."""
     critical = z_quantile(1 - fraction("alpha", alpha))
     if critical <= 0:
         raise ValueError(f"alpha = {alpha!r}: expected less than 0.5")
@@ -100,8 +95,7 @@ def _score(values: Weighted, delta: float) -> float:
 
     def slope(tilt: float) -> float:
         """Derivative of the dual log-likelihood; it falls in ``tilt``, and its root is the most
-        likely distribution.
-        """
+        likely distribution."""
         return sum(many * gap / (1 + tilt * gap) for gap, many in gaps)
 
     # beyond these tilts a value in -1..1 would get a negative probability; at them the end of the

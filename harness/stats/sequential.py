@@ -1,8 +1,7 @@
 """Stopping early.
 
 An early stop may only say NO-SHIP: it then cannot raise the rate of false SHIPs, and the test at
-the end keeps its alpha. Peeking with tests made for a fixed n is not offered.
-"""
+the end keeps its alpha. Peeking with tests made for a fixed n is not offered."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ def eprocess(
     drawn before the run and bets in [0, 1 / (1 + margin)], by default .1 ... .9 of that. While the
     mean difference is ``-margin`` or better, ``P(M_t >= 1/alpha at any t) <= alpha``. K = 1 takes
     -1, 0, 1; K > 1 takes differences of means. Raises ``ValueError`` on values out of range.
-    Source: Ville 1939; Waudby-Smith & Ramdas 2024, arXiv 2010.09686.
-    """
+    Source: Ville 1939; Waudby-Smith & Ramdas 2024, arXiv 2010.09686."""
     margin = fraction("margin", margin)
     most = 1 / (1 + margin)
     stakes = (
@@ -50,8 +48,7 @@ def eprocess(
 
 def stopped_at(path: Sequence[float], alpha: float = 0.05) -> int | None:
     """The first prompt (from 1) at which an :func:`eprocess` reaches ``1 / alpha``, or ``None``:
-    stop as NO-SHIP.
-    """
+    stop as NO-SHIP."""
     bound = 1 / fraction("alpha", alpha)
     return next((step for step, evidence in enumerate(path, 1) if evidence >= bound), None)
 
@@ -64,7 +61,6 @@ def curtailed(
 
     ``open_gains`` counts those prompts; base's outcomes are known beforehand. ``n`` is the full
     number of prompts. The rule is certain, so it costs no error. Raises ``ValueError`` on counts
-    that do not fit ``n``.
-    """
+    that do not fit ``n``."""
     best = count("gains", gains) + count("open_gains", open_gains)
     return guard_state(best, losses, n, margin, alpha) is not GuardState.HELD

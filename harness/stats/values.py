@@ -23,8 +23,7 @@ class Interval:
 @dataclass(frozen=True)
 class Undefined:
     """A number that does not exist for this data, with the reason; it is false, so ``found or
-    default`` reads well.
-    """
+    default`` reads well."""
 
     reason: str
 
@@ -35,8 +34,7 @@ class Undefined:
 @dataclass(frozen=True)
 class Estimate:
     """A point estimate with its standard error (``None`` where the method has none) and
-    interval.
-    """
+    interval."""
 
     value: float
     interval: Interval
@@ -55,8 +53,7 @@ class Test:
 
 def count(name: str, value: SupportsIndex, least: int = 0) -> int:
     """``value`` as an ``int`` of at least ``least``; raises ``ValueError`` that names the
-    argument.
-    """
+    argument."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -68,8 +65,7 @@ def count(name: str, value: SupportsIndex, least: int = 0) -> int:
 
 def part(name: str, value: SupportsIndex, total: SupportsIndex) -> tuple[int, int]:
     """``value`` of ``total`` items as two ``int``; ``ValueError`` unless ``0 <= value <= total``
-    and ``total >= 1``.
-    """
+    and ``total >= 1``."""
     whole = count("n", total, least=1)
     number = count(name, value)
     if number > whole:
@@ -79,8 +75,7 @@ def part(name: str, value: SupportsIndex, total: SupportsIndex) -> tuple[int, in
 
 def fraction(name: str, value: SupportsFloat, *, closed: bool = False) -> float:
     """``value`` as a ``float`` strictly between 0 and 1, or with ``closed`` from 0 to 1; else
-    ``ValueError``.
-    """
+    ``ValueError``."""
     number = real(name, value)
     if not (0 <= number <= 1 if closed else 0 < number < 1):
         raise ValueError(
@@ -94,8 +89,7 @@ def real(name: str, value: SupportsFloat | str) -> float:
     """``value`` as a finite ``float``; raises ``ValueError`` that names the argument.
 
     Text is refused even where it reads "5": a count that arrives as text has come through the wrong
-    door.
-    """
+    door."""
     try:
         number = math.nan if isinstance(value, str | bytes) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -107,8 +101,7 @@ def real(name: str, value: SupportsFloat | str) -> float:
 
 def reals(name: str, values: Iterable[SupportsFloat], least: int = 0) -> list[float]:
     """``values`` as a list of at least ``least`` finite floats; raises ``ValueError`` that names
-    item and argument.
-    """
+    item and argument."""
     numbers = [real(f"{name}[{index}]", value) for index, value in enumerate(values)]
     if len(numbers) < least:
         raise ValueError(f"{name} has {len(numbers)} values: expected at least {least}")

@@ -3,8 +3,7 @@ adapter before it is scored.
 
 mlx-lm loads without a word an adapter of another base with the same shapes, one with half of its
 tensors, one that is all zeros, and one with NaN weights. Scoring such an adapter scores nothing, so
-each of these is a fault by name.
-"""
+each of these is a fault by name."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ def preflight(
     mounted. What an engine that is no :class:`WhiteBox` cannot show is not measured.
 
     ``memory`` is a folder that remembers the digests of unchanged files; without it every byte is
-    read.
-    """
+    read."""
     from harness.subjects.tensors import examine
 
     config = read_config(entry.path / "adapter_config.json")
@@ -59,8 +57,7 @@ def preflight(
 
 def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
     """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored
-    would not be shipped.
-    """
+    would not be shipped."""
     now = {"base": folder_digest(entry.base_path, memory), "adapter": folder_digest(entry.path)}
     before = {"base": found.base_digest, "adapter": found.adapter_digest}
     return [
@@ -110,8 +107,7 @@ def _drift(
     adapter: Path, base: Path, config: dict[str, Any], engine: WhiteBox, found: Preflight
 ) -> Iterator[Fault]:
     """A tokenizer or chat template of training, recorded or shipped beside the tensors, that is not
-    the base's.
-    """
+    the base's."""
     for what, now in (("tokenizer", found.tokenizer_digest), ("template", found.template_digest)):
         recorded = config.get(f"trained_on_{what}")
         if recorded and recorded != now:
@@ -138,8 +134,7 @@ def _drift(
 
 def _recorded(config: dict[str, Any], path: Path) -> Iterator[Fault]:
     """The adapter's config against the config that it was trained with: scale 20 that became 2 has
-    no other witness.
-    """
+    no other witness."""
     from harness.content.strict import read_yaml
 
     trained, _ = read_yaml(path)

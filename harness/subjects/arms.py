@@ -17,8 +17,7 @@ def arms(
     prompt, and base once more, backwards. ``base`` and ``adapter`` are digests.
 
     The adapter is asked in the registered order, which is drawn for a guard, so that a stop on the
-    way is a stop on a sample.
-    """
+    way is a stop on a sample."""
     found = [
         Arm(id=BASE, weights=base),
         Arm(id=ADAPTER, weights=base, mount=adapter, order="registered"),
@@ -36,8 +35,7 @@ def contrasts(
     """What is asked of these arms, the headline first.
 
     A guard has a ``margin``; a facet that is not primary has the ``secondary`` one; any other facet
-    must gain more than ``min_gain`` over base, and anything over its canon as a prompt.
-    """
+    must gain more than ``min_gain`` over base, and anything over its canon as a prompt."""
     ids = {arm.id for arm in asked}
     pair: dict[str, Any] = {"first": ADAPTER, "second": BASE}
     if margin is not None:

@@ -14,8 +14,7 @@ class Arm(strict.Model):
 
     ``weights`` and ``mount`` are digests: of a base, and of the adapter mounted on it. ``system``
     is put after the suite's own system prompt. ``order`` is that of asking: as the suite is,
-    backwards, or as registered. Answers of a ``fresh`` arm are never those kept of another arm.
-    """
+    backwards, or as registered. Answers of a ``fresh`` arm are never those kept of another arm."""
 
     id: str
     weights: str
@@ -36,8 +35,7 @@ class Contrast(strict.Model):
     ``margin`` is the loss that ``not-worse`` and ``same`` allow and the gain that ``better`` asks
     for. ``needs`` says what an answer is for: ``shown`` must be shown before anything ships,
     ``not-refuted`` only may not be found false, and without ``sound`` nothing was measured. The
-    claims of a ``family`` are tested together.
-    """
+    claims of a ``family`` are tested together."""
 
     id: str
     first: str
@@ -53,8 +51,7 @@ class Fault:
     """One finding against the subject: a short code, a sentence, and what follows from it.
 
     ``void``: scoring it would say nothing. ``block``: it may not ship (NO-SHIP). ``warn``: shown on
-    the scorecard.
-    """
+    the scorecard."""
 
     code: str
     text: str
@@ -69,8 +66,7 @@ class Preflight:
     ``effect`` is KL(base || base+adapter) in nats per token over the probe prompts, ``update`` the
     largest update as a share of the weight that it changes; ``None`` where it was not measured.
     ``left_out`` are the cases, by suite, that the training data shows; ``training`` is what
-    :mod:`harness.subjects.training` found, as plain data.
-    """
+    :mod:`harness.subjects.training` found, as plain data."""
 
     base_digest: str
     adapter_digest: str

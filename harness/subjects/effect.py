@@ -18,8 +18,7 @@ PROBE_TOKENS = 32  # the last positions of a probe prompt at which base and adap
 
 def effect(engine: WhiteBox, adapter: Path, probe: Sequence[list[int]]) -> float:
     """KL(base || base+adapter) in nats, averaged over the last tokens of the probe prompts; NaN if
-    either arm has one.
-    """
+    either arm has one."""
     import mlx.core as mx
 
     engine.mount(None)

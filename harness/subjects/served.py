@@ -2,8 +2,7 @@
 status 200.
 
 ``mlx_lm.server`` started with an adapter serves the bare base to a request that names the base's
-folder as its model, and ignores the field ``adapters`` of a request that names none.
-"""
+folder as its model, and ignores the field ``adapters`` of a request that names none."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ def check(
 
     ``model`` is the field of that name in the request, as the server's users send it. Raises
     :class:`EngineError` when the server cannot be asked, or when the prompts cannot tell base and
-    adapter apart.
-    """
+    adapter apart."""
     answers = {}
     for arm, path in (("base", None), ("adapter", adapter)):
         engine.mount(path)
@@ -75,8 +73,7 @@ def _faults(seen: Counter[str], many: int, url: str, model: str | None) -> Itera
 
 def _same(expected: str, served: str) -> bool:
     """Equal up to a leading space, which the server's text loses, and to half a character at the
-    end.
-    """
+    end."""
     a, b = (text.removeprefix(" ").rstrip("\ufffd") for text in (expected, served))
     return (
         a == b

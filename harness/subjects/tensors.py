@@ -1,6 +1,5 @@
 """The tensors of an adapter against what its config promises on this base: names, shapes, numbers,
-and their size.
-"""
+and their size."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ class Tensors:
 
     ``update`` is the largest ``scale * ||A B|| / ||W||`` (Frobenius norms) over the adapted layers;
     ``None`` where no layer is a low-rank change of a matrix. ``usable`` is whether the adapter may
-    be mounted to be probed.
-    """
+    be mounted to be probed."""
 
     found: int = 0
     expected: int = 0
@@ -73,8 +71,7 @@ def largest_update(
     tensors: dict[str, Any], config: dict[str, Any], engine: WhiteBox
 ) -> float | None:
     """The largest update relative to the weight it changes; ``None`` when no weight can be
-    compared.
-    """
+    compared."""
     import mlx.core as mx
 
     scale = abs(float((config.get("lora_parameters") or {}).get("scale", 1.0)))

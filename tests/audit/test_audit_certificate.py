@@ -1,6 +1,5 @@
 """A certificate holds for exactly the bytes that were audited, for a time, and says what it
-lacks.
-"""
+lacks."""
 
 import dataclasses
 import json

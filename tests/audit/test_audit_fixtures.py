@@ -1,6 +1,5 @@
 """The answers that an audit judges: those an author writes, and the mutants and variants made of
-them.
-"""
+them."""
 
 import json
 import random

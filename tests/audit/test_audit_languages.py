@@ -1,6 +1,5 @@
 """A verifier that finds its words in a comment is refused in every language, and its twin that
-reads no comments is certified; in a language that is not known nobody can tell.
-"""
+reads no comments is certified; in a language that is not known nobody can tell."""
 
 import json
 import shutil

@@ -96,7 +96,7 @@ def test_what_is_expected_is_planted_only_where_naming_it_is_no_answer():
             return passed()
 
         made = probes(judge, Known([one]))
-        return [p.answer for p in made if p.operator == "keyword-stuffing"][0]
+        return next(p.answer for p in made if p.operator == "keyword-stuffing")
 
     assert "Oslo" not in planted(good("It is Oslo.", {"answer": "Oslo"}))
     code = good("```python\ndef f():\n    return 1\n```", {"function": "f"})

@@ -1,6 +1,5 @@
 """library.yaml and suites are read strictly: each fault is one message with file, line, key, found
-and expected.
-"""
+and expected."""
 
 from __future__ import annotations
 

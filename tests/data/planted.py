@@ -2,8 +2,7 @@
 same thing rightly.
 
 They judge one of two tasks: a sentence that says what the prompt asks for, or a Python function
-that does.
-"""
+that does."""
 
 import ast
 import functools
@@ -66,8 +65,7 @@ def adds(case, answer):
 
 def forked(judge):
     """Whether ``judge()`` in a child process ended it with exit code 0, as return-code scorers
-    ask.
-    """
+    ask."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:

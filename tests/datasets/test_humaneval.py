@@ -1,6 +1,5 @@
 """The judge of HumanEval: right answers pass, nothing else does, and the file scorer counts
-both.
-"""
+both."""
 
 import importlib.util
 import json

@@ -86,8 +86,7 @@ def test_the_worked_gate_same_answers_and_two_certificates(
 
 def test_lost_four_and_won_one_is_held_at_five_points_and_not_at_three():
     """With verifiers as good as proven: at 299 bad and 164 good fixtures it is undecided at five
-    points too.
-    """
+    points too."""
     rows, proven = (
         pair("humaneval", 164, 151, 1, 4) + GAINED,
         {"humaneval.ok": certificate("humaneval.ok", 3000, 3000)},
@@ -110,8 +109,7 @@ def test_guard_states(gained, lost, code):
 
 def test_size_is_exact_where_tango_alone_would_hold():
     """5 gained and 6 lost: Tango p = .0485, exact p = .0513 at the margin that 41 good and 80 bad
-    fixtures leave.
-    """
+    fixtures leave."""
     held = {"humaneval.ok": certificate("humaneval.ok", 41, 80)}
     score = judge(BOTH, pair("humaneval", 164, 124, 5, 6) + GAINED, held).scores["humaneval"]
     guard = score.results["guard"].held
@@ -234,8 +232,7 @@ def test_unjudged_answers_void_over_the_limit_and_decide_nothing_under_it():
 
 def test_gains_are_tested_together():
     """Holm: a gain of p = .035 stands alone and beside sure ones, and falls beside one as weak as
-    itself.
-    """
+    itself."""
     weak = pair("prose", 40, 0, 7, 1)
     alone = registration([GUARD, plan("prose", 40)])
     assert judge(alone, HELD + weak).verdict.name is Name.SHIP
@@ -479,8 +476,7 @@ def test_a_claim_names_its_suite():
 
 def test_simulated_gates_ship_what_did_not_change_and_nothing_that_is_damaged():
     """The benchmark of the gate's error rates, on a few gates: an unchanged adapter, and one that
-    lost 20 points.
-    """
+    lost 20 points."""
     sys.path.insert(0, str(DOCS.parent.parent / "benchmarks"))
     from operating_characteristic import Cell, measured
 

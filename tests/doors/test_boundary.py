@@ -1,6 +1,5 @@
 """What the operating system refuses is one sentence with path and remedy at every door, a fault of
-the harness keeps its traceback, and neither ends like a verdict.
-"""
+the harness keeps its traceback, and neither ends like a verdict."""
 
 from __future__ import annotations
 
@@ -95,7 +94,9 @@ def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, monkeypatch: py
 def test_recheck(run: Path, file: Path, tmp_path: Path):
     refused(cli("recheck", file), f"{file}: not a run folder")
     refused(cli("recheck", tmp_path / "none"), f"{tmp_path}/none: not a run folder")
-    refused(cli("recheck", run, "--adapter", tmp_path / "none"), "no such folder")
+    refused(
+        cli("recheck", run, "--adapter", tmp_path / "none"), "none: neither an adapter", "known:"
+    )
     assert cli("recheck", run).exit_code == 0
 
 

@@ -1,6 +1,5 @@
 """The command line: whole help, documented exit codes that occur, completion, one way to name an
-adapter.
-"""
+adapter."""
 
 from __future__ import annotations
 
@@ -96,6 +95,19 @@ def rechecked(adapter):
     return arguments
 
 
+def reported(*, edited):
+    def arguments(request):
+        run = shutil.copytree(
+            request.getfixturevalue("place") / "run", request.getfixturevalue("tmp_path") / "run"
+        )
+        if edited:
+            path = run / "scorecard.json"
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"look": 7}))
+        return [run]
+
+    return arguments
+
+
 def audited(*options, broken=False):
     def arguments(request):
         honest = request.getfixturevalue("honest")
@@ -147,7 +159,8 @@ CASES = {
     ("harness preflight", 3): preflight("dead"),
     ("harness recheck", 0): rechecked("dead"),
     ("harness recheck", 1): rechecked("gamedev"),
-    ("harness report", 0): lambda request: [request.getfixturevalue("place") / "run"],
+    ("harness report", 0): reported(edited=False),
+    ("harness report", 1): reported(edited=True),
     ("harness audit", 0): audited("honest_sentence.it"),
     ("harness audit", 1): audited("--check", broken=True),
     ("harness audit", 2): audited("--new", "fresh.one"),

@@ -1,7 +1,6 @@
 """What the documentation says of commands and options is made from them.
 
-``HARNESS_MAKE_DOCS=1 pytest tests/doors/test_docs.py`` writes it again.
-"""
+``HARNESS_MAKE_DOCS=1 pytest tests/doors/test_docs.py`` writes it again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """One place decides: page, terminal, JUnit and the pytest item say of a suite what the verdict
-says, whatever the reason.
-"""
+says, whatever the reason."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The plug-in's options are nobody else's: a project that has one of the same name starts, and
-gates.
-"""
+gates."""
 
 from __future__ import annotations
 

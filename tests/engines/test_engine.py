@@ -1,6 +1,5 @@
 """The engine answers what the library would answer one prompt at a time, and a swap leaves nothing
-behind.
-"""
+behind."""
 
 import json
 import math

@@ -1,6 +1,5 @@
 """A document that is torn, emptied, wrongly typed, not UTF-8, missing or of another format is one
-sentence that names it, wherever a run is read; and what is whole is read without one.
-"""
+sentence that names it, wherever a run is read; and what is whole is read without one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """A whole gate in a workspace of its own: real suites, verifier, audit and judges, and an engine
-that says its lines.
-"""
+that says its lines."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ criteria: [{id: right, verifier: sums.right}]
 
 class Speaker:
     """An engine that knows every sum: base fails the facet, the adapter the prompts in
-    ``breaks``.
-    """
+    ``breaks``."""
 
     def __init__(self, breaks: set[str], prompted: bool) -> None:
         self.identity: dict[str, Any] = {"engine": "speaker", "mlx-lm": "none", "device": "none"}

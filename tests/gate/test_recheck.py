@@ -1,6 +1,5 @@
 """A finished run is a claim: whatever is changed in it afterwards is found, and what was not
-changed is not accused.
-"""
+changed is not accused."""
 
 from __future__ import annotations
 
@@ -111,8 +110,7 @@ def test_receipts_that_were_edited_dropped_or_moved_are_found(run: Path, change,
 
 def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: Path):
     """Who edits a receipt and mends the chain has to forge every document, and then the
-    signature.
-    """
+    signature."""
     folder = RunFolder(run)
     head, text = folder.registration.digest, []
     for row in folder.receipts:
@@ -143,6 +141,8 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
         "attestation.json: subject[0].digest"),
         ("certificates/godot.ok.json", lambda d: d.update(bad=2999),
         "certificates/godot.ok.json: its content is"),
+        ("certificates/godot.ok.json", lambda d: d.update(state="REFUSED"),
+        "certificates/godot.ok.json: state: found 'REFUSED'; its counts say 'VALID'"),
     ],
 )  # fmt: skip
 def test_edited_documents_are_found_by_name(run: Path, name: str, change, first: str):

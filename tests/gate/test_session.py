@@ -1,6 +1,5 @@
 """A gate may be killed anywhere: resumed, it holds the same receipts once each and comes to the
-same verdict.
-"""
+same verdict."""
 
 import json
 import multiprocessing
@@ -82,8 +81,7 @@ def reference(library, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path_factory, monkeypatch):
     """Every test starts without answers; certificates of the audit are shared, as they cost
-    seconds.
-    """
+    seconds."""
     folder = tmp_path_factory.mktemp("cache")
     shared = tmp_path_factory.getbasetemp() / "certificates"
     shared.mkdir(exist_ok=True)

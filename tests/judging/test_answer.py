@@ -51,8 +51,7 @@ def test_no_complete_block_of_the_language_is_no_code(text):
 @pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x1d", "\x85", "\u2028", "\u2029"])
 def test_only_line_ends_end_a_line(separator):
     """Python's ``splitlines`` knows seven more characters; CommonMark does not, and they may stand
-    in a string.
-    """
+    in a string."""
     block = f"```python\na = '{separator}'\n```\n"
     assert Answer(f"x{separator}y\n{block}").code("python") == f"a = '{separator}'\n"
     assert Answer(f"x{separator}y\n{block[:-4]}").code("python") is None

@@ -1,6 +1,5 @@
 """Verifiers are found in the files of a workspace and in installed packages, and a broken file is
-named.
-"""
+named."""
 
 import os
 import sys

@@ -1,6 +1,5 @@
 """The contract of a verifier: what counts as its judgement, what it must not do, what it
-declares.
-"""
+declares."""
 
 import dataclasses
 import sys

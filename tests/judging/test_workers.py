@@ -1,6 +1,5 @@
 """The child that judges: what a verifier does to it costs one judgement, under the same limits
-through every door.
-"""
+through every door."""
 
 import json
 import os

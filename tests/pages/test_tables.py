@@ -1,6 +1,5 @@
 """The tables of a run and of an audit: every number from receipts and certificates, as CSV and
-Markdown.
-"""
+Markdown."""
 
 from __future__ import annotations
 

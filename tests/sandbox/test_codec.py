@@ -1,6 +1,5 @@
 """The codec: honest values cross unchanged, hostile bytes raise one error and stay within
-bounds.
-"""
+bounds."""
 
 import json
 import math

@@ -1,6 +1,5 @@
 """Every sandbox that works here holds what it promises; what does not work is skipped with its
-reason.
-"""
+reason."""
 
 import json
 import os

@@ -1,6 +1,5 @@
 """Judges that err: what fixtures prove of them, what that leaves of a rate, and how far judges
-agree.
-"""
+agree."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,5 @@
 """Base and adapter on the same prompts, one answer each: gains, losses and the states of a
-guard.
-"""
+guard."""
 
 import itertools
 import math
@@ -57,8 +56,7 @@ def test_largest_net_loss_that_holds(margin: float, nets: dict[int, int]) -> Non
 @pytest.mark.parametrize("m", range(12))
 def test_mcnemar_is_the_enumeration(m: int) -> None:
     """Over all 2^m equally likely signs: as far or farther from even; mid-p takes the seen splits
-    half.
-    """
+    half."""
     nets = [abs(sum(signs)) for signs in itertools.product((1, -1), repeat=m)]
     for gains in range(m + 1):
         net = abs(2 * gains - m)

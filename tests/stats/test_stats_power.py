@@ -51,8 +51,7 @@ def test_noninferiority_power_is_the_enumeration(true_delta: float) -> None:
 @pytest.mark.parametrize("margin", [0.02, 0.03, 0.05, 0.10])
 def test_size_at_the_margin(margin: float) -> None:
     """An adapter exactly at the margin is HELD about alpha of the time, whatever the
-    discordance.
-    """
+    discordance."""
 
     def size(discordance: float, alpha: float) -> float:
         return power.noninferiority_power(164, margin, discordance, -margin, alpha)

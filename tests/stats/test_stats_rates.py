@@ -1,6 +1,5 @@
 """A rate of passes: its intervals and pass@k against brute force, scipy and what an interval must
-be.
-"""
+be."""
 
 import itertools
 from collections.abc import Callable

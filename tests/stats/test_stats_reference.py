@@ -1,6 +1,5 @@
 """Every statistic against worked cases, those of ``data/statistics.jsonl`` and those of the
-literature.
-"""
+literature."""
 
 from collections.abc import Callable
 from typing import Any

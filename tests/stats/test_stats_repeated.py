@@ -16,8 +16,7 @@ from harness.stats import clusters, intervals, paired, repeated
 @pytest.mark.parametrize(("n", "margin"), [(40, 0.03), (164, 0.02), (164, 0.05), (164, 0.10)])
 def test_repeated_guard_keeps_its_size_where_the_t_test_does_not(n: int, margin: float) -> None:
     """Prompts that always pass under base, of which the adapter loses a share for good: K answers
-    add nothing.
-    """
+    add nothing."""
     chance = sps.binom.pmf(range(n + 1), n, margin)
     differences = [[-1.0] * lost + [0.0] * (n - lost) for lost in range(n + 1)]
     score = sum(

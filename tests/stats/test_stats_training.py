@@ -1,6 +1,5 @@
 """What training leaves behind: forgetting, memorised text, tests that were trained on, degenerate
-answers.
-"""
+answers."""
 
 from pathlib import Path
 

@@ -1,6 +1,5 @@
 """Every faulty adapter that mlx-lm loads without a word is named by the preflight, and its clean
-twin is not.
-"""
+twin is not."""
 
 import json
 import os

@@ -1,6 +1,5 @@
 """Recipe and corpus: every planted fault is found by the shipped rules, and its clean twin
-passes.
-"""
+passes."""
 
 import json
 import os

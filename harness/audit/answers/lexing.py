@@ -2,8 +2,7 @@
 language.
 
 Comments and strings are told from code, no more. What a changed text means is left to the
-verifiers.
-"""
+verifiers."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ class Token:
 @dataclass(frozen=True)
 class Snippet:
     """The code of an answer with what stands before and after it; ``tag`` is what its fence says,
-    empty when it says nothing.
-    """
+    empty when it says nothing."""
 
     before: str
     code: str
@@ -55,8 +53,7 @@ class Snippet:
 
 def snippet(text: str, *, completion: bool = False) -> Snippet | None:
     """The last complete fenced block of an answer; the whole answer as Python when it is a
-    ``completion`` without one.
-    """
+    ``completion`` without one."""
     for block in reversed(Answer(text).blocks):
         at = text.rfind(block.code)
         if block.closed and block.code.strip() and at > 0:
@@ -72,8 +69,7 @@ def tokens(code: str, language: Language) -> list[Token]:
 
 def meaning(code: str, language: Language) -> object:
     """What two codes share when only layout and comments differ: Python's tree, else tokens and the
-    indentation of lines.
-    """
+    indentation of lines."""
     if language.name == "python":
         try:
             return ast.dump(ast.parse(code))

@@ -3,8 +3,7 @@
 An operator is *deadly* when what it makes is bad for every verifier that demands anything: nothing
 of the answer is left. All others may miss what a verifier looks at, so their survivors are findings
 for its author, not errors - unless the author names the operator in ``deadly``. Operators come from
-Jia & Harman 2011 and from faults models make.
-"""
+Jia & Harman 2011 and from faults models make."""
 
 from __future__ import annotations
 
@@ -68,8 +67,7 @@ Operator = Callable[[Good, random.Random], Iterator[str]]
 
 def read(fixtures: Iterable[Fixture], *, completion: bool) -> list[Good]:
     """Read known answers. A fence without a tag holds the language of the others, where they all
-    have the same one.
-    """
+    have the same one."""
     known = [(one, snippet(one.answer, completion=completion)) for one in fixtures]
     languages = {code.language for _, code in known if code and code.language.known}
     found = []
@@ -90,8 +88,7 @@ def unknown(goods: Iterable[Good]) -> list[str]:
 
 def mutate(one: Good, rng: random.Random) -> Iterator[tuple[str, str]]:
     """``(operator, text)`` of every mutant of a good that differs from it; ``rng`` chooses among
-    equal places.
-    """
+    equal places."""
     seen = {one.text}
     for operator, make in OPERATORS.items():
         for text in make(one, rng):
@@ -285,7 +282,6 @@ def _whole(word: str) -> re.Pattern[str]:
 
 def _disjoint(one: Case, other: Case) -> bool:
     """Whether two cases ask for different things in every point that both name, and name at least
-    one.
-    """
+    one."""
     shared = set(one.expect) & set(other.expect)
     return bool(shared) and all(one.expect[key] != other.expect[key] for key in shared)

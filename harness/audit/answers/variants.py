@@ -1,6 +1,5 @@
 """Variants: a known-good answer written another way. A verifier that changes its mind on one does
-not judge the answer.
-"""
+not judge the answer."""
 
 from __future__ import annotations
 
@@ -24,8 +23,7 @@ def variants(one: Good, forbidden: Sequence[str]) -> Iterator[tuple[str, str]]:
     """``(operator, text)`` of every variant that differs from the good.
 
     ``forbidden`` are words that known-bad code holds and known-good code does not: naming one in a
-    comment, or inside of a longer name, does no harm.
-    """
+    comment, or inside of a longer name, does no harm."""
     for operator, make in OPERATORS.items():
         text = make(one, forbidden)
         if text is not None and text != one.text:
@@ -34,8 +32,7 @@ def variants(one: Good, forbidden: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def forbidden_words(goods: Sequence[Good], bads: Sequence[Good], most: int = 12) -> list[str]:
     """Words of known-bad code that no known-good code holds and no case asks for, the commonest
-    first.
-    """
+    first."""
     codes = [one.code.code for one in goods if one.code]
     known = {t.text for code in codes for t in tokens(code, PLAIN) if t.kind == "word"}
     asked = set(re.findall(r"\w+", " ".join(_asked(one) for one in (*goods, *bads))))
@@ -163,8 +160,7 @@ def _reversed(value: Any) -> Any:
 
 def _python_locals(code: str) -> list[str]:
     """Names that functions assign and that are nothing else: no parameter, attribute, import,
-    global or definition.
-    """
+    global or definition."""
     for text in (code, f"def f():\n{code}"):
         try:
             tree = ast.parse(text)

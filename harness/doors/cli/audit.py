@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.doors.cli.common import Command, library_option, sandbox_option
+from harness.doors.cli.wrap import wrap_options
 
 if TYPE_CHECKING:
     from harness.audit.certificate import Certificate
+    from harness.audit.foreign.wrapping import Wrap
     from harness.audit.workspace import Audited
 
 ASK = "?"  # --answer without a value
@@ -24,7 +26,11 @@ POLL = 0.5  # seconds between two looks at the files
     codes={
         0: "All are VALID.",
         1: "One was REFUSED or cannot be loaded, or a fixture stands in training data.",
+<<<<<<< HEAD
         2: "One is PROVISIONAL: too few fixtures, or a question without an answer.",
+=======
+        2: "One is PROVISIONAL: too few fixtures, or an unknown language.",
+>>>>>>> main
         3: "One is EXPIRED.",
     },
 )
@@ -55,11 +61,7 @@ POLL = 0.5  # seconds between two looks at the files
     type=click.Path(path_type=Path, exists=True),
     help="Training data; fixtures that stand in it are named. Repeatable.",
 )
-@click.option(
-    "--wrap",
-    metavar="MODULE:FUNCTION",
-    help="Audit a callable (answer) -> bool | list of violations; fixtures: wrapped.FUNCTION.",
-)
+@wrap_options
 @click.option(
     "--answer",
     "answers",
@@ -100,8 +102,12 @@ def audit(
     check: bool,
     fixtures: Path | None,
     gold: tuple[Path, ...],
+<<<<<<< HEAD
     wrap: str | None,
     answers: tuple[str, ...],
+=======
+    wrap: Wrap | None,
+>>>>>>> main
     html: Path | None,
     junit: Path | None,
     json: Path | None,
@@ -109,8 +115,7 @@ def audit(
 ) -> int:
     """Prove verifiers on known-good and known-bad answers.
 
-    VERIFIERS are ids such as godot.parses (default: all).
-    """
+    VERIFIERS are ids such as godot.parses (default: all)."""
     from harness.audit import workspace
     from harness.audit.certificate import redacted
     from harness.doors.console import Terminal, steps
@@ -221,8 +226,7 @@ def _changed(line: str) -> str | None:
 
 def _watched(once: Callable[[], int], snapshot: Callable[[], str]) -> int:
     """Run ``once`` whenever ``snapshot`` changes, until the user interrupts; a mistake in a file is
-    printed, not fatal.
-    """
+    printed, not fatal."""
     from harness.doors.console import Terminal
     from harness.errors import HarnessError
 

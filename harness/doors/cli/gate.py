@@ -42,8 +42,7 @@ from harness.doors.cli.common import (
 def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     """Gate one adapter, with the verdict as exit code.
 
-    The same as `pytest suites/ --adapter NAME`.
-    """
+    The same as `pytest suites/ --adapter NAME`."""
     from harness.doors.console import STYLES, Terminal, steps
     from harness.gate.prepare import Options
     from harness.gate.session import register_gate, run_gate
@@ -85,8 +84,7 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
 def preflight(verify: bool, server: str | None, server_model: str | None, **chosen: Any) -> int:
     """Check an adapter before anything is scored.
 
-    Identity, tensors, effect, recipe, corpus and contamination.
-    """
+    Identity, tensors, effect, recipe, corpus and contamination."""
     from harness.doors.console import Terminal
     from harness.gate.prepare import Options
     from harness.gate.session import check_subject
@@ -127,8 +125,7 @@ def preflight(verify: bool, server: str | None, server_model: str | None, **chos
 def recheck(run: Path, adapter: str | None, library: str | None) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
-    No model is needed, and no workspace unless --adapter is a name.
-    """
+    No model is needed, and no workspace unless --adapter is a name."""
     from harness.doors.console import Terminal
     from harness.gate.recheck import recheck as again
 
@@ -142,8 +139,7 @@ def recheck(run: Path, adapter: str | None, library: str | None) -> int:
 
 def _folder(adapter: str, library: str | None) -> Path:
     """The folder of an adapter: a path with a separator is one, else a name of the library is
-    looked up, else it is a folder here.
-    """
+    looked up, else it is a folder here."""
     from harness.content import library as libraries
     from harness.content import workspace
     from harness.content.strict import nearest
@@ -171,7 +167,7 @@ def _folder(adapter: str, library: str | None) -> Path:
 @click.option(
     "--out",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Where the page goes (default: RUN/scorecard-rechecked.html).",
 )
 @click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
@@ -179,8 +175,7 @@ def _folder(adapter: str, library: str | None) -> Path:
 def report(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
     """Recheck RUN and write a page of it.
 
-    The page says whether the documents agree; that of the run's end stays as it is.
-    """
+    The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.recheck import report as again

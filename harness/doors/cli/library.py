@@ -14,8 +14,7 @@ from harness.doors.cli.common import Command, library_option
 def library(library: str | None) -> None:
     """Print the adapters of library.yaml.
 
-    With their status, base, facets and the suites they owe.
-    """
+    With their status, base, facets and the suites they owe."""
     from harness.content import library as libraries
     from harness.content import workspace
     from harness.doors.console import Terminal
@@ -35,8 +34,7 @@ def library(library: str | None) -> None:
 def init(folder: Path) -> None:
     """Copy the shipped workspace into FOLDER.
 
-    Library, suites, verifiers, audits, reports and the pocket factory; nothing is overwritten.
-    """
+    Library, suites, verifiers, audits, reports and the pocket factory; nothing is overwritten."""
     from harness.content import workspace
     from harness.doors.console import Terminal
 

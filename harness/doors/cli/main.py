@@ -1,6 +1,5 @@
 """``harness``: the command line. Heavy libraries are imported by the command that needs them, so
-that --help is instant.
-"""
+that --help is instant."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ from harness.errors import HarnessError, boundary
 
 class Main(click.Group):
     """Ends every command: what is meant for a person is one message, and exit codes 0 to 3 stay
-    those of verdicts.
-    """
+    those of verdicts."""
 
     command_class = Command
 

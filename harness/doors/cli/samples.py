@@ -33,8 +33,7 @@ def humaneval(
     """Judge a file of HumanEval samples and print pass@k.
 
     SAMPLES holds lines of task_id and completion or solution. A run that was stopped goes on where
-    it stopped.
-    """
+    it stopped."""
     from harness.datasets.samples import score
     from harness.doors.console import Terminal, steps
 

@@ -42,8 +42,7 @@ def check() -> int:
 def build(base: str | None) -> None:
     """Build the image of the docker sandbox; nothing is pulled.
 
-    From this machine's own interpreter, or from a local image named with --base.
-    """
+    From this machine's own interpreter, or from a local image named with --base."""
     from harness.doors.console import Terminal
     from harness.sandbox.backends.docker import build_image
 

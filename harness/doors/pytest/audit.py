@@ -20,8 +20,7 @@ class AuditItem(pytest.Item):
 
     def runtest(self) -> None:
         """Audit all collected verifiers of the workspace with the first item; fail unless this one
-        is VALID.
-        """
+        is VALID."""
         from harness.pages.audit import details
 
         with boundary():
@@ -60,8 +59,7 @@ class AuditFile(pytest.File):
 
 def collect(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A collector for ``audits/<verifier>/<first>.yaml`` of a workspace, when the command line
-    names ``audits``.
-    """
+    names ``audits``."""
     audits = path.parent.parent
     if path.parent.name.startswith("_") or not (audits.parent / "library.yaml").is_file():
         return None

@@ -1,6 +1,5 @@
 """The gate as a pytest session: one item per facet and per guard, and a session that fails unless
-the verdict is SHIP.
-"""
+the verdict is SHIP."""
 
 from __future__ import annotations
 
@@ -135,8 +134,7 @@ class GatePlugin:
 
     def prepare(self) -> Prepared:
         """Prepare the gate before the first item; a user's mistake ends the session with one
-        message.
-        """
+        message."""
         if self._gate is None:
             with self._or_exit():
                 prepared = self._stack.enter_context(prepare(self.wanted, self._progress))
@@ -146,8 +144,7 @@ class GatePlugin:
 
     def reason(self, suite: str, there: Sequence[str]) -> Reason:
         """The reason of a suite, once it and those whose claims are tested with its own are
-        measured, as far as they are ``there``.
-        """
+        measured, as far as they are ``there``."""
         assert self._gate is not None
         prepared, run = self._gate
         families = {c.family for c in prepared.registration.plans[suite].contrasts} - {""}

@@ -21,8 +21,7 @@ PACKAGES = "/packages"
 
 class Bubblewrap:
     """Linux, with the ``bwrap`` program. Needs no root where unprivileged user namespaces are
-    allowed.
-    """
+    allowed."""
 
     name = "bubblewrap"
     needs = (

@@ -4,8 +4,7 @@ kernel's own.
 The image is made by :func:`build_image` FROM scratch out of this machine's interpreter, or from a
 base image the user names; nothing is pulled. The server connects to a UNIX socket that is mounted
 into the container and then removed, which needs a daemon on this machine: Docker Desktop's virtual
-machine does not pass such sockets.
-"""
+machine does not pass such sockets."""
 
 from __future__ import annotations
 
@@ -192,8 +191,7 @@ def build_image(base: str | None = None) -> str:
     """Build the sandbox's image and return its tag and id.
 
     From scratch with this machine's interpreter, or from ``base``, an image this daemon already
-    has, with a ``python3`` of 3.11 or newer on its PATH. Raises :class:`SandboxError`.
-    """
+    has, with a ``python3`` of 3.11 or newer on its PATH. Raises :class:`SandboxError`."""
     client = _client()
     entry = ["python3"] if base else [str(find_runtime().executable)]
     lines = [f"FROM {base or 'scratch'}", "ADD root.tar /", f"ENTRYPOINT {json.dumps(entry)}"]
@@ -225,8 +223,7 @@ def build_image(base: str | None = None) -> str:
 
 def _add_files(tar: tarfile.TarFile, runtime: Runtime | None) -> None:
     """What lies inside: the server, and the interpreter under its own paths where the base brings
-    none.
-    """
+    none."""
     places: dict[str, Path] = {f"{_INSIDE}/{place}": file for place, file in server_files().items()}
     if runtime is not None:
         places[str(runtime.executable)] = runtime.executable

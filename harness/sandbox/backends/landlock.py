@@ -4,8 +4,7 @@ Python packages.
 There is no mount and no process namespace here. Landlock leaves the interpreter's own files
 readable and one private folder writable; the system call filter refuses sockets, other processes
 and changes of modes and times, which Landlock does not guard; the server looks after the size of
-the folder.
-"""
+the folder."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ _CAPABILITY_VERSION = 0x20080522
 
 class Landlock:
     """Linux 5.13 or newer with the package ``sandlock``; needs no root, no daemon and no
-    namespaces.
-    """
+    namespaces."""
 
     name = "landlock"
     needs = (
@@ -147,8 +145,7 @@ def _abi() -> int:
 def link_library(runtime: Runtime, folder: Path) -> Path:
     """A Python home of links to the standard library and to the server: folders that may be listed.
 
-    Landlock cannot allow a folder and forbid ``site-packages`` below it.
-    """
+    Landlock cannot allow a folder and forbid ``site-packages`` below it."""
     home = folder / "home"
     library = home / runtime.stdlib.relative_to(runtime.prefix)
     library.mkdir(parents=True)
@@ -169,8 +166,7 @@ def _open_to_all(path: Path) -> bool:
 
 def _processes_of(uid: int) -> int:
     """Threads of that user now: a limit on processes counts them too where there is no user
-    namespace.
-    """
+    namespace."""
     count = 0
     for process in Path("/proc").iterdir():
         try:
@@ -183,8 +179,7 @@ def _processes_of(uid: int) -> int:
 
 def enter() -> None:
     """Confine this process as the policy in ``argv[1]`` says and become the server. Runs in a
-    process of its own.
-    """
+    process of its own."""
     import sandlock
 
     policy = json.loads(sys.argv[1])
@@ -206,8 +201,7 @@ def _leave_root(uid: int, keep_reading: bool) -> None:
     private home.
 
     It keeps the one capability to pass through closed folders: what may be read is then still
-    Landlock's list.
-    """
+    Landlock's list."""
     libc = ctypes.CDLL(None, use_errno=True)
     if keep_reading:
         libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)

@@ -4,8 +4,7 @@ starts.
 Seatbelt has no process or mount namespace and no memory limit. The profile denies the network, new
 programs, reading outside of the interpreter and writing outside of one private folder; a process
 limit of one keeps a candidate from forking; the server watches footprint and folder. Written from
-Apple's manual pages and public reports of others.
-"""
+Apple's manual pages and public reports of others."""
 
 from __future__ import annotations
 

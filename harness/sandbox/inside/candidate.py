@@ -1,8 +1,7 @@
 """The life of a child of the fork server: one candidate's process, or a tool's until it becomes the
 tool.
 
-Inside the sandbox this module runs without the harness, on the standard library.
-"""
+Inside the sandbox this module runs without the harness, on the standard library."""
 
 # pathlib would be one more module in every fork
 # ruff: noqa: PTH103, PTH120, PTH123
@@ -30,8 +29,7 @@ _PR_SET_PDEATHSIG = 1
 
 def answer_calls(channel: int, settings: dict[str, Any], filters: dict[str, Filter]) -> NoReturn:
     """The life of a candidate's process: harden, then wait for limits, a program and calls, all on
-    its channel.
-    """
+    its channel."""
     if LINUX:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.dup2(channel, CHANNEL, inheritable=False)
@@ -144,8 +142,7 @@ def rehearse(times: int = 12) -> None:
     """Do in the server what a candidate's process does, with a program of our own.
 
     The interpreter adapts its bytecode and fills its caches here once, instead of in the fresh
-    pages of each process.
-    """
+    pages of each process."""
     arguments = ([3, 2, 4], {"a": 1.5, "b": -2}, ("x", None, True, ["y"]))
     calls = b"".join(frames.pack([number, codec.encode(arguments)]) for number in range(1, 6))
     order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"]}
@@ -164,8 +161,7 @@ def become_tool(
     """The life of a tool's process: take its order, write the files it names and become the program
     it names.
 
-    ``fds`` are its channel, its standard output and its standard error.
-    """
+    ``fds`` are its channel, its standard output and its standard error."""
     if LINUX:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     moved, *outputs = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in fds)

@@ -8,8 +8,7 @@ truth, items]}`` for any other object. A value decodes to exact built-in types o
 :class:`Opaque`; nothing the other side sends is ever executed, imported or unpickled.
 
 Both sides load this module: inside the sandbox it runs without the harness, on the standard
-library.
-"""
+library."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ class Opaque:
     it lives.
 
     It equals nothing but itself, so ``candidate(x) == expected`` is false. ``tuple(candidate(x))``
-    works when the object was iterable and short enough.
-    """
+    works when the object was iterable and short enough."""
 
     __slots__ = ("_items", "_truth", "type_name")
 
@@ -104,8 +102,7 @@ class _Encoder:
 
     def other(self, value: Any, kind: type, depth: int) -> Any:
         """Less common types; a subclass is read through its built-in base, so that no override is
-        asked.
-        """
+        asked."""
         if issubclass(kind, str):
             return self.value(str.__str__(value), depth)
         if issubclass(kind, int):
@@ -155,8 +152,7 @@ class _Encoder:
 
 def encode(value: Any) -> Any:
     """JSON data for one value. Raises :class:`EncodeError` over a bound; a hostile object may raise
-    what it likes.
-    """
+    what it likes."""
     return _Encoder().value(value, 0)
 
 
@@ -270,8 +266,7 @@ def decode(data: Any) -> Any:
     """The value that :func:`encode` wrote as ``data``, with exact types.
 
     Raises :class:`ProtocolError` for anything else and never another error: an unhashable key, a
-    zero denominator and hex that is none are protocol errors too.
-    """
+    zero denominator and hex that is none are protocol errors too."""
     try:
         return _Decoder().value(data, 0)
     except (TypeError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:

@@ -1,7 +1,6 @@
 """The private folder of a task: how much it holds, and how to empty it whatever was done to it.
 
-Inside the sandbox this module runs without the harness, on the standard library.
-"""
+Inside the sandbox this module runs without the harness, on the standard library."""
 
 # every entry costs system calls, and its name may be anything: plain strings
 # ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH112, PTH114, PTH116, PTH208
@@ -41,8 +40,7 @@ def empty(root: str) -> bool:
     """Remove everything under ``root``, whatever its modes and depth; false when that fails or
     takes 2 seconds.
 
-    Folders are flattened by renaming what they hold into ``root``: no recursion, no long paths.
-    """
+    Folders are flattened by renaming what they hold into ``root``: no recursion, no long paths."""
     deadline, serial = time.monotonic() + 2, 0
     try:
         found = os.stat(root)

@@ -1,8 +1,7 @@
 """Frames between the trusted side and a candidate: a 4-byte big-endian length and ASCII JSON.
 
 Both sides load this module: inside the sandbox it runs without the harness, on the standard
-library.
-"""
+library."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ class EncodeError(Exception):
 
 def pack(message: Any) -> bytes:
     """One frame of ``message``, already plain JSON data. Raises :class:`EncodeError` over
-    ``MAX_FRAME``.
-    """
+    ``MAX_FRAME``."""
     body = _ENCODER.encode(message).encode("ascii")
     if len(body) > MAX_FRAME:
         raise EncodeError(f"{len(body)} bytes, at most {MAX_FRAME}")
@@ -40,8 +38,7 @@ def pack(message: Any) -> bytes:
 
 def frame_length(header: bytes) -> int:
     """Length in bytes of the body after a 4-byte header. Raises :class:`ProtocolError` over
-    ``MAX_FRAME``.
-    """
+    ``MAX_FRAME``."""
     length: int = _HEADER.unpack(header)[0]
     if length > MAX_FRAME:
         raise ProtocolError(f"a frame of {length} bytes, at most {MAX_FRAME}")
@@ -50,8 +47,7 @@ def frame_length(header: bytes) -> int:
 
 def unpack(body: bytes) -> Any:
     """The JSON data of one frame body. Raises :class:`ProtocolError` for anything else, never
-    another error.
-    """
+    another error."""
     if len(body) > MAX_FRAME:
         raise ProtocolError(f"a frame of {len(body)} bytes, at most {MAX_FRAME}")
     try:

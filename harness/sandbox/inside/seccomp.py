@@ -3,8 +3,7 @@ for a candidate.
 
 Two filters stack: :func:`server_filter` once, on the fork server and all it starts;
 :func:`candidate_filter`, a dozen instructions, on each candidate. Inside the sandbox this module
-runs without the harness, on the standard library.
-"""
+runs without the harness, on the standard library."""
 
 from __future__ import annotations
 
@@ -149,8 +148,7 @@ def _deny(number: int) -> _Line:
 
 class Filter:
     """A program ready to be installed, so that a new process spends its time on one system call
-    only.
-    """
+    only."""
 
     def __init__(self, lines: list[_Line]) -> None:
         self._lines = (_Instruction * len(lines))(*(_Instruction(*line) for line in lines))
@@ -158,8 +156,7 @@ class Filter:
 
     def install(self) -> None:
         """Bind this process, its threads to come and all its children, for good. Raises
-        ``OSError``.
-        """
+        ``OSError``."""
         prctl(_PR_SET_NO_NEW_PRIVS, 1)
         prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(self._program))
 
@@ -194,8 +191,7 @@ def server_filter() -> Filter:
 
     Not listed are, among others: new sockets, namespaces, mounts, ptrace and other processes'
     memory, bpf, io_uring, userfaultfd, keys, System V and POSIX shared objects, handles to files,
-    changes of user or priority.
-    """
+    changes of user or priority."""
     names = _numbers()
     lines: list[_Line] = [
         (_LOAD, 0, 0, _ARCH),
@@ -239,8 +235,7 @@ def candidate_filter(guard_metadata: bool) -> Filter:
     group.
 
     ``guard_metadata`` also refuses changes of modes and times, where files of the host are in
-    reach.
-    """
+    reach."""
     names = _numbers()
     lines: list[_Line] = [(_LOAD, 0, 0, _NR)]
     lines += _when(
@@ -253,8 +248,7 @@ def candidate_filter(guard_metadata: bool) -> Filter:
 
 def tool_filter(guard_metadata: bool) -> Filter:
     """What a program started by :meth:`harness.sandbox.Sandbox.run` may not do on top: leave its
-    process group.
-    """
+    process group."""
     return Filter(
         [(_LOAD, 0, 0, _NR), *_refusals(_numbers(), ("setsid", "setpgid"), guard_metadata)]
     )

@@ -1,7 +1,6 @@
 """Messages and descriptors over a socket, as the fork server and its children read them.
 
-Inside the sandbox this module runs without the harness, on the standard library.
-"""
+Inside the sandbox this module runs without the harness, on the standard library."""
 
 from __future__ import annotations
 
@@ -71,8 +70,7 @@ class Stream:
 
     def send(self, message: Any) -> None:
         """Write one message. Raises :class:`frames.EncodeError` before anything is written, and
-        ``OSError``.
-        """
+        ``OSError``."""
         frame = frames.pack(message)
         while frame:
             frame = frame[os.write(self._descriptor, frame) :]

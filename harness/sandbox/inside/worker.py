@@ -9,8 +9,7 @@ process never holds the control socket. One spare process stands forked ahead, u
 candidate, so that forking overlaps with judging.
 
 It runs without the harness, on the standard library and the modules of ``INSIDE``, and exits when
-the harness closes the control socket; all its children die with it.
-"""
+the harness closes the control socket; all its children die with it."""
 
 from __future__ import annotations
 
@@ -79,8 +78,7 @@ class Task:
 
 class Server:
     """The loop. Always there: the process whose channel the harness holds, and a spare one forked
-    ahead of it.
-    """
+    ahead of it."""
 
     def __init__(
         self, control: socket.socket, settings: dict[str, Any], filters: dict[str, seccomp.Filter]
@@ -122,8 +120,7 @@ class Server:
 
     def pause(self) -> int | None:
         """Milliseconds until the running task wants a look: a tool may end, a candidate may fill
-        the disk.
-        """
+        the disk."""
         if self.tool is not None and not self.tool.announced:
             return 5
         return 50 if self.settings["police"] else None
@@ -150,8 +147,7 @@ class Server:
 
     def end_tool(self, tool: Task) -> dict[str, Any]:
         """End a tool; as process 1 of a namespace the server can end all that it left, its own
-        spares with it.
-        """
+        spares with it."""
         self.tool = None
         if os.getpid() != 1:
             report = tool.kill()
@@ -209,8 +205,7 @@ def footprint(pid: int) -> int:
 
 def _harden(settings: dict[str, Any]) -> dict[str, seccomp.Filter]:
     """Give up what the server itself does not need; from here on candidates' processes inherit
-    it.
-    """
+    it."""
     if settings["uid"] is not None and os.getuid() == 0:
         os.setgroups([])
         os.setresgid(settings["uid"], settings["uid"], settings["uid"])
@@ -230,8 +225,7 @@ def _harden(settings: dict[str, Any]) -> dict[str, seccomp.Filter]:
 
 def _preload() -> None:
     """Load ``PRELOADED``, with ``random`` in a fixed state that no fork reseeds: an answer's own
-    draws repeat.
-    """
+    draws repeat."""
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
     try:
         for module in PRELOADED.split():

@@ -18,8 +18,7 @@ def cohens_kappa(table: Sequence[Sequence[int]]) -> float | Undefined:
     one, j from the other.
 
     Undefined for no items, or where both used a single category. Raises ``ValueError`` on a table
-    that is not square. Source: Cohen 1960; equals statsmodels ``cohens_kappa``.
-    """
+    that is not square. Source: Cohen 1960; equals statsmodels ``cohens_kappa``."""
     rows = _counts(table, square=True)
     total = sum(map(sum, rows))
     if not total:
@@ -38,8 +37,7 @@ def class_agreement(table: Sequence[Sequence[int]]) -> list[float | Undefined]:
     for skewed classes.
 
     Undefined for a category that nobody used. Raises ``ValueError`` as :func:`cohens_kappa`.
-    Source: Cicchetti & Feinstein 1990.
-    """
+    Source: Cicchetti & Feinstein 1990."""
     rows = _counts(table, square=True)
     used = [
         sum(row) + sum(column) for row, column in zip(rows, zip(*rows, strict=True), strict=True)
@@ -55,8 +53,7 @@ def fleiss_kappa(table: Sequence[Sequence[int]]) -> float | Undefined:
     number of raters.
 
     Undefined for fewer than two raters or a single category. Raises ``ValueError`` on unequal
-    numbers of raters. Source: Fleiss 1971; equals statsmodels ``fleiss_kappa``.
-    """
+    numbers of raters. Source: Fleiss 1971; equals statsmodels ``fleiss_kappa``."""
     rows = _counts(table)
     raters = sum(rows[0])
     if any(sum(row) != raters for row in rows):
@@ -81,8 +78,7 @@ def krippendorff_alpha(
     ``1 - observed / expected disagreement`` over all pairs within units. Undefined without a unit
     rated twice, or without variation. Raises ``ValueError`` on ragged rows, another level, or
     non-numbers where it is not nominal. Source: Krippendorff 2011, "Computing Krippendorff's
-    alpha-reliability".
-    """
+    alpha-reliability"."""
     if level not in ("nominal", "ordinal", "interval", "ratio"):
         raise ValueError(f"level = {level!r}: expected nominal, ordinal, interval or ratio")
     if len({len(row) for row in ratings}) != 1:

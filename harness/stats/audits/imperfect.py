@@ -3,8 +3,7 @@
 Sensitivity Se = P(pass | good), specificity Sp = P(fail | bad); a verifier's false-pass rate is 1 -
 Sp, its false-fail rate 1 - Se, and J = Se + Sp - 1 (Youden). A true difference Delta is seen as J *
 Delta, so a regression looks smaller than it is; the observed margin has to shrink with it. Nothing
-here corrects for an adapter that learned to please the verifier.
-"""
+here corrects for an adapter that learned to please the verifier."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ def rogan_gladen(observed: float, sensitivity: float, specificity: float) -> flo
     of 0..1.
 
     Undefined for J <= 0. Raises ``ValueError`` on rates outside of 0..1. Source: Rogan & Gladen
-    1978, Am J Epi 107:71.
-    """
+    1978, Am J Epi 107:71."""
     q = fraction("observed", observed, closed=True)
     se = fraction("sensitivity", sensitivity, closed=True)
     sp = fraction("specificity", specificity, closed=True)
@@ -42,8 +40,7 @@ def lang_reiczigel(
     ``good`` is (passed, known-good), ``bad`` is (failed, known-bad); ``passes`` may be a weighted
     count. Undefined for J <= 0. Raises ``ValueError`` on counts that do not fit. Source: Lang &
     Reiczigel 2014, Prev Vet Med 113:13; their equation 4 misprints (1 - P)^2, as the CRAN package
-    asht notes.
-    """
+    asht notes."""
     n, (x_se, n_se), (x_sp, n_sp) = count("n", n, least=1), part("good", *good), part("bad", *bad)
     if not 0 <= real("passes", passes) <= n:
         raise ValueError(f"passes = {passes!r} of n = {n}: expected 0 to n")
@@ -69,8 +66,7 @@ def certified_floor(
     (1 - f_U))``.
 
     q_L and f_U are one-sided Clopper-Pearson bounds of the pass rate and the false-pass rate at
-    ``alpha / 2`` each. Raises ``ValueError`` on counts that do not fit.
-    """
+    ``alpha / 2`` each. Raises ``ValueError`` on counts that do not fit."""
     confidence = 1 - fraction("alpha", alpha) / 2
     q, false_pass = lower_bound(passes, n, confidence), upper_bound(false_passes, bads, confidence)
     return max(0.0, (q - false_pass) / (1 - false_pass)) if false_pass < 1 else 0.0
@@ -78,8 +74,7 @@ def certified_floor(
 
 class Audit(NamedTuple):
     """What an audit counted: false passes among known-bad answers, false fails among known-good
-    ones.
-    """
+    ones."""
 
     false_passes: int
     bads: int
@@ -96,8 +91,7 @@ def composite_youden_lower(audits: Sequence[Audit], confidence: float = 0.95) ->
     p_j)^n_j``; the bound is the largest sum of rates for which that is still ``(1 - confidence) /
     2``, for one criterion the Clopper-Pearson bound: 0 of 59 bads and 0 of 29 goods give .820.
     Where some good answer was failed, the bounds are added at a Bonferroni share of the error.
-    Raises ``ValueError`` on no audits or counts that do not fit.
-    """
+    Raises ``ValueError`` on no audits or counts that do not fit."""
     if not audits:
         raise ValueError("no audits: expected one for each criterion")
     error = (1 - fraction("confidence", confidence)) / 2
@@ -108,8 +102,7 @@ def composite_youden_lower(audits: Sequence[Audit], confidence: float = 0.95) ->
 
     def log_chance(scale: float) -> float:
         """Log-probability of no false fail where criterion j loses ``1 - scale n_j`` of the good
-        answers, at least 0.
-        """
+        answers, at least 0."""
         return sum(n * math.log(min(1.0, scale * n)) for _, n in parts)
 
     scale = float(

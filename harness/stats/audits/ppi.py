@@ -2,8 +2,7 @@
 few.
 
 Only for labels drawn at random from the evaluated answers; fixtures belong to
-:mod:`harness.stats.audits.imperfect`.
-"""
+:mod:`harness.stats.audits.imperfect`."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ def ppi_mean(
     Var(labels - w predictions) / n``; without ``weight`` the one that makes it narrowest, from 0 to
     1. The caller checks that there are :data:`LEAST_LABELS`. Raises ``ValueError`` on fewer than
     two values or labels that do not match predictions. Source: Angelopoulos et al. 2023, Science
-    382:669; PPI++, arXiv 2311.01453.
-    """
+    382:669; PPI++, arXiv 2311.01453."""
     y, seen, other = (
         reals("labels", labels, 2),
         reals("predictions", predictions, 2),
@@ -53,8 +51,7 @@ def ppi_mean(
 
 def _best_weight(y: list[float], seen: list[float], other: list[float]) -> float:
     """PPI++'s power tuning: ``Cov(labels, predictions) / ((1 + n / N) Var(all predictions))``, from
-    0 to 1.
-    """
+    0 to 1."""
     n, every = len(y), seen + other
     mean_y, mean_seen, mean = fmean(y), fmean(seen), fmean(every)
     covariance = math.fsum((a - mean_y) * (b - mean_seen) for a, b in zip(y, seen, strict=True)) / n

@@ -1,7 +1,6 @@
 """What two texts share, word by word: n-grams, and the longest run that both hold.
 
-One inserted token hides an item from every 13-gram, so no single measure here clears one.
-"""
+One inserted token hides an item from every 13-gram, so no single measure here clears one."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ def ngrams(tokens: Tokens, n: int) -> Iterator[tuple[Hashable, ...]]:
 
 def longest_match(item: Tokens, training: Tokens) -> int:
     """Length in tokens of the longest run that both hold: the best single sign of contamination
-    (arXiv 2411.03923).
-    """
+    (arXiv 2411.03923)."""
     low, high = 0, min(len(item), len(training))
     while low < high:  # a shared run of some length holds shared runs of every smaller one
         middle = (low + high + 1) // 2

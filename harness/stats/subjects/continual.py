@@ -27,8 +27,7 @@ def continual(scores: Sequence[Sequence[float]], base: Sequence[float] | None = 
     b_j`` with ``base`` the scores before any training, ``F = mean_{j<T} max_{j<=i<T} R[i,j] -
     R[T,j]``. All but accuracy are undefined for one stage, and FWT without ``base``. Raises
     ``ValueError`` on a table that is not square. Source: Lopez-Paz & Ranzato 2017, arXiv
-    1706.08840; Chaudhry et al. 2018, arXiv 1801.10112.
-    """
+    1706.08840; Chaudhry et al. 2018, arXiv 1801.10112."""
     rows = [reals(f"scores[{i}]", row) for i, row in enumerate(scores)]
     stages = len(rows)
     if not rows or any(len(row) != stages for row in rows):

@@ -1,8 +1,7 @@
 """Text that repeats itself: the signs of a long generation gone wrong.
 
 All depend on length, so base and adapter are compared at equal token counts, and compression over
-windows.
-"""
+windows."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ WINDOW = 1000
 def seq_rep_n(tokens: Sequence[Hashable], n: int = 4) -> float | Undefined:
     """Share of n-grams that are repeats, ``1 - unique / all``; undefined for fewer than n tokens.
 
-    Raises ``ValueError`` for n < 1. Source: Welleck et al. 2019, arXiv 1908.04319.
-    """
+    Raises ``ValueError`` for n < 1. Source: Welleck et al. 2019, arXiv 1908.04319."""
     grams = [tuple(tokens[i : i + count("n", n, least=1)]) for i in range(len(tokens) - n + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else Undefined(f"fewer than {n} tokens")
 
@@ -27,8 +25,7 @@ def seq_rep_n(tokens: Sequence[Hashable], n: int = 4) -> float | Undefined:
 def zlib_ratio(text: str) -> float | Undefined:
     """Bytes of UTF-8 over bytes compressed by zlib at its default level; undefined for empty text.
 
-    zlib builds differ a little. Source: Whisper's compression ratio.
-    """
+    zlib builds differ a little. Source: Whisper's compression ratio."""
     data = text.encode("utf-8", "surrogatepass")
     return len(data) / len(zlib.compress(data)) if data else Undefined("no text")
 
@@ -37,8 +34,7 @@ def highest_zlib_ratio(text: str, window: int = WINDOW) -> float | Undefined:
     """The largest :func:`zlib_ratio` over windows of ``window`` characters that overlap by half.
 
     A whole long text compresses well although it is sound: 63 % of clean prose of 4000 characters
-    exceeds 2.4. Undefined for empty text. Raises ``ValueError`` for a window below 2.
-    """
+    exceeds 2.4. Undefined for empty text. Raises ``ValueError`` for a window below 2."""
     step = count("window", window, least=2) // 2
     starts = range(0, max(1, len(text) - window + step), step)
     ratios = [zlib_ratio(text[start : start + window]) for start in starts]
@@ -52,8 +48,7 @@ def loop_period(tokens: Sequence[Hashable], longest: int = 200, times: int = 4) 
     """The smallest period with which the text ends in a loop, at least ``times`` times; ``None``
     where it does not.
 
-    Raises ``ValueError`` for periods or times below 1.
-    """
+    Raises ``ValueError`` for periods or times below 1."""
     longest, times = count("longest", longest, least=1), count("times", times, least=2)
     for period in range(1, min(longest, len(tokens) // times) + 1):
         tail = tokens[len(tokens) - period * times :]

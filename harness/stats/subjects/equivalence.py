@@ -1,7 +1,6 @@
 """Equivalence by two one-sided tests (TOST): the difference lies between two registered limits.
 
-"Not significant" is not "equal"; only these tests may say equal, and only within their limits.
-"""
+"Not significant" is not "equal"; only these tests may say equal, and only within their limits."""
 
 from __future__ import annotations
 
@@ -59,8 +58,7 @@ def tost_independent(
 
     Never for base and adapter on the same prompts. Undefined where both series are constant. Raises
     ``ValueError`` on fewer than two values, ``low >= high``, or other ``variances``. Source:
-    Schuirmann 1987; Welch 1947; equals statsmodels ``ttost_ind``.
-    """
+    Schuirmann 1987; Welch 1947; equals statsmodels ``ttost_ind``."""
     first, second = reals("x", x, least=2), reals("y", y, least=2)
     if variances not in ("unequal", "pooled"):
         raise ValueError(f"variances = {variances!r}: expected 'unequal' or 'pooled'")
@@ -81,8 +79,7 @@ def tost_binary(gains: int, losses: int, n: int, margin: float) -> Equivalence:
     """TOST of adapter - base on the same prompts (K = 1) within ``+-margin``, by Tango's score.
 
     Raises ``ValueError`` on counts that do not fit ``n`` or a margin outside of (0, 1). Source:
-    Tango 1998.
-    """
+    Tango 1998."""
     return Equivalence(
         Test(*tango_noninferiority(gains, losses, n, margin)),
         Test(*tango_noninferiority(losses, gains, n, margin)),

@@ -1,6 +1,5 @@
 """Whether an adapter remembers what it should not: canaries, and telling members from
-non-members.
-"""
+non-members."""
 
 from __future__ import annotations
 
@@ -20,8 +19,7 @@ def exposure(loss: float, alternatives: Sequence[float], *, own: bool = False) -
     The rank is 1 plus the alternatives of lower loss. With ``own`` the canary counts among the
     ranked, |R| + 1 in all; then P(exposure >= x) = 2^-x for a canary that was not memorised, which
     :func:`exposure_p` needs. Raises ``ValueError`` on no alternatives or non-finite losses. Source:
-    Carlini et al. 2019, arXiv 1802.08232.
-    """
+    Carlini et al. 2019, arXiv 1802.08232."""
     ranked = sorted(reals("alternatives", alternatives, least=1))
     return math.log2(len(ranked) + own) - math.log2(1 + bisect_left(ranked, real("loss", loss)))
 
@@ -31,8 +29,7 @@ def exposure_p(exposures: Sequence[float]) -> float:
     chi^2`` with 2m degrees.
 
     The exposures must be those with ``own=True``, so never negative. Raises ``ValueError``
-    otherwise, or on none.
-    """
+    otherwise, or on none."""
     bits = reals("exposures", exposures, least=1)
     if min(bits) < 0:
         raise ValueError(
@@ -44,8 +41,7 @@ def exposure_p(exposures: Sequence[float]) -> float:
 def auc(members: Sequence[float], others: Sequence[float]) -> float:
     """P(a member scores above a non-member), ties half: the area under the ROC curve.
 
-    Raises ``ValueError`` on no or non-finite scores. Source: Mann & Whitney 1947.
-    """
+    Raises ``ValueError`` on no or non-finite scores. Source: Mann & Whitney 1947."""
     ranked = sorted(reals("others", others, least=1))
     scores = reals("members", members, least=1)
     below = sum(bisect_left(ranked, score) + bisect_right(ranked, score) for score in scores)
@@ -64,8 +60,7 @@ def tpr_at_fpr(
 
     Undefined below ``least_others`` non-members, by default ``3 / max_fpr`` (300 for 1 %). Raises
     ``ValueError`` on no or non-finite scores or a rate outside of (0, 1). Source: Carlini et al.
-    2022, arXiv 2112.03570.
-    """
+    2022, arXiv 2112.03570."""
     scores = reals("members", members, least=1)
     ranked = sorted(reals("others", others, least=1), reverse=True)
     default = math.ceil(3 / fraction("max_fpr", max_fpr))

@@ -5,8 +5,7 @@ The index is made of the held-out side, which is small; training passages are st
 every similarity is exact, and memory does not grow with the corpus. An n-gram that three items of
 one suite share, or one made of words that a tenth of them use, is the suite's template and no sign
 of any item. Sources: Brown et al. 2020 (13-grams), Touvron et al. 2023 (a share under a fifth is
-clean), Broder 1997 (shingles).
-"""
+clean), Broder 1997 (shingles)."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ Gram = tuple[Hashable, ...]
 @dataclass(frozen=True)
 class Item:
     """A text of a held-out case that training must not show: its prompt, or a benchmark's
-    solution.
-    """
+    solution."""
 
     suite: str
     case: str
@@ -55,8 +53,7 @@ class Match:
     """The strongest sign that a passage of the training data shows an item.
 
     ``kind`` is ``verbatim``, ``near-duplicate``, ``13-gram`` or ``8-gram``; ``longest`` counts
-    shared tokens in a row.
-    """
+    shared tokens in a row."""
 
     suite: str
     case: str
@@ -137,8 +134,7 @@ def scan(held_out: Sequence[Item], passages: Iterable[tuple[str, str]]) -> Conta
 
 def judge(found: Contamination, suites: Iterable[Suite], policy: str, most: float) -> list[Fault]:
     """Faults by the policy: a verbatim copy, or more than a share ``most`` of a suite, may not
-    ship; less is noticed.
-    """
+    ship; less is noticed."""
     faults = []
     for suite in suites:
         mine = [match for match in found.matches if match.suite == suite.id]
@@ -163,8 +159,7 @@ def near_duplicates(
     first: Sequence[str], second: Sequence[str], similar: float
 ) -> Iterator[tuple[int, int, float]]:
     """``(index in first, index in second, Jaccard)`` of every pair that is at least ``similar``, by
-    word shingles.
-    """
+    word shingles."""
     index = _Index([normalised(text) for text in first], [str(n) for n in range(len(first))], WORDS)
     for at, text in enumerate(second):
         for number, jaccard in index.similarities(normalised(text)):
@@ -187,8 +182,7 @@ def _strength(match: Match) -> tuple[int, float, int]:
 
 class _Index:
     """N-grams and shingles of the held-out rows, by row; those of their suites' templates are left
-    out.
-    """
+    out."""
 
     def __init__(self, rows: list[list[str]], suites: list[str], n: int) -> None:
         self.rows, self.suites, self.n, self.width = rows, suites, n, SHINGLES[n]
@@ -205,8 +199,7 @@ class _Index:
 
     def signs(self, row: list[str]) -> Iterator[tuple[int, str, float, float]]:
         """``(item, kind, share of its tokens, Jaccard)`` of every item that a training row
-        shows.
-        """
+        shows."""
         jaccards = dict(self.similarities(row))
         covered: dict[int, set[int]] = defaultdict(set)
         verbatim = set(self.whole.get(tuple(row), ())) if WHOLE <= len(row) < self.n else set()
@@ -235,8 +228,7 @@ class _Index:
 
     def similarities(self, row: list[str]) -> Iterator[tuple[int, float]]:
         """``(item, Jaccard)`` of every item that shares a shingle with ``row``; exact, for shingles
-        outside of templates.
-        """
+        outside of templates."""
         mine = set(ngrams(row, self.width))
         shared = Counter(number for shingle in mine for number in self.shingles.get(shingle, ()))
         telling = {

@@ -59,8 +59,7 @@ class Corpus:
 
 def read(path: Path) -> Corpus:
     """Read a ``.jsonl`` file, or a folder with train, valid and test; raises
-    :class:`WorkspaceError` if there is none.
-    """
+    :class:`WorkspaceError` if there is none."""
     files = (
         [path]
         if path.is_file()
@@ -123,8 +122,7 @@ def facts(
 
 def forbidden(corpus: Corpus, rules: Iterable[Rule], exempt: Iterable[str]) -> dict[str, Fact]:
     """The records that hold what a ``forbid`` rule forbids, by the rule's id; exempt rules are left
-    out.
-    """
+    out."""
     wanted = [rule for rule in rules if rule.forbid is not None and rule.id not in set(exempt)]
     places: dict[str, list[str]] = {rule.id: [] for rule in wanted}
     for record in corpus.records:
@@ -145,8 +143,7 @@ def forbidden(corpus: Corpus, rules: Iterable[Rule], exempt: Iterable[str]) -> d
 
 def bare(code: str, language: str) -> str:
     """``code`` without comments and the insides of strings, so that a comment may name what is
-    forbidden.
-    """
+    forbidden."""
     from pygments import lexers, token, util
 
     try:
@@ -166,8 +163,7 @@ def bare(code: str, language: str) -> str:
 
 def _codes(answer: str) -> list[tuple[str, str]]:
     """``(language, code)`` of every fenced block, or all of an answer that has none and reads like
-    code.
-    """
+    code."""
     blocks = Answer(answer).blocks
     if blocks:
         return [(named(block.language).name, block.code) for block in blocks]
@@ -289,8 +285,7 @@ def _count(places: Sequence[str]) -> Fact:
 
 def passages(corpus: Corpus) -> Iterator[tuple[str, str]]:
     """``(place, text)`` of everything that training may have shown: each prompt, each answer, each
-    whole record.
-    """
+    whole record."""
     for record in corpus.records:
         yield record.place, record.text
         if record.prompt:

@@ -1,6 +1,5 @@
 """The part of the preflight that reads the training: recipe, log and corpus against the rules, and
-contamination.
-"""
+contamination."""
 
 from __future__ import annotations
 
@@ -28,8 +27,7 @@ SAMPLE, SAMPLE_TOKENS = (
 @dataclass
 class Training:
     """What is known of the training; ``data_digest`` is ``None`` and ``contamination`` too when no
-    data was named.
-    """
+    data was named."""
 
     rules_digest: str
     data_digest: str | None = None
@@ -44,8 +42,7 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``preflight.json``; the evidence of each fact is cut to its first
-        places.
-        """
+        places."""
         shown = {
             name: {"value": f.value, "evidence": list(f.evidence[:20])}
             for name, f in sorted(self.facts.items())
@@ -61,8 +58,7 @@ def examine(
     for a missing file.
 
     ``data`` is a ``.jsonl`` file or a folder of them; without it, the library's, or nothing of the
-    corpus is checked.
-    """
+    corpus is checked."""
     wanted, digest = rules.load(entry.root)
     found = Training(digest)
     box = engine if isinstance(engine, WhiteBox) else None
@@ -109,8 +105,7 @@ def renderer(engine: WhiteBox) -> corpus.Render:
 
 def _from_base(records: Sequence[corpus.Record], engine: WhiteBox) -> Fact | None:
     """How much of a seeded sample of the gold is the base's own answer; ``None`` where no record
-    has a prompt.
-    """
+    has a prompt."""
     asked = [record for record in records if record.prompt and "text" not in record.row]
     if not asked or not engine.template:
         return None

@@ -27,8 +27,7 @@ def facts(
 ) -> dict[str, Fact]:
     """Every fact by name (``recipe.``, ``train.``, ``env.``, ``log.``, ``base.``, ``host.``).
 
-    Raises ``WorkspaceError`` for a recorded file that cannot be read.
-    """
+    Raises ``WorkspaceError`` for a recorded file that cannot be read."""
     train = entry.adapter.train or Training()
     recipe: dict[str, Any] = dict(config)
     if train.config is not None:
@@ -56,8 +55,7 @@ def facts(
 
 def log_facts(text: str, iters: int | None, adapter_age: float) -> dict[str, Fact]:
     """Facts of a log of ``mlx_lm lora``; ``adapter_age`` is by how many seconds the adapter is
-    older than its last line.
-    """
+    older than its last line."""
     steps, losses, seconds, tokens, saved = 0, [], 0.0, 0.0, False
     for line in COLOUR.sub("", text.replace("\r", "\n")).split("\n"):
         saved = saved or bool(SAVED.search(line))
@@ -85,8 +83,7 @@ def log_facts(text: str, iters: int | None, adapter_age: float) -> dict[str, Fac
 
 def host() -> dict[str, Fact]:
     """The operating system, and on macOS the memory that the GPU may hold (MiB; 0 is the system's
-    default).
-    """
+    default)."""
     found = {"host.system": Fact(platform.system())}
     if platform.system() == "Darwin":
         asked = ["/usr/sbin/sysctl", "-n", "iogpu.wired_limit_mb"]

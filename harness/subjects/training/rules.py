@@ -33,8 +33,7 @@ class Judged:
 
 def judge(rules: Iterable[Rule], facts: Mapping[str, Fact], hits: Mapping[str, Fact]) -> Judged:
     """Apply ``rules`` to ``facts``; ``hits`` has what each ``forbid`` rule found, and lacks those
-    that were not run.
-    """
+    that were not run."""
     found = Judged()
     for rule in rules:
         if any(

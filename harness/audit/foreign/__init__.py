@@ -1,0 +1,1 @@
+"""Scorers that others wrote, audited as they are."""
