@@ -1,6 +1,5 @@
 """The known answers of the careless verifiers and of their twins, padded to what a certificate
-asks for, so that no number excuses one.
-"""
+asks for, so that no number excuses one."""
 
 NAMES = (
     "Ada Ben Cleo Dan Eva Finn Gus Hana Ivo Jo Kim Lea Max Nia Oli Pia Quin Rob Sue Tom Una Vic Wes"

@@ -2,8 +2,7 @@
 as it is.
 
 Each question is about an operator: its answers are wrong for this verifier too (*deadly*), or they
-say nothing about it (*waived*, with the reason).
-"""
+say nothing about it (*waived*, with the reason)."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ DEADLY, WAIVE = "deadly", "waive:"
 
 def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, str]:
     """The answers that a certificate asks for: to its questions and survivors, and waived what it
-    is refused for and may be.
-    """
+    is refused for and may be."""
     asked = {survivor.operator for survivor in certificate.survivors}
     asked |= {question.name for question in certificate.questions}
     names = (name.removeprefix(MADE) for name in certificate.false_passes)
@@ -41,8 +39,7 @@ def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, s
 
 def parse(texts: Iterable[str]) -> dict[str, str]:
     """``OPERATOR=deadly`` and ``OPERATOR=waive: REASON`` by operator; raises
-    :class:`WorkspaceError`.
-    """
+    :class:`WorkspaceError`."""
     found = {}
     for text in texts:
         operator, _, answer = text.partition("=")
@@ -69,8 +66,7 @@ def all_written(given: Mapping[str, str], written: Collection[str]) -> None:
 
 def write(folder: Path, verifier: str, answers: Mapping[str, str]) -> Path:
     """Add ``answers`` to ``deadly`` and ``waive`` of the verifier's fixture file, which is
-    returned. Raises :class:`WorkspaceError` when it cannot be edited.
-    """
+    returned. Raises :class:`WorkspaceError` when it cannot be edited."""
     path = _file(folder / verifier)
     text = files.read_text(path) if path.exists() else f"verifier: {verifier}\n"
     deadly = [operator for operator, answer in answers.items() if answer == DEADLY]

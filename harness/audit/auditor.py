@@ -122,20 +122,11 @@ def children() -> int:
 
 
 def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
-<<<<<<< HEAD
     """Set aside what says nothing about a verifier: what passed and means the same as the good it
     was made from, what the rule of the last block makes right, what the author waived with a
-    reason, and what breaks another criterion of the facet: one whose verifier passes the good.
-    """
+    reason, and what breaks another criterion of the facet: one whose verifier passes the good."""
     doubtful: list[tuple[Audit, Probe, Asked, Asked]] = []
     asked: dict[tuple[str, str, str], Asked] = {}  # a good is put to each sibling once
-=======
-    """Set aside what says nothing about a verifier: a mutant that passed and means the same as the
-    good it was made from, that breaks another criterion of the facet, or whose operator the author
-    waived with a reason."""
-    goods = {(one.verifier.id, f.name): f.answer for one in audits for f in one.known.fixtures}
-    asked: list[tuple[Audit, Probe, Asked]] = []
->>>>>>> main
     for one in audits:
         goods = {f.name: f.answer for f in one.known.fixtures}
         completion = one.verifier.kind is Kind.EXECUTED

@@ -3,15 +3,9 @@
 The states follow from the counts. ``VALID`` needs no error on anything known, goods in languages
 that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
 with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
-<<<<<<< HEAD
 judged wrongly; a language model needs 299 bads for its 1 %. Near misses and mutants that may miss
 what a verifier looks at are scored, and refuse nothing: where they pass, the author is asked, and
-until every question is answered the certificate is PROVISIONAL.
-"""
-=======
-judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier
-looks at are scored and shown, and refuse nothing."""
->>>>>>> main
+until every question is answered the certificate is PROVISIONAL."""
 
 from __future__ import annotations
 
@@ -70,15 +64,9 @@ class Certificate:
     and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
-<<<<<<< HEAD
     each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
     bads of each part. ``unknown`` holds the tags of fences of goods whose language is not known;
-    the empty one stands for no tag.
-    """
-=======
-    each operator, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
-    fences of goods whose language is not known; the empty one stands for no tag."""
->>>>>>> main
+    the empty one stands for no tag."""
 
     verifier: str
     version: int

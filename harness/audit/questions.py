@@ -21,8 +21,7 @@ class Survivor:
 class Question:
     """What the author has to answer before the certificate is VALID: whether an answer like the one
     shown, made from ``of``, is still right. ``name`` is an operator or a family of them, ``killed``
-    of ``made`` failed, ``says`` what is wrong with all of them.
-    """
+    of ``made`` failed, ``says`` what is wrong with all of them."""
 
     name: str
     operators: list[str]

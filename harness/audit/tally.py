@@ -11,7 +11,8 @@ from harness.audit.answers.mutants import unknown
 from harness.audit.answers.near.misses import RESULTS
 from harness.audit.answers.operators import FAMILIES, described, family
 from harness.audit.answers.probes import answers
-from harness.audit.certificate import LEAST_KILLED, LEAST_SCORE, Certificate, Question, Survivor
+from harness.audit.certificate import Certificate
+from harness.audit.questions import LEAST_KILLED, LEAST_SCORE, Question, Survivor
 from harness.content.fixtures import MADE
 from harness.judging.verifier import Outcome
 
@@ -64,8 +65,7 @@ def certificate(one: Audit) -> Certificate:
 
 def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
     """Near misses that are wrong by construction: the verifier fails their good in the case that
-    they would be right for, so it tells the two apart.
-    """
+    they would be right for, so it tells the two apart."""
     told_apart = {id(p.case) for p, t in one.pairs("control") if t.outcome is Outcome.FAIL}
     return [
         (p, t)
@@ -176,8 +176,7 @@ def _survivors(alive: list[Survivor], each: int = 2) -> list[Survivor]:
 
 def _questions(one: Audit, alive: list[Survivor], rows: dict[str, list[int]]) -> list[Question]:
     """What the author has to answer: operators of which any near miss or most mutants pass, and
-    more of them until the score is reached; a family at once where none of it fails.
-    """
+    more of them until the score is reached; a family at once where none of it fails."""
     near = {probe.operator for probe, _ in one.pairs("near")}
     shares = {name: killed / made for name, (killed, made) in rows.items() if killed < made}
     worst = sorted(shares, key=lambda name: (shares[name], name))

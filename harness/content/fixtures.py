@@ -122,8 +122,7 @@ class Known:
     @property
     def seed(self) -> str:
         """``sha256:...`` over every fixture's label, case and answer: what the harness makes of
-        them stays the same when an author answers a question.
-        """
+        them stays the same when an author answers a question."""
         return canonical_digest([
             [f.name, f.label, f.case.prompt, dict(f.case.expect), f.answer, f.why, f.violates]
             for f in self.fixtures

@@ -1,7 +1,6 @@
 """Careless verifiers with honest fixtures, padded so that no number excuses one: each is refused by
 a named answer or asked the question that names its fault, and its twin is VALID once its author
-has answered.
-"""
+has answered."""
 
 import json
 import shutil

@@ -1,6 +1,5 @@
 """What an audit asks of an author, and what it may not do: take a survivor for another verifier's,
-plant the answer, read the docstring, give the label away.
-"""
+plant the answer, read the docstring, give the label away."""
 
 import dataclasses
 import json

@@ -1,6 +1,5 @@
 """Verifiers as an honest but careless author writes them, each with the twin that a second look
-gives. ``careless_x.it`` and ``sound_x.it`` share a criterion, the docstring, and their fixtures.
-"""
+gives. ``careless_x.it`` and ``sound_x.it`` share a criterion, the docstring, and their fixtures."""
 
 import ast
 import datetime
@@ -19,8 +18,7 @@ PAIRS = []
 
 def pair(**needs):
     """Declare the careless and the sound verifier of one criterion; the function says whether an
-    answer is right.
-    """
+    answer is right."""
 
     def wrap(right):
         PAIRS.append(right.__name__)

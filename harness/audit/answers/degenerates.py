@@ -69,8 +69,7 @@ GOLD = {
 def degenerates(case: Case, fences: Mapping[str, Language], *, planted: bool) -> dict[str, str]:
     """Answers to ``case`` that are bad by construction, by name. Code stands in ``fences``: tags
     with the language of what stands in them. What the case expects is named in them only when it is
-    ``planted``: to name it does not do the task.
-    """
+    ``planted``: to name it does not do the task."""
     quoted = case.prompt.replace("`", "'")
     line = " ".join(quoted.split())
     wanted = sorted({word for word in leaves(case.expect) if word})

@@ -1,6 +1,5 @@
 """Every operator by name: what its answers have wrong with them, the family that is asked about at
-once, and what an author has said of it.
-"""
+once, and what an author has said of it."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ MUTANTS = {
 @dataclass(frozen=True)
 class Family:
     """Operators that are asked about at once. ``whole`` says only where none of their answers
-    fails: what such a verifier sees of one of them, it sees of the others.
-    """
+    fails: what such a verifier sees of one of them, it sees of the others."""
 
     says: str
     operators: frozenset[str]
@@ -124,8 +122,7 @@ def family(operator: str) -> str:
 
 def deadly(known: Known, operator: str) -> bool:
     """Whether an operator's answers must not pass: by construction, or because the author says
-    so.
-    """
+    so."""
     return operator in mutants.DEADLY or bool({operator, family(operator)} & known.deadly)
 
 

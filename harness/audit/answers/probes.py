@@ -8,13 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Literal
 
-<<<<<<< HEAD
 from harness.audit.answers import mutants, operators, variants
-from harness.audit.answers.degenerates import GOLD, degenerates
-=======
-from harness.audit.answers import mutants, variants
 from harness.audit.answers.degenerates import GOLD, STAND_IN, degenerates
->>>>>>> main
 from harness.audit.answers.lexing import snippet
 from harness.audit.answers.near import hostile, misses
 from harness.audit.answers.near.forms import Piece, pieces
@@ -51,8 +46,7 @@ PUMPS += ['"', "\\", "\n", "- ", "_", "/*", "x=", "é", "\t#"]
 class Probe:
     """One answer with what is known of it; ``of`` names the fixture it was made from. ``why`` says
     that it is wrong by construction, provided that the verifier fails the good in the ``other``
-    case, for which this answer would be right.
-    """
+    case, for which this answer would be right."""
 
     name: str
     group: Group
@@ -143,14 +137,8 @@ def _degenerate(
     verifier: Verifier, known: Known, goods: list[mutants.Good], budget: Budget, rng: random.Random
 ) -> list[Probe]:
     """Absurd answers to some of the cases, in the fences of the goods, and right answers of a form
-<<<<<<< HEAD
-    that none of the goods has. A verifier that runs code gets hostile code in the place of a good.
-    """
-    cases = list({f.case.prompt: f.case for f in known.fixtures}.values())
-=======
-    that none of the goods has."""
+    that none of the goods has. A verifier that runs code gets hostile code in a good's place."""
     cases = list({f.case.prompt: f.case for f in known.fixtures}.values()) or [STAND_IN]
->>>>>>> main
     forms = {one.code.language.name if one.code else "" for one in goods}
     fences = {g.code.tag: g.code.language for g in goods if g.code and g.code.fenced}
     read = {one.one.case.prompt: one for one in pieces(goods)}
@@ -167,16 +155,16 @@ def _degenerate(
         rows += [(name, case, text) for name, text in made.items()]
     return [
         Probe(f"{MADE}{name}", "degenerate", name, case, text, False)
-<<<<<<< HEAD
         for name, case, text in rows
-        if name.removesuffix("-in-a-fence") not in known.waive and name not in known.waive
+        if name.removesuffix("-in-a-fence") not in known.waive
+        and name not in known.waive
+        and not (case is STAND_IN and STAND_IN.expect["gold"] in text)
     ]
 
 
 def _fair(piece: Piece | None) -> bool:
     """Whether an answer that only names what the case expects is no answer to it: not where the
-    expected value is the answer.
-    """
+    expected value is the answer."""
     return (
         piece is None or piece.form in ("python", "code", "sql", "markup") or len(piece.words) > 1
     )
@@ -184,8 +172,7 @@ def _fair(piece: Piece | None) -> bool:
 
 def _hostile(piece: Piece) -> dict[str, str]:
     """Hostile code in the good's own place; a function that is to be completed also stands in a
-    fence.
-    """
+    fence."""
     found = hostile.hostile(piece)
     if "def " in piece.one.case.prompt and not piece.fenced:
         prompt = piece.one.case.prompt
@@ -195,19 +182,7 @@ def _hostile(piece: Piece) -> dict[str, str]:
 
 def _bombs(known: Known, goods: Sequence[mutants.Good]) -> Iterator[Probe]:
     """Long answers of one repeated piece, alone and in the place of the good code, and code that
-    does not end: a verifier must end on each.
-    """
-=======
-        for case in rng.sample(cases, min(budget.cases, len(cases)))
-        for name, text in (degenerates(case, verifier, fences) | foreign).items()
-        if name not in known.waive and not (case is STAND_IN and STAND_IN.expect["gold"] in text)
-    ]
-
-
-def _bombs(known: Known) -> Iterator[Probe]:
-    """Long answers of one repeated piece, alone and in the place of the good code: a verifier must
-    end on each."""
->>>>>>> main
+    does not end: a verifier must end on each."""
     first = next((f for f in known.fixtures if f.good), None)
     if first is None:
         return

@@ -26,11 +26,7 @@ POLL = 0.5  # seconds between two looks at the files
     codes={
         0: "All are VALID.",
         1: "One was REFUSED or cannot be loaded, or a fixture stands in training data.",
-<<<<<<< HEAD
-        2: "One is PROVISIONAL: too few fixtures, or a question without an answer.",
-=======
-        2: "One is PROVISIONAL: too few fixtures, or an unknown language.",
->>>>>>> main
+        2: "One is PROVISIONAL: too few fixtures, an open question, or an unknown language.",
         3: "One is EXPIRED.",
     },
 )
@@ -102,12 +98,8 @@ def audit(
     check: bool,
     fixtures: Path | None,
     gold: tuple[Path, ...],
-<<<<<<< HEAD
-    wrap: str | None,
-    answers: tuple[str, ...],
-=======
     wrap: Wrap | None,
->>>>>>> main
+    answers: tuple[str, ...],
     html: Path | None,
     junit: Path | None,
     json: Path | None,
@@ -163,8 +155,7 @@ def audit(
 
 def _answered(found: Audited, texts: list[str]) -> bool:
     """Write answers to the questions of an audit, asked here unless there are ``texts``; whether
-    there were any.
-    """
+    there were any."""
     from harness.audit import answering
     from harness.doors.console import Terminal
 

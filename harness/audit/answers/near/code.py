@@ -1,6 +1,5 @@
 """Near misses of code that is read or run: what is wanted stands in a comment, a string or another
-scope, or a working function's result is spoiled.
-"""
+scope, or a working function's result is spoiled."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ class Function:
 
 def function(piece: Piece) -> Function | None:
     """The function that the case names, else the last one of the code; of a completion, the last
-    one of the prompt.
-    """
+    one of the prompt."""
     source = piece.body if piece.fenced or piece.form != "code" else piece.one.case.prompt
     if not re.search(r"^(?:async )?def ", source, re.MULTILINE):
         source = piece.one.case.prompt

@@ -34,8 +34,7 @@ def _places(data: Any) -> Iterator[tuple[Any, Any]]:
 
 def _edited(piece: Piece, edit: Callable[[Any, Any], bool]) -> Bodies:
     """The body once for each place that ``edit`` changes; it is given a copy of the container and
-    the key.
-    """
+    the key."""
     for number, _ in enumerate(_places(piece.data)):
         fresh = copy.deepcopy(piece.data)
         container, key = list(_places(fresh))[number]

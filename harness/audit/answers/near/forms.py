@@ -30,8 +30,7 @@ _STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, 
 @dataclass(frozen=True)
 class Piece:
     """A known good with its ``form`` and the ``body`` that is to be spoiled: its last block, or the
-    whole text. ``others`` are the values that other cases have in the same place.
-    """
+    whole text. ``others`` are the values that other cases have in the same place."""
 
     one: Good
     form: str
@@ -56,8 +55,7 @@ class Piece:
     @cached_property
     def wanted(self) -> dict[str, str]:
         """What the case asks for and the body holds as whole words, with a plausible other value of
-        each; the longest first.
-        """
+        each; the longest first."""
         found: dict[str, str] = {}
         for path, value in sorted(paths(self.one.case.expect), key=lambda one: -len(one[1])):
             if value and value not in found and whole(value).search(self.body):
@@ -67,8 +65,7 @@ class Piece:
     @cached_property
     def numbers(self) -> list[str]:
         """The numbers to spoil: the last one of prose, and those that the case asks for and the
-        prompt does not give.
-        """
+        prompt does not give."""
         there = [match[0] for match in NUMBER.finditer(self.body)]
         prose = self.form == "prose"
         asked = [text for text in there if text in self.wanted]
@@ -136,8 +133,7 @@ def pieces(goods: Sequence[Good]) -> list[Piece]:
 
 def paths(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
     """Every string and number in plain data with the keys that lead to it; lists count as one
-    place.
-    """
+    place."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from paths(inner, f"{at}.{key}")

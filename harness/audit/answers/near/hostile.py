@@ -1,6 +1,5 @@
 """Hostile code in the place of a known good's own: what a candidate does that would rather not do
-the task.
-"""
+the task."""
 
 from __future__ import annotations
 
@@ -76,8 +75,7 @@ def endless(piece: Piece) -> dict[str, str]:
 
 def disguised(bads: Sequence[Piece], goods: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
     """Known bads that call by another name what no known good names; they do what they did
-    before.
-    """
+    before."""
     known = {word for good in goods for word in re.findall(r"\w+", good.body)}
     for bad in bads:
         if bad.form == "python":

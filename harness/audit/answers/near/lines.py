@@ -1,6 +1,5 @@
 """Near misses of code of any language, line by line: what is wanted stands in a comment or a
-string, or is overruled below; and of what names an image.
-"""
+string, or is overruled below; and of what names an image."""
 
 from __future__ import annotations
 

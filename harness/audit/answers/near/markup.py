@@ -39,8 +39,7 @@ def _rows(piece: Piece) -> Iterator[list[list[object]]]:
 
 def _ordered(pattern: str, by: str) -> Operator:
     """The same where the order shows: not where the case expects rows that are all alike, or come
-    so anyway.
-    """
+    so anyway."""
     plain = _sub(pattern, by)
 
     def make(piece: Piece) -> Bodies:

@@ -23,8 +23,7 @@ OTHER = (
 class Miss:
     """One answer that is nearly ``one``. With ``why`` it is wrong by construction for a verifier
     that fails the good itself in the ``other`` case, for which this answer would be right; else it
-    is a question to the author.
-    """
+    is a question to the author."""
 
     one: Good
     operator: str
@@ -50,8 +49,7 @@ def near(goods: Sequence[Good]) -> Iterator[Miss]:
 
 def _reasoned(piece: Piece, name: str, text: str) -> Miss:
     """A near miss with the reason why it is wrong: what the case expects stands nowhere in it, and
-    something else does.
-    """
+    something else does."""
     gone = [value for value in piece.wanted if not whole(value).search(text)]
     if name not in OTHER or len(gone) != 1 or not whole(gone[0]).search(piece.body):
         return Miss(piece.one, name, text)

@@ -1,6 +1,5 @@
 """Near misses of a text: more than was asked, several answers at once, an answer taken back, and
-lists that are not quite the list.
-"""
+lists that are not quite the list."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ _BULLET = re.compile(r"^(?:[-*+]|\d+[.)]) ")
 
 def _rivals(piece: Piece) -> Iterator[tuple[str, str]]:
     """The value that a text answers with, and another one: the last number, and every word
-    wanted.
-    """
+    wanted."""
     for number in piece.numbers[:1]:
         yield number, one_off(number)
     yield from piece.words.items()
@@ -141,8 +139,7 @@ def _swapped(piece: Piece, line: str, value: str, other: str) -> str:
 
 def _lists(piece: Piece) -> Iterator[tuple[list[str], Callable[[list[str]], str]]]:
     """The lists of a text with what puts other items in their place: its lines where they are
-    items, and what stands between commas.
-    """
+    items, and what stands between commas."""
     lines = piece.body.split("\n")
     rows = [n for n, line in enumerate(lines) if _BULLET.match(line)]
     if len(rows) < 2:

@@ -1,7 +1,6 @@
 """Near misses of a value: a number, a word, a date or a citation that is nearly the right one.
 
-Each operator says in its docstring what is wrong with the answers that it makes.
-"""
+Each operator says in its docstring what is wrong with the answers that it makes."""
 
 from __future__ import annotations
 
