@@ -63,7 +63,8 @@ class Told:
     @property
     def hung(self) -> bool:
         """Whether the verifier overran its limit or ended the process."""
-        return self.judgement.reason in ("timeout", "judge-died")
+        lost = self.judgement.reason in ("timeout", "judge-died")
+        return lost and self.outcome is Outcome.UNVERIFIED  # it may say so of a candidate
 
 
 @dataclass(frozen=True)
