@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from gates import pair, plan, registration
+from run_folders import finish, settings
 
 from harness.content import workspace
 from harness.datasets.humaneval import problems
@@ -24,7 +25,6 @@ from harness.engines.kept import Cache
 from harness.errors import HarnessError, RunError, SystemRefused, boundary
 from harness.evidence.ledger import Ledger
 from harness.evidence.run import Run
-from runs import finish, settings
 
 FOUND = registration([plan("godot", 2)])
 

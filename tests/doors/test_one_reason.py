@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from gates import FAIL, OPEN, PASS, certificate, judge, outcomes, pair, plan, receipts, registration
+from run_folders import settings
 
 from harness.content.policy import Policy
 from harness.doors.pytest import gate as door
@@ -25,7 +26,6 @@ from harness.evidence.registration import Plan
 from harness.evidence.run import Run
 from harness.subjects.base import Preflight
 from harness.verdict import CODES, Name
-from runs import settings
 
 QUIET = {"early_stop": False, "again": False, "sentinels": 0}
 N = 40

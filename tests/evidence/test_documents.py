@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from gates import judge, pair, plan, registration
+from run_folders import REPORTS, begin, change, change_lines, finish, settings
 
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import read
 from harness.evidence.run import Run
 from harness.gate import recheck
-from runs import REPORTS, begin, change, change_lines, finish, settings
 
 FOUND = registration([plan("godot", 4)])
 ROWS = pair("godot", 4, 1, 2, 1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from gates import pair, plan, registration
+from run_folders import change, change_lines, finish
 
 from harness.digests import folder_digest, folder_files
 from harness.doors.cli.main import main
@@ -21,7 +22,6 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
 from harness.gate import recheck
-from runs import change, change_lines, finish
 
 N = {"humaneval": 164, "godot": 40}
 

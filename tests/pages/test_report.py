@@ -9,11 +9,11 @@ import shutil
 import pytest
 from conftest import ROOT
 from gates import plan, receipt, registration
+from run_folders import finish
 
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Finding
 from harness.pages import html as report
-from runs import finish
 
 HOSTILE = (
     "</pre><script>document.title='owned'</script>\u202egnp.exe\x00\x1b[31m\udc80 {{ 7*7 }} &amp;"
