@@ -62,8 +62,10 @@ class Told:
 
     @property
     def hung(self) -> bool:
-        """Whether the verifier overran its limit or ended the process."""
-        return self.judgement.reason in ("timeout", "judge-died")
+        """Whether the verifier overran its limit or ended the process; one that fails a candidate
+        for its time-out has judged."""
+        lost = self.judgement.reason in ("timeout", "judge-died")
+        return lost and self.outcome is Outcome.UNVERIFIED
 
 
 @dataclass(frozen=True)

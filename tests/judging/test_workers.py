@@ -11,12 +11,13 @@ import time
 import pytest
 from auditing import write
 
-from harness import Answer, Case, Outcome
+from harness import Answer, Case, Outcome, failed, unverified
 from harness.audit.surroundings import BARE
 from harness.audit.witness import Asked, Witness
 from harness.datasets import samples
 from harness.errors import SandboxError
 from harness.judging import bench
+from harness.judging.bench import Told
 from harness.judging.discovery import digest
 from harness.judging.verifier import Kind
 from harness.judging.workers import Judges
@@ -191,3 +192,8 @@ def test_no_judge_outlives_the_process_that_asked(hostile, tmp_path, number):
     asking.communicate(timeout=60)
     assert asking.returncode in (-number, 1), "it did not end by itself"
     assert gone(int(pids.read_text()))
+
+
+def test_a_candidate_that_times_out_is_no_verifier_that_hangs():
+    assert Told(unverified("timeout"), 1.0).hung
+    assert not Told(failed("timeout"), 1.0).hung
