@@ -15,7 +15,6 @@ from harness.content.suite import Suite
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
-from harness.deciding.scorecard import SuiteScore
 from harness.engines.base import Ask, Decoding, Generation
 from harness.evidence.receipts import SENTINEL, Receipt, overall
 from harness.evidence.run import Run
@@ -50,12 +49,6 @@ def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silen
     lost beyond doubt."""
     if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
-
-
-def score(prepared: Prepared, run: Run, suite: str) -> SuiteScore | None:
-    """The numbers of a suite from the receipts so far."""
-    rows = run.receipts.values()
-    return scorecard.score(prepared.registration, suite, prepared.certificates, rows)
 
 
 def so_far(prepared: Prepared, run: Run) -> Judged:

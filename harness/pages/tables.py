@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,22 +137,16 @@ def markdown(frame: DataFrame) -> str:
 
 def text(frame: DataFrame) -> str:
     """A frame as aligned text."""
-    return columns(_cells(frame))
+    rows = _cells(frame)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _cells(frame: DataFrame) -> list[tuple[str, ...]]:
     """The names of the columns, then every line, as text."""
     rows = [frame.columns, *frame.to_numpy()]
     return [tuple(str(cell) for cell in row) for row in rows]
-
-
-def columns(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows of cells as aligned text."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
 
 
 def number(value: float | None, unit: str) -> str:
