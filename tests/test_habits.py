@@ -90,3 +90,15 @@ def test_the_hooks_need_no_network():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert {repo["repo"] for repo in hooks["repos"]} == {"local"}
     assert {h["language"] for repo in hooks["repos"] for h in repo["hooks"]} == {"system"}
+
+
+def gone(text):
+    """Files of the project that a page names and that are not there."""
+    named = re.findall(r"`((?:harness|tests|benchmarks|examples)/[\w/.-]+\.\w+)`", text)
+    return {name for name in named if not (ROOT / name).exists()}
+
+
+def test_every_file_that_a_page_names_is_there():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert not {page.name: lost for page in pages if (lost := gone(page.read_text("utf-8")))}
+    assert gone("`harness/errors.py` and `harness/codec.py`") == {"harness/codec.py"}
