@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import __version__
 from harness.audit.certificate import Certificate
+from harness.content.library import Claim
 from harness.content.policy import Policy
 from harness.deciding import judge as gate
 from harness.evidence.receipts import SENTINEL, Finding, Receipt, overall
@@ -178,3 +179,16 @@ def judge(
 def codes(judged: gate.Judged) -> list[tuple[str, str]]:
     """``(verdict, code)`` of every reason, the deciding ones first."""
     return [(reason.verdict.value, reason.code) for reason in judged.verdict.reasons]
+
+
+def claim(
+    text: str, suite: str | None, metric: str, value: float, tolerance: float = 0.001
+) -> Claim:
+    """A published number."""
+    return Claim(text=text, suite=suite, metric=metric, value=value, tolerance=tolerance)
+
+
+QUIET = {"early_stop": False, "again": False, "sentinels": 0}
+GUARD, FACET = plan("humaneval", 164, "guard"), plan("godot", 40)
+BOTH = registration([GUARD, FACET])
+HELD, GAINED = pair("humaneval", 164, 58, 0, 2), pair("godot", 40, 0, 35, 0)

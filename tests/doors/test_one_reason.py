@@ -16,7 +16,23 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from gates import FAIL, OPEN, PASS, certificate, judge, outcomes, pair, plan, receipts, registration
+from gates import (
+    FACET,
+    FAIL,
+    GAINED,
+    GUARD,
+    HELD,
+    OPEN,
+    PASS,
+    QUIET,
+    certificate,
+    judge,
+    outcomes,
+    pair,
+    plan,
+    receipts,
+    registration,
+)
 from run_folders import settings
 
 from harness.content.policy import Policy
@@ -27,10 +43,7 @@ from harness.evidence.run import Run
 from harness.subjects.base import Preflight
 from harness.verdict import CODES, Name
 
-QUIET = {"early_stop": False, "again": False, "sentinels": 0}
 N = 40
-GUARD, FACET = plan("humaneval", 164, "guard"), plan("godot", N)
-HELD, GAINED = pair("humaneval", 164, 58, 0, 2), pair("godot", N, 0, 35, 0)
 CANON = plan("godot", N, canon="Write GDScript.")
 PROVEN = {"humaneval.ok": certificate("humaneval.ok", 3000, 3000)}
 
