@@ -90,7 +90,10 @@ def _fixtures(id, task, sentences, functions):
         answer = "```python\ndef plus_2(x):\n    return x + 2.0\n```"
         again = {"name": "adds-a-float", "case": functions[0]["case"], "answer": answer}
         return {"verifier": id, "good": functions[:2], "equivalent": [again], "spoil": spoil}
-    return {"verifier": id, "include": ["../_tasks/functions.yaml"], "spoil": spoil}
+    waive = {"behaviour": "it reads the code and does not run it"}
+    return {
+        "verifier": id, "include": ["../_tasks/functions.yaml"], "spoil": spoil, "waive": waive,
+    }  # fmt: skip
 
 
 def _made(folder):
@@ -98,13 +101,13 @@ def _made(folder):
     return folder
 
 
-def audited(folder, *names):
+def audited(folder, *names, sandbox=None):
     """The certificates of a workspace: those of all its verifiers, or of these."""
     found = discover(folder / "verifiers")
     assert not found.broken
     chosen = [found.verifiers[name] for name in names] or list(found.verifiers.values())
-    witness = Witness(folder / "verifiers", digest(folder / "verifiers"), None)
-    return certify(chosen, folder / "audits", witness, None)
+    witness = Witness(folder / "verifiers", digest(folder / "verifiers"), sandbox)
+    return certify(chosen, folder / "audits", witness, sandbox)
 
 
 def harness(*arguments):

@@ -69,11 +69,12 @@ def is_precision(node: Node) -> bool:
     """Whether ``node`` is ``precision mediump float;`` or the like, which the grammar reads as a
     declaration."""
     words = [child for child in node.children if child.type != "comment"]
-    return (
+    return bool(
         node.type == "declaration"
         and len(words) == 5
         and words[0].type == "precision"
         and words[1].type in PRECISIONS
+        and re.fullmatch(r"float|int|[iu]?sampler\w+", text(words[2]))  # GLSL ES 3.00, 4.5.4
         and words[3].is_missing
         and words[4].type == ";"
         and not words[4].is_missing

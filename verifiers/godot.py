@@ -63,7 +63,7 @@ REMOVED_TYPES = words(
 )
 
 
-@verifier("godot.parses", version=2, facet="godot", packages=PACKAGES)
+@verifier("godot.parses", version=3, facet="godot", packages=PACKAGES)
 def parses(_case: Case, answer: Answer) -> Judgement:
     """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3
     leftovers."""
@@ -251,7 +251,9 @@ def _blocks(tree: Tree) -> Iterator[Judgement]:
 
 
 def _duplicates(tree: Tree) -> Iterator[Judgement]:
-    """No two members of the script share a name, and no two parameters of a function."""
+    """No two members of the script share a name, no two parameters of a function, and no two
+    variables of a block.
+    """
     names = [_member(node) for node in trees(tree, *SUBSTANCE)]
     for position, (name, member) in enumerate(names):
         if name in [earlier for earlier, _ in names[:position]]:
@@ -261,6 +263,10 @@ def _duplicates(tree: Tree) -> Iterator[Judgement]:
             given = [name for name, _ in parameters(node)]
             if len(given) != len(set(given)):
                 yield failed("duplicate", f"{where(node)}: two parameters share a name")
+        if isinstance(node, lark.Tree) and node.data in BLOCKS:
+            local = [_member(one)[0] for one in trees(node, "func_var_stmt")]
+            if len(local) != len(set(local)):
+                yield failed("duplicate", f"{where(node)}: two variables of a block share a name")
 
 
 def _member(node: Tree) -> tuple[str, Tree]:

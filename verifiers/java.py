@@ -58,7 +58,7 @@ def parses(_case: Case, answer: Answer) -> Judgement:
     )
 
 
-@verifier("java.entity", version=1, facet="java", packages=PACKAGES)
+@verifier("java.entity", version=2, facet="java", packages=PACKAGES)
 def entity(case: Case, answer: Answer) -> Judgement:
     """The class asked for is a Jakarta Persistence entity with a generated id; every annotation is
     imported."""
@@ -79,7 +79,7 @@ def entity(case: Case, answer: Answer) -> Judgement:
         return failed(
             "not-an-entity", f"line {line(found)}: the class has no jakarta.persistence.Entity"
         )
-    wrong = _constructible(found) or _generated_id(root, found)
+    wrong = _constructible(found) or _generated_id(root, found, case.expect["field"]["name"])
     if wrong is not None:
         return wrong
     return passed(f"entity with a generated id, line {line(found)}")
@@ -190,8 +190,8 @@ def _constructible(found: Node) -> Judgement | None:
     return None
 
 
-def _generated_id(root: Node, found: Node) -> Judgement | None:
-    """Why the class has no generated id."""
+def _generated_id(root: Node, found: Node, field: str) -> Judgement | None:
+    """Why the class has no generated id beside the ``field`` asked for."""
     ids = [
         node
         for node in members(found, "field_declaration", "method_declaration")
@@ -219,6 +219,8 @@ def _generated_id(root: Node, found: Node) -> Judgement | None:
     } or "jakarta.persistence.Transient" in annotated(root, node):
         return failed("id-not-persistent", f"{where}: {text(node)[:80]}")
     fields = declared(node)
+    if field in [name for _, name in fields]:
+        return failed("id-is-the-field", f"{where}: {field} is both the id and the field asked for")
     by_uuid = "GenerationType.UUID" in text(node)
     if len(fields) != 1 or fields[0][0] not in (UUID_TYPES if by_uuid else ID_TYPES):
         return failed("id-type", f"{where}: {fields} cannot be generated")

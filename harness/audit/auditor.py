@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.audit import elsewhere, store, tally
 from harness.audit.answers.lexing import meaning, snippet
-from harness.audit.answers.probes import BOMB_LIMIT, Probe, operators, probes
+from harness.audit.answers.operators import names, waived
+from harness.audit.answers.probes import BOMB_LIMIT, Probe, probes
 from harness.audit.certificate import Certificate
 from harness.audit.witness import Asked, Pulse, Witness
 from harness.content import fixtures
@@ -39,7 +40,7 @@ class Audit:
     probes: list[Probe] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    quarantine: dict[str, str] = field(default_factory=dict)
+    quarantine: dict[int, str] = field(default_factory=dict)  # id of a probe -> why it is set aside
 
     def ask(self, case: Case, answer: str, limit: float | None = None, last: bool = False) -> Asked:
         """The question whether an answer passes."""
@@ -73,7 +74,7 @@ def certify(
     stale: list[Audit] = []
     for verifier in wanted:
         known = fixtures.read(audits, verifier.id)
-        wrong = fixtures.policy_faults(known.waive, known.deadly, operators())
+        wrong = fixtures.policy_faults(known.waive, known.deadly, names())
         if wrong:
             raise WorkspaceError(f"{audits / verifier.id}: {'; '.join(wrong)}")
         bound = store.binding(verifier, known.digest, sandbox)
@@ -121,32 +122,46 @@ def children() -> int:
 
 
 def _quarantine(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
-    """Set aside what says nothing about a verifier: a mutant that passed and means the same as the
-    good it was made from, that breaks another criterion of the facet, or whose operator the author
-    waived with a reason."""
-    goods = {(one.verifier.id, f.name): f.answer for one in audits for f in one.known.fixtures}
-    asked: list[tuple[Audit, Probe, Asked]] = []
+    """Set aside what says nothing about a verifier: what passed and means the same as the good it
+    was made from, what the rule of the last block makes right, what the author waived with a
+    reason, and what breaks another criterion of the facet: one whose verifier passes the good."""
+    doubtful: list[tuple[Audit, Probe, Asked, Asked]] = []
+    asked: dict[tuple[str, str, str], Asked] = {}  # a good is put to each sibling once
     for one in audits:
+        goods = {f.name: f.answer for f in one.known.fixtures}
         completion = one.verifier.kind is Kind.EXECUTED
-        for probe, told in one.pairs("mutant"):
+        for probe, told in one.pairs("mutant", "near"):
             if told.outcome is not Outcome.PASS:
                 continue
-            if probe.operator in one.known.waive:
-                one.quarantine[probe.name] = "waived"
-            elif _same(goods[one.verifier.id, probe.of], probe.answer, completion=completion):
-                one.quarantine[probe.name] = "equivalent"
+            good, last = goods[probe.of], told.judgement.rule.startswith("last")
+            if waived(one.known, probe.operator):
+                one.quarantine[id(probe)] = "waived"
+            elif (probe.operator == "block-before-wrong" and last) or _same(
+                good, probe.answer, completion=completion
+            ):
+                one.quarantine[id(probe)] = "equivalent"
             else:
-                for other in siblings:
-                    if (
-                        other.facet == one.verifier.facet
-                        and other.id != one.verifier.id
-                        and other.kind is not Kind.LLM
-                    ):
-                        ask = Asked(other.id, probe.case, Answer(probe.answer))
-                        asked.append((one, probe, ask))
-    for (one, probe, _), said in zip(asked, witness.tell([row[2] for row in asked]), strict=True):
-        if said.outcome is Outcome.FAIL:
-            one.quarantine[probe.name] = "other-criterion"
+                for other in _beside(one.verifier, siblings):
+                    rows = [(other, probe.case.id, text) for text in (good, probe.answer)]
+                    asks = [
+                        asked.setdefault(row, Asked(other, probe.case, Answer(row[2])))
+                        for row in rows
+                    ]
+                    doubtful.append((one, probe, asks[0], asks[1]))
+    told_of = dict(zip(asked, witness.tell(list(asked.values())), strict=True))
+    said = {id(ask): told_of[row].outcome for row, ask in asked.items()}
+    for one, probe, good_ask, ask in doubtful:
+        if said[id(good_ask)] is Outcome.PASS and said[id(ask)] is Outcome.FAIL:
+            one.quarantine[id(probe)] = "other-criterion"
+
+
+def _beside(verifier: Verifier, siblings: Sequence[Verifier]) -> list[str]:
+    """The other programs of a verifier's facet."""
+    return [
+        other.id
+        for other in siblings
+        if other.facet == verifier.facet and other.id != verifier.id and other.kind is not Kind.LLM
+    ]
 
 
 def _same(good: str, mutant: str, *, completion: bool) -> bool:

@@ -3,8 +3,9 @@
 The states follow from the counts. ``VALID`` needs no error on anything known, goods in languages
 that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
 with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
-judged wrongly; a language model needs 299 bads for its 1 %. Mutants that may miss what a verifier
-looks at are scored and shown, and refuse nothing."""
+judged wrongly; a language model needs 299 bads for its 1 %. Near misses and mutants that may miss
+what a verifier looks at are scored, and refuse nothing: where they pass, the author is asked, and
+until every question is answered the certificate is PROVISIONAL."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from harness.audit.questions import Question, Survivor
 from harness.content.fixtures import MADE
 from harness.digests import canonical_digest
 from harness.stats.intervals import items_needed, lower_bound, upper_bound
@@ -54,15 +56,6 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Survivor:
-    """One mutant that passed: its operator, the good it was made from, and the difference."""
-
-    operator: str
-    of: str
-    diff: str
-
-
-@dataclass(frozen=True)
 class Certificate:
     """Counts of one audit; what was wrong is named.
 
@@ -71,8 +64,9 @@ class Certificate:
     and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
-    each operator, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
-    fences of goods whose language is not known; the empty one stands for no tag."""
+    each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
+    bads of each part. ``unknown`` holds the tags of fences of goods whose language is not known;
+    the empty one stands for no tag."""
 
     verifier: str
     version: int
@@ -94,6 +88,7 @@ class Certificate:
     mutants: dict[str, int] = field(default_factory=dict)
     operators: dict[str, list[int]] = field(default_factory=dict)
     survivors: list[Survivor] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     waived: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     runs: int = 1
@@ -144,11 +139,13 @@ class Certificate:
                 "<= 5% flips when a good is written another way",
             ),
         )
-        return [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0] + [
-            f"no code could be commented out, no comment added, no layout or local name changed in"
+        few = [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
+        dark = [
+            "no code could be commented out, no comment added, no layout or local name changed in"
             f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
             for tag in self.unknown
         ]
+        return [*few, *dark, *map(str, self.questions)]
 
     @property
     def digest(self) -> str:
@@ -233,7 +230,9 @@ class Certificate:
         edited."""
         try:
             kept = {name: data[name] for name in cls.__dataclass_fields__}
-            found = cls(**{**kept, "survivors": [Survivor(**one) for one in kept["survivors"]]})
+            kept["survivors"] = [Survivor(**one) for one in kept["survivors"]]
+            kept["questions"] = [Question(**one) for one in kept["questions"]]
+            found = cls(**kept)
             same = found.digest == data["digest"]
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a certificate: {error}") from None
@@ -268,4 +267,5 @@ def redacted(certificate: Certificate) -> Certificate:
         flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
         notes=[],
         survivors=[],
+        questions=[replace(one, of=f"{hidden}good", diff="") for one in certificate.questions],
     )

@@ -77,7 +77,7 @@ def strangest(verifier: Verifier) -> Surroundings:
 def _repeated(one: Audit) -> Row:
     """Known answers with what was said of them, shuffled and then backwards."""
     known = one.pairs("known")
-    chosen = random.Random(one.known.digest).sample(
+    chosen = random.Random(one.known.seed).sample(
         known, min(len(known), REPEATED[one.verifier.kind])
     )
     asked = [(one.ask(probe.case, probe.answer), told.outcome) for probe, told in chosen]

@@ -8,8 +8,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.audit.answers.mutants import unknown
+from harness.audit.answers.near.misses import RESULTS
+from harness.audit.answers.operators import FAMILIES, described, family
 from harness.audit.answers.probes import answers
-from harness.audit.certificate import Certificate, Survivor
+from harness.audit.certificate import Certificate
+from harness.audit.questions import LEAST_KILLED, LEAST_SCORE, Question, Survivor
+from harness.content.fixtures import MADE
 from harness.judging.verifier import Outcome
 
 if TYPE_CHECKING:
@@ -25,6 +29,9 @@ def certificate(one: Audit) -> Certificate:
     wrong = [(p, t) for p, t in judged if (t.outcome is Outcome.PASS) != p.good]
     flips = [(p, t) for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
     absurd = list(dict.fromkeys(p.name for p, t in made if t.outcome is Outcome.PASS))
+    proven = [(p, t) for p, t in _constructed(one) if t.outcome is Outcome.PASS]
+    absurd += [f"{MADE}{p.operator} of {p.of}" for p, _ in proven]
+    alive, rows = _alive(one), _by_operator(one)
     tasks = _tasks(judged)
     return Certificate(
         verifier=one.verifier.id,
@@ -36,7 +43,7 @@ def certificate(one: Audit) -> Certificate:
         false_passes=[p.name for p, _ in wrong if not p.good] + absurd,
         false_fails=[p.name for p, _ in wrong if p.good],
         binding=dict(one.bound),
-        notes=[_note(p, t) for p, t in (*wrong[:4], *flips[:2])],
+        notes=[_note(p, t) for p, t in (*wrong[:4], *proven[:2], *flips[:2])],
         tasks=len(tasks),
         tasks_failed=sum(tasks.values()),
         variants=len(one.pairs("variant")),
@@ -45,14 +52,26 @@ def certificate(one: Audit) -> Certificate:
         outcomes=_outcomes(judged),
         parts=_parts(judged),
         mutants=_score(one),
-        operators=_by_operator(one),
-        survivors=_survivors(one),
+        operators=rows,
+        survivors=_survivors(alive),
+        questions=_questions(one, alive, rows),
         waived=dict(one.known.waive),
         unknown=unknown(answers(one.verifier, one.known, good=True)),
         runs=3,
         seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
         calls=len(one.told),
     )
+
+
+def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
+    """Near misses that are wrong by construction: the verifier fails their good in the case that
+    they would be right for, so it tells the two apart."""
+    told_apart = {id(p.case) for p, t in one.pairs("control") if t.outcome is Outcome.FAIL}
+    return [
+        (p, t)
+        for p, t in one.pairs("near")
+        if id(p.other) in told_apart and id(p) not in one.quarantine
+    ]
 
 
 def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:
@@ -97,7 +116,7 @@ def _note(probe: Probe, told: Told) -> str:
         why = (
             probe.fixture.why
             if probe.fixture
-            else f"{probe.operator} makes it bad for this verifier"
+            else probe.why or f"{probe.operator} makes it bad for this verifier"
         )
         text = f"{probe.name} passed although: {why}"
     return " ".join(text.split())[:240]
@@ -110,37 +129,84 @@ def _hangs(one: Audit) -> list[str]:
 
 def _score(one: Audit) -> dict[str, int]:
     counts = Counter({"killed": 0, "survived": 0})
-    for probe, told in one.pairs("mutant"):
+    for probe, told in one.pairs("mutant", "near"):
         alive = told.outcome is Outcome.PASS
-        counts[one.quarantine.get(probe.name, "survived") if alive else "killed"] += 1
+        counts[one.quarantine.get(id(probe), "survived") if alive else "killed"] += 1
     return dict(counts)
 
 
 def _by_operator(one: Audit) -> dict[str, list[int]]:
-    """The killed and the scored mutants of each operator."""
+    """The killed and the scored answers of each operator."""
     rows: dict[str, list[int]] = {}
-    for probe, told in one.pairs("mutant"):
-        if probe.name not in one.quarantine:
+    for probe, told in one.pairs("mutant", "near"):
+        if id(probe) not in one.quarantine:
             row = rows.setdefault(probe.operator, [0, 0])
             row[0] += told.outcome is not Outcome.PASS
             row[1] += 1
     return rows
 
 
-def _survivors(one: Audit, each: int = 2) -> list[Survivor]:
-    """Two passing mutants of each operator, as differences from the good they were made from."""
+def _alive(one: Audit) -> list[Survivor]:
+    """What passed and is not set aside, as differences from the good; the shortest first."""
     goods = {f.name: f.answer for f in one.known.fixtures}
+    found = [
+        Survivor(probe.operator, probe.of, _diff(goods[probe.of], probe.answer))
+        for probe, told in one.pairs("deadly", "mutant", "near")
+        if told.outcome is Outcome.PASS and id(probe) not in one.quarantine
+    ]
+    return sorted(found, key=lambda survivor: len(survivor.diff))
+
+
+def _diff(good: str, answer: str) -> str:
+    """What differs, without empty lines."""
+    lines = difflib.unified_diff(good.splitlines(), answer.splitlines(), lineterm="", n=1)
+    return "\n".join([line for line in lines if line[1:].strip()][2:16])
+
+
+def _survivors(alive: list[Survivor], each: int = 2) -> list[Survivor]:
+    """The first of each operator."""
     shown: Counter[str] = Counter()
     found = []
-    for probe, told in one.pairs("deadly", "mutant"):
-        if (
-            told.outcome is Outcome.PASS
-            and probe.name not in one.quarantine
-            and shown[probe.operator] < each
-        ):
-            shown[probe.operator] += 1
-            lines = difflib.unified_diff(
-                goods[probe.of].splitlines(), probe.answer.splitlines(), lineterm="", n=1
-            )
-            found.append(Survivor(probe.operator, probe.of, "\n".join([*lines][2:16])))
+    for survivor in alive:
+        shown[survivor.operator] += 1
+        if shown[survivor.operator] <= each:
+            found.append(survivor)
     return found
+
+
+def _questions(one: Audit, alive: list[Survivor], rows: dict[str, list[int]]) -> list[Question]:
+    """What the author has to answer: operators of which any near miss or most mutants pass, and
+    more of them until the score is reached; a family at once where none of it fails."""
+    near = {probe.operator for probe, _ in one.pairs("near")}
+    shares = {name: killed / made for name, (killed, made) in rows.items() if killed < made}
+    worst = sorted(shares, key=lambda name: (shares[name], name))
+    asked = [name for name in worst if name in near or shares[name] < LEAST_KILLED]
+    for name in worst:
+        rest = [row for other, row in rows.items() if other not in asked]
+        killed, made = sum(row[0] for row in rest), sum(row[1] for row in rest)
+        if name not in asked and killed < LEAST_SCORE * made:
+            asked.append(name)
+    together: dict[str, list[str]] = {}
+    for name in asked:
+        own = family(name)
+        kin = [other for other in rows if own and family(other) == own]
+        blind = [other for other in kin if not rows[other][0]]
+        if len(blind) < 2 or name not in blind or (FAMILIES[own].whole and _seen(kin, rows)):
+            own = name
+        together.setdefault(own, []).append(name)
+    return [_question(name, own, alive, rows) for name, own in together.items()]
+
+
+def _seen(kin: list[str], rows: dict[str, list[int]]) -> bool:
+    """Whether any of a family fails; of code that is run, any whose result is spoilt."""
+    tried = [name for name in kin if name in RESULTS] or kin
+    return any(rows[name][0] for name in tried)
+
+
+def _question(
+    name: str, operators: list[str], alive: list[Survivor], rows: dict[str, list[int]]
+) -> Question:
+    first = next(survivor for survivor in alive if survivor.operator in operators)
+    killed, made = (sum(rows[one][n] for one in operators) for n in (0, 1))
+    says = FAMILIES[name].says if name in FAMILIES else described()[name]
+    return Question(name, operators, says, killed, made, first.of, first.diff)

@@ -32,6 +32,7 @@ class Audited:
     broken: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     reports: Path = Path()
+    audits: Path = Path()
 
 
 def audit_workspace(
@@ -79,7 +80,7 @@ def audit_workspace(
         for path in _files(root)
     }
     leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
-    return Audited(held, [] if wanted else found.broken, leaks, place.folder("reports"))
+    return Audited(held, [] if wanted else found.broken, leaks, place.folder("reports"), audits)
 
 
 def snapshot(library: str | None) -> str:

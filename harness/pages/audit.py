@@ -33,16 +33,21 @@ def details(c: Certificate) -> Iterator[str]:
             yield f"    and {len(check.wrong) - 5} more"
     yield from (f"  note: {visible(note)}" for note in c.notes)
     yield from (f"  waived: {operator}: {reason}" for operator, reason in c.waived.items())
-    if c.survivors:
-        yield (
-            "  survivors: mutants that pass and that no other criterion of the facet refuses; is"
-            " each still right?"
-        )
-    for survivor in {s.operator: s for s in reversed(c.survivors)}.values():
+    asked = {operator for question in c.questions for operator in question.operators}
+    left = {s.operator: s for s in reversed(c.survivors) if s.operator not in asked}
+    if left:
+        yield "  survivors: mutants that pass though most like them fail; is each still right?"
+    for survivor in left.values():
         yield f"    {survivor.operator} of {survivor.of}"
         yield from (f"      {visible(line)}" for line in survivor.diff.splitlines()[:8])
+    diffs = {str(question): question.diff for question in c.questions}
     for line in c.missing:
         yield f"  next: {line}"
+        yield from (f"      {visible(row)}" for row in diffs.get(line, "").splitlines()[:8])
+    if c.questions:
+        name = c.questions[0].name
+        yield f"  next: harness audit {c.verifier} --answer, or --answer {name}=deadly,"
+        yield f"        or --answer '{name}=waive: REASON'"
     if not c.missing and c.state is State.VALID:
         yield "  next: nothing is missing"
 

@@ -196,15 +196,11 @@ def test_the_guide_works_as_it_is_written(tmp_path, monkeypatch):
     ) == (0, True)
     edit(Path("verifiers/prose.py"), "re.fullmatch", "re.match")
     code, text = harness("audit", "prose.greeting")
-    assert (code, "No, that is wrong." in text, "87 of 120 killed (72.5%" in text) == (
-        0,
-        True,
-        True,
-    )
-    data = json.loads(Path("audits/prose.greeting/fixtures.yaml").read_text())
-    data["deadly"] = ["contradicted", "doubled", "looped"]
-    Path("audits/prose.greeting/fixtures.yaml").write_text(json.dumps(data))
-    assert harness("audit", "prose.greeting")[0] == 1
+    assert (code, "next: answer 'around'" in text) == (2, True)
+    code, text = harness("audit", "prose.greeting", "--answer", "around=deadly")
+    assert (code, "degenerate:" in text) == (1, True)
+    edit(Path("verifiers/prose.py"), "re.match", "re.fullmatch")
+    assert harness("audit", "prose.greeting")[0] == 0
 
 
 def test_every_shipped_verifier_is_certified():

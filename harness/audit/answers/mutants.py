@@ -24,8 +24,11 @@ FLIPS = {
     "truth-flipped": {"true": "false", "false": "true", "True": "False", "False": "True"},
 }
 HOMOGLYPHS = str.maketrans("aceiopxyABCEHIKMOPTX", "асеіорхуАВСЕНІКМОРТХ")
-NEGATABLE = re.compile(r"\b(is|are|was|were|has|have|can|will|does|do|must|should)\b")
 FILLER = "There are many things to say about this. " * 20
+DATA = {  # languages in which a sign is no operation
+    "json", "jsonl", "csv", "tsv", "yaml", "toml", "ini", "html", "xml", "svg", "xslt", "markdown",
+    "text", "http", "diff", "css", "docker", "properties", "output", "console", "vue", "svelte",
+}  # fmt: skip
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -51,8 +54,11 @@ class Good:
     @property
     def wanted(self) -> list[str]:
         """What the case asks for by name and the answer holds, longest first."""
-        words = [word for word in leaves(self.case.expect) if len(word) > 1]
+        words = [word for word in leaves(self.case.expect) if len(word) > 1 or word.isalpha()]
         found = {word for word in words if _whole(word).search(self.body)}
+        if self.code is None:  # a number that the prompt gives is not what is asked for
+            given = re.findall(r"\d[\d.,]*\d|\d", self.case.prompt)
+            found -= set(given)
         return sorted(found, key=lambda word: (-len(word), word))
 
 
@@ -138,12 +144,14 @@ def _shuffled(one: Good, rng: random.Random) -> Iterator[str]:
 
 
 def _looped(one: Good, _rng: random.Random) -> Iterator[str]:
-    lines = _parts(one)
-    yield _rebuilt(one, [*lines, *[lines[-1]] * 50] if lines else [])
+    if one.code is None:
+        lines = _parts(one)
+        yield _rebuilt(one, [*lines, *[lines[-1]] * 50])
 
 
 def _doubled(one: Good, _rng: random.Random) -> Iterator[str]:
-    yield _rebuilt(one, _parts(one) * 2)
+    if one.code is None:
+        yield _rebuilt(one, _parts(one) * 2)
 
 
 def _wrong_tag(one: Good, _rng: random.Random) -> Iterator[str]:
@@ -158,7 +166,7 @@ def _flip(operator: str) -> Operator:
     table = FLIPS[operator]
 
     def make(one: Good, rng: random.Random) -> Iterator[str]:
-        found = one.code.tokens if one.code else []
+        found = one.code.tokens if one.code and one.code.language.name not in DATA else []
         places = [i for i, t in enumerate(found) if t.kind in ("sign", "word") and t.text in table]
         for at in rng.sample(places, min(2, len(places))):
             yield _with(one, found, at, table[found[at].text])
@@ -167,8 +175,7 @@ def _flip(operator: str) -> Operator:
 
 
 def _off_by_one(one: Good, rng: random.Random) -> Iterator[str]:
-    prose = [Token("number" if t.isdigit() else "", t) for t in re.split(r"(\d+)", one.text)]
-    found = one.code.tokens if one.code else prose
+    found = one.code.tokens if one.code and one.code.language.name not in DATA else []
     places = [i for i, t in enumerate(found) if t.kind == "number" and t.text.isdigit()]
     for at in rng.sample(places, min(2, len(places))):
         yield _with(one, found, at, str(int(found[at].text) + 1))
@@ -208,16 +215,6 @@ def _full_width(one: Good, _rng: random.Random) -> Iterator[str]:
     yield one.holding(one.body.translate({ord("0") + n: 0xFF10 + n for n in range(10)}))
 
 
-def _negated(one: Good, _rng: random.Random) -> Iterator[str]:
-    if one.code is None:
-        found = NEGATABLE.search(one.text)
-        yield (
-            NEGATABLE.sub(r"\1 not", one.text, count=1)
-            if found
-            else f"It is not true that {one.text}"
-        )
-
-
 def _contradicted(one: Good, _rng: random.Random) -> Iterator[str]:
     if one.code is None:
         yield f"{one.text} No, that is wrong."
@@ -255,7 +252,6 @@ OPERATORS: dict[str, Operator] = {
     "zero-width": _wanted(2, lambda word: f"{word[:1]}\u200d{word[1:]}"),
     "right-to-left": _wanted(1, lambda word: f"\u202e{word[::-1]}\u202c"),
     "full-width-digits": _full_width,
-    "negated": _negated,
     "contradicted": _contradicted,
     "buried": _buried,
     "other-task": _other_task,

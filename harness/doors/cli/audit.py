@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.audit.foreign.wrapping import Wrap
     from harness.audit.workspace import Audited
 
+ASK = "?"  # --answer without a value
 POLL = 0.5  # seconds between two looks at the files
 
 
@@ -25,7 +26,7 @@ POLL = 0.5  # seconds between two looks at the files
     codes={
         0: "All are VALID.",
         1: "One was REFUSED or cannot be loaded, or a fixture stands in training data.",
-        2: "One is PROVISIONAL: too few fixtures, or an unknown language.",
+        2: "One is PROVISIONAL: too few fixtures, an open question, or an unknown language.",
         3: "One is EXPIRED.",
     },
 )
@@ -58,6 +59,16 @@ POLL = 0.5  # seconds between two looks at the files
 )
 @wrap_options
 @click.option(
+    "--answer",
+    "answers",
+    metavar="[OPERATOR=ANSWER]",
+    multiple=True,
+    is_flag=False,
+    flag_value=ASK,
+    help="Answer what the audit asks, into the fixtures: OPERATOR=deadly or OPERATOR='waive:"
+    " REASON'; without a value it asks here. Repeatable.",
+)
+@click.option(
     "--html",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -88,6 +99,7 @@ def audit(
     fixtures: Path | None,
     gold: tuple[Path, ...],
     wrap: Wrap | None,
+    answers: tuple[str, ...],
     html: Path | None,
     junit: Path | None,
     json: Path | None,
@@ -107,10 +119,11 @@ def audit(
         for path in scaffold(library, new):
             Terminal().say(f"wrote {path}")
         verifiers = (*verifiers, new)
+    verifiers = (*verifiers, *(text for text in answers if "=" not in text and text != ASK))
 
-    def once() -> int:
+    def audited() -> Audited:
         with steps() as progress:
-            found = workspace.audit_workspace(
+            return workspace.audit_workspace(
                 library,
                 list(verifiers),
                 sandbox,
@@ -120,6 +133,11 @@ def audit(
                 gold=gold,
                 wrap=wrap,
             )
+
+    def once() -> int:
+        found = audited()
+        if answers and _answered(found, [text for text in answers if "=" in text]):
+            found = audited()
         shown = [redacted(c) for c in found.certificates] if fixtures else found.certificates
         for file, write in (
             (html, outputs.write_html),
@@ -133,6 +151,41 @@ def audit(
         return workspace.exit_code(found)
 
     return _watched(once, lambda: workspace.snapshot(library)) if watch else once()
+
+
+def _answered(found: Audited, texts: list[str]) -> bool:
+    """Write answers to the questions of an audit, asked here unless there are ``texts``; whether
+    there were any."""
+    from harness.audit import answering
+    from harness.doors.console import Terminal
+
+    given = answering.parse(texts)
+    written: set[str] = set()
+    for certificate in found.certificates:
+        answers = answering.fitting(certificate, given) if given else _asked(certificate)
+        if answers:
+            path = answering.write(found.audits, certificate.verifier, answers)
+            Terminal().say(f"wrote {path}: {', '.join(answers)}")
+            written |= set(answers)
+    answering.all_written(given, written)
+    return bool(written)
+
+
+def _asked(certificate: Certificate) -> dict[str, str]:
+    """The answers that a person types to the questions of a certificate."""
+    from harness.doors.console import Terminal
+
+    out, found = Terminal(), {}
+    for number, question in enumerate(certificate.questions, 1):
+        out.say(f"{certificate.verifier}, {number} of {len(certificate.questions)}: {question}")
+        for line in question.diff.splitlines():
+            out.say(f"      {line}", _changed(f"      {line}"))
+        typed = click.prompt(
+            "  'deadly', or why it may pass (nothing: later)", default="", show_default=False
+        ).strip()
+        if typed:
+            found[question.name] = typed if typed == "deadly" else f"waive: {typed}"
+    return found
 
 
 def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: bool) -> None:
