@@ -59,29 +59,6 @@ def jackknife_se(values: Sequence[float], groups: Sequence[Hashable]) -> float |
     return math.sqrt((len(sizes) - 1) / len(sizes) * sum(move * move for move in moves))
 
 
-def two_way_clustered_se(
-    values: Sequence[float], first: Sequence[Hashable], second: Sequence[Hashable]
-) -> float | Undefined:
-    """Standard error of the mean with two crossed groupings, for example prompt and training seed.
-
-    ``V(first) + V(second) - V(first and second)``, each CRV1. Undefined for one cluster in either,
-    or where the sum is negative. Raises ``ValueError`` as :func:`clustered_se`. Source: Cameron,
-    Gelbach & Miller 2011."""
-    parts = [
-        clustered_se(values, groups)
-        for groups in (first, second, list(zip(first, second, strict=True)))
-    ]
-    variances = [part**2 for part in parts if not isinstance(part, Undefined)]
-    if len(variances) < 3:
-        return Undefined("one cluster: the spread between clusters is unknown")
-    total = variances[0] + variances[1] - variances[2]
-    return (
-        math.sqrt(total)
-        if total > 0
-        else Undefined("the two-way variance is not positive: too few clusters")
-    )
-
-
 def clustered_rate(
     values: Sequence[float], groups: Sequence[Hashable], confidence: float = 0.95
 ) -> Estimate | Undefined:

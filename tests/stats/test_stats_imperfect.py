@@ -25,12 +25,6 @@ def test_fixtures_needed_reproduces_the_table() -> None:
     ]
 
 
-def test_a_correction_that_cannot_be_made_is_undefined() -> None:
-    assert imperfect.rogan_gladen(20 / 120, 0.9, 0.99) == pytest.approx(0.17603, abs=1e-5)
-    assert not imperfect.rogan_gladen(0.5, 0.4, 0.5)
-    assert not imperfect.lang_reiczigel(5, 10, (1, 10), (1, 10))
-
-
 def test_one_criterion_has_the_plain_bound_of_j() -> None:
     plain = 1 - intervals.upper_bound(0, 59, 0.975) - intervals.upper_bound(0, 29, 0.975)
     one = Audit(0, 59, 0, 29)

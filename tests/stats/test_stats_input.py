@@ -20,7 +20,7 @@ from harness.stats import (
     sequential,
 )
 from harness.stats.audits import agreement, imperfect, ppi
-from harness.stats.subjects import continual, degeneration, equivalence, memorisation
+from harness.stats.subjects import continual, equivalence, memorisation
 
 NAN = math.nan
 
@@ -65,8 +65,6 @@ NAN = math.nan
         lambda: sequential.eprocess([2], 0.05),
         lambda: sequential.eprocess([0], 0.05, [1.0]),
         lambda: sequential.curtailed(1, 1, 3, 0.05, open_gains=2),
-        lambda: imperfect.rogan_gladen(1.2, 0.9, 0.9),
-        lambda: imperfect.lang_reiczigel(11, 10, (1, 2), (1, 2)),
         lambda: imperfect.certified_floor(1, 10, 0, 0),
         lambda: intervals.items_needed(0),
         lambda: agreement.cohens_kappa([[1, 2]]),
@@ -82,7 +80,6 @@ NAN = math.nan
         lambda: continual.continual([[1, 2]]),
         lambda: memorisation.exposure(NAN, [1.0]),
         lambda: memorisation.exposure_p([-0.1]),
-        lambda: degeneration.seq_rep_n(["a"] * 9, 0),
     ],
 )
 def test_what_cannot_be_data_is_refused(call: Callable[[], Any]) -> None:

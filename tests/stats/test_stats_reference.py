@@ -66,12 +66,6 @@ def case_true_scale(
     return {"J_lower": j, "z": test.z, "p_one_sided": test.p}
 
 
-def case_rogan_gladen(x: int, n: int, se: float, sp: float, method: str) -> dict[str, float]:
-    seen = {"clopper": intervals.clopper_pearson, "wilson": intervals.wilson}[method](x, n)
-    rates = {"est": x / n, "lower": seen.low, "upper": seen.high}
-    return {name: imperfect.rogan_gladen(rate, se, sp) for name, rate in rates.items()}
-
-
 def case_ppi(
     n_lab: int, tp: int, fp: int, fn: int, tn: int, pos: int, lam: float, alpha: float, **rest: int
 ) -> Any:
@@ -114,15 +108,9 @@ DISPATCH: dict[str, Callable[..., Any]] = {
     "cohens_kappa": agreement.cohens_kappa,
     "fleiss_kappa": agreement.fleiss_kappa,
     "krippendorff_alpha": lambda data, level: agreement.krippendorff_alpha(data, level),
-    "rogan_gladen_ci": case_rogan_gladen,
-    "lang_reiczigel": lambda x, n, x_se, n_se, x_sp, n_sp: pair(
-        imperfect.lang_reiczigel(x, n, (x_se, n_se), (x_sp, n_sp))
-    ),
     "ppi_mean_ci": case_ppi,
     "continual": case_continual,
     "seeds_t_ci": lambda values: with_limits(clusters.t_interval(values), "mean"),
-    "seq_rep_n": degeneration.seq_rep_n,
-    "distinct_n": lambda tokens, n: 1 - degeneration.seq_rep_n(tokens, n),
     "zlib_ratio": lambda text, repeat=1: degeneration.zlib_ratio(text * repeat),
 }
 
@@ -154,8 +142,6 @@ def test_reference_case(case: dict[str, Any]) -> None:
             [0.005, 0.032, 0.117, 0.117, 0.117],
         ),
         (lambda: [passk.pass_at_k(10, 3, 5), passk.pass_at_k(200, 57, 10)], [0.916667, 0.96819]),
-        (lambda: imperfect.rogan_gladen(0.9, 0.95, 0.6), 0.9091),
-        (lambda: pair(imperfect.lang_reiczigel(51, 2971, (32, 33), (20, 20))), [0, 0.053]),
         (lambda: imperfect.certified_floor(130, 164, 0, 59), 0.7046),
         (
             lambda: [memorisation.exposure(loss, range(1, 17)) for loss in (0, 0.1, 20, 3.5)],

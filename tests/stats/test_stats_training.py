@@ -58,4 +58,3 @@ def test_a_loop_and_a_compressible_window_are_seen() -> None:
     assert degeneration.loop_period(list("abcbcbcbc")) == 2
     assert degeneration.loop_period(list("abcbcbc")) is None
     assert not degeneration.highest_zlib_ratio("")
-    assert not degeneration.seq_rep_n(["a"], 4)

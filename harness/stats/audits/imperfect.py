@@ -13,50 +13,8 @@ from typing import NamedTuple
 
 from scipy.optimize import brentq
 
-from harness.stats.intervals import lower_bound, upper_bound, z_two_sided
-from harness.stats.values import Interval, Undefined, count, fraction, part, real
-
-
-def rogan_gladen(observed: float, sensitivity: float, specificity: float) -> float | Undefined:
-    """The raw true rate behind an ``observed`` pass rate: ``(q + Sp - 1) / J``; it may lie outside
-    of 0..1.
-
-    Undefined for J <= 0. Raises ``ValueError`` on rates outside of 0..1. Source: Rogan & Gladen
-    1978, Am J Epi 107:71."""
-    q = fraction("observed", observed, closed=True)
-    se = fraction("sensitivity", sensitivity, closed=True)
-    sp = fraction("specificity", specificity, closed=True)
-    if se + sp <= 1:
-        return Undefined("J <= 0: the verifier tells good from bad no better than chance")
-    return (q + sp - 1) / (se + sp - 1)
-
-
-def lang_reiczigel(
-    passes: float, n: int, good: tuple[int, int], bad: tuple[int, int], confidence: float = 0.95
-) -> Interval | Undefined:
-    """Interval of the true rate when Se and Sp come from fixtures: the default correction, cut to
-    0..1.
-
-    ``good`` is (passed, known-good), ``bad`` is (failed, known-bad); ``passes`` may be a weighted
-    count. Undefined for J <= 0. Raises ``ValueError`` on counts that do not fit. Source: Lang &
-    Reiczigel 2014, Prev Vet Med 113:13; their equation 4 misprints (1 - P)^2, as the CRAN package
-    asht notes."""
-    n, (x_se, n_se), (x_sp, n_sp) = count("n", n, least=1), part("good", *good), part("bad", *bad)
-    if not 0 <= real("passes", passes) <= n:
-        raise ValueError(f"passes = {passes!r} of n = {n}: expected 0 to n")
-    z = z_two_sided(confidence)
-    wide, wide_se, wide_sp = n + z * z, n_se + 2, n_sp + 2
-    q, se, sp = (passes + z * z / 2) / wide, (x_se + 1) / wide_se, (x_sp + 1) / wide_sp
-    rate = rogan_gladen(q, se, sp)
-    if isinstance(rate, Undefined):
-        return rate
-    good_part, bad_part = se * (1 - se) / wide_se, sp * (1 - sp) / wide_sp
-    spread = math.sqrt(q * (1 - q) / wide + rate**2 * good_part + (1 - rate) ** 2 * bad_part) / (
-        se + sp - 1
-    )
-    centre = rate + 2 * z * z * (rate * good_part - (1 - rate) * bad_part)
-    low, high = centre - z * spread, centre + z * spread
-    return Interval(min(1.0, max(0.0, low)), min(1.0, max(0.0, high)))
+from harness.stats.intervals import lower_bound, upper_bound
+from harness.stats.values import fraction, part
 
 
 def certified_floor(

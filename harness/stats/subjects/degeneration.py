@@ -14,14 +14,6 @@ COMPRESSION_LIMIT = 2.4  # Whisper's, calibrated on about 1000 characters
 WINDOW = 1000
 
 
-def seq_rep_n(tokens: Sequence[Hashable], n: int = 4) -> float | Undefined:
-    """Share of n-grams that are repeats, ``1 - unique / all``; undefined for fewer than n tokens.
-
-    Raises ``ValueError`` for n < 1. Source: Welleck et al. 2019, arXiv 1908.04319."""
-    grams = [tuple(tokens[i : i + count("n", n, least=1)]) for i in range(len(tokens) - n + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else Undefined(f"fewer than {n} tokens")
-
-
 def zlib_ratio(text: str) -> float | Undefined:
     """Bytes of UTF-8 over bytes compressed by zlib at its default level; undefined for empty text.
 
