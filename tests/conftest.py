@@ -4,6 +4,7 @@ sandboxes that work here."""
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,11 +29,26 @@ PROMPTS = 20  # of a small suite: the fewest of which the harness states a rate
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep answers and certificates of the tests apart from the user's."""
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep answers and certificates of the tests apart from the user's; the workers of one session
+    share them, so that a shipped verifier is audited once."""
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    cache.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+        patch.setenv("HARNESS_CACHE", str(cache))
+        yield cache
+
+
+@pytest.fixture
+def no_answers(
+    own_cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that starts without answers; certificates are shared, as they cost seconds."""
+    folder = tmp_path_factory.mktemp("no-answers")
+    (own_cache / "certificates").mkdir(exist_ok=True)
+    (folder / "certificates").symlink_to(own_cache / "certificates")
+    monkeypatch.setenv("HARNESS_CACHE", str(folder))
 
 
 def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:

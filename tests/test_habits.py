@@ -32,10 +32,15 @@ def misnamed(names):
     return [name for name in names if name != "README.md" and not pattern.fullmatch(name)]
 
 
-def environments():
-    """The environments of tox.ini by name."""
+def tox():
     found = configparser.ConfigParser(interpolation=None)
     found.read(ROOT / "tox.ini")
+    return found
+
+
+def environments():
+    """The environments of tox.ini by name."""
+    found = tox()
     listed = found["tox"]["env_list"].replace("py{311,312,313,314}", "py311, py312, py313, py314")
     return {one.strip() for one in listed.split(",")} | {
         name.removeprefix("testenv:") for name in found.sections() if name.startswith("testenv:")
@@ -78,6 +83,13 @@ def test_every_python_that_is_promised_has_an_environment():
     }
     assert promised == {name for name in environments() if name.startswith("py3")}
     assert {"lowest", "lint", "types", "docs", "gate", "bench"} <= environments()
+
+
+def test_the_readme_and_tox_test_with_one_command():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"<!-- test -->\n```sh\n.*&& (pytest .*)\n", text)[1]
+    for name in ("testenv", "testenv:lowest"):
+        assert tox()[name]["commands"].startswith(f"{command} {{posargs")
 
 
 def test_every_environment_that_a_page_names_is_there():

@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from harness import files
 from harness.audit.certificate import Certificate, State
 from harness.content.fixtures import MADE
 from harness.pages import tables
-from harness.pages.html import percent, visible
+from harness.pages.html import filled, visible
 from harness.pages.tables import share
 from harness.stats.intervals import upper_bound
 
@@ -163,23 +163,9 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
     """A self-contained page: states and bounds, confusion matrices, survivors with their
     differences."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(found.reports),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "visible": visible}
-    page = environment.get_template("audit.html.j2").render(
-        certificates=certificates,
-        checks={c.verifier: checks(c) for c in certificates},
-        found=found,
-        style=files.read_text(found.reports / "style.css"),
-    )
-    files.replace(path, page)
+    shown = {c.verifier: checks(c) for c in certificates}
+    named: dict[str, Any] = {"certificates": certificates, "checks": shown, "found": found}
+    files.replace(path, filled(found.reports, "audit.html.j2", **named))
 
 
 def _xml(text: str) -> str:

@@ -34,6 +34,25 @@ def page(
 
     Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
     what is not there."""
+    held = found.certificates.values()
+    return filled(
+        reports,
+        "scorecard.html.j2",
+        settings=found.settings,
+        card=card,
+        verdict=verdict,
+        preflight=found.preflight,
+        certificates=[asdict(one.certificate) | one.stated.model_dump() for one in held],
+        items=_items(found.receipts),
+        flips=_flips(card),
+        said=said,
+    )
+
+
+def filled(reports: Path, template: str, **values: Any) -> str:
+    """A template of ``reports`` with ``values`` and the style of all pages.
+
+    Raises :class:`WorkspaceError` for a template that asks for what is not there."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
     environment = Environment(
@@ -45,24 +64,12 @@ def page(
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "points": points, "number": number}
+    style = files.read_text(reports / "style.css")
     try:
-        return environment.get_template("scorecard.html.j2").render(
-            settings=found.settings,
-            card=card,
-            verdict=verdict,
-            preflight=found.preflight,
-            certificates=[
-                asdict(held.certificate) | held.stated.model_dump()
-                for held in found.certificates.values()
-            ],
-            items=_items(found.receipts),
-            flips=_flips(card),
-            style=files.read_text(reports / "style.css"),
-            said=said,
-        )
+        return environment.get_template(template).render(style=style, **values)
     except TemplateError as error:
         raise WorkspaceError(
-            f"{reports}/scorecard.html.j2: cannot be filled: {error.message or error}"
+            f"{reports}/{template}: cannot be filled: {error.message or error}"
         ) from None
 
 

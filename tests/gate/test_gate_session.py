@@ -103,10 +103,12 @@ class Gate:
         return register_gate(self.options, load=lambda _: self.speaker)
 
 
+pytestmark = pytest.mark.usefixtures("no_answers")
+
+
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path) -> Path:
     """A workspace whose adapter learnt sums and forgot nothing."""
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     for folder in ("base", "adapter", "verifiers", "suites", "audits/sums.right"):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("base/config", "base/tokenizer", "adapter/adapter_config"):
@@ -172,9 +174,9 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     root: Path,
 ):
     path = root / "library.yaml"
-    path.write_text(path.read_text().replace("gate: {", "gate: {samples: 10, "))
+    path.write_text(path.read_text().replace("gate: {", "gate: {samples: 4, "))
     with pytest.raises(
-        WorkspaceError, match="found 10 at temperature 0, where all answers to a prompt are alike"
+        WorkspaceError, match="found 4 at temperature 0, where all answers to a prompt are alike"
     ):
         Gate(root).run()
     path.write_text(path.read_text().replace("gate: {", "gate: {temperature: 0.6, "))
@@ -182,19 +184,19 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     assert first.run().name == "SHIP"
     rows = RunFolder(root / "one").receipts
     answers = {(r.arm, r.case, r.sample): r for r in rows if r.suite == "general"}
-    assert len(answers) == 3 * 120 * 10
+    assert len(answers) == 3 * 120 * 4
     assert {r.sampler for r in answers.values()} == {
         "temperature 0.6, seed 0, at most 8 tokens, stop []"
     }
     [score] = [s for s in card(root / "one")["suites"] if s["suite"] == "general"]
-    assert (score["prompts"], score["samples"], score["missing"]) == (120, 10, 0)
+    assert (score["prompts"], score["samples"], score["missing"]) == (120, 4, 0)
     base, adapter = score["rates"]["base"], score["rates"]["adapter"]
     assert base["rate"] != adapter["rate"], "arms are drawn by themselves"
     page = (root / "one" / "scorecard.html").read_text()
-    assert page.count(f"{adapter['passes']}/1200 = ") == 3, (
+    assert page.count(f"{adapter['passes']}/480 = ") == 3, (
         "the verdict, the suite and the criterion"
     )
-    assert page.count("answer 10 <span") == 3 * 120 + 3 * 40
+    assert page.count("answer 4 <span") == 3 * 120 + 3 * 40
     linked, ids = (set(re.findall(f'{key}"([^"]*)"', page)) for key in ("href=", "id="))
     assert linked
     assert linked <= {f"#{id}" for id in ids}, "every link leads to an item of the page"
@@ -263,6 +265,16 @@ def test_a_run_is_held_against_its_registration(root: Path):
     assert (verdict.name, codes(verdict)) == ("VOID", ["registration"])
     assert "margin was 0.1 when registered and is 0.3" in verdict.reasons[0].text
     assert recheck.recheck(root / "two")[1] == []
+
+
+def test_a_verifier_that_passes_everything_makes_the_gate_void_and_is_named(root: Path):
+    verifier = root / "verifiers" / "sums.py"
+    verifier.write_text(VERIFIER.replace('== case.expect["sum"]', '!= ""'))
+    gate = Gate(root, run_dir=str(root / "run"))
+    [reason] = gate.run().reasons
+    assert (reason.verdict, reason.code, reason.about) == ("VOID", "certificate", "sums.right")
+    assert "no valid certificate: sums.right: REFUSED" in reason.text
+    assert gate.speaker.asked == 0, "nothing is judged"
 
 
 def test_a_hopeless_margin_is_refused_at_registration(root: Path):

@@ -78,16 +78,7 @@ def reference(library, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def empty_cache(tmp_path_factory, monkeypatch):
-    """Every test starts without answers; certificates of the audit are shared, as they cost
-    seconds."""
-    folder = tmp_path_factory.mktemp("cache")
-    shared = tmp_path_factory.getbasetemp() / "certificates"
-    shared.mkdir(exist_ok=True)
-    (folder / "certificates").symlink_to(shared)
-    monkeypatch.setenv("HARNESS_CACHE", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("no_answers")
 
 
 def options(library, folder):
