@@ -7,6 +7,8 @@ import pytest
 from auditing import audited, planted_workspace
 
 from harness.audit.certificate import State
+from harness.judging import bench
+from harness.judging.verifier import Kind
 
 # (planted verifier, what its certificate must name)
 PLANTS = [
@@ -47,6 +49,7 @@ def planted(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("PLANT_LAST_DAY", str(time.time() + 100 * 86_400))
+        patch.setitem(bench.LIMITS, Kind.PROGRAM, 2.0)  # one of them never ends
         folder = planted_workspace(tmp_path_factory.mktemp("planted"))
         twins = sys.modules["harness_verifiers.planted"].TWIN
         return audited(folder), dict(twins)
