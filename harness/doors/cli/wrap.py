@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from harness.audit.foreign.wrapping import Wrap
 
 ADAPTERS = ["plain", "inspect", "trl", "trl-chat", "verl", "lm-eval", "promptfoo"]
 OPTIONS = (
@@ -57,33 +54,25 @@ OPTIONS = (
     ),
 )
 
+#: what is said of a scorer, by the names of the fields of ``Wrap``
+SAID = ("adapter", "arguments", "threshold", "key", "kind", "packages", "executables")
+
 
 def wrap_options(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options of ``--wrap``, and hand it them as one value, ``wrap``."""
 
     @functools.wraps(command)
-    def packed(
-        wrap: str | None,
-        adapter: str | None,
-        arguments: tuple[str, ...],
-        threshold: float | None,
-        key: str | None,
-        kind: str | None,
-        packages: tuple[str, ...],
-        executables: tuple[str, ...],
-        **others: Any,
-    ) -> int:
-        said = (adapter, arguments, threshold, key, kind, packages, executables)
+    def packed(wrap: str | None, **chosen: Any) -> int:
+        said = {name: chosen.pop(name) for name in SAID}
         if wrap is None:
-            if any(one not in (None, ()) for one in said):
+            if any(one not in (None, ()) for one in said.values()):
                 raise click.UsageError("this option says something of a scorer; add --wrap")
-            return command(wrap=None, **others)
+            return command(wrap=None, **chosen)
         from harness.audit.foreign.wrapping import Wrap
 
-        pairs = [one.partition("=") for one in arguments]
-        given = {name: source for name, _, source in pairs}
-        found: Wrap = Wrap(wrap, adapter, given, threshold, key, kind, packages, executables)
-        return command(wrap=found, **others)
+        pairs = [one.partition("=") for one in said["arguments"]]
+        said["arguments"] = {name: source for name, _, source in pairs}
+        return command(wrap=Wrap(wrap, **said), **chosen)
 
     for option in reversed(OPTIONS):
         packed = option(packed)
