@@ -6,7 +6,6 @@ or those of a benchmark that an installed package brings (``package:NAME``)."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -17,6 +16,7 @@ from pydantic import Field
 
 from harness.content import strict
 from harness.content.case import Case
+from harness.digests import text_digest
 from harness.errors import WorkspaceError
 
 DATASETS = "harness.datasets"  #: entry points: a function without arguments that returns the cases
@@ -70,7 +70,7 @@ class Suite:
         text = json.dumps(
             [self.id, self.spec.model_dump(), rows], sort_keys=True, ensure_ascii=False
         )
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return text_digest(text)
 
 
 def load(path: Path, root: Path) -> Suite:

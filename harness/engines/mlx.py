@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.batch import BATCH, Batches, Queued
+from harness.engines.batch import BATCH, Batches
 from harness.errors import EngineError
 
 
@@ -39,6 +39,7 @@ class MlxEngine:
         self.context = int(config.get("max_position_embeddings") or 2**31)
         self.identity = _identity(mx, self._model)
         self._batches = Batches(self._model, self._tokenizer, self.context)
+        self.generate = self._batches.generate
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of one prompt: raw with the tokenizer's own BOS, or through the chat template
@@ -158,16 +159,6 @@ class MlxEngine:
             rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
             mx.eval(rows[-1])
         return rows
-
-    def generate(
-        self,
-        prompts: Sequence[list[int]],
-        decoding: Decoding,
-        seeds: Sequence[int] = (),
-        queued: Queued | None = None,
-    ) -> Iterator[tuple[int, Generation]]:
-        """Answers of what is mounted as they finish; see :meth:`harness.engines.batch.Batches`."""
-        return self._batches.generate(prompts, decoding, seeds, queued)
 
     def reads(self, ask: Ask) -> list[int]:
         """The token ids of an ask."""

@@ -7,13 +7,13 @@ registration on: a line that was edited, dropped or moved no longer fits."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness import files
+from harness.digests import text_digest
 from harness.evidence import documents
 
 SENTINEL = "sentinel"  # the arm of answers that are known beforehand
@@ -78,10 +78,7 @@ def link(head: str, receipt: Receipt) -> str:
     """The digest of a receipt and of all before it, whose digest is ``head``; seconds are left
     out."""
     row = {key: value for key, value in asdict(receipt).items() if key != "seconds"}
-    return (
-        "sha256:"
-        + hashlib.sha256(f"{head}\n{json.dumps(row, sort_keys=True)}".encode()).hexdigest()
-    )
+    return text_digest(f"{head}\n{json.dumps(row, sort_keys=True)}")
 
 
 def broken_link(chained: Chained, genesis: str) -> int | None:

@@ -152,7 +152,7 @@ def _receipts(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
     facets = {id for id, each in plan.plans.items() if each.role == "facet"}
     seen: set[tuple[str, str, str, int]] = set()
     for number, row in enumerate(rows, start=1):
-        where = f"receipts.jsonl:{number}: {row.suite} {row.case} ({row.arm})"
+        where = _place(number, row)
         if row.key in seen:
             yield f"{where}: this answer stands in the file twice"
         seen.add(row.key)
