@@ -116,5 +116,5 @@ def test_the_wheel_holds_the_workspace_and_starts_one(wheel, tmp_path):
     }
     assert "gamedev" in run(sys.executable, "-c", code, "library", cwd=empty / "demo", **python)
     assert "VALID" in run(
-        sys.executable, "-c", code, "audit", "godot.extends", cwd=empty / "demo", **python
+        sys.executable, "-c", code, "audit", "java.field", cwd=empty / "demo", **python
     )

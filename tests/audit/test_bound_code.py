@@ -22,7 +22,7 @@ def installed(tmp_path_factory):
 
 
 def audit(folder, *options):
-    """Exit code and output of ``harness audit godot.extends`` by the copied package."""
+    """Exit code and output of ``harness audit java.field`` by the copied package."""
     environment = {
         "PYTHONPATH": str(folder / "site"),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -30,7 +30,7 @@ def audit(folder, *options):
     }
     run = "import sys; from harness.doors.cli.main import main; main(sys.argv[1:])"
     done = subprocess.run(
-        [sys.executable, "-P", "-c", run, "audit", "godot.extends", *options],
+        [sys.executable, "-P", "-c", run, "audit", "java.field", *options],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

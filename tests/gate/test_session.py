@@ -2,7 +2,6 @@
 same verdict."""
 
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -29,7 +28,7 @@ from harness.gate.prepare import Options, look_up, prepare
 from harness.gate.session import run_gate
 
 PROMPTS = 30
-TOKENS = 80
+TOKENS = 32
 
 
 def prompt(n):
@@ -268,19 +267,24 @@ def test_a_prompt_that_leaves_no_room_to_answer_is_an_error_before_the_run(libra
     assert not (tmp_path / "run").exists()
 
 
-def _hammer(folder, number):
-    cache = Cache(Path(folder))
-    for n in range(200):
-        cache.put(f"shared-{n}", Generation(f"text {n}", n, "eos"))
-        cache.put(f"{number}-{n}", Generation("own", n, "eos"))
-    broken = cache.broken
-    cache.close()
-    return broken
+HAMMER = """
+import sys
+from pathlib import Path
+from harness.engines.base import Generation
+from harness.engines.kept import Cache
+
+cache = Cache(Path(sys.argv[1]))
+for n in range(200):
+    cache.put(f"shared-{n}", Generation(f"text {n}", n, "eos"))
+    cache.put(f"{sys.argv[2]}-{n}", Generation("own", n, "eos"))
+sys.exit(cache.broken)
+"""
 
 
 def test_several_processes_share_a_cache(tmp_path):
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.starmap(_hammer, [(str(tmp_path), n) for n in range(4)]) == [None] * 4
+    command = [sys.executable, "-c", HAMMER, str(tmp_path)]
+    hammers = [subprocess.Popen([*command, str(number)]) for number in range(4)]
+    assert [hammer.wait() for hammer in hammers] == [0] * 4
     cache = Cache(tmp_path)
     assert cache.get("shared-7") == Generation("text 7", 7, "eos")
     assert sum(cache.get(f"{m}-{n}") is not None for m in range(4) for n in range(200)) == 800
