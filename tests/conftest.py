@@ -28,6 +28,23 @@ POCKET = ROOT / "examples" / "pocket"
 PROMPTS = 20  # of a small suite: the fewest of which the harness states a rate
 
 
+#: whole files go to one worker: those that take minutes begin first, the certificates of the
+#: shipped verifiers with the gate that needs all of them
+LONG = (
+    "test_pocket.py", "test_audit_planted.py", "test_humaneval.py", "test_session.py",
+    "test_audit_careless.py", "test_plugin.py", "test_audit_command.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would begin with the most tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep answers and certificates of the tests apart from the user's; the workers of one session
