@@ -31,12 +31,19 @@ def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
 
     With ``memory`` (a folder) digests of files that have not changed are taken from there; without
     it every byte is read."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
-    named = sorted((path.relative_to(folder).as_posix(), path) for path in files)
-    shown = {name: path for name, path in named if "/." not in f"/{name}"}
-    paths = list(shown.values())
+    files = sorted(
+        (p.relative_to(folder).as_posix(), p)
+        for p in folder.rglob("*")
+        if p.is_file() and p.suffix != ".md"
+    )
+    shown = [
+        (name, path)
+        for name, path in files
+        if not any(part.startswith(".") for part in name.split("/"))
+    ]
+    paths = [path for _, path in shown]
     digests = _remembered(paths, memory) if memory else _read(paths)
-    return {name: digests[path] for name, path in shown.items()}
+    return {name: digests[path] for name, path in shown}
 
 
 def folder_digest(folder: Path, memory: Path | None = None) -> str:
@@ -53,8 +60,9 @@ def text_digest(text: str) -> str:
 
 
 def _read(paths: list[Path]) -> dict[Path, str]:
-    # hashing leaves the interpreter to the others
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(
+        min(8, os.cpu_count() or 1)
+    ) as pool:  # hashing leaves the interpreter to the others
         return dict(zip(paths, pool.map(file_digest, paths), strict=True))
 
 
