@@ -89,7 +89,7 @@ def _fixtures(id, task, sentences, functions):
     if task == "run":
         answer = "```python\ndef plus_2(x):\n    return x + 2.0\n```"
         again = {"name": "adds-a-float", "case": functions[0]["case"], "answer": answer}
-        return {"verifier": id, "good": functions[:1], "equivalent": [again], "spoil": spoil}
+        return {"verifier": id, "good": functions[:2], "equivalent": [again], "spoil": spoil}
     waive = {"behaviour": "it reads the code and does not run it"}
     return {
         "verifier": id, "include": ["../_tasks/functions.yaml"], "spoil": spoil, "waive": waive,

@@ -69,8 +69,7 @@ def forked(judge):
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        signal.setitimer(signal.ITIMER_PROF, 0.5)  # for loops, and the other for sleepers
-        signal.setitimer(signal.ITIMER_REAL, 1)
+        signal.alarm(5)
         try:
             os._exit(0 if judge() else 1)
         except SystemExit as stop:
