@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from harness import files
 from harness.content import strict
@@ -157,7 +157,7 @@ def parse(
         checked = strict.check(data, model, path, line=line)
     except WorkspaceError as error:
         raise refuse(str(error).split("\n")[0]) from None
-    return cast("T", _builder(shape)(data) if is_dataclass(shape) else checked)
+    return cast("T", _build(shape).validate_python(data) if is_dataclass(shape) else checked)
 
 
 def taken(
@@ -203,22 +203,4 @@ def _strict(shape: Any) -> Any:
 
 _model: Callable[[Any], type[strict.Model]] = cache(_strict)
 
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _building(shape: Any) -> Callable[[Any], Any]:
-    """What makes the dataclass of checked data."""
-    if is_dataclass(shape):
-        inner = {name: _builder(of) for name, of in _hints(shape).items()}
-        inner = {name: make for name, make in inner.items() if make is not _as_it_is}
-        made = cast("type[Any]", shape)
-        return lambda row: made(**row | {name: make(row[name]) for name, make in inner.items()})
-    if get_origin(shape) is list:
-        each = _builder(get_args(shape)[0])
-        return each if each is _as_it_is else lambda rows: [each(row) for row in rows]
-    return shape if isinstance(shape, type) and issubclass(shape, Enum) else _as_it_is
-
-
-_builder: Callable[[Any], Callable[[Any], Any]] = cache(_building)
+_build: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
