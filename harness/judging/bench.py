@@ -21,6 +21,7 @@ from harness.judging.answer import Answer
 from harness.judging.discovery import digest, discover
 from harness.judging.verifier import Judgement, Kind, Outcome, Verifier, unverified
 from harness.sandbox import cores, open_sandbox, runtime
+from harness.sandbox.tools import readable
 
 if TYPE_CHECKING:
     from harness.sandbox.base import Sandbox
@@ -143,7 +144,13 @@ class Bench:
 
     def _opened(self) -> Sandbox | None:
         if self._sandbox is None and self._setup.sandbox is not None:
-            self._sandbox = open_sandbox(self._setup.sandbox)
+            declared = {
+                name: None
+                for one in self._verifiers.values()
+                if one.sandbox
+                for name in one.executables
+            }
+            self._sandbox = open_sandbox(self._setup.sandbox, readable=readable([*declared]))
         return self._sandbox
 
     def close(self) -> None:
