@@ -1,16 +1,25 @@
 """What verifiers ask of a sandbox in one line: a call, a command with files, SQL; in every sandbox
 that works here, with right answers and hostile ones."""
 
+import re
 import shutil
+from dataclasses import replace
 
 import pytest
+from auditing import write
+from conftest import ROOT
 
+from harness import Answer, Case
+from harness.errors import SandboxError
+from harness.judging.discovery import discover
+from harness.judging.verifier import Outcome
 from harness.sandbox import open_sandbox
 from harness.sandbox.limits import Limits
 from harness.sandbox.offers import Table
 from harness.sandbox.tools import readable
 
 QUICK = Limits(wall=2.0, cpu=1, memory=512 << 20, temp_bytes=32 << 20, output_bytes=200_000)
+SHORT = replace(QUICK, wall=0.7)  # for what never ends
 SCHEMA = "CREATE TABLE people (name TEXT, age INTEGER);"
 PEOPLE = {"people": [["Ada", 36], ["Ben", 12], ["Cleo", 45]]}
 
@@ -26,7 +35,7 @@ def test_a_call_returns_plain_data_and_says_why_there_is_none(sandbox):
         "import os\nos._exit(0)": "early-exit",
         "def f():\n    while True: pass": "timeout",
     }
-    assert {text: sandbox.call(text, "f").reason for text in reasons} == reasons
+    assert {text: sandbox.call(text, "f", limits=SHORT).reason for text in reasons} == reasons
     same = "class S:\n    def __eq__(self, other):\n        return True\ndef f():\n    return S()"
     assert sandbox.call(same, "f").ok
     assert sandbox.call(same, "f").value != 1
@@ -58,7 +67,7 @@ def test_sql_runs_on_a_fresh_database_and_every_statement_has_its_table(sandbox)
     ],
 )  # fmt: skip
 def test_hostile_sql_has_a_reason_and_no_table(sandbox, statement, reason, evidence):
-    said = sandbox.sql([statement], SCHEMA, PEOPLE)
+    said = sandbox.sql([statement], SCHEMA, PEOPLE, SHORT)
     assert (said.reason, said.value) == (reason, None)
     assert evidence in said.evidence
     assert sandbox.sql(["SELECT count(*) FROM people"], SCHEMA, PEOPLE).value[0].rows == [[3]]
@@ -96,7 +105,8 @@ def test_a_command_takes_files_and_leaves_files(sandbox):
     ],
 )
 def test_a_hostile_command_has_a_reason_and_brings_no_file(sandbox, program, reason, code):
-    done = sandbox.command(["python", "-c", program], wanted=["big*"])
+    limits = SHORT if program.startswith("while True: pass") else None
+    done = sandbox.command(["python", "-c", program], wanted=["big*"], limits=limits)
     if "cmdline" in program and done.code == 1:  # it may not even look at its parent
         return
     assert (done.reason, done.code) == (reason, code)
@@ -115,10 +125,62 @@ def test_a_declared_program_runs_with_its_libraries_and_another_does_not(name):
     tool = shutil.which("sort")
     try:
         opened = open_sandbox(name, QUICK, readable(["sort"]))
-    except Exception as error:
+    except SandboxError as error:
         pytest.skip(str(error).splitlines()[-1])
     with opened as sandbox:
         assert tool in readable(["sort"])
         done = sandbox.command(["sort", "-o", "out", "in"], {"in": "b\na\n"}, wanted=["out"])
         assert (done.stderr, done.files) == (b"", {"out": b"a\nb\n"})
         assert sandbox.command(["env"]).reason == "start"
+
+
+PEOPLE = {"people": [["Ada", 36], ["Ben", 12]]}
+SELECT = "SELECT name FROM people WHERE age > 20"
+# (what is expected, a right answer, and hostile or wrong ones with what is said of them)
+RUNS = {
+    "runs.function": (
+        {"function": "f", "calls": [[[1], 2], [[-1], 0]]},
+        "```python\ndef f(x):\n    return x + 1\n```",
+        {
+            "```python\ndef f(x):\n    return 2\n```": "other-result",
+            "```python\ndef f(x):\n    return x + 1.0\n```": "other-result",
+            "```python\nimport os\nos._exit(0)\n```": "early-exit",
+            "": "missing",
+        },
+    ),
+    "runs.program": (
+        {"in": "b a", "out": "a b"},
+        "```python\nw = open('in.txt').read()[::-1]\nopen('out.txt', 'w').write(w)\n```",
+        {
+            "```python\nprint('a b')\n```": "other-file",
+            "```python\nimport os\nos.kill(os.getppid(), 9)\n```": "other-file signal exit",
+            "```python\n1 / 0\n```": "exit",
+        },
+    ),
+    "runs.query": (
+        {"rows": PEOPLE, "found": [["Ada"]]},
+        f"```sql\n{SELECT}\n```",
+        {
+            "```sql\nSELECT name FROM people\n```": "other-rows",
+            "```sql\nDELETE FROM people RETURNING 'Ada'\n```": "changes-the-table",
+            f"```sql\nATTACH '{ROOT}/written' AS x\n```": "sql",
+            "no query": "other-rows",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("id", RUNS)
+def test_the_guides_verifiers_of_what_runs_judge_rightly(id, tmp_path):
+    guide = (ROOT / "docs" / "verifiers.md").read_text(encoding="utf-8")
+    source = re.search(r"<!-- file: verifiers/runs.py -->\n```python\n(.*?)```", guide, re.DOTALL)
+    write(tmp_path / "verifiers" / "runs.py", source[1])
+    found = discover(tmp_path / "verifiers").verifiers[id]
+    expect, right, wrong = RUNS[id]
+    case = Case("x", "", expect)
+    with open_sandbox() as sandbox:
+        assert found.judge(case, Answer(right), sandbox).outcome is Outcome.PASS
+        for text, reasons in wrong.items():
+            said = found.judge(case, Answer(text), sandbox)
+            assert said.reason in reasons.split(), (text, said)
+    assert not (ROOT / "written").exists()
