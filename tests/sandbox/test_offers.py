@@ -134,7 +134,6 @@ def test_a_declared_program_runs_with_its_libraries_and_another_does_not(name):
         assert sandbox.command(["env"]).reason == "start"
 
 
-PEOPLE = {"people": [["Ada", 36], ["Ben", 12]]}
 SELECT = "SELECT name FROM people WHERE age > 20"
 # (what is expected, a right answer, and hostile or wrong ones with what is said of them)
 RUNS = {
@@ -158,7 +157,7 @@ RUNS = {
         },
     ),
     "runs.query": (
-        {"rows": PEOPLE, "found": [["Ada"]]},
+        {"rows": PEOPLE, "found": [["Ada"], ["Cleo"]]},
         f"```sql\n{SELECT}\n```",
         {
             "```sql\nSELECT name FROM people\n```": "other-rows",
