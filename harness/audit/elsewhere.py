@@ -4,6 +4,7 @@ depends on none of them, and one that does is named with what it depends on."""
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from harness.audit.answers.near.hostile import ENDLESS
 from harness.audit.drill import MOST_FLIPPED, Drill, Flips, Row, flipped
 from harness.audit.surroundings import (
     BARE,
@@ -23,6 +25,7 @@ from harness.audit.surroundings import (
     Surroundings,
 )
 from harness.audit.witness import Asked, Witness
+from harness.content.fixtures import MADE
 from harness.judging.bench import Told
 from harness.judging.verifier import Kind, Outcome, Verifier
 
@@ -35,6 +38,7 @@ REPEATED = {  # known answers that are judged again, each more than once
     Kind.LLM: 60,
 }
 CALLS, SECONDS = 4000, 0.4  # of a program, until one of them is reached
+LATE = 0.2  # seconds; few time-outs are shorter
 DRILL_SECONDS = 600.0  # CPU seconds after which a drill is given up
 
 
@@ -77,6 +81,8 @@ class Again:
 def judge_again(audits: Sequence[Audit], witness: Witness) -> None:
     """Judge known answers again and write down what changed a verdict as faults."""
     witness = replace(witness, folder=witness.folder.absolute())
+    for one in audits:
+        _late(one, witness)
     with TemporaryDirectory() as folder:
         nowhere = Surroundings(folder=Path(folder), hidden=_fixtures(witness))
         found: list[Again] = []
@@ -98,6 +104,23 @@ def judge_again(audits: Sequence[Audit], witness: Witness) -> None:
             found += [again for again in mine if again.changed]
         if found:
             _name_culprits(found, witness, nowhere)
+
+
+def _late(one: Audit, witness: Witness) -> None:
+    """Write down that an answer without end passes, and only after a time-out: of a verifier that
+    reads, it may pass at once. An answer is asked twice, since a busy machine is late as well."""
+    usual = statistics.median(told.seconds for told in one.told)
+    late = max(LATE, 4 * usual)
+    for probe, told in one.pairs("bomb"):
+        if probe.name.removeprefix(MADE) in ENDLESS and told.outcome is Outcome.PASS:
+            if told.seconds > late:
+                (told,) = witness.tell([one.ask(probe.case, probe.answer, last=True)])
+            if told.outcome is Outcome.PASS and told.seconds > late:
+                one.faults.append(
+                    f"counts a time-out as a pass: {probe.name} passes after {told.seconds:.1f} s,"
+                    f" where {usual:.2g} s are usual"
+                )
+                return
 
 
 def strangest(verifier: Verifier) -> Surroundings:
