@@ -16,6 +16,7 @@ from harness.judging.answer import Answer
 from harness.judging.verifier import Judgement, Outcome, failed, passed
 
 WAIT = 5  # seconds by the wall for one of CPU time
+EARLY = "the clock was read before it was asked"
 MOST_FLIPPED = 8  # rows; more of them name nothing more
 
 Row = tuple[Case, str, Outcome]  #: a case, an answer and what was said of it before
@@ -26,19 +27,21 @@ Flips = dict[int, tuple[int, str]]  #: a row that changed, with the call and the
 class Drill:
     """Ask for the outcome of every row twice, then go on up to ``calls``, ``seconds`` of CPU time
     or five times that by the wall. Where this process has a clock of its own, it moves with every
-    second row."""
+    second row. ``module`` is the verifier's."""
 
     rows: Sequence[Row]
     calls: int
     seconds: float
+    module: str = ""
 
     def __call__(self, judge: Callable[[Case, Answer], Judgement]) -> Judgement:
         """``passed`` when no outcome ever changed; else the rows that did, as :func:`flipped` reads
         them."""
         found: Flips = {}
+        early = any(one == self.module or "._" in one for one in CLOCK.readers)  # a helper's too
         moments = CLOCK.moments()
-        began, woke, looks, calls = time.process_time(), time.perf_counter(), 0, 0
-        for case, text, number in self._turns():
+        began, woke, looks = time.process_time(), time.perf_counter(), 0
+        for calls, (case, text, number) in enumerate(self._turns()):
             # what waits for another program is bounded by the wall
             waited = (time.perf_counter() - woke) / WAIT
             over = calls >= self.calls or max(time.process_time() - began, waited) > self.seconds
@@ -48,14 +51,13 @@ class Drill:
                 CLOCK.ahead = next(moments)
             # a copy that nobody holds afterwards: what is remembered by identity meets another
             said = judge(Case(case.id, case.prompt, case.expect), Answer((text + " ")[:-1]))
-            calls += 1
             if number is not None:
                 looks += 1
                 if said.outcome is not self.rows[number][2]:
                     when = time.strftime("%A %Y-%m-%d %H:%M") if CLOCK.started else ""
-                    found.setdefault(number, (calls, when))
+                    found.setdefault(number, (calls + 1, when))
         if not found:
-            return passed(f"{calls} calls")
+            return passed(EARLY if early else "")
         return failed("flipped", json.dumps(list(found.items())))
 
     def _turns(self) -> Iterator[tuple[Case, str, int | None]]:

@@ -7,20 +7,23 @@ import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from harness.audit.answers.near.hostile import ENDLESS
-from harness.audit.drill import MOST_FLIPPED, Drill, Flips, Row, flipped
+from harness.audit.drill import EARLY, MOST_FLIPPED, Drill, Flips, Row, flipped
 from harness.audit.surroundings import (
     BARE,
+    DAY,
     ELSEWHERE,
     HERE,
+    MOMENTS,
     OTHER_USER,
     STRANGE,
     WITH_NETWORK,
+    Clock,
     Exploding,
     Surroundings,
 )
@@ -59,7 +62,10 @@ class Again:
             return asked + asked[::-1]
         calls = self.calls if self.one.verifier.kind is Kind.PROGRAM else 0
         case, answer = self.one.known.fixtures[0].case, Exploding("")
-        return [Asked(id, case, answer, DRILL_SECONDS, drill=Drill(self.rows, calls, SECONDS))]
+        drill = Drill(
+            self.rows, calls, SECONDS, getattr(self.one.verifier.function, "__module__", "")
+        )
+        return [Asked(id, case, answer, DRILL_SECONDS, drill=drill)]
 
     def heard(self, told: Sequence[Told]) -> Flips:
         """The rows that changed."""
@@ -94,16 +100,38 @@ def judge_again(audits: Sequence[Audit], witness: Witness) -> None:
             ]
             strange = replace(around, folder=nowhere.folder, hidden=nowhere.hidden)
             asked = [[*one.asked(), _exploding(one.one)] for one in mine]
+            early: list[Again] = []
             for again, (*told, exploded) in zip(mine, witness.each(asked, strange), strict=True):
                 again.changed = again.heard(told)
+                again.calls = max((call for call, _ in again.changed.values()), default=0)
                 if exploded.outcome is Outcome.PASS and not again.changed:
                     again.one.faults.append(
                         "counts a failure of its own as a pass: it passes an answer that raises"
                         " when it is read"
                     )
+                if told[0].judgement.evidence == EARLY:
+                    early.append(again)
             found += [again for again in mine if again.changed]
+            _load_again(early, witness, strange)
         if found:
             _name_culprits(found, witness, nowhere)
+
+
+def _load_again(early: Sequence[Again], witness: Witness, strange: Surroundings) -> None:
+    """Load verifiers that read the clock while they are loaded on other days and hours, and write
+    down which depend on that."""
+    left = list(early)
+    for ahead in islice(Clock().moments(), MOMENTS) if early else ():
+        few = [Again(again.one, again.rows[:MOST_FLIPPED], calls=0) for again in left]
+        around = replace(strange, days=ahead / DAY)
+        said = witness.each([one.asked() for one in few], around)
+        for again, told in zip(few, said, strict=True):
+            if again.heard(told):
+                again.one.faults.append(
+                    "not deterministic: it reads the clock while it is loaded, and its judgements"
+                    f" depend on the date and the hour of that ({ahead / DAY:.1f} days ahead)"
+                )
+        left = [again for again, told in zip(left, few, strict=True) if not told.one.faults]
 
 
 def _late(one: Audit, witness: Witness) -> None:

@@ -18,6 +18,7 @@ from harness.content.workspace import cache_folder
 from harness.judging.answer import Answer
 
 DAY = 86_400.0  # seconds
+MOMENTS = 13  #: the days of a week, the ends of months and a leap day
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Surroundings:
     cannot be opened by it."""
 
     environment: tuple[tuple[str, str], ...] = ()
-    days: int = 0
+    days: float = 0
     network: bool = True
     programs: bool = True
     # not in the repr, which names a sitting: they are other paths in each audit
@@ -140,13 +141,24 @@ class Clock:
     ahead = 0.0  #: seconds by which it is ahead of the machine's
     started = False
 
+    def __init__(self) -> None:
+        self.readers: set[str] = set()  #: names of the modules that have read it
+
     def start(self, ahead: float) -> None:
         """Read so many seconds ahead from now on; before anything takes ``datetime``'s names."""
         self.ahead, self.started = ahead, True
         real, local, utc, text = time.time, time.localtime, time.gmtime, time.strftime
         asc, of_clock = time.asctime, time.clock_gettime
-        time.time = lambda: real() + self.ahead
-        time.time_ns = lambda: int((real() + self.ahead) * 1e9)
+
+        def now() -> float:
+            frame = sys._getframe(1)
+            while frame.f_back is not None and frame.f_globals["__name__"] == __name__:
+                frame = frame.f_back
+            self.readers.add(frame.f_globals.get("__name__", ""))
+            return real() + self.ahead
+
+        time.time = now
+        time.time_ns = lambda: int(now() * 1e9)
         time.localtime = lambda moment=None: local(time.time() if moment is None else moment)
         time.gmtime = lambda moment=None: utc(time.time() if moment is None else moment)
         time.strftime = lambda form, moment=None: text(
