@@ -89,6 +89,8 @@ class Offers(ABC):
                 task.load(source, entry)
                 return Called(task.call(arguments))
         except (CandidateError, TaskError) as error:
+            if type(error) not in (CandidateError, TaskError):  # one of them is about the machine
+                raise
             return Called(None, error.reason, error.evidence)
         except EncodeError as error:
             return Called(None, "too-long", str(error))

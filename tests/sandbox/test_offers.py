@@ -13,6 +13,7 @@ from harness import Answer, Case
 from harness.errors import SandboxError
 from harness.judging.discovery import discover
 from harness.judging.verifier import Outcome
+from harness.judging.workers import Judges
 from harness.sandbox import open_sandbox
 from harness.sandbox.limits import Limits
 from harness.sandbox.offers import Table
@@ -183,3 +184,25 @@ def test_the_guides_verifiers_of_what_runs_judge_rightly(id, tmp_path):
             said = found.judge(case, Answer(text), sandbox)
             assert said.reason in reasons.split(), (text, said)
     assert not (ROOT / "written").exists()
+
+
+SORTS = """
+from harness import failed, passed, verifier
+
+
+@verifier("runs.sorted", version=1, facet="runs", sandbox=True, executables=["sort"])
+def sorts(case, answer, sandbox):
+    done = sandbox.command(["sort", "-c", "in"], {"in": answer.text})
+    return passed() if done.ok else failed(done.reason, done.stderr.decode())
+"""
+
+
+def test_a_judge_opens_its_sandbox_with_the_programs_that_verifiers_declare(tmp_path):
+    write(tmp_path / "sorts.py", SORTS)
+    with open_sandbox() as opened:
+        name = opened.name
+    with Judges(tmp_path, name, workers=1) as judges:
+        asked = [judges.judge(["runs.sorted"], Case("x", ""), text) for text in ("a\nb", "b\na")]
+        said = [one.result()[0] for one in asked]
+    assert [one.outcome for one in said] == [Outcome.PASS, Outcome.FAIL]
+    assert "disorder" in said[1].evidence
