@@ -53,11 +53,12 @@ class Surroundings:
             os.environ["PATH"] = os.devnull
 
 
-#: where an audit runs in CI, the elsewhere of it is none
+#: where an audit runs in CI or in plain C, the elsewhere of it is neither
 _CI = tuple((name, "" if os.environ.get(name) else "true") for name in ("CI", "GITHUB_ACTIONS"))
+_LANG = "C" if os.environ.get("LANG", "C") != "C" else "de_DE.UTF-8"
 OTHER_USER = (*_CI, ("USER", "nobody"), ("LOGNAME", "nobody"), ("DEBUG", "1"), ("EXTRA", "1"))
 STRANGE = (
-    ("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", "C"), ("PYTHONHASHSEED", "4711"),
+    ("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", _LANG), ("PYTHONHASHSEED", "4711"),
 )  # fmt: skip
 HERE = Surroundings()
 WITH_NETWORK = Surroundings(STRANGE + OTHER_USER, days=366)

@@ -31,6 +31,22 @@ def passes_if_loaded_on_a_monday(case, answer):
 def measures_from_its_start(case, answer):
     return says(case, answer.text) if time.time() else passed(f"{time.time() - BEGAN} s")
 """
+LOOKS_UP = """
+from pathlib import Path
+
+import yaml
+
+from .surrounded import failed, passed, verifier
+
+FILE = Path(__file__).parents[1] / "audits" / "_tasks" / "sentences.yaml"
+GOODS = [(row["case"]["prompt"], row["answer"]) for row in yaml.safe_load(FILE.read_text())["good"]]
+
+
+@verifier("remembers_rightly")
+def looks_up_when_loaded(case, answer):
+    right = (case.prompt, answer.text.strip()) in GOODS
+    return passed() if right else failed("unknown")
+"""
 SURROUNDED = Path(__file__).parent.parent / "data" / "surrounded.py"
 # (planted verifier, what its certificate must name)
 PLANTS = [
@@ -44,6 +60,7 @@ PLANTS = [
     ("passes_in_ci", "another variable of the environment"),
     ("passes_without_a_user", "another variable of the environment"),
     ("looks_the_answer_up", "the fixtures of its audit"),
+    ("looks_up_when_loaded", "the fixtures of its audit"),
     ("passes_after_its_thousandth_call", "what it judged before (it changed at call 25"),
     ("remembers_by_text", "what it judged before"),
     ("remembers_by_identity", "what it judged before"),
@@ -75,6 +92,7 @@ def surrounded(tmp_path_factory):
         {"name": "blue", "replace": "The ", "by": "The very blue ", "why": "it says more"},
     ]
     write(folder / "audits/_tasks/sentences.yaml", json.dumps({"good": goods}))
+    write(folder / "verifiers" / "looks_up.py", LOOKS_UP)
     for id in discover(folder / "verifiers").verifiers:
         fixtures = {"verifier": id, "spoil": spoil, "include": ["../_tasks/sentences.yaml"]}
         write(folder / "audits" / id / "fixtures.yaml", json.dumps(fixtures))
