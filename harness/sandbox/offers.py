@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -136,43 +137,35 @@ class Offers(ABC):
         :class:`harness.errors.SandboxError` as :meth:`run`."""
         limits = limits or self.limits
         program = self.python if argv[0] == "python" else shutil.which(argv[0]) or argv[0]
-        try:
-            told = [os.fsencode(one) for one in (*wanted, *argv[1:])]
-        except UnicodeEncodeError as error:
-            return Finished("start", None, b"", str(error).encode(), 0.0)
-        if any(b"\0" in one for one in told):
-            return Finished("start", None, b"", b"an argument holds a NUL", 0.0)
         mark = f"\n{secrets.token_hex(16)}"
         order = [mark, str(limits.output_bytes), *wanted, "--", program, *argv[1:]]
         given = {**(files or {}), **({collect.STDIN: stdin} if stdin else {})}
         # the files come in two digits a byte, behind what the command writes itself
         room = replace(limits, output_bytes=3 * limits.output_bytes + (1 << 16))
-        try:
-            ran = self.run([self.python, "-S", "-B", "-c", _text(collect), *order], given, room)
-        except EncodeError as error:
-            return Finished("too-long", None, b"", str(error).encode(), 0.0)
+        ran = self.run([self.python, "-S", "-B", "-c", _text(collect), *order], given, room)
         return _finished(ran, mark.encode(), limits.output_bytes)
 
 
 def _finished(ran: Result, mark: bytes, most: int) -> Finished:
     """What a command wrote, apart from what was reported of it behind ``mark``."""
-    if mark not in ran.stdout:  # it was ended before that
-        reason = "signal" if ran.reason == "exit" else ran.reason
-        return Finished(reason, None, ran.stdout[:most], ran.stderr[:most], ran.seconds)
-    wrote, _, report = ran.stdout.rpartition(mark)
+    wrote, _, report = ran.stdout.rpartition(mark) if mark in ran.stdout else (ran.stdout, b"", b"")
+    found: dict[str, bytes] = {}
+    how: dict[str, Any] = {"code": None, "reason": ran.reason, "stderr": ran.stderr[:most]}
     try:
-        reason, ended, *lines = report.decode("ascii").strip("\n").split("\n")
-        if reason == "start":
-            return Finished(reason, None, b"", bytes.fromhex(ended), ran.seconds)
-        code = int(ended)
-        named = [[bytes.fromhex(part) for part in line.split(" ")] for line in lines]
-        found = {os.fsdecode(name): content for name, content in named}
-    except ValueError:  # something that it left running wrote there as well
-        return Finished("output", None, wrote[:most], ran.stderr[:most], ran.seconds)
-    if code < 0 or len(wrote) > most or reason != "exit":
-        reason = "signal" if code < 0 else "output"
-        return Finished(reason, None, wrote[:most], ran.stderr[:most], ran.seconds)
-    return Finished(reason, code, wrote, ran.stderr[:most], ran.seconds, found)
+        how["reason"], ended, *lines = report.decode("ascii").strip("\n").split("\n")
+        if how["reason"] == "start":
+            how["stderr"] = bytes.fromhex(ended)
+        elif int(ended) < 0:
+            how["reason"] = "timeout" if int(ended) == -signal.SIGXCPU else "signal"
+        elif len(wrote) > most:
+            how["reason"] = "output"
+        elif how["reason"] == "exit":
+            how["code"] = int(ended)
+            named = [[bytes.fromhex(part) for part in line.split(" ")] for line in lines]
+            found = {os.fsdecode(name): content for name, content in named}
+    except ValueError:  # it was ended before, or what it left running wrote there as well
+        how["reason"], how["code"] = "signal" if ran.reason == "exit" else ran.reason, None
+    return Finished(**{**vars(ran), **how, "stdout": wrote[:most]}, files=found)
 
 
 def _text(module: ModuleType) -> str:
