@@ -85,7 +85,7 @@ def certify(
             stale.append(Audit(verifier, known, bound))
     done = len(found)
     pulse = Pulse(progress) if progress else None
-    witness = Witness(judges.folder, judges.digest, sandbox, pulse)
+    witness = Witness(judges.folder, judges.digest, sandbox, pulse, audits)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
     groups = [group for n in range(children()) if (group := stale[n :: children()])]
     if progress:

@@ -53,13 +53,14 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Witness:
-    """Where verifiers are judged: their folder, its digest, and the sandbox for those that run
-    code."""
+    """Where verifiers are judged: their folder, its digest, the sandbox for those that run code,
+    and the folder of the fixtures that they must not read."""
 
     folder: Path
     digest: str
     sandbox: str | None
     pulse: Pulse | None = None
+    audits: Path | None = None
 
     def tell(self, asked: Sequence[Asked], around: Surroundings = HERE) -> list[Told]:
         """The judgement of each of ``asked``, in order. Never raises for what a verifier does."""

@@ -21,6 +21,7 @@ from harness.judging.answer import Answer
 from harness.judging.discovery import digest, discover
 from harness.judging.verifier import Judgement, Kind, Outcome, Verifier, unverified
 from harness.sandbox import cores, open_sandbox, runtime
+from harness.sandbox.tools import readable
 
 if TYPE_CHECKING:
     from harness.sandbox.base import Sandbox
@@ -35,12 +36,15 @@ MEMORY = 4 << 30  # bytes of data of a child, or this process would be the large
 @dataclass(frozen=True)
 class Ask:
     """One judgement to make, within ``limit`` seconds of CPU time or that of the verifier's
-    kind."""
+    kind; a ``drill`` makes it of many, each within that limit."""
 
     verifier: str
     case: Case
     answer: Answer
     limit: float | None = None
+    drill: Callable[[Callable[[Case, Answer], Judgement]], Judgement] | None = field(
+        default=None, kw_only=True
+    )
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,12 @@ class Bench:
         if verifier.sandbox and sandbox is None:
             why = "the verifier needs a sandbox and none was opened"
             return unverified("no-sandbox", why), 0.0
+        if ask.drill is not None:
+            return ask.drill(
+                lambda case, answer: self._limited(
+                    verifier, Ask(ask.verifier, case, answer), sandbox
+                )[0]
+            ), 0.0
         return self._limited(verifier, ask, sandbox)
 
     def _limited(self, verifier: Verifier, ask: Ask, sandbox: Any) -> tuple[Judgement, float]:
@@ -134,7 +144,13 @@ class Bench:
 
     def _opened(self) -> Sandbox | None:
         if self._sandbox is None and self._setup.sandbox is not None:
-            self._sandbox = open_sandbox(self._setup.sandbox)
+            declared = {
+                name: None
+                for one in self._verifiers.values()
+                if one.sandbox
+                for name in one.executables
+            }
+            self._sandbox = open_sandbox(self._setup.sandbox, readable=readable([*declared]))
         return self._sandbox
 
     def close(self) -> None:

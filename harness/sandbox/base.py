@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from harness.errors import SandboxError
 from harness.sandbox.limits import Limits, Result, WorkerError
+from harness.sandbox.offers import Offers
 from harness.sandbox.task import Server, Task
 from harness.sandbox.tools import run_tool
 
@@ -25,7 +26,7 @@ class Backend(Protocol):
         cannot."""
 
 
-class Sandbox:
+class Sandbox(Offers):
     """A warm sandbox, for one thread at a time. Close it, or use it as a context manager.
 
     ``name`` is the backend's; ``description`` is one line for receipts. It dies with the process
@@ -80,6 +81,11 @@ class Sandbox:
         if self._server is None:
             self._server = self._backend.launch(self.limits)
         return self._server
+
+    @property
+    def python(self) -> str:
+        """The path of the Python interpreter inside."""
+        return str(self._running().settings["python"])
 
     def run(
         self,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import select
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -60,6 +63,18 @@ def run_tool(
         channel.close()
         os.close(out)
         os.close(err)
+
+
+def readable(programs: Sequence[str]) -> tuple[str, ...]:
+    """What a sandbox lets be read so that ``programs`` can be started in it: their files and the
+    shared libraries that they are linked with. A script or a program with data of its own needs
+    more than that."""
+    paths = [path for program in programs if (path := shutil.which(program))]
+    linked = shutil.which("ldd")
+    if paths and linked:
+        said = subprocess.run([linked, *paths], capture_output=True, check=False, timeout=30)
+        paths += re.findall(r"(?:=> |^\s+)(/\S+) \(0x", said.stdout.decode(), re.MULTILINE)
+    return tuple(dict.fromkeys(paths))
 
 
 def _content(path: str, data: bytes | str) -> str:

@@ -72,9 +72,7 @@ class Bubblewrap:
         ]
         for name, value in child_environment("/tmp").items():
             command += ["--setenv", name, value]
-        command += _read_only(runtime)
-        for path in self._readable:
-            command += ["--ro-bind", path, path]
+        command += _read_only(runtime, self._readable)
         command += ["--perms", "0755", "--dir", "/dev"]
         for device in ("null", "zero", "random", "urandom"):
             command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
@@ -103,12 +101,12 @@ class Bubblewrap:
         ]
 
 
-def _read_only(runtime: Runtime) -> list[str]:
+def _read_only(runtime: Runtime, others: tuple[str, ...]) -> list[str]:
     mounts: dict[Path, Path] = {
         runtime.executable: runtime.executable,
         runtime.stdlib: runtime.stdlib,
     }
-    for name, real in runtime.library_names.items():
+    for name, real in (runtime.library_names | {Path(one): Path(one) for one in others}).items():
         # /lib may itself be a link: mount where the name really lies
         mounts[name.parent.resolve() / name.name] = real
     command = []

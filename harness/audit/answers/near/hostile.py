@@ -111,29 +111,43 @@ def _disguises(code: str, word: str) -> Iterator[str]:
 
 
 def _in_place(piece: Piece, body: str, *, keep: bool = False) -> str | None:
-    """The code with another body in the function that is asked for, or before its own."""
-    found = function(piece)
-    if found is None or not re.search(
-        rf"^\s*(?:async )?def {found.name}\b", piece.body, re.MULTILINE
-    ):
-        if found is None and "return" in body:
-            return None  # a script: there is no function to return from
-        head = indent(body, "    ") if found else body
+    """The code with another body in the function that is asked for, in every method where there are
+    classes and in the place of a script; or before their own bodies."""
+    name = found.name if (found := function(piece)) else None
+    if name and not re.search(rf"^\s*(?:async )?def {name}\b", piece.body, re.MULTILINE):
+        head = indent(body, "    ")  # of a completion, whose function stands in the prompt
         return f"{head}\n{piece.body}" if keep else f"{head}\n"
-    try:
-        nodes = list(ast.walk(ast.parse(piece.body)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    wanted = _functions(piece.body, name)
+    script = body.removesuffix("; return None")
+    if not wanted and (name or "return" in script):  # without a function to return from
         return None
+    if not wanted:
+        return f"{script}\n{piece.body}" if keep else f"{script}\n"
     lines = piece.body.splitlines()
-    for node in nodes:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == found.name:
-            first = node.body[0]
-            if first.lineno == node.lineno:  # on the line of its header
-                return None
-            rest = lines[first.lineno - 1 if keep else node.end_lineno or 0 :]
-            mine = indent(body, " " * first.col_offset).splitlines()
-            return "\n".join([*lines[: first.lineno - 1], *mine, *rest]) + "\n"
-    return None
+    for node in sorted(wanted, key=lambda node: -node.lineno):
+        first = node.body[0]
+        if first.lineno == node.lineno:  # on the line of its header
+            return None
+        mine = indent(body, " " * first.col_offset).splitlines()
+        lines[first.lineno - 1 : first.lineno - 1 if keep else node.end_lineno] = mine
+    return "\n".join(lines) + "\n"
+
+
+def _functions(code: str, name: str | None) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The first function of that name; without a name, every method that returns something."""
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    classes = [one for node in nodes if isinstance(node, ast.ClassDef) for one in node.body]
+    there = [
+        node
+        for node in (nodes if name else classes)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    if name:
+        return [node for node in there if node.name == name][:1]
+    return [node for node in there if node.name != "__init__"]
 
 
 def _parses(code: str) -> bool:
