@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.audit import store
 from harness.audit.auditor import Progress, certify
+from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, State
 from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
@@ -112,8 +113,8 @@ def _named(found: discovery.Found, name: str) -> Verifier:
 def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
     """The certificate held for exactly the present bytes, else an expired one that says so."""
     known = known_answers.read(audits, verifier.id)
-    bound = store.binding(verifier, known.digest, sandbox)
-    kept = store.stored(verifier.id, bound)
+    bound = binding.known(verifier, known.digest, sandbox)
+    kept = store.stored(verifier, bound)
     if kept is not None:
         return kept
     goods = sum(f.good for f in known.fixtures)
@@ -124,7 +125,7 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
         empty,
         created="1970-01-01",
         kind=verifier.kind.value,
-        notes=[store.changed(verifier.id, bound)],
+        notes=[store.changed(verifier, bound)],
     )
 
 

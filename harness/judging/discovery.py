@@ -21,13 +21,10 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires
 from pathlib import Path
 
+from harness.judging.observed.origins import DISTRIBUTION, PACKAGE
 from harness.judging.verifier import Verifier
 
-PACKAGE = (  # verifiers/ is content, not an import package; this is its private name
-    "harness_verifiers"
-)
 GROUP = "harness.verifiers"
-DISTRIBUTION = "adapter-release-gate"  #: the name under which the harness is installed
 
 
 @dataclass
