@@ -34,6 +34,7 @@ CULPRITS = {
     "the date": Surroundings(days=366),
     "the network": Surroundings(network=False),
     "programs on PATH that it does not declare": Surroundings(programs=False),
+    "packages that it does not declare": Surroundings(packages=False),
 }
 
 Row = list[tuple[Asked, Outcome]]  #: questions with what was said of them before

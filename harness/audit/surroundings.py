@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.judging.answer import Answer
+from harness.judging.observed.placed import close_packages
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Surroundings:
     days: int = 0
     network: bool = True
     programs: bool = True
+    packages: bool = True  #: those that a verifier does not declare
 
     def enter(self) -> None:
         """Change what the environment's variables do not: for good, in this process."""
@@ -31,13 +33,15 @@ class Surroundings:
             no_network()
         if not self.programs:
             os.environ["PATH"] = os.devnull
+        if not self.packages:
+            close_packages()
 
 
 STRANGE = (("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", "C"), ("PYTHONHASHSEED", "4711"))
 HERE = Surroundings()
-WITH_NETWORK = Surroundings(STRANGE, days=366)
-ELSEWHERE = Surroundings(STRANGE, days=366, network=False)
-BARE = Surroundings(STRANGE, days=366, network=False, programs=False)
+WITH_NETWORK = Surroundings(STRANGE, days=366, packages=False)
+ELSEWHERE = Surroundings(STRANGE, days=366, network=False, packages=False)
+BARE = Surroundings(STRANGE, days=366, network=False, programs=False, packages=False)
 
 
 class Exploding(Answer):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-SHORTEST = 6  # characters of a line that says whose it is
+SHORTEST = 4  # characters of a line that says whose it is
 MOST, LONGEST = 8, 50_000  # pieces and characters of a text that are written down
 LITERAL = re.compile(r"'(?:[^']|'')*'")  # of SQL: a bound parameter is shown as one
 
@@ -20,19 +20,26 @@ class Excerpts:
     def shared(self, how: str, text: str) -> list[str]:
         """``text`` and then the pieces of the answer in it that its case does not hold: all of it,
         or whole lines; the names of a path that the answer holds. Empty where there are none."""
-        answer, body = self._text, text[:LONGEST].strip()
+        answer, body = self._text, text[:LONGEST]
         if how == "sql":
             answer, body = (LITERAL.sub("''", one) for one in (answer, body))
+        lines = [squeezed(line) for line in answer.splitlines()]
+        whole = squeezed(body)
         if how == "write":
-            found = [part for part in body.split("\n") if len(part) > 2 and part in answer]
-        elif body and body in answer:
-            found = [body]
+            parts = [squeezed(part) for part in body.split("\n") if part in answer]
+            found = [part for part in parts if len(part) > 2]
+        elif whole and whole in squeezed(answer):
+            found = [whole]
         else:
-            lines = [line.strip() for line in answer.splitlines()]
-            found = [line for line in lines if len(line) >= SHORTEST and line in body]
-        known = "\n".join(_texts([self._case.prompt, dict(self._case.expect)]))
+            found = [line for line in lines if len(line) >= SHORTEST and line in whole]
+        known = squeezed("\n".join(_texts([self._case.prompt, dict(self._case.expect)])))
         pieces = [piece for piece in found if piece not in known][:MOST]
-        return [body, *pieces] if pieces else []
+        return [whole, *pieces] if pieces else []
+
+
+def squeezed(text: str) -> str:
+    """A text without its layout, which differs where a tree was written as text again."""
+    return "".join(text.split())
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -59,7 +59,6 @@ class Observer:
             "os.spawn": lambda args, frame: self._starts(args[1], args[2], frame),
             "os.system": lambda args, frame: self._starts("sh", ["sh", "-c", args[0]], frame),
             "sqlite3.connect": self._database,
-            "sqlite3.connect/handle": self._connection,
             "ctypes.dlopen": lambda args, frame: self.note("library", str(args[0]), frame),
         }
         connects = ("socket.connect", "socket.sendto", "socket.sendmsg")
@@ -147,7 +146,8 @@ class Observer:
         if isinstance(source, ast.AST):
             source = ast.unparse(source)
         text = source.decode(errors="replace") if isinstance(source, bytes) else str(source)
-        self._text("compile", text, frame, str(name))
+        bound = origins.of(name)[0] is not Origin.OWN if isinstance(name, str) else False
+        self._text("compile", text, frame, name if bound else Path(str(name)).name)
 
     def _text(self, how: str, text: str, frame: FrameType, key: str = "") -> None:
         """Write down a text that something is done with, if pieces of the answer stand in it."""
@@ -184,14 +184,21 @@ class Observer:
         if name and not name.startswith(":"):
             self.note("read", origins.absolute(name), frame)
 
-    def _connection(self, args: Any, frame: FrameType) -> None:
-        if self.source(frame) is not None:
-            args[0].set_trace_callback(lambda said: self._text("sql", said, sys._getframe(1)))
+    def connecting(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """``sqlite3.connect`` whose connections tell what they execute."""
+
+        def connect(*args: Any, **kwargs: Any) -> Any:
+            found = real(*args, **kwargs)
+            if self.source(sys._getframe(1)) is not None:
+                found.set_trace_callback(lambda said: self._text("sql", said, sys._getframe(1)))
+            return found
+
+        return connect
 
     def _connected(self, args: Any, frame: FrameType) -> None:
         link, address = args
         if link.family in NETWORKS:
-            self._network(str(address), frame)
+            self._network(str(address[0]), frame)
 
     def _network(self, address: str, frame: FrameType) -> None:
         self.note("network", address, frame)

@@ -28,8 +28,8 @@ MAPPINGS = {os.getenv.__code__.co_filename, "<frozen _collections_abc>", "<froze
 
 class Origin(enum.Enum):
     """``PASSED`` is passed over when an act is put down to somebody: the standard library,
-    generated code, and the adapters that call scorers of others. ``QUIET`` only reads sources to
-    show them."""
+    generated code, what observes, and the adapters that call scorers of others. ``QUIET`` only
+    reads sources to show them."""
 
     OWN = enum.auto()
     PACKAGE = enum.auto()
@@ -49,7 +49,7 @@ def of(file: str) -> tuple[Origin, str]:
     if path.is_relative_to(HARNESS):
         parts = path.relative_to(HARNESS).parts
         if parts[0] != "workspace_content":
-            passed = parts[:2] == ("audit", "foreign")
+            passed = parts[:2] in (("audit", "foreign"), ("judging", "observed"))
             return (Origin.PASSED if passed else Origin.HARNESS), ""
     elif any(name in path.parts for name in SITES):
         at = max(n for n, part in enumerate(path.parts) if part in SITES)

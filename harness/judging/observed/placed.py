@@ -7,6 +7,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ def observe(notes: Path) -> None:
     setattr(builtins, "__import__", imports.importing(builtins.__import__))  # noqa: B010
     importlib.import_module = imports.importing_module(importlib.import_module)
     importlib.util.find_spec = imports.finding(importlib.util.find_spec)
+    sqlite3.connect = sqlite3.dbapi2.connect = seen.connecting(sqlite3.connect)
     os.environ.__class__ = _Environment
 
 
