@@ -55,6 +55,24 @@ def store(certificate: Certificate) -> None:
         files.write_json(path, {"certificate": data, "seal": canonical_digest(data)})
 
 
+def remember_sandbox(asked: str, opened: str) -> None:
+    """Keep which sandbox was opened where ``asked`` (``auto``) was asked for."""
+    if last_sandbox(asked) != opened:
+        files.write_json(cache_folder() / "sandbox.json", _sandboxes() | {asked: opened})
+
+
+def last_sandbox(asked: str) -> str | None:
+    """The sandbox that was opened the last time, on this machine."""
+    return _sandboxes().get(asked)
+
+
+def _sandboxes() -> dict[str, str]:
+    try:
+        return dict(files.read_json(cache_folder() / "sandbox.json"))
+    except (HarnessError, ValueError, TypeError):
+        return {}
+
+
 def _path(verifier: str, bound: dict[str, Any]) -> Path:
     seen = {part: bound[part] for part in binding.SEEN if part in bound}
     known = {key: value for key, value in bound.items() if key not in seen}

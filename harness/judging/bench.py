@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.content.case import Case
 from harness.judging.answer import Answer
-from harness.judging.discovery import digest, discover
+from harness.judging.discovery import digest, discover, leave_caches_alone
 from harness.judging.observed.placed import asked, observe
 from harness.judging.verifier import Judgement, Kind, Outcome, Verifier, unverified
 from harness.sandbox import cores, open_sandbox, runtime
@@ -178,6 +178,7 @@ def _settle(setup: Setup) -> None:
     with suppress(ValueError, OSError):  # a lower limit holds already
         most = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
+    leave_caches_alone()
     if setup.notes is not None:
         observe(setup.notes)
     if setup.enter is not None:
