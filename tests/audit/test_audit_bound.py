@@ -14,6 +14,8 @@ from harness.judging.workers import Judges
 
 RULE = "def rule(case):\n    return case.expect['value'] > 0\n"
 FIRST = "if not {}: return failed('rule')"
+WORDS = "data/words.json"
+READS = f"from pathlib import Path\nWORDS = (Path(__file__).parents[1] / {WORDS!r}).read_text()"
 
 #: way -> (what its file says, the files that it brings, the one that is changed)
 WAYS = {
@@ -58,7 +60,7 @@ WAYS = {
     "data_file": (
         {"top": "from ._data import words", "acts": FIRST.format("'ok' in words()")},
         {
-            "data/words.json": '["ok"]\n',
+            WORDS: '["ok"]',
             "verifiers/_data.py": "import json\nfrom functools import cache\n"
             "from pathlib import Path\n@cache\ndef words():\n"
             "    return json.loads((Path(__file__).parents[1] / 'data/words.json').read_text())\n",
@@ -66,8 +68,10 @@ WAYS = {
     ),
     "data_file_too": (  # the helper has read it already, for the one before
         {"top": "from ._data import words", "acts": FIRST.format("'ok' in words()")},
-        {"data/words.json": '["ok"]\n'},
+        {WORDS: '["ok"]'},
     ),
+    "data_at_once": ({"top": READS, "acts": FIRST.format("'ok' in WORDS")}, {WORDS: '["ok"]'}),
+    "data_at_once_too": ({"top": READS, "acts": FIRST.format("'ok' in WORDS")}, {WORDS: '["ok"]'}),
     "editable": (
         {
             "imports": "acme_rules",
@@ -133,8 +137,7 @@ def test_a_changed_rule_expires_the_certificate_that_it_was_under_and_no_other(p
     path.write_text("[]" if path.suffix == ".json" else "def rule(case):\n    return True\n")
     found = expired(place)
     path.write_text(before)
-    both = {"data_file", "data_file_too"}
-    assert set(found) == (both if way in both else {way})
+    assert set(found) == {other for other, (_, brought) in WAYS.items() if name in brought}
     assert f"{name.removeprefix('../')} changed since" in found[way]
     assert expired(place) == {}
 
@@ -217,7 +220,8 @@ def test_a_wrapped_name_is_bound_to_the_module_that_it_comes_from(tmp_path, monk
         fixtures / "bad" / "other.md",
         "---\ncase: {prompt: Say the word.}\nwhy: another\n---\nother",
     )
-    asked = ("audit", "--wrap", "sums_gates:check", "--fixtures", tmp_path / "audits")
+    write(tmp_path / "library.yaml", "bases: {}\nadapters: {}\ngate: {}\n")
+    asked = ("audit", "--wrap", "sums_gates:check")
     code, text = harness(*asked)
     assert code == 2, text
     assert harness(*asked, "--check")[0] == 2

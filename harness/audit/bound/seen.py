@@ -49,9 +49,10 @@ class Note(NamedTuple):
 
     @property
     def package(self) -> str | None:
-        """The folder or file of an installed package, if it was done with one."""
+        """The folder or file of an installed package, if it was done with one; what is told about
+        a package is none."""
         origin, place = origins.of(self.what) if self.kind in ("module", "read") else (None, "")
-        return place if origin is Origin.PACKAGE else None
+        return place if origin is Origin.PACKAGE and not place.endswith("-info") else None
 
 
 def read(path: Path) -> Seen:
@@ -138,8 +139,7 @@ def system(path: Path) -> bool:
 
 def top_name(package: str) -> str:
     """The name by which a package is imported, from its folder or file."""
-    name = Path(package).name
-    return name.partition("-" if name.endswith("-info") else ".")[0]
+    return Path(package).name.partition(".")[0]
 
 
 def _program(name: str) -> str:

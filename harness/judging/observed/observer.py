@@ -32,6 +32,7 @@ from harness.judging.observed.origins import Origin
 from harness.judging.verifier import Kind
 
 SHELLS = ("sh", "bash", "dash", "zsh")
+LOADS = "<frozen importlib"
 MOST = 12  # texts that are written down of one thing that a verifier does with them
 NETWORKS = (socket.AF_INET, socket.AF_INET6)
 #: they compile the text of names that they have checked
@@ -86,12 +87,16 @@ class Observer:
 
     def note(self, kind: str, what: str, frame: FrameType) -> None:
         """Write down one act of the code at ``frame``, unless it is known."""
-        key = (kind, what, self.by, frame.f_code)
-        if key not in self._known:
-            self._known.add(key)
-            at = self.source(frame)
-            if at is not None:
-                self._write([kind, self.by, at, what])
+        at = self.source(frame)
+        if at is not None:
+            self.put(kind, at, what)
+
+    def put(self, kind: str, at: str, what: str) -> None:
+        """Write down one act of ``at``, unless it is known."""
+        row = [kind, self.by, at, what]
+        if at != what and tuple(row) not in self._known:
+            self._known.add(tuple(row))
+            self._write(row)
 
     def _write(self, row: list[str]) -> None:
         os.write(self._out, (json.dumps(row) + "\n").encode())
@@ -125,7 +130,9 @@ class Observer:
         if name.endswith(".pyc"):
             with suppress(ValueError):
                 name = importlib.util.source_from_cache(name)
-        self.note("write" if writes else "read", origins.absolute(name), frame)
+        origin, loads = origins.of(name)[0], frame.f_code.co_filename.startswith(LOADS)
+        if writes or origin is Origin.OWN or (origin is Origin.PACKAGE and not loads):
+            self.note("write" if writes else "read", origins.absolute(name), frame)
         if writes and self._excerpts is not None:
             self._written.append(origins.absolute(name))
             self._text("write", "\n".join(Path(name).parts), frame)

@@ -82,7 +82,7 @@ class Imports:
         ) -> Any:
             asking = globals.get("__name__") if globals else None
             key = (asking, name, tuple(fromlist or ()), level, self._seen.by)
-            if key in self._known and not _Place.closed:
+            if key in self._known:
                 return real(name, globals, locals, fromlist, level)
             frame = sys._getframe(1)
             self._must_be_in_reach(name if level == 0 else "", frame)
@@ -120,10 +120,14 @@ class Imports:
     def _imported(self, names: Sequence[str], frame: FrameType) -> None:
         parts = names[0].split(".")
         above = [".".join(parts[:n]) for n in range(1, len(parts))]
+        importer, at = origins.of(frame.f_code.co_filename)
         for name in (*above, *names):
             file = getattr(sys.modules.get(name), "__file__", None)
-            if file and origins.of(file)[0] in (Origin.OWN, Origin.PACKAGE):
-                self._seen.note("module", origins.absolute(file), frame)
+            origin, place = origins.of(file or "")
+            if origin is Origin.PACKAGE and importer is Origin.PACKAGE:
+                self._seen.put("module", at, place)  # the long way up the stack says no more
+            elif origin in (Origin.OWN, Origin.PACKAGE):
+                self._seen.note("module", place, frame)
 
     def finding(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """``importlib.util.find_spec`` that does not find what is out of reach."""
