@@ -7,10 +7,10 @@ import pytest
 from auditing import audited, write
 from sums import source, sums
 
-from harness.audit.certificate import State
+from harness.audit.certificate import State, redacted
 
-RUNS = "compiles text of the answer in the judge's own process"
-SQL = "runs SQL of the answer in the judge's own process"
+RUNS = "compiles text of the answer outside of a sandbox"
+SQL = "runs SQL of the answer outside of a sandbox"
 STARTS = "starts a program on text of the answer outside of a sandbox"
 WRITES = "writes to a file that the answer names"
 NETWORK = "uses the network (127.0.0.1"
@@ -207,6 +207,11 @@ def test_what_a_verifier_may_not_do_is_seen_and_named(held, plant, named):
 @pytest.mark.parametrize("twin", [*TWINS])
 def test_what_it_may_do_refuses_nothing(held, twin):
     assert (held[twin].state, held[twin].faults) == (State.PROVISIONAL, []), held[twin].sentence()
+
+
+def test_what_an_answer_held_is_not_told_of_hidden_fixtures(held):
+    assert "127+315" in str(held["evaluates"].faults)
+    assert "127+315" not in str(redacted(held["evaluates"]).faults)
 
 
 def test_the_environment_of_a_copy_is_not_read(held):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import files
+from harness.audit.certificate import EXAMPLE
 from harness.judging.observed import origins
 from harness.judging.observed.origins import PACKAGE, Origin
 from harness.judging.verifier import Kind, Verifier
@@ -24,12 +25,12 @@ from harness.judging.verifier import Kind, Verifier
 KEPT = ("read", "list", "env", "module")  # what one verifier did may be at work in the next
 SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/zoneinfo/")  # bound by the platform
 RUNS = {
-    "compile": "compiles text of the answer in the judge's own process",
-    "sql": "runs SQL of the answer in the judge's own process",
+    "compile": "compiles text of the answer outside of a sandbox",
+    "sql": "runs SQL of the answer outside of a sandbox",
     "start": "starts a program on text of the answer outside of a sandbox",
     "write": "writes to a file that the answer names",
 }
-REMEDY = "What a model wrote runs in a sandbox only: sandbox=True"
+REMEDY = "what a model wrote runs only in one (sandbox=True)"
 
 
 class Note(NamedTuple):
@@ -155,11 +156,11 @@ def _runs(notes: Sequence[Note]) -> set[str]:
         if note.kind.startswith("text:"):
             together[note.kind[5:], note.what].append(note.pieces)
         elif note.kind == "fed":
-            found.add(f"{RUNS['start']}: {note.what} reads from the verifier. {REMEDY}")
+            found.add(f"{RUNS['start']}: {REMEDY}; {note.what} reads from the verifier")
     for (how, _), texts in together.items():
         for (one, *first), (other, *second) in combinations(texts, 2):
             mine = [piece for piece in first if piece not in other]
             if mine and any(piece not in one for piece in second):
-                found.add(f"{RUNS[how]}, for example {mine[0][:60]!r}. {REMEDY}")
+                found.add(f"{RUNS[how]}: {REMEDY}{EXAMPLE}{mine[0][:60]!r}")
                 break
     return found

@@ -17,6 +17,7 @@ import os
 import shlex
 import socket
 import subprocess
+import symtable
 import sys
 import typing
 from collections import Counter
@@ -35,8 +36,8 @@ SHELLS = ("sh", "bash", "dash", "zsh")
 LOADS = "<frozen importlib"
 MOST = 12  # texts that are written down of one thing that a verifier does with them
 NETWORKS = (socket.AF_INET, socket.AF_INET6)
-#: they compile the text of names that they have checked
-CAREFUL = {module.__file__ for module in (collections, dataclasses, typing)}
+#: they compile the text of names that they have checked, or compile nothing
+CAREFUL = {module.__file__ for module in (collections, dataclasses, symtable, typing)}
 
 
 class Observer:
@@ -130,11 +131,12 @@ class Observer:
         if name.endswith(".pyc"):
             with suppress(ValueError):
                 name = importlib.util.source_from_cache(name)
-        origin, loads = origins.of(name)[0], frame.f_code.co_filename.startswith(LOADS)
+        place, loads = origins.absolute(name), frame.f_code.co_filename.startswith(LOADS)
+        origin = origins.of(place)[0]
         if writes or origin is Origin.OWN or (origin is Origin.PACKAGE and not loads):
-            self.note("write" if writes else "read", origins.absolute(name), frame)
+            self.note("write" if writes else "read", place, frame)
         if writes and self._excerpts is not None:
-            self._written.append(origins.absolute(name))
+            self._written.append(place)
             self._text("write", "\n".join(Path(name).parts), frame)
 
     def _listed(self, args: Any, frame: FrameType) -> None:
