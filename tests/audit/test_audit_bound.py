@@ -8,8 +8,11 @@ import pytest
 from auditing import audited, edit, harness, write
 from sums import source, sums
 
+from harness import Case, Outcome
+from harness.audit.auditor import certify
+from harness.audit.bound.binding import today
 from harness.audit.certificate import State
-from harness.judging.discovery import digest
+from harness.judging.discovery import digest, discover
 from harness.judging.workers import Judges
 
 RULE = "def rule(case):\n    return case.expect['value'] > 0\n"
@@ -178,9 +181,6 @@ def test_a_gate_audits_again_what_is_expired_and_refuses_it(place):
     assert audited(place, "sums.from_package")["sums.from_package"].state is State.PROVISIONAL
     write(place / "verifiers" / "_moved.py", "def right(case, answer):\n    return True\n")
     assert "verifiers/_moved.py changed since" in expired(place)["from_package"]
-    from harness.audit.auditor import certify
-    from harness.judging.discovery import discover
-
     found = discover(place / "verifiers").verifiers["sums.from_package"]
     with Judges(place / "verifiers", None, workers=1) as judges:
         held = certify([found], place / "audits", judges, None)[found.id]
@@ -191,8 +191,6 @@ def test_a_gate_audits_again_what_is_expired_and_refuses_it(place):
 
 
 def test_a_certificate_shows_no_value_of_a_variable_and_of_a_secret_no_digest(place, monkeypatch):
-    from harness.audit.bound.binding import today
-
     monkeypatch.setenv("SUMS_RULE", "strict")
     bound = {"source": {}, "packages": {}, "environment": {"SUMS_RULE": "", "SUMS_KEY": ""}}
     for value in ("one", "two"):
@@ -202,6 +200,19 @@ def test_a_certificate_shows_no_value_of_a_variable_and_of_a_secret_no_digest(pl
         assert found["SUMS_RULE"].startswith("sha256:")
     monkeypatch.delenv("SUMS_KEY")
     assert today(bound, place)["environment"]["SUMS_KEY"] == "missing"
+
+
+def test_what_judges_is_the_source_of_a_rule_and_no_cache_of_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    said = WAYS["by_path"][0]
+    folder = sums(tmp_path, {"cached": source("cached", **said)}) / "verifiers"
+    case, outcomes = Case("x", "", {"value": 3}), []
+    for says in ("True ", "False"):
+        write(tmp_path / "lib" / "pathrule.py", f"def rule(case):\n    return {says}\n")
+        os.utime(tmp_path / "lib" / "pathrule.py", (1, 1))
+        with Judges(folder, None, workers=1) as judges:
+            outcomes += [one.outcome for one in judges.judge(["sums.cached"], case, "1+2").result()]
+    assert outcomes == [Outcome.PASS, Outcome.FAIL]
 
 
 def test_a_wrapped_name_is_bound_to_the_module_that_it_comes_from(tmp_path, monkeypatch):

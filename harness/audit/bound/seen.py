@@ -19,6 +19,7 @@ from typing import NamedTuple
 from harness import files
 from harness.audit.certificate import EXAMPLE
 from harness.judging.observed import origins
+from harness.judging.observed.excerpts import squeezed
 from harness.judging.observed.origins import PACKAGE, Origin
 from harness.judging.verifier import Kind, Verifier
 
@@ -159,8 +160,8 @@ def _runs(notes: Sequence[Note]) -> set[str]:
             found.add(f"{RUNS['start']}: {REMEDY}; {note.what} reads from the verifier")
     for (how, _), texts in together.items():
         for (one, *first), (other, *second) in combinations(texts, 2):
-            mine = [piece for piece in first if piece not in other]
-            if mine and any(piece not in one for piece in second):
-                found.add(f"{RUNS[how]}: {REMEDY}{EXAMPLE}{mine[0][:60]!r}")
+            mine = [piece for piece in first if squeezed(piece) not in squeezed(other)]
+            if mine and any(squeezed(piece) not in squeezed(one) for piece in second):
+                found.add(f"{RUNS[how]}: {REMEDY}{EXAMPLE}{mine[0].splitlines()[0][:60]!r}")
                 break
     return found

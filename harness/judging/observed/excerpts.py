@@ -20,21 +20,19 @@ class Excerpts:
     def shared(self, how: str, text: str) -> list[str]:
         """``text`` and then the pieces of the answer in it that its case does not hold: all of it,
         or whole lines; the names of a path that the answer holds. Empty where there are none."""
-        answer, body = self._text, text[:LONGEST]
+        answer, body = self._text, text[:LONGEST].strip()
         if how == "sql":
             answer, body = (LITERAL.sub("''", one) for one in (answer, body))
-        lines = [squeezed(line) for line in answer.splitlines()]
-        whole = squeezed(body)
+        whole, lines = squeezed(body), [line.strip() for line in answer.splitlines()]
         if how == "write":
-            parts = [squeezed(part) for part in body.split("\n") if part in answer]
-            found = [part for part in parts if len(part) > 2]
+            found = [part for part in body.split("\n") if len(part) > 2 and part in answer]
         elif whole and whole in squeezed(answer):
-            found = [whole]
+            found = [body]
         else:
-            found = [line for line in lines if len(line) >= SHORTEST and line in whole]
+            found = [line for line in lines if len(line) >= SHORTEST and squeezed(line) in whole]
         known = squeezed("\n".join(_texts([self._case.prompt, dict(self._case.expect)])))
-        pieces = [piece for piece in found if piece not in known][:MOST]
-        return [whole, *pieces] if pieces else []
+        pieces = [piece for piece in found if squeezed(piece) not in known][:MOST]
+        return [body, *pieces] if pieces else []
 
 
 def squeezed(text: str) -> str:
