@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.audit import elsewhere, store, tally
 from harness.audit.answers.lexing import meaning, snippet
 from harness.audit.answers.operators import names, waived
 from harness.audit.answers.probes import BOMB_LIMIT, Probe, probes
+from harness.audit.bound import binding, seen
 from harness.audit.certificate import Certificate
 from harness.audit.witness import Asked, Pulse, Witness
 from harness.content import fixtures
@@ -77,8 +79,8 @@ def certify(
         wrong = fixtures.policy_faults(known.waive, known.deadly, names())
         if wrong:
             raise WorkspaceError(f"{audits / verifier.id}: {'; '.join(wrong)}")
-        bound = store.binding(verifier, known.digest, sandbox)
-        kept = store.stored(verifier.id, bound)
+        bound = binding.known(verifier, known.digest, sandbox)
+        kept = store.stored(verifier, bound)
         if kept is not None:
             found[verifier.id] = kept
         else:
@@ -106,6 +108,19 @@ def audit(
 ) -> list[Certificate]:
     """Audit several verifiers in one child process: here, then elsewhere; ``siblings`` may share
     their facets."""
+    with TemporaryDirectory(prefix="harness-notes-") as scratch:
+        notes = Path(scratch) / "notes.jsonl"
+        _ask(audits, replace(witness, notes=notes), siblings)
+        noted = seen.read(notes)
+    for one in audits:
+        found, faults = binding.observed(one.verifier, noted)
+        one.bound |= found
+        one.faults += faults
+    return [tally.certificate(one) for one in audits]
+
+
+def _ask(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]) -> None:
+    """Put every question, here and then elsewhere."""
     for one in audits:
         one.probes = probes(one.verifier, one.known)
     for one, told in zip(audits, witness.each([one.asked() for one in audits]), strict=True):
@@ -113,7 +128,6 @@ def audit(
     _quarantine(audits, witness, siblings)
     steady = [one for one in audits if not any(t.hung for t in one.told)]
     elsewhere.judge_again(steady, witness)
-    return [tally.certificate(one) for one in audits]
 
 
 def children() -> int:

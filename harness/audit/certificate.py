@@ -35,6 +35,7 @@ MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 
 )
 
 
+EXAMPLE = ", for example "  # what follows in a fault is taken from an answer
 UNKNOWN = "name a language of harness/languages.toml in the fence, or add this one there"
 
 
@@ -265,6 +266,7 @@ def redacted(certificate: Certificate) -> Certificate:
         ],
         false_fails=[f"{hidden}good" for _ in certificate.false_fails],
         flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
+        faults=[fault.partition(EXAMPLE)[0] for fault in certificate.faults],
         notes=[],
         survivors=[],
         questions=[replace(one, of=f"{hidden}good", diff="") for one in certificate.questions],

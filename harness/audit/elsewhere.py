@@ -219,6 +219,7 @@ def _culprits(nowhere: Surroundings) -> dict[str, Surroundings]:
         "the date": Surroundings(days=366),
         "the network": Surroundings(network=False),
         "programs on PATH that it does not declare": Surroundings(programs=False),
+        "packages that it does not declare": Surroundings(packages=False),
         "its user or another variable of the environment": Surroundings(OTHER_USER),
         "the working folder or the user's home": replace(nowhere, hidden=()),
         "the fixtures of its audit, which it reads": replace(nowhere, folder=None),

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.content.workspace import cache_folder
 from harness.judging.answer import Answer
+from harness.judging.observed.placed import close_packages
 
 DAY = 86_400.0  # seconds
 MOMENTS = 13  #: the days of a week, the ends of months and a leap day
@@ -32,6 +33,7 @@ class Surroundings:
     days: float = 0
     network: bool = True
     programs: bool = True
+    packages: bool = True  #: those that a verifier does not declare
     # not in the repr, which names a sitting: they are other paths in each audit
     folder: Path | None = field(default=None, repr=False)
     hidden: tuple[Path, ...] = field(default=(), repr=False)
@@ -51,6 +53,8 @@ class Surroundings:
             no_network()
         if not self.programs:
             os.environ["PATH"] = os.devnull
+        if not self.packages:
+            close_packages()
 
 
 #: where an audit runs in CI or in plain C, the elsewhere of it is neither
@@ -61,9 +65,10 @@ STRANGE = (
     ("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", _LANG), ("PYTHONHASHSEED", "4711"),
 )  # fmt: skip
 HERE = Surroundings()
-WITH_NETWORK = Surroundings(STRANGE + OTHER_USER, days=366)
-ELSEWHERE = Surroundings(STRANGE + OTHER_USER, days=366, network=False)
-BARE = Surroundings(STRANGE + OTHER_USER, days=366, network=False, programs=False)
+_ALL = STRANGE + OTHER_USER
+WITH_NETWORK = Surroundings(_ALL, days=366, packages=False)
+ELSEWHERE = Surroundings(_ALL, days=366, network=False, packages=False)
+BARE = Surroundings(_ALL, days=366, network=False, programs=False, packages=False)
 
 
 class Exploding(Answer):

@@ -54,20 +54,24 @@ class Pulse:
 @dataclass(frozen=True)
 class Witness:
     """Where verifiers are judged: their folder, its digest, the sandbox for those that run code,
-    and the folder of the fixtures that they must not read."""
+    the folder of the fixtures that they must not read, and the file in which is noted what they
+    do."""
 
     folder: Path
     digest: str
     sandbox: str | None
     pulse: Pulse | None = None
     audits: Path | None = None
+    notes: Path | None = None
 
     def tell(self, asked: Sequence[Asked], around: Surroundings = HERE) -> list[Told]:
         """The judgement of each of ``asked``, in order. Never raises for what a verifier does."""
         told: dict[int, Told] = {}
         lost: Counter[str] = Counter()
         left = list(range(len(asked)))
-        setup = Setup(self.folder, self.digest, self.sandbox, around.environment, around.enter)
+        setup = Setup(
+            self.folder, self.digest, self.sandbox, around.environment, around.enter, self.notes
+        )
         if self.pulse:
             self.pulse.expect(len(asked))
         heard = self.pulse.heard if self.pulse else None

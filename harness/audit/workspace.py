@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.audit import store
 from harness.audit.auditor import Progress, certify
+from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, State
 from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
@@ -66,7 +68,7 @@ def audit_workspace(
                     f"{fixtures}: no folder is named like a verifier, for example"
                     f" {fixtures}/godot.parses"
                 )
-        opened = resolve_sandbox(chosen, sandbox)[0]
+        opened = _sandbox(chosen, audits, sandbox, check=check)
         if check:
             held = [_held(one, audits, opened) for one in chosen]
         else:
@@ -99,7 +101,18 @@ def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, s
     from harness.sandbox import open_sandbox
 
     with open_sandbox(name) as opened:
+        store.remember_sandbox(name, opened.name)
         return opened.name, opened.description
+
+
+def _sandbox(chosen: list[Verifier], audits: Path, name: str, *, check: bool) -> str | None:
+    """The sandbox that was opened last where nothing will be judged in it, else one that opens:
+    to start one takes longer than all the rest of a look at certificates."""
+    last = store.last_sandbox(name)
+    running = [one for one in chosen if one.sandbox]
+    if last and (check or all(_kept(one, audits, last)[0] for one in running)):
+        return last
+    return resolve_sandbox(chosen, name)[0]
 
 
 def _named(found: discovery.Found, name: str) -> Verifier:
@@ -111,9 +124,7 @@ def _named(found: discovery.Found, name: str) -> Verifier:
 
 def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
     """The certificate held for exactly the present bytes, else an expired one that says so."""
-    known = known_answers.read(audits, verifier.id)
-    bound = store.binding(verifier, known.digest, sandbox)
-    kept = store.stored(verifier.id, bound)
+    kept, known, bound = _kept(verifier, audits, sandbox)
     if kept is not None:
         return kept
     goods = sum(f.good for f in known.fixtures)
@@ -124,8 +135,16 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
         empty,
         created="1970-01-01",
         kind=verifier.kind.value,
-        notes=[store.changed(verifier.id, bound)],
+        notes=[store.changed(verifier, bound)],
     )
+
+
+def _kept(
+    verifier: Verifier, audits: Path, sandbox: str | None
+) -> tuple[Certificate | None, known_answers.Known, dict[str, Any]]:
+    known = known_answers.read(audits, verifier.id)
+    bound = binding.known(verifier, known.digest, sandbox)
+    return store.stored(verifier, bound), known, bound
 
 
 def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.content.case import Case
 from harness.judging.answer import Answer
-from harness.judging.discovery import digest, discover
+from harness.judging.discovery import digest, discover, leave_caches_alone
+from harness.judging.observed.placed import asked, observe
 from harness.judging.verifier import Judgement, Kind, Outcome, Verifier, unverified
 from harness.sandbox import cores, open_sandbox, runtime
 from harness.sandbox.tools import readable
@@ -78,13 +79,15 @@ class Setup:
 
     ``folder`` has the ``digest`` of :func:`harness.judging.discovery.digest` when judging begins;
     ``sandbox`` names one that was probed, or is ``None`` when no verifier needs one.
-    ``environment`` is added to this process's own, and ``enter`` called before a verifier loads."""
+    ``environment`` is added to this process's own, and ``enter`` called before a verifier loads.
+    What the verifiers do is noted in the file ``notes``."""
 
     folder: Path
     digest: str
     sandbox: str | None
     environment: tuple[tuple[str, str], ...] = ()
     enter: Callable[[], None] | None = None
+    notes: Path | None = None
     core: int | None = None  #: the only one to run on
     runtime: runtime.Runtime | None = None  #: found once, not by every child
     limits: dict[Kind, float] = field(default_factory=lambda: dict(LIMITS))
@@ -137,7 +140,8 @@ class Bench:
         # both end this process, even inside of a regular expression or where nobody waits any more
         signal.setitimer(signal.ITIMER_PROF, limit)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE * limit)
-        found = verifier.judge(ask.case, ask.answer, sandbox)
+        with asked(verifier, ask.case, ask.answer):
+            found = verifier.judge(ask.case, ask.answer, sandbox)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         return replace(found, rule=ask.answer.rule), time.perf_counter() - began
@@ -190,6 +194,9 @@ def _settle(setup: Setup) -> None:
     with suppress(ValueError, OSError):  # a lower limit holds already
         most = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
+    leave_caches_alone()
+    if setup.notes is not None:
+        observe(setup.notes)
     if setup.enter is not None:
         setup.enter()
 

@@ -21,13 +21,11 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires
 from pathlib import Path
 
+from harness.judging.observed import origins
+from harness.judging.observed.origins import DISTRIBUTION, PACKAGE
 from harness.judging.verifier import Verifier
 
-PACKAGE = (  # verifiers/ is content, not an import package; this is its private name
-    "harness_verifiers"
-)
 GROUP = "harness.verifiers"
-DISTRIBUTION = "adapter-release-gate"  #: the name under which the harness is installed
 
 
 @dataclass
@@ -87,6 +85,18 @@ class _Source(importlib.machinery.SourceFileLoader):
 
     def get_code(self, _name: str) -> types.CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def leave_caches_alone() -> None:
+    """Load whatever verifiers import of a workspace from its source in this process, for good; what
+    is installed keeps its caches."""
+    cached = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(self: importlib.machinery.SourceFileLoader, name: str) -> types.CodeType | None:
+        own = origins.of(self.path)[0] is origins.Origin.OWN
+        return _Source(name, self.path).get_code(name) if own else cached(self, name)
+
+    setattr(importlib.machinery.SourceFileLoader, "get_code", get_code)  # noqa: B010
 
 
 def _collect(found: Found, origin: str, load: Callable[[], object]) -> None:

@@ -10,7 +10,9 @@ from auditing import audited, edit
 
 from harness import Case, Outcome, __version__
 from harness.audit import store
+from harness.audit.bound.binding import SEEN
 from harness.audit.certificate import Certificate, State
+from harness.judging.discovery import discover
 from harness.judging.workers import Judges
 
 
@@ -59,7 +61,9 @@ def test_judges_do_not_judge_with_a_verifier_that_changed_after_they_began(hones
 def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_path):
     held = audited(honest)["honest_sentence.it"]
     path = next((tmp_path / "cache" / "certificates").iterdir())
-    assert store.stored("honest_sentence.it", held.binding) == held
+    verifier = discover(honest / "verifiers").verifiers["honest_sentence.it"]
+    known = {key: held.binding[key] for key in held.binding if key not in SEEN}
+    assert store.stored(verifier, known) == held
     for old, new in (
         ('"false_passes": []', '"false_passes": ["x"]'),
         (held.created, "2020-01-01"),
@@ -67,12 +71,12 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
     ):
         text = path.read_text()
         edit(path, old, new)
-        assert store.stored("honest_sentence.it", held.binding) is None
+        assert store.stored(verifier, known) is None
         path.write_text(text)
     late = dataclasses.replace(held, created=(date.today() - timedelta(days=181)).isoformat())
     assert (late.state, late.earned, late.digest) == (State.EXPIRED, State.VALID, held.digest)
     store.store(late)
-    assert store.stored("honest_sentence.it", held.binding) is None
+    assert store.stored(verifier, known) is None
     with pytest.raises(ValueError, match="its digest is"):
         Certificate.from_json(held.to_json() | {"bad": 10_000})
     assert Certificate.from_json(json.loads(json.dumps(held.to_json()))) == held
@@ -80,11 +84,13 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
 
 def test_a_certificate_of_another_version_says_so(honest):
     held = audited(honest)["honest_sentence.it"]
+    verifier = discover(honest / "verifiers").verifiers["honest_sentence.it"]
     later = held.binding | {"harness": "9.9.9 sha256:other"}
-    assert store.stored("honest_sentence.it", later) is None
+    assert store.stored(verifier, later) is None
     said = f"harness changed since the one of {held.created} by harness {__version__}"
-    assert store.changed("honest_sentence.it", later).endswith(said)
-    assert store.changed("honest_sentence.at", later) == "no certificate for its present bytes"
+    assert store.changed(verifier, later).endswith(said)
+    other = dataclasses.replace(verifier, id="honest_sentence.at")
+    assert store.changed(other, later) == "no certificate for its present bytes"
 
 
 @pytest.mark.parametrize(

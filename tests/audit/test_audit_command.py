@@ -26,7 +26,7 @@ def test_the_command_prints_what_was_found_and_its_exit_code_follows_the_state(h
     assert (
         code,
         "EXPIRED" in text,
-        "no certificate for its present bytes; source changed since" in text,
+        "no certificate for its present bytes; verifiers/honest.py changed since" in text,
     ) == (3, True, True)
     write(honest / "verifiers" / "broken.py", "1 / 0\n")
     code, text = harness("audit", "--library", honest)

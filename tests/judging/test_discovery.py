@@ -7,7 +7,7 @@ import sys
 from auditing import write
 
 from harness import Answer, Case
-from harness.audit import store
+from harness.audit.bound.seen import homes
 from harness.judging.discovery import DISTRIBUTION, discover
 
 ONE = """\
@@ -82,4 +82,4 @@ def test_an_installed_package_may_bring_verifiers(tmp_path, monkeypatch):
     found = discover(tmp_path / "verifiers")
     assert found.verifiers["a.b"].judge(Case("x", ""), Answer("")).evidence == "installed"
     assert [line for line in found.broken if "acme_gates:c" in line or "no attribute 'c'" in line]
-    assert list(store.sources(found.verifiers["a.b"])) == [str(tmp_path / "acme_gates.py")]
+    assert homes(found.verifiers["a.b"]) == [str(tmp_path / "acme_gates.py")]

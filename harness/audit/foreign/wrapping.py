@@ -49,9 +49,10 @@ class Wrap:
 
 
 class Foreign:
-    """A scorer called as a verifier."""
+    """A scorer called as a verifier; it may read what lies in its ``folders``."""
 
-    def __init__(self, adapted: Adapted, wrap: Wrap) -> None:
+    def __init__(self, adapted: Adapted, wrap: Wrap, folders: tuple[Path, ...]) -> None:
+        self.folders = folders
         self._ask, self._lists = adapted.ask, adapted.lists
         self._key = wrap.key or adapted.key
         self._threshold = adapted.threshold if wrap.threshold is None else wrap.threshold
@@ -69,7 +70,7 @@ def wrapped(wrap: Wrap, folder: str) -> Verifier:
     """The verifier of a scorer that is importable from ``folder``. Raises
     :class:`VerifierError`."""
     adapted, file, packages = _adapted(wrap, folder)
-    foreign = Foreign(adapted, wrap)
+    foreign = Foreign(adapted, wrap, (Path(folder), file.parent))
     foreign.__doc__ = "The scorer accepts the answer."
     said = asdict(wrap) | {"source": {file.name: file_digest(file)}}
     return verifier(
