@@ -7,14 +7,15 @@ import difflib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.audit.answers import alike
 from harness.audit.answers.mutants import unknown
 from harness.audit.answers.near.misses import RESULTS
 from harness.audit.answers.operators import FAMILIES, described, family
 from harness.audit.answers.probes import answers
 from harness.audit.certificate import Certificate
-from harness.audit.questions import LEAST_KILLED, LEAST_SCORE, Question, Survivor
+from harness.audit.questions import LEAST_KILLED, Question, Survivor
 from harness.content.fixtures import MADE
-from harness.judging.verifier import Outcome
+from harness.judging.verifier import Kind, Outcome
 
 if TYPE_CHECKING:
     from harness.audit.answers.probes import Probe
@@ -29,10 +30,15 @@ def certificate(one: Audit) -> Certificate:
     wrong = [(p, t) for p, t in judged if (t.outcome is Outcome.PASS) != p.good]
     flips = [(p, t) for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
     absurd = list(dict.fromkeys(p.name for p, t in made if t.outcome is Outcome.PASS))
-    proven = [(p, t) for p, t in _constructed(one) if t.outcome is Outcome.PASS]
+    constructed = _constructed(one)
+    proven = [(p, t) for p, t in constructed if t.outcome is Outcome.PASS]
     absurd += [f"{MADE}{p.operator} of {p.of}" for p, _ in proven]
     alive, rows = _alive(one), _by_operator(one)
     tasks = _tasks(judged)
+    correlation, variants = one.proof.kind_correlation, one.pairs("variant")
+    bad, kinds = alike.bads(
+        [_alike(p) for p, _ in (*judged, *constructed) if not p.good], correlation
+    )
     return Certificate(
         verifier=one.verifier.id,
         version=one.verifier.version,
@@ -46,7 +52,7 @@ def certificate(one: Audit) -> Certificate:
         notes=[_note(p, t) for p, t in (*wrong[:4], *proven[:2], *flips[:2])],
         tasks=len(tasks),
         tasks_failed=sum(tasks.values()),
-        variants=len(one.pairs("variant")),
+        variants=len(variants),
         flips=[p.name for p, _ in flips],
         faults=_hangs(one) + one.faults,
         outcomes=_outcomes(judged),
@@ -60,6 +66,15 @@ def certificate(one: Audit) -> Certificate:
         runs=3,
         seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
         calls=len(one.told),
+        effective_good=alike.goods(
+            [_alike(p) for p, _ in judged if p.good],
+            correlation,
+            completion=one.verifier.kind is Kind.EXECUTED,
+        ),
+        effective_bad=bad,
+        effective_variants=alike.bads([_alike(p) for p, _ in variants], correlation)[0],
+        kinds=kinds,
+        proof=one.proof,
     )
 
 
@@ -74,13 +89,18 @@ def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
     ]
 
 
+def _alike(probe: Probe) -> alike.Known:
+    kind = probe.fixture.kind if probe.fixture else probe.operator
+    return alike.Known(probe.case, probe.answer, kind)
+
+
 def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:
     """Every distinct case that has a bad answer, and whether any of them passed: answers to one
     task fail together."""
     found: dict[str, bool] = {}
     for probe, told in judged:
         if not probe.good:
-            task = repr((probe.case.prompt, probe.case.expect))
+            task = alike.task(probe.case)
             found[task] = found.get(task, False) or told.outcome is Outcome.PASS
     return found
 
@@ -184,7 +204,7 @@ def _questions(one: Audit, alive: list[Survivor], rows: dict[str, list[int]]) ->
     for name in worst:
         rest = [row for other, row in rows.items() if other not in asked]
         killed, made = sum(row[0] for row in rest), sum(row[1] for row in rest)
-        if name not in asked and killed < LEAST_SCORE * made:
+        if name not in asked and killed < one.proof.min_killed * made:
             asked.append(name)
     together: dict[str, list[str]] = {}
     for name in asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness.audit import store
@@ -13,7 +13,9 @@ from harness.audit.certificate import Certificate, State
 from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
 from harness.content import fixtures as known_answers
+from harness.content import library as libraries
 from harness.content import workspace
+from harness.content.policy import Proof
 from harness.content.strict import nearest
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import discovery
@@ -53,7 +55,7 @@ def audit_workspace(
     :class:`VerifierError` for a name that is not there or a scorer that cannot be asked,
     :class:`WorkspaceError` for faulty fixtures."""
     place = workspace.find(library)
-    audits = fixtures or place.folder("audits")
+    audits, proof = fixtures or place.folder("audits"), libraries.draft(place).gate.proof
     with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
         seen = discovery.digest(folder)
         found = discovery.discover(folder)
@@ -68,12 +70,12 @@ def audit_workspace(
                 )
         opened = resolve_sandbox(chosen, sandbox)[0]
         if check:
-            held = [_held(one, audits, opened) for one in chosen]
+            held = [_held(one, audits, opened, proof) for one in chosen]
         else:
             witness = Witness(folder, seen, opened)
             if wrap:
                 must_fit(wrap, known_answers.load(audits, wrap.id), witness)
-            held = list(certify(chosen, audits, witness, opened, progress).values())
+            held = list(certify(chosen, audits, witness, opened, progress, proof).values())
     trained = {
         path: _flat(path.read_text(encoding="utf-8", errors="replace"))
         for root in gold
@@ -109,10 +111,10 @@ def _named(found: discovery.Found, name: str) -> Verifier:
     return found.verifiers[name]
 
 
-def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
+def _held(verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof) -> Certificate:
     """The certificate held for exactly the present bytes, else an expired one that says so."""
     known = known_answers.read(audits, verifier.id)
-    bound = store.binding(verifier, known.digest, sandbox)
+    bound = store.binding(verifier, known.digest, sandbox) | {"proof": asdict(proof)}
     kept = store.stored(verifier.id, bound)
     if kept is not None:
         return kept

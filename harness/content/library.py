@@ -74,12 +74,19 @@ class Adapter(strict.Model):
     train: Training | None = None
 
 
-class Library(strict.Model):
+class Draft(strict.Model):
+    """The file of somebody who writes verifiers first, and may name no base and no adapter yet."""
+
+    bases: dict[str, Base] = {}
+    adapters: dict[str, Adapter] = {}
+    gate: Policy = Policy()
+
+
+class Library(Draft):
     """The whole file."""
 
     bases: dict[str, Base] = Field(min_length=1)
     adapters: dict[str, Adapter] = Field(min_length=1)
-    gate: Policy = Policy()
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,12 @@ def load(workspace: Workspace) -> Library:
                 f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
             )
     return library
+
+
+def draft(workspace: Workspace) -> Draft:
+    """What ``library.yaml`` says so far, which may be nothing; raises :class:`WorkspaceError`."""
+    data, lines = strict.read_yaml(workspace.library)
+    return strict.check({} if data is None else data, Draft, workspace.library, lines)
 
 
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:

@@ -164,7 +164,7 @@ def prepare(
     audits = place.folder("audits")
     with ExitStack() as stack:
         judges = stack.enter_context(Judges(place.folder("verifiers"), sandbox))
-        certificates = certify(needed.values(), audits, judges, sandbox, progress)
+        certificates = certify(needed.values(), audits, judges, sandbox, progress, policy.proof)
         engine = load(wanted.entry.base_path)
         found = preflight(wanted, engine)
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)

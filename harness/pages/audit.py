@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 
 from harness import files
 from harness.audit.certificate import Certificate, State
+from harness.audit.questions import unspoken
 from harness.content.fixtures import MADE
 from harness.pages import tables
 from harness.pages.html import percent, visible
 from harness.pages.tables import share
-from harness.stats.intervals import upper_bound
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
@@ -44,6 +44,11 @@ def details(c: Certificate) -> Iterator[str]:
     for line in c.missing:
         yield f"  next: {line}"
         yield from (f"      {visible(row)}" for row in diffs.get(line, "").splitlines()[:8])
+    open_ = [f"{name} ({made})" for name, made in unspoken(c).items()]
+    if open_:
+        yield f"  next: all that was made of these fails: {', '.join(open_)};"
+        yield "        each that is wrong for this verifier is a kind of bad:"
+        yield f"        harness audit {c.verifier} --answer NAME=deadly"
     if c.questions:
         name = c.questions[0].name
         yield f"  next: harness audit {c.verifier} --answer, or --answer {name}=deadly,"
@@ -71,10 +76,7 @@ def checks(c: Certificate) -> list[Check]:
         f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least"
         f" {share(c.mutation_bound)})"
     )
-    parts = "".join(
-        f"; {part}: {wrong} of {n}, at most {share(upper_bound(wrong, n))}"
-        for part, (wrong, n) in c.parts.items()
-    )
+    parts = "".join(f"; {part}: {wrong} of {n}" for part, (wrong, n) in c.parts.items())
     worst = min(
         c.operators, key=lambda name: c.operators[name][0] / c.operators[name][1], default=""
     )
@@ -84,12 +86,14 @@ def checks(c: Certificate) -> list[Check]:
     return [
         Check(
             "known good",
-            f"{len(c.false_fails)} of {c.good} refused, at most {share(c.false_fail_bound)}",
+            f"{len(c.false_fails)} of {c.good} refused; worth {c.effective_good},"
+            f" at most {share(c.false_fail_bound)}",
             c.false_fails,
         ),
         Check(
             "known bad",
-            f"{len(known)} of {c.bad} passed, at most {share(c.false_pass_bound)}{parts}",
+            f"{len(known)} of {c.bad} passed; with those made worth {c.effective_bad} of {c.kinds}"
+            f" kinds, at most {share(c.false_pass_bound)}{parts}",
             known,
         ),
         Check(
@@ -100,7 +104,8 @@ def checks(c: Certificate) -> list[Check]:
         Check("degenerate", f"{len(absurd)} of {c.degenerate} passed; none may", absurd),
         Check(
             "variants",
-            f"{len(c.flips)} of {c.variants} flipped, at most {share(c.flip_bound)}",
+            f"{len(c.flips)} of {c.variants} flipped; worth {c.effective_variants},"
+            f" at most {share(c.flip_bound)}",
             c.flips,
         ),
         Check(
