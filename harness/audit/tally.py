@@ -91,7 +91,7 @@ def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
 
 def _alike(probe: Probe) -> alike.Known:
     kind = probe.fixture.kind if probe.fixture else probe.operator
-    return alike.Known(probe.case, probe.answer, kind)
+    return alike.Known(probe.case, probe.answer, kind, made=probe.fixture is None)
 
 
 def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:

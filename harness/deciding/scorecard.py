@@ -170,7 +170,9 @@ def _results(
 
 @kept
 def _youden(seen: tuple[Audit, ...]) -> float:
-    return composite_youden_lower(seen)
+    """Nothing is known of a verifier that was shown no good or no bad."""
+    known = all(audit.bads and audit.goods for audit in seen)
+    return composite_youden_lower(seen) if known else 0.0
 
 
 def _criterion(

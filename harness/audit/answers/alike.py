@@ -18,11 +18,13 @@ from harness.stats.clusters import effective_size
 
 @dataclass(frozen=True)
 class Known:
-    """An answer that was judged: to a case, of a kind (of fault, or of writing it another way)."""
+    """An answer that was judged: to a case, of a kind (of fault, or of writing it another way);
+    ``made`` by the harness, which makes no copies that differ in a digit."""
 
     case: Case
     answer: str
     kind: str
+    made: bool = False
 
 
 def goods(known: Iterable[Known], correlation: float, *, completion: bool) -> int:
@@ -44,9 +46,9 @@ def bads(known: Iterable[Known], correlation: float) -> tuple[int, int]:
     seen: set[tuple[str, str]] = set()
     kinds: dict[str, set[str]] = {}
     for one in known:
-        same = (_expected(one.case), plain(one.answer))
-        if same not in seen:
-            seen.add(same)
+        expected, exact = _expected(one.case), "".join(one.answer.split()).casefold()
+        if (expected, exact if one.made else plain(one.answer)) not in seen:
+            seen |= {(expected, exact), (expected, plain(one.answer))}
             kinds.setdefault(plain(one.kind), set()).add(task(one.case))
     return int(effective_size(map(len, kinds.values()), correlation)), len(kinds)
 
@@ -57,8 +59,8 @@ def task(case: Case) -> str:
 
 
 def plain(text: str) -> str:
-    """A text without layout and case, and every digit the same."""
-    return re.sub(r"\d", "0", "".join(text.split()).casefold())
+    """A text without layout and case, and every number the same."""
+    return re.sub(r"\d+", "0", "".join(text.split()).casefold())
 
 
 def _expected(case: Case) -> str:
