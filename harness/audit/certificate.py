@@ -243,14 +243,23 @@ def redacted(certificate: Certificate) -> Certificate:
     """A certificate on hidden fixtures without what would show them: their names, why they failed,
     the survivors."""
     hidden = "hidden "
+
+    def made(name: str) -> str:
+        head, of, _ = name.partition(" of ")
+        return f"{head} of a {hidden}good" if of else name
+
     return replace(
         certificate,
         false_passes=[
-            n if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes
+            made(n) if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes
         ],
         false_fails=[f"{hidden}good" for _ in certificate.false_fails],
-        flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
-        notes=[],
+        flips=[made(name) for name in certificate.flips],
+        faults=[
+            f"does not end on a {hidden}answer" if text.startswith("does not end on") else text
+            for text in certificate.faults
+        ],
+        notes=["certified with fixtures that are not shown"],
         survivors=[],
         questions=[replace(one, of=f"{hidden}good", diff="") for one in certificate.questions],
     )

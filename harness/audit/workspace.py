@@ -28,11 +28,12 @@ TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
 @dataclass
 class Audited:
     """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures
-    that were trained on."""
+    that were trained on; ``certification`` names the fixtures that a gate demands instead."""
 
     certificates: list[Certificate]
     broken: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    certification: str | None = None
     reports: Path = Path()
     audits: Path = Path()
 
@@ -55,7 +56,8 @@ def audit_workspace(
     :class:`VerifierError` for a name that is not there or a scorer that cannot be asked,
     :class:`WorkspaceError` for faulty fixtures."""
     place = workspace.find(library)
-    audits, proof = fixtures or place.folder("audits"), libraries.draft(place).gate.proof
+    audits, listed = fixtures or place.folder("audits"), libraries.draft(place)
+    proof = listed.gate.proof
     with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
         seen = discovery.digest(folder)
         found = discovery.discover(folder)
@@ -82,7 +84,9 @@ def audit_workspace(
         for path in _files(root)
     }
     leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
-    return Audited(held, [] if wanted else found.broken, leaks, place.folder("reports"), audits)
+    hidden = None if fixtures else listed.certification
+    lost = [] if wanted else found.broken
+    return Audited(held, lost, leaks, hidden, place.folder("reports"), audits)
 
 
 def snapshot(library: str | None) -> str:

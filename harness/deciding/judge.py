@@ -109,7 +109,7 @@ def _provisional(
     registration: Registration, certificates: Mapping[str, Certificate]
 ) -> dict[str, str]:
     """By suite why its verifiers only show rates: the first of them that is PROVISIONAL."""
-    found = {}
+    found: dict[str, str] = {}
     for id, plan in registration.plans.items():
         for criterion in plan.criteria:
             held = certificates[criterion.verifier]
