@@ -75,8 +75,7 @@ def _fixtures(id, task, sentences, functions, many):
             {"name": "blue", "replace": "The ", "by": "The very blue ", "why": "it says more"},
         ]
         goods = {"good": sentences[: 3 if task == "few" else many]}
-        deadly = ["around", "stance", "look-alike", "word"]
-        return {"verifier": id, "spoil": spoil, "deadly": deadly, **goods}
+        return {"verifier": id, "spoil": spoil, **goods}
     spoil = [
         {"name": "minus", "replace": " + ", "by": " - ", "why": "it subtracts"},
         {
@@ -98,7 +97,6 @@ def _fixtures(id, task, sentences, functions, many):
     waive = {"behaviour": "it reads the code and does not run it"}
     return {
         "verifier": id, "good": functions[:many], "spoil": spoil, "waive": waive,
-        "deadly": ["word", "number", "look-alike"],
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from harness import files
-from harness.audit.answers.operators import family, waivable
+from harness.audit.answers.operators import waivable
 from harness.audit.certificate import Certificate
 from harness.content.fixtures import MADE
 from harness.errors import WorkspaceError
@@ -23,10 +23,9 @@ DEADLY, WAIVE = "deadly", "waive:"
 
 
 def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, str]:
-    """The answers that fit a certificate: to its questions, of every operator that made answers,
-    and waived what it is refused for and may be."""
-    asked = {survivor.operator for survivor in certificate.survivors} | set(certificate.operators)
-    asked |= {family(operator) for operator in asked}
+    """The answers that a certificate asks for: to its questions and survivors, and waived what it
+    is refused for and may be."""
+    asked = {survivor.operator for survivor in certificate.survivors}
     asked |= {question.name for question in certificate.questions}
     names = (name.removeprefix(MADE) for name in certificate.false_passes)
     absurd = waivable().intersection(names)

@@ -53,14 +53,15 @@ class Certificate:
     ``bad`` counts the author's known-bads and shortcuts; ``degenerate`` what the harness made and
     must fail, which ``false_passes`` names with a prefix; ``tasks`` the distinct cases among bads
     and deadly mutants. ``effective_good``, ``effective_bad`` and ``effective_variants`` are how
-    many independent answers they are worth, and what every bound is over; of bads those of the
-    harness count too that are wrong by construction or by the author's word, and ``kinds`` are the
-    kinds of fault among all. ``proof`` is what the policy asks for. ``faults`` are breaches of the
-    contract (hangs, chance, order, clock, undeclared tools) as sentences. ``mutants`` counts
-    ``killed``, ``survived`` and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``;
-    ``operators`` the killed and the scored of each operator, ``questions`` what the author has to
-    say of some, ``parts`` the passed and all bads of each part. ``unknown`` holds the tags of
-    fences of goods whose language is not known; the empty one stands for no tag."""
+    many independent answers they are worth, and what every bound is over: ``effective_known`` are
+    the author's bads alone, and with them count those that the harness made, but for operators that
+    the author waived or of which any passes; ``kinds`` are the kinds of fault of all. ``proof`` is
+    what the policy asks for. ``faults`` are breaches of the contract (hangs, chance, order, clock,
+    undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
+    ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
+    each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
+    bads of each part. ``unknown`` holds the tags of fences of goods whose language is not known;
+    the empty one stands for no tag."""
 
     verifier: str
     version: int
@@ -90,6 +91,7 @@ class Certificate:
     seconds: float = 0.0
     calls: int = 0
     effective_good: int = 0
+    effective_known: int = 0
     effective_bad: int = 0
     effective_variants: int = 0
     kinds: int = 0
@@ -180,7 +182,8 @@ class Certificate:
         """One line for a reader: the state, what it was wrong about, and what is missing."""
         text = (
             f"{self.verifier}: {self.state} ({self.good} good worth {self.effective_good},"
-            f" {self.bad} bad worth {self.effective_bad}, {self.degenerate} degenerate)"
+            f" {self.bad} bad worth {self.effective_known}, with those made"
+            f" {self.effective_bad}, {self.degenerate} degenerate)"
         )
         if self.state is State.EXPIRED:
             text += f"; its last day was {self.expires}"

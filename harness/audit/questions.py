@@ -59,17 +59,6 @@ def lacking(c: Certificate) -> list[str]:
     return [*_few(c), *dark, *map(str, c.questions)]
 
 
-def unspoken(c: Certificate) -> dict[str, int]:
-    """Operators all of whose answers fail, with their number, as long as there are too few bads:
-    each that the author calls deadly is a kind of bad."""
-    rows = c.operators if _bads_short(c) > 0 else {}
-    return {name: made for name, (killed, made) in rows.items() if killed == made}
-
-
-def _bads_short(c: Certificate) -> int:
-    return items_needed(c.proof.max_false_passes, c.known_passes) - c.effective_bad
-
-
 def _few(c: Certificate) -> list[str]:
     """What is too few, with what the missing ones would prove."""
     model = items_needed(LLM_FALSE_PASS, c.known_passes) if c.kind == "llm" else 0
@@ -79,7 +68,7 @@ def _few(c: Certificate) -> list[str]:
     )
     rows = (
         (
-            _bads_short(c),
+            items_needed(c.proof.max_false_passes, c.known_passes) - c.effective_bad,
             "effective bad_",
             f"<= {c.proof.max_false_passes:.0%} false passes{worth}",
         ),

@@ -30,15 +30,13 @@ def certificate(one: Audit) -> Certificate:
     wrong = [(p, t) for p, t in judged if (t.outcome is Outcome.PASS) != p.good]
     flips = [(p, t) for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
     absurd = list(dict.fromkeys(p.name for p, t in made if t.outcome is Outcome.PASS))
-    constructed = _constructed(one)
-    proven = [(p, t) for p, t in constructed if t.outcome is Outcome.PASS]
+    proven = [(p, t) for p, t in _constructed(one) if t.outcome is Outcome.PASS]
     absurd += [f"{MADE}{p.operator} of {p.of}" for p, _ in proven]
     alive, rows = _alive(one), _by_operator(one)
     tasks = _tasks(judged)
     correlation, variants = one.proof.kind_correlation, one.pairs("variant")
-    bad, kinds = alike.bads(
-        [_alike(p) for p, _ in (*judged, *constructed) if not p.good], correlation
-    )
+    known = [_alike(p) for p, _ in judged if not p.good and p.fixture]
+    bad, kinds = alike.bads([*known, *_made_bads(one, judged, rows)], correlation)
     return Certificate(
         verifier=one.verifier.id,
         version=one.verifier.version,
@@ -71,6 +69,7 @@ def certificate(one: Audit) -> Certificate:
             correlation,
             completion=one.verifier.kind is Kind.EXECUTED,
         ),
+        effective_known=alike.bads(known, correlation)[0],
         effective_bad=bad,
         effective_variants=alike.bads([_alike(p) for p, _ in variants], correlation)[0],
         kinds=kinds,
@@ -87,6 +86,19 @@ def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
         for p, t in one.pairs("near")
         if id(p.other) in told_apart and id(p) not in one.quarantine
     ]
+
+
+def _made_bads(
+    one: Audit, judged: list[tuple[Probe, Told]], rows: dict[str, list[int]]
+) -> list[alike.Known]:
+    """What the harness made that is wrong by construction, by the author's word, or by an operator
+    all of whose answers fail and of which the author has not said that it says nothing."""
+    failing = {name for name, (killed, made) in rows.items() if killed == made}
+    wrong = [p for p, _ in judged if not p.good and not p.fixture]
+    wrong += [p for p, _ in _constructed(one)]
+    scored = [p for p, _ in one.pairs("mutant", "near") if id(p) not in one.quarantine]
+    wrong += [p for p in scored if p.operator in failing]
+    return [_alike(probe) for probe in wrong]
 
 
 def _alike(probe: Probe) -> alike.Known:

@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 
 from harness import files
 from harness.audit.certificate import Certificate, State
-from harness.audit.questions import unspoken
 from harness.content.fixtures import MADE
 from harness.pages import tables
 from harness.pages.html import percent, visible
@@ -44,11 +43,6 @@ def details(c: Certificate) -> Iterator[str]:
     for line in c.missing:
         yield f"  next: {line}"
         yield from (f"      {visible(row)}" for row in diffs.get(line, "").splitlines()[:8])
-    open_ = [f"{name} ({made})" for name, made in unspoken(c).items()]
-    if open_:
-        yield f"  next: all that was made of these fails: {', '.join(open_)};"
-        yield "        each that is wrong for this verifier is a kind of bad:"
-        yield f"        harness audit {c.verifier} --answer NAME=deadly"
     if c.questions:
         name = c.questions[0].name
         yield f"  next: harness audit {c.verifier} --answer, or --answer {name}=deadly,"
@@ -92,8 +86,8 @@ def checks(c: Certificate) -> list[Check]:
         ),
         Check(
             "known bad",
-            f"{len(known)} of {c.bad} passed; with those made worth {c.effective_bad} of {c.kinds}"
-            f" kinds, at most {share(c.false_pass_bound)}{parts}",
+            f"{len(known)} of {c.bad} passed; worth {c.effective_known}, with those made"
+            f" {c.effective_bad} of {c.kinds} kinds, at most {share(c.false_pass_bound)}{parts}",
             known,
         ),
         Check(

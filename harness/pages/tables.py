@@ -69,6 +69,7 @@ def audits(certificates: Iterable[Certificate]) -> DataFrame:
             "state": str(c.state),
             "bad_passed": sum(not name.startswith(MADE) for name in c.false_passes),
             "bad": c.bad,
+            "known_effective": c.effective_known,
             "bad_effective": c.effective_bad,
             "kinds": c.kinds,
             "false_pass_bound": c.false_pass_bound,

@@ -18,7 +18,7 @@ def test_the_command_prints_what_was_found_and_its_exit_code_follows_the_state(h
     assert (
         code,
         "honest_sentence.it v1: VALID until" in text,
-        "0 of 60 passed; with those made worth 42 of 23 kinds, at most 6.9%" in text,
+        "0 of 60 passed; worth 3, with those made 42 of 23 kinds, at most 6.9%" in text,
     ) == (0, True, True)
     assert harness("audit", "--library", honest, "--check")[0] == 0
     edit(honest / "verifiers" / "honest.py", '"""The sentence is', '"""The  sentence is')
@@ -58,6 +58,8 @@ def test_hidden_fixtures_certify_and_are_not_shown(honest, tmp_path):
     hidden = tmp_path / "hidden"
     shutil.move(honest / "audits", hidden)
     (honest / "audits").mkdir()
+    fixtures = hidden / "honest_sentence.it" / "fixtures.yaml"
+    fixtures.write_text(json.dumps(json.loads(fixtures.read_text()) | {"deadly": ["around"]}))
     code, text = harness(
         "audit", "--library", honest, "--fixtures", hidden, "--json", tmp_path / "a.json"
     )
@@ -72,7 +74,7 @@ def test_hidden_fixtures_certify_and_are_not_shown(honest, tmp_path):
     )
     assert (code, "passes known-bad 'hidden bad'" in text) == (1, True)
     for shown in (text, (tmp_path / "a.json").read_text()):
-        assert "roof" not in shown
+        assert not re.search(r"\broof", shown)
         assert "says the opposite" not in shown
 
 

@@ -131,8 +131,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             {"name": f"{off} off {i}", "case": case, "answer": str(2 * i + off), "why": "not it"}
             for off in (1, 2)
         ]
-    deadly = ["around", "stance", "look-alike", "number", "word"]
-    known = {"verifier": "sums.right", "good": good, "bad": bad, "deadly": deadly}
+    known = {"verifier": "sums.right", "good": good, "bad": bad}
     (tmp_path / "audits" / "sums.right" / "all.yaml").write_text(json.dumps(known))
     return tmp_path
 

@@ -54,8 +54,8 @@ def bads(known: Iterable[Known], correlation: float) -> tuple[int, int]:
 
 
 def task(case: Case) -> str:
-    """What two cases share that differ in layout, or in digits of the prompt, only."""
-    return re.sub(r"\W", "", plain(case.prompt)) + _expected(case)
+    """What two cases share that differ in layout only."""
+    return re.sub(r"\W", "", case.prompt.casefold()) + _expected(case)
 
 
 def plain(text: str) -> str:
