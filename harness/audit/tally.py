@@ -71,7 +71,7 @@ def certificate(one: Audit) -> Certificate:
         ),
         effective_known=alike.bads(known, correlation)[0],
         effective_bad=bad,
-        effective_variants=alike.bads([_alike(p) for p, _ in variants], correlation)[0],
+        effective_variants=alike.variants([_alike(p) for p, _ in variants], correlation),
         kinds=kinds,
         proof=one.proof,
     )

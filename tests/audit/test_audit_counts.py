@@ -67,7 +67,7 @@ def test_copies_of_one_good_and_of_one_bad_count_as_one_each(held, name):
     found = held[f"{name}.it"]
     assert (found.good, found.bad, found.tasks) == (29, 59, 1), found.sentence()
     assert (found.effective_good, found.effective_known) == (1, 1)
-    assert found.effective_bad <= found.kinds, "what is made of one good is of one task"
+    assert found.effective_bad == 1, "what is made of one good is of one task"
     assert "59 bad worth 1," in found.sentence()
 
 
@@ -84,10 +84,12 @@ def test_a_spoil_of_thirty_goods_is_worth_two_and_thirty_kinds_thirty():
     assert alike.bads(spoilt, 0.5) == (1, 1)
     assert alike.bads(spoilt, 0.0) == (30, 1)
     assert alike.bads(spoilt, 1.0) == (1, 1)
-    varied = [known(f"fault {chr(97 + n)}", chr(97 + n)) for n in range(26)]
+    varied = [known(f"fault {case.prompt}", "no", case) for case in tasks(26)]
     assert alike.bads(varied, 0.5) == (26, 26)
-    again = [known("another reason", one.answer.upper()) for one in varied]
+    again = [known("another reason", "NO", one.case) for one in varied]
     assert alike.bads([*varied, *again], 0.5) == (26, 26)
+    of_one_task = [known(f"fault {chr(97 + n)}", chr(97 + n)) for n in range(26)]
+    assert alike.bads(of_one_task, 0.5) == (1, 26)
 
 
 def test_right_answers_to_other_tasks_count_and_other_answers_to_one_task_little():

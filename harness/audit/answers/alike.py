@@ -7,6 +7,7 @@ what nobody looked at."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -44,13 +45,21 @@ def bads(known: Iterable[Known], correlation: float) -> tuple[int, int]:
     """How many independent answers those with a kind are worth, and of how many kinds they are: a
     cluster is a kind and a task, and those of one kind are correlated."""
     seen: set[tuple[str, str]] = set()
-    kinds: dict[str, set[str]] = {}
+    found: list[Known] = []
     for one in known:
         expected, exact = _expected(one.case), "".join(one.answer.split()).casefold()
         if (expected, exact if one.made else plain(one.answer)) not in seen:
             seen |= {(expected, exact), (expected, plain(one.answer))}
-            kinds.setdefault(plain(one.kind), set()).add(task(one.case))
-    return int(effective_size(map(len, kinds.values()), correlation)), len(kinds)
+            found.append(one)
+    return variants(found, correlation), len({plain(one.kind) for one in found})
+
+
+def variants(known: Iterable[Known], correlation: float) -> int:
+    """How many independent answers are worth of which every kind is another on purpose. Those of
+    one kind are correlated, and so are those to one task: the smaller number counts."""
+    clusters = {(plain(one.kind), task(one.case)) for one in known}
+    sizes = [Counter(cluster[side] for cluster in clusters).values() for side in (0, 1)]
+    return int(min(effective_size(each, correlation) for each in sizes))
 
 
 def task(case: Case) -> str:
