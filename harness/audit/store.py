@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import platform
 import re
+import secrets
 import sys
 from contextlib import suppress
 from functools import cache
@@ -78,7 +80,7 @@ def stored(verifier: str, bound: dict[str, Any]) -> Certificate | None:
     try:
         data = files.read_json(_path(verifier, bound))
         found = Certificate.from_json(data["certificate"])
-        sealed = canonical_digest(data["certificate"]) == data["seal"]
+        sealed = data["seal"] == seal(data["certificate"])
     except (HarnessError, ValueError, KeyError, TypeError):
         return None
     return found if sealed and found.binding == bound and found.state is not State.EXPIRED else None
@@ -90,7 +92,10 @@ def changed(verifier: str, bound: dict[str, Any]) -> str:
     kept = _path(verifier, bound).parent.glob(_name(verifier, "*"))
     for path in sorted(kept, key=lambda path: -path.stat().st_mtime):
         with suppress(HarnessError, LookupError, TypeError, AttributeError):
-            last = files.read_json(path)["certificate"]
+            kept_there = files.read_json(path)
+            last = kept_there["certificate"]
+            if kept_there["seal"] != seal(last):
+                return f"{text}; {path} has a seal that no audit on this machine made"
             differ = [key for key in bound if last["binding"].get(key) != bound[key]]
             version = last["binding"]["harness"].partition(" ")[0]
             because = f"{', '.join(differ)} changed since" if differ else "it is over:"
@@ -103,7 +108,18 @@ def store(certificate: Certificate) -> None:
     if certificate.state is not State.REFUSED:
         data = certificate.to_json()
         path = _path(certificate.verifier, certificate.binding)
-        files.write_json(path, {"certificate": data, "seal": canonical_digest(data)})
+        files.write_json(path, {"certificate": data, "seal": seal(data)})
+
+
+def seal(certificate: dict[str, Any]) -> str:
+    """What an audit on this machine puts on a certificate: a keyed digest. The key lies in the
+    cache folder, so that it keeps out what was made by hand or elsewhere, not its owner."""
+    path = cache_folder() / "seal.key"
+    if not path.exists():
+        files.replace(path, secrets.token_hex(32))
+        path.chmod(0o600)
+    key = files.read_text(path).encode()
+    return hmac.new(key, canonical_digest(certificate).encode(), "sha256").hexdigest()
 
 
 def _path(verifier: str, bound: dict[str, Any]) -> Path:

@@ -12,6 +12,7 @@ from harness import Case, Outcome, __version__
 from harness.audit import store
 from harness.audit.certificate import Certificate, State
 from harness.content.policy import Policy, Proof
+from harness.digests import canonical_digest
 from harness.judging.workers import Judges
 
 
@@ -64,7 +65,7 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
     for old, new in (
         ('"false_passes": []', '"false_passes": ["x"]'),
         (held.created, "2020-01-01"),
-        ('"seal": "sha256', '"seal": "md5'),
+        ('"seal": "', '"seal": "0'),
     ):
         text = path.read_text()
         edit(path, old, new)
@@ -77,6 +78,19 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
     with pytest.raises(ValueError, match="its digest is"):
         Certificate.from_json(held.to_json() | {"bad": 10_000})
     assert Certificate.from_json(json.loads(json.dumps(held.to_json()))) == held
+
+
+def test_a_certificate_made_by_hand_is_not_used_and_said_to_be_one(honest, tmp_path):
+    held = audited(honest)["honest_sentence.it"]
+    path = next((tmp_path / "cache" / "certificates").iterdir())
+    kept = json.loads(path.read_text())
+    assert store.stored("honest_sentence.it", held.binding) == held
+    for seal in (canonical_digest(kept["certificate"]), "0" * 64, ""):
+        path.write_text(json.dumps(kept | {"seal": seal}))
+        assert store.stored("honest_sentence.it", held.binding) is None
+        said = store.changed("honest_sentence.it", held.binding)
+        assert said.endswith("has a seal that no audit on this machine made")
+    assert (tmp_path / "cache" / "seal.key").stat().st_mode & 0o077 == 0
 
 
 def test_a_certificate_of_another_version_says_so(honest):
