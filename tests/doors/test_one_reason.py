@@ -117,6 +117,12 @@ GATES = {
     "no gain": facet(pair("godot", N, 10, 2, 2), "no-gain"),
     "secondary": facet(pair("godot", N, 10, 2, 2), "secondary", secondary=["godot"]),
     "secondary, worse": facet(pair("godot", N, 0, 0, 20), "secondary-worse", secondary=["godot"]),
+    "of a provisional verifier": Gate(
+        [GUARD, FACET],
+        HELD + GAINED,
+        {"humaneval": "held", "godot": "provisional"},
+        certificates={"godot.ok": certificate("godot.ok", 28, 59)},
+    ),
     "a slight gain alone": facet(slight("godot"), "improved"),
     "two slight gains together": Gate(
         [GUARD, FACET, plan("shaders", N)],
