@@ -3,6 +3,7 @@ run the command."""
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from harness.doors.cli.main import main
 from harness.judging.discovery import digest, discover
 
 PLANTED = Path(__file__).parent / "data" / "planted.py"
+BY_CHANCE = ("coin_flip", "nondeterministic")  # plants that a few answers might not show
 
 SENTENCES = [
     (thing, colour)
@@ -35,7 +37,8 @@ def edit(path, old, new):
 
 
 def planted_workspace(folder):
-    """A workspace of the planted verifiers, all with the same thirty tasks."""
+    """A workspace of the planted verifiers with the same thirty tasks, of which plants get a few:
+    they are refused on those."""
     shutil.copy(PLANTED, _made(folder / "verifiers") / "planted.py")
     sentences, functions = [], []
     for thing, colour in SENTENCES:
@@ -53,17 +56,17 @@ def planted_workspace(folder):
         }
         answer = f"```python\ndef plus_{number}(x):\n    return x + {number}\n```"
         functions.append({"name": f"plus-{number}", "case": case, "answer": answer})
-    write(folder / "audits/_tasks/sentences.yaml", json.dumps({"good": sentences}))
-    write(folder / "audits/_tasks/functions.yaml", json.dumps({"good": functions}))
-    for id, found in discover(folder / "verifiers").verifiers.items():
-        write(
-            folder / "audits" / id / "fixtures.yaml",
-            json.dumps(_fixtures(id, found.settings["task"], sentences, functions)),
-        )
+    verifiers = discover(folder / "verifiers").verifiers
+    twins = sys.modules["harness_verifiers.planted"].TWIN
+    for id, found in verifiers.items():
+        task, name = found.settings["task"], id.removesuffix(".it")
+        few = name in twins and name not in BY_CHANCE
+        fixtures = _fixtures(id, task, sentences, functions, 8 if few else None)
+        write(folder / "audits" / id / "fixtures.yaml", json.dumps(fixtures))
     return folder
 
 
-def _fixtures(id, task, sentences, functions):
+def _fixtures(id, task, sentences, functions, many):
     """Fixtures of one planted verifier; those that start a process for each answer are refused on
     few."""
     if task in ("sentence", "few"):
@@ -71,11 +74,7 @@ def _fixtures(id, task, sentences, functions):
             {"name": "not", "replace": " is ", "by": " is not ", "why": "it says the opposite"},
             {"name": "blue", "replace": "The ", "by": "The very blue ", "why": "it says more"},
         ]
-        goods = (
-            {"include": ["../_tasks/sentences.yaml"]}
-            if task == "sentence"
-            else {"good": sentences[:3]}
-        )
+        goods = {"good": sentences[: 3 if task == "few" else many]}
         return {"verifier": id, "spoil": spoil, **goods}
     spoil = [
         {"name": "minus", "replace": " + ", "by": " - ", "why": "it subtracts"},
@@ -89,10 +88,15 @@ def _fixtures(id, task, sentences, functions):
     if task == "run":
         answer = "```python\ndef plus_2(x):\n    return x + 2.0\n```"
         again = {"name": "adds-a-float", "case": functions[0]["case"], "answer": answer}
-        return {"verifier": id, "good": functions[:2], "equivalent": [again], "spoil": spoil}
+        slow = ("endless-loop", "endless-output", "slow-but-right")
+        waive = dict.fromkeys(slow, "the child that runs it is ended, which costs the tests time")
+        return {
+            "verifier": id, "good": functions[:1], "equivalent": [again], "spoil": spoil,
+            "waive": waive,
+        }  # fmt: skip
     waive = {"behaviour": "it reads the code and does not run it"}
     return {
-        "verifier": id, "include": ["../_tasks/functions.yaml"], "spoil": spoil, "waive": waive,
+        "verifier": id, "good": functions[:many], "spoil": spoil, "waive": waive,
     }  # fmt: skip
 
 

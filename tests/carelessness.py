@@ -109,7 +109,7 @@ def record(n):
 def label(n):
     one = ("sale", "repair", "thanks")[n % 3]
     asked = f"Label the letter about the {THINGS[n]}: sale, repair or thanks. JSON."
-    return asked, {"label": one}, f'{{"label": "{one}"}}'
+    return asked, {"label": one, "letter": THINGS[n]}, f'{{"label": "{one}"}}'
 
 
 def pinned(n):

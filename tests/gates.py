@@ -33,7 +33,7 @@ def certificate(verifier: str, good: int = 164, bad: int = 299, **changed: Any) 
         "false_fails": [],
         "binding": {},
     }
-    fields |= {"tasks": 29, "variants": 59}
+    fields |= {"tasks": 29, "variants": 59, "effective_good": good, "effective_bad": bad}
     return Certificate(verifier=verifier, good=good, bad=bad, **fields | changed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,7 @@ from harness.audit.witness import Asked, Pulse, Witness
 from harness.content import fixtures
 from harness.content.case import Case
 from harness.content.fixtures import Known
+from harness.content.policy import Proof
 from harness.errors import WorkspaceError
 from harness.judging import discovery
 from harness.judging.answer import Answer
@@ -39,6 +40,7 @@ class Audit:
     verifier: Verifier
     known: Known
     bound: dict[str, Any]
+    proof: Proof = field(default_factory=Proof)
     probes: list[Probe] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -67,11 +69,13 @@ def certify(
     judges: Judges | Witness,
     sandbox: str | None,
     progress: Progress | None = None,
+    proof: Proof | None = None,
 ) -> dict[str, Certificate]:
-    """A certificate for each verifier: the stored one if nothing changed, else from a fresh audit.
+    """A certificate for each verifier, by what ``proof`` asks for: the stored one if nothing
+    changed, else from a fresh audit.
 
     Raises :class:`WorkspaceError` for fixtures that cannot be read."""
-    wanted = list(verifiers)
+    wanted, asks = list(verifiers), proof or Proof()
     found: dict[str, Certificate] = {}
     stale: list[Audit] = []
     for verifier in wanted:
@@ -79,12 +83,12 @@ def certify(
         wrong = fixtures.policy_faults(known.waive, known.deadly, names())
         if wrong:
             raise WorkspaceError(f"{audits / verifier.id}: {'; '.join(wrong)}")
-        bound = binding.known(verifier, known.digest, sandbox)
+        bound = binding.known(verifier, known.digest, sandbox) | {"proof": asdict(asks)}
         kept = store.stored(verifier, bound)
         if kept is not None:
             found[verifier.id] = kept
         else:
-            stale.append(Audit(verifier, known, bound))
+            stale.append(Audit(verifier, known, bound, asks))
     done = len(found)
     pulse = Pulse(progress) if progress else None
     witness = Witness(judges.folder, judges.digest, sandbox, pulse, audits)

@@ -1,11 +1,13 @@
 """A certificate: what an audit found, bound to every byte that could change it.
 
 The states follow from the counts. ``VALID`` needs no error on anything known, goods in languages
-that the harness knows, and enough of all: 59 bads from 29 tasks, 29 goods and 59 variants, so that
-with 95 % confidence at most 5 % of bads, 10 % of tasks, 10 % of goods and 5 % of variants are
-judged wrongly; a language model needs 299 bads for its 1 %. Near misses and mutants that may miss
-what a verifier looks at are scored, and refuse nothing: where they pass, the author is asked, and
-until every question is answered the certificate is PROVISIONAL."""
+that the harness knows, and enough of all, counted as what they are worth independently
+(:mod:`harness.audit.answers.alike`): bads worth 29, so that with 95 % confidence at most 10 % of
+such bads pass (59 for the 5 % of the strict profile), 29 tasks with bads and goods worth 29, for 10
+% of each. A language model needs 299 bads beside that, and every verifier 59 variants of its goods.
+Near misses and mutants that may miss what a verifier looks at are scored, and refuse nothing: where
+they pass, the author is asked, and until every question is answered the certificate is PROVISIONAL.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +16,18 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from harness.audit.questions import Question, Survivor
+from harness.audit.questions import LLM_FALSE_PASS, Question, Survivor, lacking
 from harness.content.fixtures import MADE
+from harness.content.policy import Proof
 from harness.digests import canonical_digest
-from harness.stats.intervals import items_needed, lower_bound, upper_bound
+from harness.stats.intervals import lower_bound, upper_bound
 
-FALSE_PASS = {
-    "program": 0.05,
-    "executed": 0.05,
-    "llm": 0.01,
-}  # most that may be left open, at 95 % confidence
-FALSE_PASS_TASKS, FALSE_FAIL, FLIP = 0.10, 0.10, 0.05
 DAYS = {
     "program": 180,
     "executed": 180,
     "llm": 30,
 }  # a certificate's life; a hosted model changes unseen
-MIN_GOOD, MIN_BAD, MIN_TASKS, MIN_VARIANTS = (  # without an error: 29, 59, 29, 59
-    items_needed(rate) for rate in (FALSE_FAIL, FALSE_PASS["program"], FALSE_PASS_TASKS, FLIP)
-)
-
-
 EXAMPLE = ", for example "  # what follows in a fault is taken from an answer
-UNKNOWN = "name a language of harness/languages.toml in the fence, or add this one there"
 
 
 class State(enum.StrEnum):
@@ -62,7 +53,11 @@ class Certificate:
 
     ``bad`` counts the author's known-bads and shortcuts; ``degenerate`` what the harness made and
     must fail, which ``false_passes`` names with a prefix; ``tasks`` the distinct cases among bads
-    and deadly mutants. ``faults`` are breaches of the contract (hangs, chance, order, clock,
+    and deadly mutants. ``effective_good``, ``effective_bad`` and ``effective_variants`` are how
+    many independent answers they are worth, and what every bound is over: ``effective_known`` are
+    the author's bads alone, and with them count those that the harness made, but for operators that
+    the author waived or of which any passes; ``kinds`` are the kinds of fault of all. ``proof`` is
+    what the policy asks for. ``faults`` are breaches of the contract (hangs, chance, order, clock,
     undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
     ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
     each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
@@ -96,6 +91,12 @@ class Certificate:
     created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     seconds: float = 0.0
     calls: int = 0
+    effective_good: int = 0
+    effective_known: int = 0
+    effective_bad: int = 0
+    effective_variants: int = 0
+    kinds: int = 0
+    proof: Proof = field(default_factory=Proof)
 
     @property
     def state(self) -> State:
@@ -113,12 +114,16 @@ class Certificate:
     def _refusing_passes(self) -> bool:
         """A program may pass no known-bad; a language model may while its bound holds, as long as
         none is absurd."""
-        known = [name for name in self.false_passes if not name.startswith(MADE)]
-        bound = self.false_pass_bound
-        excused = self.kind == "llm" and known == self.false_passes and bound is not None
-        return bool(self.false_passes) and not (
-            excused and bound is not None and bound <= FALSE_PASS[self.kind]
+        wrong = self.known_passes
+        excused = self.kind == "llm" and wrong == len(self.false_passes) < self.bad
+        return bool(wrong or self.false_passes) and not (
+            excused and upper_bound(wrong, self.bad) <= LLM_FALSE_PASS
         )
+
+    @property
+    def known_passes(self) -> int:
+        """How many of the author's bads passed."""
+        return sum(not name.startswith(MADE) for name in self.false_passes)
 
     @property
     def expires(self) -> date:
@@ -128,25 +133,7 @@ class Certificate:
     @property
     def missing(self) -> list[str]:
         """What to write next, as sentences; empty when every bound is reached."""
-        rate = FALSE_PASS[self.kind]
-        wrong = sum(not name.startswith(MADE) for name in self.false_passes)
-        rows = (
-            (items_needed(rate, wrong) - self.bad, "bad", f"<= {rate:.0%} false passes"),
-            (MIN_TASKS - self.tasks, "task with bads", "<= 10% of tasks passed falsely"),
-            (MIN_GOOD - self.good, "good", "<= 10% false fails"),
-            (
-                MIN_VARIANTS - self.variants,
-                "variant of goods",
-                "<= 5% flips when a good is written another way",
-            ),
-        )
-        few = [f"{n} more {_plural(what, n)} {proof}" for n, what, proof in rows if n > 0]
-        dark = [
-            "no code could be commented out, no comment added, no layout or local name changed in"
-            f" goods {f'tagged {tag!r}' if tag else 'without a tag'}: {UNKNOWN}"
-            for tag in self.unknown
-        ]
-        return [*few, *dark, *map(str, self.questions)]
+        return lacking(self)
 
     @property
     def digest(self) -> str:
@@ -158,10 +145,9 @@ class Certificate:
 
     @property
     def false_pass_bound(self) -> float | None:
-        """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on the author's bads;
+        """Upper 95 % one-sided Clopper-Pearson bound of the false-pass rate on bads;
         ``None`` without any."""
-        wrong = sum(not name.startswith(MADE) for name in self.false_passes)
-        return upper_bound(wrong, self.bad) if self.bad else None
+        return _bound(self.known_passes, self.effective_bad)
 
     @property
     def task_bound(self) -> float | None:
@@ -173,13 +159,13 @@ class Certificate:
     def false_fail_bound(self) -> float | None:
         """Upper 95 % one-sided Clopper-Pearson bound of the false-fail rate; ``None`` without
         goods."""
-        return upper_bound(len(self.false_fails), self.good) if self.good else None
+        return _bound(len(self.false_fails), self.effective_good)
 
     @property
     def flip_bound(self) -> float | None:
         """Upper 95 % one-sided bound of the share of variants on which the verdict flips; ``None``
         without variants."""
-        return upper_bound(len(self.flips), self.variants) if self.variants else None
+        return _bound(len(self.flips), self.effective_variants)
 
     @property
     def mutation_score(self) -> float | None:
@@ -196,8 +182,9 @@ class Certificate:
     def sentence(self) -> str:
         """One line for a reader: the state, what it was wrong about, and what is missing."""
         text = (
-            f"{self.verifier}: {self.state} ({self.good} good, {self.bad} bad, {self.degenerate}"
-            " degenerate)"
+            f"{self.verifier}: {self.state} ({self.good} good worth {self.effective_good},"
+            f" {self.bad} bad worth {self.effective_known}, with those made"
+            f" {self.effective_bad}, {self.degenerate} degenerate)"
         )
         if self.state is State.EXPIRED:
             text += f"; its last day was {self.expires}"
@@ -233,6 +220,7 @@ class Certificate:
             kept = {name: data[name] for name in cls.__dataclass_fields__}
             kept["survivors"] = [Survivor(**one) for one in kept["survivors"]]
             kept["questions"] = [Question(**one) for one in kept["questions"]]
+            kept["proof"] = Proof(**kept["proof"])
             found = cls(**kept)
             same = found.digest == data["digest"]
         except (KeyError, TypeError) as error:
@@ -245,9 +233,9 @@ class Certificate:
         return found
 
 
-def _plural(what: str, n: int) -> str:
-    head, _, tail = what.partition(" ")
-    return f"{what} proves" if n == 1 else f"{head}s {tail}".rstrip() + " prove"
+def _bound(wrong: int, n: int) -> float | None:
+    """The upper bound over what answers are worth, which may be fewer than were wrong."""
+    return upper_bound(min(wrong, n), n) if n else None
 
 
 def _first(names: list[str]) -> str:
@@ -259,15 +247,25 @@ def redacted(certificate: Certificate) -> Certificate:
     """A certificate on hidden fixtures without what would show them: their names, why they failed,
     the survivors."""
     hidden = "hidden "
+
+    def made(name: str) -> str:
+        head, of, _ = name.partition(" of ")
+        return f"{head} of a {hidden}good" if of else name
+
     return replace(
         certificate,
         false_passes=[
-            n if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes
+            made(n) if n.startswith(MADE) else f"{hidden}bad" for n in certificate.false_passes
         ],
         false_fails=[f"{hidden}good" for _ in certificate.false_fails],
-        flips=[f"{name.partition(' of ')[0]} of a {hidden}good" for name in certificate.flips],
-        faults=[fault.partition(EXAMPLE)[0] for fault in certificate.faults],
-        notes=[],
+        flips=[made(name) for name in certificate.flips],
+        faults=[
+            f"does not end on a {hidden}answer"
+            if text.startswith("does not end on")
+            else text.partition(EXAMPLE)[0]
+            for text in certificate.faults
+        ],
+        notes=["certified with fixtures that are not shown"],
         survivors=[],
         questions=[replace(one, of=f"{hidden}good", diff="") for one in certificate.questions],
     )

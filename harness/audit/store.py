@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ def stored(verifier: Verifier, known: dict[str, Any]) -> Certificate | None:
         try:
             data = files.read_json(path)
             found = Certificate.from_json(data["certificate"])
-            sealed = canonical_digest(data["certificate"]) == data["seal"]
+            sealed = data["seal"] == seal(data["certificate"])
             now = known | binding.today(found.binding, binding.root_of(verifier))
         except (HarnessError, ValueError, KeyError, TypeError):
             continue
@@ -38,7 +40,10 @@ def changed(verifier: Verifier, known: dict[str, Any]) -> str:
     kept = _folder().glob(_name(verifier.id, "*"))
     for path in sorted(kept, key=lambda path: -path.stat().st_mtime):
         with suppress(HarnessError, LookupError, TypeError, AttributeError):
-            last = files.read_json(path)["certificate"]
+            kept_there = files.read_json(path)
+            last = kept_there["certificate"]
+            if kept_there["seal"] != seal(last):
+                return f"{text}; {path} has a seal that no audit on this machine made"
             now = known | binding.today(last["binding"], binding.root_of(verifier))
             differ = binding.differences(last["binding"], now)
             version = last["binding"]["harness"].partition(" ")[0]
@@ -52,7 +57,18 @@ def store(certificate: Certificate) -> None:
     if certificate.state is not State.REFUSED:
         data = certificate.to_json()
         path = _path(certificate.verifier, certificate.binding)
-        files.write_json(path, {"certificate": data, "seal": canonical_digest(data)})
+        files.write_json(path, {"certificate": data, "seal": seal(data)})
+
+
+def seal(certificate: dict[str, Any]) -> str:
+    """What an audit on this machine puts on a certificate: a keyed digest. The key lies in the
+    cache folder, so that it keeps out what was made by hand or elsewhere, not its owner."""
+    path = cache_folder() / "seal.key"
+    if not path.exists():
+        files.replace(path, secrets.token_hex(32))
+        path.chmod(0o600)
+    key = files.read_text(path).encode()
+    return hmac.new(key, canonical_digest(certificate).encode(), "sha256").hexdigest()
 
 
 def remember_sandbox(asked: str, opened: str) -> None:

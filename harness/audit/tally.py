@@ -7,14 +7,15 @@ import difflib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.audit.answers import alike
 from harness.audit.answers.mutants import unknown
 from harness.audit.answers.near.misses import RESULTS
 from harness.audit.answers.operators import FAMILIES, described, family
 from harness.audit.answers.probes import answers
 from harness.audit.certificate import Certificate
-from harness.audit.questions import LEAST_KILLED, LEAST_SCORE, Question, Survivor
+from harness.audit.questions import LEAST_KILLED, Question, Survivor
 from harness.content.fixtures import MADE
-from harness.judging.verifier import Outcome
+from harness.judging.verifier import Kind, Outcome
 
 if TYPE_CHECKING:
     from harness.audit.answers.probes import Probe
@@ -33,6 +34,9 @@ def certificate(one: Audit) -> Certificate:
     absurd += [f"{MADE}{p.operator} of {p.of}" for p, _ in proven]
     alive, rows = _alive(one), _by_operator(one)
     tasks = _tasks(judged)
+    correlation, variants = one.proof.kind_correlation, one.pairs("variant")
+    known = [_alike(p) for p, _ in judged if not p.good and p.fixture]
+    bad, kinds = alike.bads([*known, *_made_bads(one, judged, rows)], correlation)
     return Certificate(
         verifier=one.verifier.id,
         version=one.verifier.version,
@@ -46,7 +50,7 @@ def certificate(one: Audit) -> Certificate:
         notes=[_note(p, t) for p, t in (*wrong[:4], *proven[:2], *flips[:2])],
         tasks=len(tasks),
         tasks_failed=sum(tasks.values()),
-        variants=len(one.pairs("variant")),
+        variants=len(variants),
         flips=[p.name for p, _ in flips],
         faults=_hangs(one) + one.faults,
         outcomes=_outcomes(judged),
@@ -60,6 +64,16 @@ def certificate(one: Audit) -> Certificate:
         runs=3,
         seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
         calls=len(one.told),
+        effective_good=alike.goods(
+            [_alike(p) for p, _ in judged if p.good],
+            correlation,
+            completion=one.verifier.kind is Kind.EXECUTED,
+        ),
+        effective_known=alike.bads(known, correlation)[0],
+        effective_bad=bad,
+        effective_variants=alike.variants([_alike(p) for p, _ in variants], correlation),
+        kinds=kinds,
+        proof=one.proof,
     )
 
 
@@ -74,13 +88,31 @@ def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
     ]
 
 
+def _made_bads(
+    one: Audit, judged: list[tuple[Probe, Told]], rows: dict[str, list[int]]
+) -> list[alike.Known]:
+    """What the harness made that is wrong by construction, by the author's word, or by an operator
+    all of whose answers fail and of which the author has not said that it says nothing."""
+    failing = {name for name, (killed, made) in rows.items() if killed == made}
+    wrong = [p for p, _ in judged if not p.good and not p.fixture]
+    wrong += [p for p, _ in _constructed(one)]
+    scored = [p for p, _ in one.pairs("mutant", "near") if id(p) not in one.quarantine]
+    wrong += [p for p in scored if p.operator in failing]
+    return [_alike(probe) for probe in wrong]
+
+
+def _alike(probe: Probe) -> alike.Known:
+    kind = probe.fixture.kind if probe.fixture else probe.operator
+    return alike.Known(probe.case, probe.answer, kind, made=probe.fixture is None)
+
+
 def _tasks(judged: list[tuple[Probe, Told]]) -> dict[str, bool]:
     """Every distinct case that has a bad answer, and whether any of them passed: answers to one
     task fail together."""
     found: dict[str, bool] = {}
     for probe, told in judged:
         if not probe.good:
-            task = repr((probe.case.prompt, probe.case.expect))
+            task = alike.task(probe.case)
             found[task] = found.get(task, False) or told.outcome is Outcome.PASS
     return found
 
@@ -184,7 +216,7 @@ def _questions(one: Audit, alive: list[Survivor], rows: dict[str, list[int]]) ->
     for name in worst:
         rest = [row for other, row in rows.items() if other not in asked]
         killed, made = sum(row[0] for row in rest), sum(row[1] for row in rest)
-        if name not in asked and killed < LEAST_SCORE * made:
+        if name not in asked and killed < one.proof.min_killed * made:
             asked.append(name)
     together: dict[str, list[str]] = {}
     for name in asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from harness.audit.certificate import Certificate, State
 from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
 from harness.content import fixtures as known_answers
+from harness.content import library as libraries
 from harness.content import workspace
+from harness.content.policy import Proof
 from harness.content.strict import nearest
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import discovery
@@ -28,11 +30,12 @@ TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
 @dataclass
 class Audited:
     """What an audit of a workspace found: certificates, plug-ins that cannot be loaded, fixtures
-    that were trained on."""
+    that were trained on; ``certification`` names the fixtures that a gate demands instead."""
 
     certificates: list[Certificate]
     broken: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    certification: str | None = None
     reports: Path = Path()
     audits: Path = Path()
 
@@ -55,7 +58,8 @@ def audit_workspace(
     :class:`VerifierError` for a name that is not there or a scorer that cannot be asked,
     :class:`WorkspaceError` for faulty fixtures."""
     place = workspace.find(library)
-    audits = fixtures or place.folder("audits")
+    audits, listed = fixtures or place.folder("audits"), libraries.draft(place)
+    proof = listed.gate.proof
     with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
         seen = discovery.digest(folder)
         found = discovery.discover(folder)
@@ -68,21 +72,23 @@ def audit_workspace(
                     f"{fixtures}: no folder is named like a verifier, for example"
                     f" {fixtures}/godot.parses"
                 )
-        opened = _sandbox(chosen, audits, sandbox, check=check)
+        opened = _sandbox(chosen, audits, sandbox, proof, check=check)
         if check:
-            held = [_held(one, audits, opened) for one in chosen]
+            held = [_held(one, audits, opened, proof) for one in chosen]
         else:
             witness = Witness(folder, seen, opened)
             if wrap:
                 must_fit(wrap, known_answers.load(audits, wrap.id), witness)
-            held = list(certify(chosen, audits, witness, opened, progress).values())
+            held = list(certify(chosen, audits, witness, opened, progress, proof).values())
     trained = {
         path: _flat(path.read_text(encoding="utf-8", errors="replace"))
         for root in gold
         for path in _files(root)
     }
     leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
-    return Audited(held, [] if wanted else found.broken, leaks, place.folder("reports"), audits)
+    hidden = None if fixtures else listed.certification
+    lost = [] if wanted else found.broken
+    return Audited(held, lost, leaks, hidden, place.folder("reports"), audits)
 
 
 def snapshot(library: str | None) -> str:
@@ -105,12 +111,14 @@ def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, s
         return opened.name, opened.description
 
 
-def _sandbox(chosen: list[Verifier], audits: Path, name: str, *, check: bool) -> str | None:
+def _sandbox(
+    chosen: list[Verifier], audits: Path, name: str, proof: Proof, *, check: bool
+) -> str | None:
     """The sandbox that was opened last where nothing will be judged in it, else one that opens:
     to start one takes longer than all the rest of a look at certificates."""
     last = store.last_sandbox(name)
     running = [one for one in chosen if one.sandbox]
-    if last and (check or all(_kept(one, audits, last)[0] for one in running)):
+    if last and (check or all(_kept(one, audits, last, proof)[0] for one in running)):
         return last
     return resolve_sandbox(chosen, name)[0]
 
@@ -122,9 +130,9 @@ def _named(found: discovery.Found, name: str) -> Verifier:
     return found.verifiers[name]
 
 
-def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
+def _held(verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof) -> Certificate:
     """The certificate held for exactly the present bytes, else an expired one that says so."""
-    kept, known, bound = _kept(verifier, audits, sandbox)
+    kept, known, bound = _kept(verifier, audits, sandbox, proof)
     if kept is not None:
         return kept
     goods = sum(f.good for f in known.fixtures)
@@ -140,10 +148,10 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None) -> Certificate:
 
 
 def _kept(
-    verifier: Verifier, audits: Path, sandbox: str | None
+    verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof
 ) -> tuple[Certificate | None, known_answers.Known, dict[str, Any]]:
     known = known_answers.read(audits, verifier.id)
-    bound = binding.known(verifier, known.digest, sandbox)
+    bound = binding.known(verifier, known.digest, sandbox) | {"proof": asdict(proof)}
     return store.stored(verifier, bound), known, bound
 
 

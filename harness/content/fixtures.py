@@ -95,7 +95,8 @@ class Front(strict.Model):
 
 @dataclass(frozen=True)
 class Fixture:
-    """One labelled answer; ``why`` says why a bad one is bad."""
+    """One labelled answer; ``why`` says why a bad one is bad, ``spoil`` names the edit that made
+    it."""
 
     name: str
     label: Label
@@ -103,6 +104,12 @@ class Fixture:
     answer: str
     why: str = ""
     violates: str = ""
+    spoil: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its fault: what an author gives one reason for is one kind."""
+        return f"spoil {self.spoil}" if self.spoil else self.why
 
     @property
     def good(self) -> bool:
@@ -202,6 +209,7 @@ def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
                 answer,
                 spoil.why,
                 spoil.violates or "",
+                spoil.name,
             )
 
 

@@ -74,12 +74,23 @@ class Adapter(strict.Model):
     train: Training | None = None
 
 
-class Library(strict.Model):
+class Draft(strict.Model):
+    """The file of somebody who writes verifiers first, and may name no base and no adapter yet.
+
+    ``certification`` is the folder of the fixtures that a gate demands, which the authors of the
+    verifiers do not see; those of ``audits/`` then only develop."""
+
+    bases: dict[str, Base] = {}
+    adapters: dict[str, Adapter] = {}
+    certification: str | None = None
+    gate: Policy = Policy()
+
+
+class Library(Draft):
     """The whole file."""
 
     bases: dict[str, Base] = Field(min_length=1)
     adapters: dict[str, Adapter] = Field(min_length=1)
-    gate: Policy = Policy()
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,26 @@ def load(workspace: Workspace) -> Library:
                 f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
             )
     return library
+
+
+def draft(workspace: Workspace) -> Draft:
+    """What ``library.yaml`` says so far, which may be nothing; raises :class:`WorkspaceError`."""
+    data, lines = strict.read_yaml(workspace.library)
+    return strict.check({} if data is None else data, Draft, workspace.library, lines)
+
+
+def certification(workspace: Workspace, library: Draft) -> Path | None:
+    """The folder of hidden fixtures, where the library names one; raises :class:`WorkspaceError`
+    when it is not there."""
+    if library.certification is None:
+        return None
+    folder = workspace.root / library.certification
+    if not folder.is_dir():
+        raise WorkspaceError(
+            f"{workspace.library}: key 'certification': no such folder: {folder}; the gate demands"
+            " the fixtures in it, and those of audits/ only develop"
+        )
+    return folder
 
 
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -10,8 +11,24 @@ from harness.content import strict
 
 PROFILES: dict[str, dict[str, Any]] = {
     "standard": {},
-    "strict": {"alpha": 0.025, "registered": True, "degeneration_held": True},
+    "strict": {
+        "alpha": 0.025,
+        "registered": True,
+        "degeneration_held": True,
+        "max_false_passes": 0.05,
+    },
 }
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What an audit has to show: the most false passes that may be left open at 95 % confidence,
+    the correlation of answers of one kind, and the least share of mutants and near misses that
+    fail before the author is asked about more of them."""
+
+    max_false_passes: float = 0.10
+    kind_correlation: float = 0.5
+    min_killed: float = 0.8
 
 
 class Policy(strict.Model):
@@ -24,7 +41,8 @@ class Policy(strict.Model):
     the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
     min_effect: nats per token; below it the adapter does nothing. min_youden: refuses a verifier
     whose sensitivity + specificity
-    - 1 may be that low. samples: answers a prompt and arm (K), drawn at this temperature
+    - 1 may be that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
+    (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
     by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is
     refused at registration where an unchanged adapter with this share of flips would be HELD more
     rarely than ``min_power``. most_looks: then the held-out set is spent. spend_first_look: the
@@ -45,6 +63,9 @@ class Policy(strict.Model):
     contamination: Literal["block", "warn"] = "block"
     max_flagged: float = Field(default=0.10, ge=0, lt=1)
     min_youden: float = Field(default=0.5, ge=0, lt=1)
+    max_false_passes: float = Field(default=Proof.max_false_passes, gt=0, lt=1)
+    kind_correlation: float = Field(default=Proof.kind_correlation, ge=0, le=1)
+    min_killed: float = Field(default=Proof.min_killed, ge=0, le=1)
     samples: int = Field(default=1, ge=1)
     temperature: float = Field(default=0.0, ge=0, le=2)
     seed: int = Field(default=0, ge=0)
@@ -56,6 +77,11 @@ class Policy(strict.Model):
     again: bool = True
     sentinels: int = Field(default=5, ge=0)
     registered: bool = False
+
+    @property
+    def proof(self) -> Proof:
+        """What the certificates of its verifiers have to show."""
+        return Proof(self.max_false_passes, self.kind_correlation, self.min_killed)
 
     @model_validator(mode="before")
     @classmethod

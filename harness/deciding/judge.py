@@ -70,11 +70,11 @@ def validity(
     ``registered`` is what ``harness gate --register`` wrote before the run, if it did."""
     policy, plans = registration.policy, registration.plans
     found = subject_reasons(preflight.faults)
-    for verifier in sorted({c.verifier for plan in plans.values() for c in plan.criteria}):
-        held = certificates[verifier]
-        if held.state is not State.VALID:
-            text = f"no valid certificate: {held.sentence()}"
-            found.append(reason("certificate", verifier, text))
+    judging = {(c.verifier, plan.role) for plan in plans.values() for c in plan.criteria}
+    unfit = {id for id, role in judging if not _may_judge(certificates[id], role)}
+    for verifier in sorted(unfit):
+        text = f"no valid certificate: {certificates[verifier].sentence()}"
+        found.append(reason("certificate", verifier, text))
     for id, plan in plans.items():
         if all(certificates[c.verifier].state is State.VALID for c in plan.criteria):
             youden = scorecard.youden(plan, certificates)
@@ -97,6 +97,24 @@ def validity(
             " --register` writes it"
         )
         found.append(reason("not-registered", "policy", text))
+    return found
+
+
+def _may_judge(held: Certificate, role: str) -> bool:
+    """A guard needs VALID; of a facet PROVISIONAL shows rates that decide nothing."""
+    return held.state is State.VALID or (role == "facet" and held.state is State.PROVISIONAL)
+
+
+def _provisional(
+    registration: Registration, certificates: Mapping[str, Certificate]
+) -> dict[str, str]:
+    """By suite why its verifiers only show rates: the first of them that is PROVISIONAL."""
+    found: dict[str, str] = {}
+    for id, plan in registration.plans.items():
+        for criterion in plan.criteria:
+            held = certificates[criterion.verifier]
+            if held.state is State.PROVISIONAL:
+                found.setdefault(id, held.sentence())
     return found
 
 
@@ -124,7 +142,8 @@ def judge(
         return Judged(dict.fromkeys(registration.plans), None, decide(invalid))
     plans = registration.plans
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
-    by_suite = reasons.of_suites(registration, scores)
+    weak = _provisional(registration, certificates)
+    by_suite = reasons.of_suites(registration, scores, weak)
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     whole = any(score.complete for score in scores.values() if score is not None)
@@ -134,7 +153,7 @@ def judge(
         *by_suite.values(),
         *(degeneration.reasons(registration, looped) if whole else ()),
         *claims.coverage(registration, scores),
-        *claims.claims(registration, scores),
+        *claims.claims(registration, scores | dict.fromkeys(weak)),
     ]
     flagged = _with_flagged(registration, certificates, rows)
     return Judged(scores, looped, decide(found), by_suite, flagged)

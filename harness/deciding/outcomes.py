@@ -99,7 +99,7 @@ def _rated(
         return Rate(total, unverified, n, samples)
     if samples == 1:
         floor = None
-        if weakest is not None:
+        if weakest is not None and weakest.bads:
             floor = certified_floor(total, n, weakest.false_passes, weakest.bads)
         return Rate(total, unverified, n, 1, wilson(total, n), floor)
     found = t_interval([hits / samples for hits, many in passes for _ in range(many)])

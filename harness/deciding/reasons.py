@@ -16,12 +16,17 @@ from harness.verdict import Reason, reason
 
 
 def of_suites(
-    registration: Registration, scores: Mapping[str, SuiteScore | None]
+    registration: Registration,
+    scores: Mapping[str, SuiteScore | None],
+    provisional: Mapping[str, str] | None = None,
 ) -> dict[str, Reason]:
-    """The one reason of every owed suite, with the claims of each family tested together."""
+    """The one reason of every owed suite, with the claims of each family tested together.
+
+    ``provisional`` says by suite why its verifiers only show rates."""
     stops = (id for id, score in scores.items() if score is not None and score.stop is not None)
     stopped = next(stops, None)
-    alone = {id: _alone(registration, id, score, stopped) for id, score in scores.items()}
+    weak = provisional or {}
+    alone = {id: _alone(registration, id, s, stopped, weak.get(id)) for id, s in scores.items()}
     found = {id: reason for id, reason in alone.items() if reason is not None}
     for family in registration.families:
         found |= _gains(registration, family, scores, found)
@@ -53,14 +58,22 @@ def points(share: float | None) -> str:
 
 
 def _alone(
-    registration: Registration, suite: str, score: SuiteScore | None, stopped: str | None
+    registration: Registration,
+    suite: str,
+    score: SuiteScore | None,
+    stopped: str | None,
+    provisional: str | None,
 ) -> Reason | None:
     """What one suite says by itself; ``None`` where that waits for its family.
 
-    ``stopped`` is the suite that ended the run early."""
+    ``stopped`` is the suite that ended the run early, ``provisional`` why its verifiers decide
+    nothing."""
     unfit = _unfit(registration, suite, score, stopped)
     if unfit is not None or score is None or score.headline is None:
         return unfit
+    if provisional is not None:
+        text = f"its rates are shown and decide nothing: {numbers(score)}; {provisional}"
+        return reason("provisional", suite, text)
     if score.headline.contrast.family:
         return None
     if score.headline.contrast.needs == "shown":

@@ -99,11 +99,18 @@ def lost(
 
 
 def audits(plan: Plan, certificates: Mapping[str, Certificate]) -> list[Audit]:
-    """What the audits of a suite's verifiers counted; answers that the harness made are not part of
-    any rate."""
+    """What the audits of a suite's verifiers counted, each by what its known answers are worth
+    independently."""
     held = [certificates[criterion.verifier] for criterion in plan.criteria]
-    wrong = [sum(":" not in name for name in c.false_passes) for c in held]
-    return [Audit(w, c.bad, len(c.false_fails), c.good) for w, c in zip(wrong, held, strict=True)]
+    return [
+        Audit(
+            min(c.known_passes, c.effective_bad),
+            c.effective_bad,
+            min(len(c.false_fails), c.effective_good),
+            c.effective_good,
+        )
+        for c in held
+    ]
 
 
 def youden(plan: Plan, certificates: Mapping[str, Certificate]) -> float:
@@ -163,7 +170,9 @@ def _results(
 
 @kept
 def _youden(seen: tuple[Audit, ...]) -> float:
-    return composite_youden_lower(seen)
+    """Nothing is known of a verifier that was shown no good or no bad."""
+    known = all(audit.bads and audit.goods for audit in seen)
+    return composite_youden_lower(seen) if known else 0.0
 
 
 def _criterion(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.audit.auditor import certify
-from harness.audit.certificate import Certificate
+from harness.audit.certificate import Certificate, redacted
 from harness.audit.workspace import resolve_sandbox
 from harness.content import library, suite, workspace
 from harness.content.fixtures import Fixture
@@ -164,7 +164,12 @@ def prepare(
     audits = place.folder("audits")
     with ExitStack() as stack:
         judges = stack.enter_context(Judges(place.folder("verifiers"), sandbox))
-        certificates = certify(needed.values(), audits, judges, sandbox, progress)
+        hidden = library.certification(place, wanted.library)
+        certificates = certify(
+            needed.values(), hidden or audits, judges, sandbox, progress, policy.proof
+        )
+        if hidden is not None:
+            certificates = {id: redacted(held) for id, held in certificates.items()}
         engine = load(wanted.entry.base_path)
         found = preflight(wanted, engine)
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)

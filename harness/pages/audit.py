@@ -15,7 +15,6 @@ from harness.content.fixtures import MADE
 from harness.pages import tables
 from harness.pages.html import filled, visible
 from harness.pages.tables import share
-from harness.stats.intervals import upper_bound
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
@@ -71,10 +70,7 @@ def checks(c: Certificate) -> list[Check]:
         f"{c.mutants.get('killed', 0)} of {scored} killed ({share(c.mutation_score)}, at least"
         f" {share(c.mutation_bound)})"
     )
-    parts = "".join(
-        f"; {part}: {wrong} of {n}, at most {share(upper_bound(wrong, n))}"
-        for part, (wrong, n) in c.parts.items()
-    )
+    parts = "".join(f"; {part}: {wrong} of {n}" for part, (wrong, n) in c.parts.items())
     worst = min(
         c.operators, key=lambda name: c.operators[name][0] / c.operators[name][1], default=""
     )
@@ -84,12 +80,14 @@ def checks(c: Certificate) -> list[Check]:
     return [
         Check(
             "known good",
-            f"{len(c.false_fails)} of {c.good} refused, at most {share(c.false_fail_bound)}",
+            f"{len(c.false_fails)} of {c.good} refused; worth {c.effective_good},"
+            f" at most {share(c.false_fail_bound)}",
             c.false_fails,
         ),
         Check(
             "known bad",
-            f"{len(known)} of {c.bad} passed, at most {share(c.false_pass_bound)}{parts}",
+            f"{len(known)} of {c.bad} passed; worth {c.effective_known}, with those made"
+            f" {c.effective_bad} of {c.kinds} kinds, at most {share(c.false_pass_bound)}{parts}",
             known,
         ),
         Check(
@@ -100,7 +98,8 @@ def checks(c: Certificate) -> list[Check]:
         Check("degenerate", f"{len(absurd)} of {c.degenerate} passed; none may", absurd),
         Check(
             "variants",
-            f"{len(c.flips)} of {c.variants} flipped, at most {share(c.flip_bound)}",
+            f"{len(c.flips)} of {c.variants} flipped; worth {c.effective_variants},"
+            f" at most {share(c.flip_bound)}",
             c.flips,
         ),
         Check(

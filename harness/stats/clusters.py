@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from scipy.special import chdtrc, stdtrit
@@ -18,6 +18,15 @@ from harness.stats.values import Estimate, Interval, Test, Undefined, count, fra
 
 LEAST_CLUSTERS = 10  # below this an interval is worth nothing; print the counts
 MANY_CLUSTERS = 40  # from here on clusters of unequal size no longer bias the plain estimator much
+
+
+def effective_size(sizes: Iterable[int], correlation: float) -> float:
+    """How many independent items clusters of ``sizes`` are worth: ``sum m / (1 + (m - 1) rho)``.
+
+    ``correlation`` (rho, 0..1) is that of two items of one cluster. Raises ``ValueError`` on sizes
+    below 1 or a correlation outside of 0..1. Source: Kish 1965, the design effect."""
+    rho = fraction("correlation", correlation, closed=True)
+    return math.fsum(m / (1 + (m - 1) * rho) for m in (count("size", s, least=1) for s in sizes))
 
 
 def clustered_se(

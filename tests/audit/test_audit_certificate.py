@@ -12,6 +12,8 @@ from harness import Case, Outcome, __version__
 from harness.audit import store
 from harness.audit.bound.binding import SEEN
 from harness.audit.certificate import Certificate, State
+from harness.content.policy import Policy, Proof
+from harness.digests import canonical_digest
 from harness.judging.discovery import discover
 from harness.judging.workers import Judges
 
@@ -67,7 +69,7 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
     for old, new in (
         ('"false_passes": []', '"false_passes": ["x"]'),
         (held.created, "2020-01-01"),
-        ('"seal": "sha256', '"seal": "md5'),
+        ('"seal": "', '"seal": "0'),
     ):
         text = path.read_text()
         edit(path, old, new)
@@ -82,6 +84,21 @@ def test_a_stored_certificate_that_was_edited_or_is_old_is_not_used(honest, tmp_
     assert Certificate.from_json(json.loads(json.dumps(held.to_json()))) == held
 
 
+def test_a_certificate_made_by_hand_is_not_used_and_said_to_be_one(honest, tmp_path):
+    held = audited(honest)["honest_sentence.it"]
+    path = next((tmp_path / "cache" / "certificates").iterdir())
+    kept = json.loads(path.read_text())
+    verifier = discover(honest / "verifiers").verifiers["honest_sentence.it"]
+    known = {key: value for key, value in held.binding.items() if key not in SEEN}
+    assert store.stored(verifier, known) == held
+    for seal in (canonical_digest(kept["certificate"]), "0" * 64, ""):
+        path.write_text(json.dumps(kept | {"seal": seal}))
+        assert store.stored(verifier, known) is None
+        said = store.changed(verifier, known)
+        assert said.endswith("has a seal that no audit on this machine made")
+    assert (tmp_path / "cache" / "seal.key").stat().st_mode & 0o077 == 0
+
+
 def test_a_certificate_of_another_version_says_so(honest):
     held = audited(honest)["honest_sentence.it"]
     verifier = discover(honest / "verifiers").verifiers["honest_sentence.it"]
@@ -93,22 +110,25 @@ def test_a_certificate_of_another_version_says_so(honest):
     assert store.changed(other, later) == "no certificate for its present bytes"
 
 
+FLIPS = "that no verdict flips when a good is written another way"
+WORTH = ": a kind of fault counts 1 with one task, 1.3 with two, 1.9 with 30"
+
+
 @pytest.mark.parametrize(
     ("change", "missing"),
     [
-        ({"bad": 58}, "1 more bad proves <= 5% false passes"),
-        ({"bad": 47}, "12 more bads prove <= 5% false passes"),
+        ({"effective_bad": 28}, f"1 more effective bad proves <= 10% false passes{WORTH}"),
+        ({"effective_bad": 17}, f"12 more effective bads prove <= 10% false passes{WORTH}"),
+        ({"proof": Proof(0.05)}, f"30 more effective bads prove <= 5% false passes{WORTH}"),
         ({"tasks": 28}, "1 more task with bads proves <= 10% of tasks passed falsely"),
-        ({"good": 28}, "1 more good proves <= 10% false fails"),
-        (
-            {"variants": 58},
-            "1 more variant of goods proves <= 5% flips when a good is written another way",
-        ),
-        ({"kind": "llm", "bad": 298}, "1 more bad proves <= 1% false passes"),
+        ({"effective_good": 28}, "1 more effective good proves <= 10% false fails"),
+        ({"variants": 58}, f"1 more variant of goods proves {FLIPS}"),
+        ({"kind": "llm"}, "1 more bad proves <= 1% false passes of a language model"),
     ],
 )
 def test_too_few_fixtures_are_provisional_and_say_what_to_write(change, missing):
-    enough = {"good": 29, "bad": 59, "tasks": 29, "variants": 59, "kind": "program"}
+    enough = {"good": 29, "bad": 298, "tasks": 29, "variants": 59, "kind": "program"}
+    enough |= {"effective_good": 29, "effective_bad": 29}
     base = Certificate(
         "a.b", 1, degenerate=9, false_passes=[], false_fails=[], binding={}, **enough
     )
@@ -116,3 +136,8 @@ def test_too_few_fixtures_are_provisional_and_say_what_to_write(change, missing)
     short = dataclasses.replace(base, **change)
     assert (short.state, short.missing) == (State.PROVISIONAL, [missing])
     assert dataclasses.replace(short, false_fails=["x"]).state is State.REFUSED
+
+
+def test_the_strict_profile_asks_for_twice_the_proof():
+    assert Policy().proof == Proof(0.10, 0.5, 0.8)
+    assert Policy.model_validate({"profile": "strict"}).proof == Proof(0.05, 0.5, 0.8)

@@ -69,7 +69,7 @@ def forked(judge):
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        signal.alarm(5)
+        signal.setitimer(signal.ITIMER_REAL, 1)
         try:
             os._exit(0 if judge() else 1)
         except SystemExit as stop:

@@ -81,7 +81,7 @@ def test_a_verifier_that_is_wrong_about_a_sentinel_voids_the_run():
 
 
 def test_unfit_verifiers_judge_nothing():
-    thin = {"godot.ok": certificate("godot.ok", 28, 59)}
+    thin = {"humaneval.ok": certificate("humaneval.ok", 28, 59)}
     assert codes(judge(BOTH, HELD + GAINED, thin))[0] == ("VOID", "certificate")
     least = {"godot.ok": certificate("godot.ok", 29, 59)}
     assert judge(BOTH, HELD + GAINED, least).verdict.name is Name.SHIP
@@ -90,6 +90,28 @@ def test_unfit_verifiers_judge_nothing():
     demanding = registration([GUARD, FACET], Policy(min_youden=0.9, **QUIET))
     assert codes(judge(demanding, HELD + GAINED, least))[0] == ("VOID", "verifiers-weak")
     assert judge(demanding, HELD + GAINED).verdict.name is Name.SHIP
+
+
+@pytest.mark.parametrize("known", [(28, 59), (29, 28), (0, 0)])
+def test_a_facet_of_a_provisional_verifier_shows_its_rates_and_decides_nothing(known):
+    thin = {"godot.ok": certificate("godot.ok", *known)}
+    for rows in (GAINED, pair("godot", 40, 0, 0, 30)):
+        judged = judge(BOTH, HELD + rows, thin)
+        assert codes(judged)[0] == ("INCONCLUSIVE", "provisional")
+        assert judged.scores["godot"].rates["adapter"].interval is not None
+        assert "of 40" in judged.verdict.reasons[0].text or "/40" in judged.verdict.reasons[0].text
+    assert codes(judge(BOTH, HELD + GAINED[:-1], thin))[0] == ("VOID", "incomplete")
+    assert codes(judge(BOTH, pair("humaneval", 164, 60, 2, 20) + GAINED, thin))[0][1] == "broken"
+    published = registration([GUARD, FACET], claims=[claim("none", "godot", "pass@1", 0.0)])
+    assert ("NO-SHIP", "claim-false") not in codes(judge(published, HELD + GAINED, thin))
+    assert ("NO-SHIP", "claim-false") in codes(judge(published, HELD + GAINED))
+
+
+def test_a_bound_is_over_what_fixtures_are_worth_and_not_over_their_number():
+    worth = {"humaneval.ok": certificate("humaneval.ok", effective_bad=29, effective_good=29)}
+    youden = judge(BOTH, HELD + GAINED, worth).scores["humaneval"].youden
+    assert youden == pytest.approx(2 * 0.025 ** (1 / 29) - 1, abs=1e-6)
+    assert judge(BOTH, HELD + GAINED).scores["humaneval"].youden > 0.96
 
 
 @pytest.mark.parametrize(

@@ -291,3 +291,28 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     Gate(root, run_dir=str(root / "two")).run()
     found = card(root / "two")
     assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))
+
+
+def test_a_gate_demands_the_certification_that_the_library_names_and_shows_none_of_it(root: Path):
+    known, library = root / "audits/sums.right/all.yaml", root / "library.yaml"
+    seen = json.loads(known.read_text())
+    (root / "hidden" / "sums.right").mkdir(parents=True)
+    known.rename(root / "hidden" / "sums.right" / "all.yaml")
+    seen |= {"good": seen["good"][:2], "bad": seen["bad"][:2]}
+    known.write_text(json.dumps(seen))  # what its author sees is too little
+    with Gate(root, run_dir=str(root / "author")).prepared() as prepared:
+        assert [reason.code for reason in prepared.invalid] == ["certificate"]
+    library.write_text("certification: hidden\n" + library.read_text())
+    with Gate(root, run_dir=str(root / "run")).prepared() as prepared, open_run(prepared) as run:
+        assert prepared.invalid == []
+        assert [len(found) for found in prepared.known.values()] == [4]
+        held = (run.folder / "certificates" / "sums.right.json").read_text()
+        assert "not shown" in held
+        assert "good 7" not in held
+    (root / "hidden" / "sums.right" / "all.yaml").unlink()
+    with Gate(root, run_dir=str(root / "none")).prepared() as prepared:
+        assert [reason.code for reason in prepared.invalid] == ["certificate"]
+    (root / "hidden" / "sums.right").rmdir()
+    (root / "hidden").rmdir()
+    with pytest.raises(WorkspaceError, match=r"key 'certification': no such folder: .*hidden"):
+        Gate(root).run()

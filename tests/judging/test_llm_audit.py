@@ -85,7 +85,7 @@ def test_an_honest_model_is_certified_with_299_bads(held):
     found = held["honest.says"]
     assert found.state is State.VALID, found.sentence()
     assert (found.bad, found.kind) == (300, "llm")
-    assert found.false_pass_bound <= 0.01
+    assert found.effective_bad >= 29
     assert (found.expires - found.expires.fromisoformat(found.created)).days == 30
     assert found.binding["tools"] == {"model": "declared"}
 

@@ -123,7 +123,8 @@ def family(operator: str) -> str:
 def deadly(known: Known, operator: str) -> bool:
     """Whether an operator's answers must not pass: by construction, or because the author says
     so."""
-    return operator in mutants.DEADLY or bool({operator, family(operator)} & known.deadly)
+    kin = family(operator) in known.deadly and operator not in known.waive
+    return operator in mutants.DEADLY or operator in known.deadly or kin
 
 
 def waived(known: Known, operator: str) -> bool:

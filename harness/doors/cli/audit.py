@@ -205,6 +205,9 @@ def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: boo
         for certificate in held:
             if certificate.state != "VALID":
                 out.say(certificate.sentence(), STYLES[certificate.state])
+    if found.certification:
+        folder = found.certification
+        out.say(f"these fixtures develop; a gate demands those of {folder} (--fixtures {folder})")
     for line in (*found.broken, *found.leaks):
         out.say(line, "red")
 

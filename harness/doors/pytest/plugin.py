@@ -77,11 +77,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GatePlugin(config), "harness-gate")
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.suffix == ".yaml" and file_path.parent.parent.name == "audits":
-        from harness.doors.pytest import audit as pytest_audit
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if path.name != "audits":
+        return None
+    from harness.doors.pytest import audit as pytest_audit
 
-        return pytest_audit.collect(file_path, parent)
+    return pytest_audit.collect(path, parent)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     plugin: GatePlugin | None = parent.config.pluginmanager.get_plugin("harness-gate")
     return (
         plugin.collect(file_path, parent)
