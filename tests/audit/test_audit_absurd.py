@@ -1,5 +1,5 @@
-"""Absurd answers that are right for some criterion: the audit refuses, says that they may be waived,
-and is content with the reason; whoever passes nothing at all is not excused."""
+"""Absurd answers that are right for some criterion: the audit refuses, says that they may be
+waived, and is content with the reason; whoever passes nothing at all is not excused."""
 
 import json
 

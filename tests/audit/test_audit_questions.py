@@ -45,6 +45,7 @@ def made(*goods):
         ("Total: 77", {}, "digit-behind", "Total: 779"),
         ("Total: 77", {}, "not-a-number", "Total: NaN"),
         ("Answer: B", {"choice": "B"}, "another-value", "Answer: A"),
+        ("Answer: B", {"choice": "B"}, "word-for-letter", "Answer: Because it is so"),
         ("In Oslo.", {"city": "Oslo"}, "denied", "In not Oslo."),
         ("2024-03-01", {}, "date-compact", "20240301"),
         ("One [1]. Two [2].", {}, "citations-swapped", "One [2]. Two [1]."),
