@@ -30,7 +30,7 @@ def certificate(one: Audit) -> Certificate:
     flips = [(p, t) for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
     absurd = list(dict.fromkeys(p.name for p, t in made if t.outcome is Outcome.PASS))
     proven = [(p, t) for p, t in _constructed(one) if t.outcome is Outcome.PASS]
-    absurd += [f"{MADE}{p.operator} of {p.of}" for p, _ in proven]
+    absurd += [_named(p) for p, _ in proven]
     alive, rows = _alive(one), _by_operator(one)
     tasks = _tasks(judged)
     return Certificate(
@@ -39,7 +39,7 @@ def certificate(one: Audit) -> Certificate:
         kind=one.verifier.kind.value,
         good=sum(f.good for f in one.known.fixtures),
         bad=sum(not f.good for f in one.known.fixtures),
-        degenerate=len(one.pairs("degenerate", "deadly", "bomb")),
+        degenerate=len(_must_fail(one)),
         false_passes=[p.name for p, _ in wrong if not p.good] + absurd,
         false_fails=[p.name for p, _ in wrong if p.good],
         binding=dict(one.bound),
@@ -61,6 +61,16 @@ def certificate(one: Audit) -> Certificate:
         seconds=round(sum(t.seconds for t in one.told) / max(1, len(one.told)), 6),
         calls=len(one.told),
     )
+
+
+def _must_fail(one: Audit) -> set[str]:
+    """The names of what the harness made and must fail: what ``false_passes`` may hold of it."""
+    made = {p.name for p, _ in one.pairs("degenerate", "bomb") if p.operator != "bomb-behind"}
+    return made | {_named(p) for p, _ in (*one.pairs("deadly"), *_constructed(one))}
+
+
+def _named(probe: Probe) -> str:
+    return f"{MADE}{probe.operator} of {probe.of}"
 
 
 def _constructed(one: Audit) -> list[tuple[Probe, Told]]:

@@ -3,7 +3,8 @@ waived, and is content with the reason; whoever passes nothing at all is not exc
 
 import json
 
-from auditing import audited, write
+import pytest
+from auditing import audited, edit, harness, write
 
 from harness.audit.certificate import State
 from harness.pages.audit import details
@@ -84,3 +85,21 @@ def test_an_absurd_answer_that_is_right_is_waived_with_a_reason(tmp_path, monkey
     refused = {f"{id}.it": id == "anything" for id in RIGHT}
     assert states == refused
     assert "degenerate:empty" in found["anything.it"].false_passes
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_what_passed_of_the_absurd_is_counted_among_what_must_fail(honest, tmp_path, accepts):
+    """Who accepts all has passed all of it, by the same count above and below."""
+    if accepts:
+        edit(honest / "verifiers" / "honest.py", "text.strip() == wanted", "True")
+    files = {kind: tmp_path / f"a.{kind}" for kind in ("html", "json", "table")}
+    files["table"] = tmp_path / "a.md"
+    given = [part for kind, path in files.items() for part in (f"--{kind}", path)]
+    _, text = harness("audit", "--library", honest, "honest_sentence.it", *given)
+    (found,) = json.loads(files["json"].read_text())["certificates"]
+    passed = [name for name in found["false_passes"] if name.startswith("degenerate:")]
+    assert len(passed) == (found["degenerate"] if accepts else 0)
+    counted = f"{len(passed)} of {found['degenerate']}"
+    assert f"{counted} passed; none may" in text
+    assert f'<td class="n">{counted}</td>' in files["html"].read_text()
+    assert f"| {counted} |" in files["table"].read_text()
