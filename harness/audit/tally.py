@@ -30,7 +30,7 @@ def certificate(one: Audit) -> Certificate:
     flips = [(p, t) for p, t in one.pairs("variant") if t.asked and t.outcome is not Outcome.PASS]
     absurd = list(dict.fromkeys(p.name for p, t in made if t.outcome is Outcome.PASS))
     proven = [(p, t) for p, t in _constructed(one) if t.outcome is Outcome.PASS]
-    absurd += [_named(p) for p, _ in proven]
+    absurd += [f"{MADE}{p.operator} of {p.of}" for p, _ in proven]
     alive, rows = _alive(one), _by_operator(one)
     tasks = _tasks(judged)
     return Certificate(
@@ -66,11 +66,8 @@ def certificate(one: Audit) -> Certificate:
 def _must_fail(one: Audit) -> set[str]:
     """The names of what the harness made and must fail: what ``false_passes`` may hold of it."""
     made = {p.name for p, _ in one.pairs("degenerate", "bomb") if p.operator != "bomb-behind"}
-    return made | {_named(p) for p, _ in (*one.pairs("deadly"), *_constructed(one))}
-
-
-def _named(probe: Probe) -> str:
-    return f"{MADE}{probe.operator} of {probe.of}"
+    wrong = (*one.pairs("deadly"), *_constructed(one))
+    return made | {f"{MADE}{p.operator} of {p.of}" for p, _ in wrong}
 
 
 def _constructed(one: Audit) -> list[tuple[Probe, Told]]:
