@@ -39,7 +39,7 @@ def certificate(one: Audit) -> Certificate:
         kind=one.verifier.kind.value,
         good=sum(f.good for f in one.known.fixtures),
         bad=sum(not f.good for f in one.known.fixtures),
-        degenerate=len(_must_fail(one)),
+        degenerate=_must_fail(one),
         false_passes=[p.name for p, _ in wrong if not p.good] + absurd,
         false_fails=[p.name for p, _ in wrong if p.good],
         binding=dict(one.bound),
@@ -63,11 +63,11 @@ def certificate(one: Audit) -> Certificate:
     )
 
 
-def _must_fail(one: Audit) -> set[str]:
-    """The names of what the harness made and must fail: what ``false_passes`` may hold of it."""
+def _must_fail(one: Audit) -> int:
+    """How much the harness made that must fail, as ``false_passes`` names it: an absurd answer once
+    for all cases, what an author called deadly and what is wrong by construction one by one."""
     made = {p.name for p, _ in one.pairs("degenerate", "bomb") if p.operator != "bomb-behind"}
-    wrong = (*one.pairs("deadly"), *_constructed(one))
-    return made | {f"{MADE}{p.operator} of {p.of}" for p, _ in wrong}
+    return len(made) + len(one.pairs("deadly")) + len(_constructed(one))
 
 
 def _constructed(one: Audit) -> list[tuple[Probe, Told]]:

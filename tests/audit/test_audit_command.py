@@ -83,7 +83,7 @@ def test_a_new_verifier_of_each_template_is_honest_and_a_careless_edit_is_found(
             edit(honest / "verifiers" / "fresh.py", "http://127.0.0.1:8000/v1", chat.endpoint)
             code, text = harness("audit", "--library", honest, "fresh.one")
         assert (code, "fresh.one v1: PROVISIONAL" in text) == (2, True), text
-        assert "more bads" in text
+        assert "bads prove" in text
         assert "next: answer" not in text, text
     if CARELESS[template]:
         edit(honest / "verifiers" / "fresh.py", *CARELESS[template])
