@@ -248,12 +248,23 @@ for a text anywhere, and a similarity is no verdict until somebody puts a thresh
 done here where the name says so. The table shows which wrong answers count as right when such a
 scorer is the gate of a task like this one. What is not in the table was not tried.
 
-Made on {date} with Python {python} by `python benchmarks/public_verifiers.py --write
-docs/audited.md`; the calls, thresholds and forms stand in `benchmarks/public_verifiers.yaml`.
+Written on {date} with Python {python} by `python benchmarks/public_verifiers.py --write
+docs/audited.md`, which with `--only PART` writes the rows of some anew and keeps the others; the
+calls, thresholds and forms stand in `benchmarks/public_verifiers.yaml`.
 
 | scorer | version | says of itself | right refused | wrong families passed | one of each |
 |---|---|---|---|---|---|
 """
+
+
+def page(before: str, rows: dict[str, str], said: dict[str, Any], date: str, python: str) -> str:
+    """The page with ``rows`` by scorer, and those of the page ``before`` for all others."""
+    kept = {line[2:].partition(" | ")[0]: line for line in before.splitlines() if line[:2] == "| "}
+    names = [scorer["name"] for scorer in said["scorers"]]
+    lines = [(kept | rows)[name] for name in names if name in kept | rows]
+    text = HEAD.format(date=date, python=python) + "\n".join(lines) + "\n\nNot run:\n\n"
+    left = {name: "prepared, and not run yet" for name in names if name not in kept | rows}
+    return text + "".join(f"- {name}: {why}.\n" for name, why in (left | said["not_run"]).items())
 
 
 def main() -> None:
@@ -262,24 +273,24 @@ def main() -> None:
     parser.add_argument("--environment", type=Path, default=ROOT / "runs" / "public-verifiers")
     parser.add_argument("--no-install", action="store_true", help="the environment is there")
     parser.add_argument("--only", default="", help="a part of a scorer's name")
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--write", type=Path, help="the page; rows that are not run are kept")
     options = parser.parse_args()
     said = yaml.safe_load((HERE / "public_verifiers.yaml").read_text(encoding="utf-8"))
     python = environment(options.environment, [] if options.no_install else said["install"])
     code = "import importlib.util as u; print(u.find_spec('lm_eval').submodule_search_locations[0])"
     places = {"lm_eval": _said(python, code)}
-    rows = []
+    rows = {}
     for scorer in said["scorers"]:
         if options.only in scorer["name"]:
             name = scorer["package"]
             version = _said(python, f"import importlib.metadata as m; print(m.version({name!r}))")
-            rows.append(row(scorer, f"{name} {version}", audit(scorer, python, places)))
-            print(rows[-1], flush=True)
-    text = HEAD.format(date=datetime.now(UTC).date(), python=sys.version.split()[0])
-    text += "\n".join(rows) + "\n\nNot run:\n\n"
-    text += "".join(f"- {name}: {why}.\n" for name, why in said["not_run"].items())
+            found = row(scorer, f"{name} {version}", audit(scorer, python, places))
+            rows[scorer["name"]] = found
+            print(found, flush=True)
     if options.write:
-        options.write.write_text(text, encoding="utf-8")
+        before = options.write.read_text(encoding="utf-8") if options.write.exists() else ""
+        day, version = str(datetime.now(UTC).date()), sys.version.split()[0]
+        options.write.write_text(page(before, rows, said, day, version), encoding="utf-8")
 
 
 if __name__ == "__main__":

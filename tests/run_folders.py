@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from auditing import write
 from conftest import ROOT
-from gates import certificate, judge
+from gates import certificate, judge, plan, prompt, receipt, registration, sentinel
 
 from harness import __version__
+from harness.content.suite import load
 from harness.evidence import attestation
-from harness.evidence.receipts import Receipt
+from harness.evidence.receipts import Finding, Receipt
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.pages import html
@@ -88,3 +91,47 @@ def change_lines(path: Path, edit: Callable[[list[dict[str, Any]]], object]) -> 
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     edit(rows)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+VERIFIER = """\
+from harness import failed, passed, verifier
+
+
+@verifier("demo.ok", version=1, facet="demo")
+def ok(case, answer):
+    return passed() if answer.text == case.expect["word"] else failed("other", answer.text)
+"""
+WORDS = ("one", "two", "three")
+
+
+def author(folder: Path) -> Path:
+    """A workspace with one verifier, its fixtures and its suite, and a ``run`` in it of which every
+    answer was judged as that verifier judges it: the base's fail, the adapter's pass."""
+    suite = {"facet": "demo", "role": "facet", "mode": "chat", "max_tokens": 9}
+    suite |= {"prompts": "demo.jsonl", "criteria": [{"id": "ok", "verifier": "demo.ok"}]}
+    rows = [
+        {"id": f"demo/{n}", "prompt": prompt("demo", n), "expect": {"word": word}}
+        for n, word in enumerate(WORDS)
+    ]
+    case = {"prompt": "Say four.", "expect": {"word": "four"}}
+    known = {"verifier": "demo.ok", "good": [{"name": "four", "case": case, "answer": "four"}]}
+    content = {
+        "library.yaml": "bases: {}\nadapters: {}\ngate: {}\n",
+        "verifiers/demo.py": VERIFIER,
+        "suites/demo.yaml": json.dumps(suite),
+        "suites/demo.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+        "audits/demo.ok/fixtures.yaml": json.dumps(known),
+    }
+    for name, text in content.items():
+        write(folder / name, text)
+    source = hashlib.sha256(VERIFIER.encode()).hexdigest()
+    no = [Finding("ok", "demo.ok", "fail", "other", "no")]
+    judged = [receipt("demo", n, "base", "fail", answer="no", findings=no) for n in range(3)]
+    judged += [receipt("demo", n, "adapter", "pass", answer=w) for n, w in enumerate(WORDS)]
+    shown = replace(sentinel("demo.ok", "four", "pass"), prompt="Say four.", answer="four")
+    loaded = load(folder / "suites/demo.yaml", folder / "suites")
+    found = registration([plan("demo", len(WORDS), digest=loaded.digest)])
+    run = finish(folder / "run", found, [*judged, shown])
+    held = certificate("demo.ok", binding={"source": {"demo.py": source}}).to_json()
+    change(run / "certificates" / "demo.ok.json", lambda data: data.update(held))
+    return folder

@@ -27,14 +27,20 @@ def fitting(certificate: Certificate, answers: Mapping[str, str]) -> dict[str, s
     is refused for and may be."""
     asked = {survivor.operator for survivor in certificate.survivors}
     asked |= {question.name for question in certificate.questions}
-    names = (name.removeprefix(MADE) for name in certificate.false_passes)
-    absurd = waivable().intersection(names)
+    absurd = set(excusable(certificate))
     absurd |= {name.removeprefix("variant:").partition(" of ")[0] for name in certificate.flips}
     return {
         operator: answer
         for operator, answer in answers.items()
         if operator in asked or (operator in absurd and answer != DEADLY)
     }
+
+
+def excusable(certificate: Certificate) -> list[str]:
+    """The absurd answers that a certificate is refused for and an author may waive with a
+    reason."""
+    names = [name.removeprefix(MADE).partition(" ")[0] for name in certificate.false_passes]
+    return [name for name in dict.fromkeys(names) if name in waivable()]
 
 
 def parse(texts: Iterable[str]) -> dict[str, str]:

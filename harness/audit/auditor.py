@@ -16,7 +16,7 @@ from harness.audit.answers.operators import names, waived
 from harness.audit.answers.probes import BOMB_LIMIT, Probe, probes
 from harness.audit.bound import binding, seen
 from harness.audit.certificate import Certificate
-from harness.audit.witness import Asked, Pulse, Witness
+from harness.audit.witness import Asked, Pulse, Witness, too_slow
 from harness.content import fixtures
 from harness.content.case import Case
 from harness.content.fixtures import Known
@@ -48,7 +48,8 @@ class Audit:
 
     def ask(self, case: Case, answer: str, limit: float | None = None, last: bool = False) -> Asked:
         """The question whether an answer passes."""
-        return Asked(self.verifier.id, case, Answer(answer), limit, last)
+        timed = self.verifier.kind is not Kind.LLM
+        return Asked(self.verifier.id, case, Answer(answer), limit, last, timed)
 
     def asked(self) -> list[Asked]:
         """Everything to ask here."""
@@ -129,8 +130,9 @@ def _ask(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]
         one.probes = probes(one.verifier, one.known)
     for one, told in zip(audits, witness.each([one.asked() for one in audits]), strict=True):
         one.told = told
+        one.faults += too_slow(told)
     _quarantine(audits, witness, siblings)
-    steady = [one for one in audits if not any(t.hung for t in one.told)]
+    steady = [one for one in audits if not one.faults and not any(t.hung for t in one.told)]
     elsewhere.judge_again(steady, witness)
 
 

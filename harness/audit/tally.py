@@ -43,7 +43,7 @@ def certificate(one: Audit) -> Certificate:
         kind=one.verifier.kind.value,
         good=sum(f.good for f in one.known.fixtures),
         bad=sum(not f.good for f in one.known.fixtures),
-        degenerate=len(one.pairs("degenerate", "deadly", "bomb")),
+        degenerate=_must_fail(one),
         false_passes=[p.name for p, _ in wrong if not p.good] + absurd,
         false_fails=[p.name for p, _ in wrong if p.good],
         binding=dict(one.bound),
@@ -75,6 +75,13 @@ def certificate(one: Audit) -> Certificate:
         kinds=kinds,
         proof=one.proof,
     )
+
+
+def _must_fail(one: Audit) -> int:
+    """How much the harness made that must fail, as ``false_passes`` names it: an absurd answer once
+    for all cases, what an author called deadly and what is wrong by construction one by one."""
+    made = {p.name for p, _ in one.pairs("degenerate", "bomb") if p.operator != "bomb-behind"}
+    return len(made) + len(one.pairs("deadly")) + len(_constructed(one))
 
 
 def _constructed(one: Audit) -> list[tuple[Probe, Told]]:

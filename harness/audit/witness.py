@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from harness.audit.surroundings import HERE, Surroundings
@@ -21,13 +23,18 @@ from harness.judging.workers import Judge
 
 MOST_LOST = 3
 LONG = 5.0  # seconds
+MOST_SECONDS = 600.0  # of one verifier's judgements in a sitting; then it is asked no more
+STEP = 8  # questions between two looks at the time
+OVER_TIME = unverified("not-asked", "the time of the audit was over")
 
 
 @dataclass(frozen=True)
 class Asked(Ask):
-    """One judgement to make; ``last`` says that a verifier lost on this one is asked no more."""
+    """One judgement to make; ``last`` says that a verifier lost on this one is asked no more,
+    ``timed`` that it counts into the time that a verifier has: a model may take hours."""
 
     last: bool = False
+    timed: bool = True
 
 
 class Pulse:
@@ -68,16 +75,16 @@ class Witness:
         """The judgement of each of ``asked``, in order. Never raises for what a verifier does."""
         told: dict[int, Told] = {}
         lost: Counter[str] = Counter()
+        spent: defaultdict[str, float] = defaultdict(float)
         left = list(range(len(asked)))
         setup = Setup(
             self.folder, self.digest, self.sandbox, around.environment, around.enter, self.notes
         )
         if self.pulse:
             self.pulse.expect(len(asked))
-        heard = self.pulse.heard if self.pulse else None
         while left:
             with closing(Judge(setup)) as judge:
-                found = judge.tell([asked[i] for i in left], heard)
+                found = self._said(judge, [asked[i] for i in left], spent)
             told |= zip(left, found, strict=False)
             culprit, left = asked[left[len(found) - 1]], left[len(found) :]
             lost[culprit.verifier] += MOST_LOST if culprit.last else 1
@@ -89,9 +96,41 @@ class Witness:
                 left = [i for i in left if i not in told]
         return [told[i] for i in range(len(asked))]
 
+    def _said(
+        self, judge: Judge, asked: Sequence[Asked], spent: defaultdict[str, float]
+    ) -> list[Told]:
+        """What one judge says, up to the question that it is lost on; a verifier that has spent its
+        time is asked no more."""
+        heard = self.pulse.heard if self.pulse else None
+        found: list[Told] = []
+        for verifier, group in groupby(asked, attrgetter("verifier")):
+            own = list(group)
+            while own and not judge.ended:
+                timed, many = own[0].timed, STEP if own[0].timed else len(own)
+                if timed and spent[verifier] > MOST_SECONDS:
+                    found += [Told(OVER_TIME, 0.0)] * len(own)
+                    if self.pulse:
+                        self.pulse.expect(-len(own))
+                    break
+                said = judge.tell(own[:many], heard)
+                spent[verifier] += sum(one.seconds for one in said)
+                found, own = found + said, own[many:]
+        return found
+
     def each(
         self, rows: Sequence[Sequence[Asked]], around: Surroundings = HERE
     ) -> list[list[Told]]:
         """Several rows of questions to one process, told row by row."""
         told = iter(self.tell([one for row in rows for one in row], around))
         return [[next(told) for _ in row] for row in rows]
+
+
+def too_slow(told: Sequence[Told]) -> list[str]:
+    """A sentence, where a verifier had spent its time before it was asked everything."""
+    made = [one.seconds for one in told if one.asked]
+    if not any(one.judgement is OVER_TIME for one in told):
+        return []
+    text = f"too slow to be audited: {len(made)} of {len(told)} answers took {sum(made):.3g} s"
+    return [
+        f"{text}, {sum(made) / len(made):.2g} s each; an audit takes {MOST_SECONDS:g} s at most"
+    ]

@@ -64,7 +64,7 @@ def audit_workspace(
         seen = discovery.digest(folder)
         found = discovery.discover(folder)
         wanted = [wrap.id] if wrap else names
-        chosen = [_named(found, name) for name in wanted] or list(found.verifiers.values())
+        chosen = [named(found, name) for name in wanted] or list(found.verifiers.values())
         if fixtures is not None and not wanted:
             chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
             if not chosen:
@@ -123,7 +123,8 @@ def _sandbox(
     return resolve_sandbox(chosen, name)[0]
 
 
-def _named(found: discovery.Found, name: str) -> Verifier:
+def named(found: discovery.Found, name: str) -> Verifier:
+    """The verifier called ``name``; raises :class:`VerifierError` for none."""
     if name not in found.verifiers:
         broken = "".join(f"\n{line}" for line in found.broken)
         raise VerifierError(f"no verifier {name!r}{nearest(name, list(found.verifiers))}{broken}")

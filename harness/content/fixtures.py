@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from harness import files
 from harness.content import strict
@@ -31,7 +30,7 @@ class CaseFile(strict.Model):
     """The case that an answer answers."""
 
     prompt: str
-    expect: dict[str, Any] = {}
+    expect: dict[str, JsonValue] = {}
 
 
 class Good(strict.Model):
@@ -171,6 +170,14 @@ def read(folder: Path, verifier: str) -> Known:
     return known
 
 
+def given(prompt: str, expect: str) -> Case:
+    """A case whose ``expect`` is written as YAML, as in a file of fixtures."""
+    where = Path("--expect")
+    said = {"prompt": prompt, "expect": strict.parse_yaml(expect, where)[0]}
+    found = strict.check(said, CaseFile, where)
+    return _case("given", found, where)
+
+
 def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
     goods = list(file.good)
     for name in file.include:
@@ -221,10 +228,10 @@ def _of_markdown(path: Path, label: Label, default: CaseFile | None) -> Fixture:
             raise WorkspaceError(
                 f"{path}: front matter begins with '---' and has no second '---' line"
             )
-        try:
-            front = strict.check(yaml.safe_load(head) or {}, Front, path)
-        except yaml.YAMLError as error:
-            raise WorkspaceError(f"{path}: front matter is not valid YAML: {error}") from None
+        data, lines = strict.parse_yaml(
+            f"\n{head}", path
+        )  # its first line is the second of the file
+        front = strict.check(data or {}, Front, path, lines)
         text = body
     if label in BAD and not front.why:
         raise WorkspaceError(

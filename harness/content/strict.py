@@ -15,9 +15,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness import files
 from harness.errors import WorkspaceError
 
-_Loader = getattr(
+_Safe: Any = getattr(  # libyaml where PyYAML was built with it: ten times faster
     yaml, "CSafeLoader", yaml.SafeLoader
-)  # libyaml where PyYAML was built with it: ten times faster
+)
+_DATE = "tag:yaml.org,2002:timestamp"
+_PLAIN = {
+    first: [row for row in rows if row[0] != _DATE]
+    for first, rows in _Safe.yaml_implicit_resolvers.items()
+}
+#: a date is the text that was written, as it is in the JSON of a suite
+_Loader: Any = type("_Loader", (_Safe,), {"yaml_implicit_resolvers": _PLAIN})
 
 
 class Model(BaseModel):
@@ -31,7 +38,11 @@ M = TypeVar("M", bound=Model)
 
 def read_yaml(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     """The document in ``path`` and the line (from 1) of every key in it, by its path of keys."""
-    text = files.read_text(path)
+    return parse_yaml(files.read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
+    """The same of ``text`` that comes from ``path``."""
     try:
         node = yaml.compose(text, Loader=_Loader)
         lines = dict(_lines(node, path, ())) if node else {}

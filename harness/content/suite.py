@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from harness.content import strict
 from harness.content.case import Case
@@ -51,7 +51,7 @@ class Row(strict.Model):
 
     id: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
-    expect: dict[str, Any] = {}
+    expect: dict[str, JsonValue] = {}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from harness import files
+from harness.audit.answering import excusable
 from harness.audit.certificate import Certificate, State
 from harness.content.fixtures import MADE
 from harness.pages import tables
@@ -47,6 +48,8 @@ def details(c: Certificate) -> Iterator[str]:
         name = c.questions[0].name
         yield f"  next: harness audit {c.verifier} --answer, or --answer {name}=deadly,"
         yield f"        or --answer '{name}=waive: REASON'"
+    for name in excusable(c)[:1]:
+        yield f"  next: where it is right to pass one of these: --answer '{name}=waive: REASON'"
     if not c.missing and c.state is State.VALID:
         yield "  next: nothing is missing"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from harness.errors import SandboxError
@@ -113,5 +112,6 @@ class Sandbox(Offers):
         return result
 
     def with_limits(self, **changes: Any) -> Limits:
-        """This sandbox's limits with some of them changed."""
-        return replace(self.limits, **changes)
+        """This sandbox's limits with some of them changed for one task; raises ``ValueError`` for
+        one that is not in its range."""
+        return self.limits.changed(**changes)

@@ -8,7 +8,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+#: least and most that a verifier may give one task; ``None``: no more than its sandbox has itself
+RANGES: dict[str, tuple[float, float | None]] = {
+    "wall": (0.05, 120.0),
+    "cpu": (1, 60),
+    "memory": (16 << 20, None),
+    "processes": (1, None),
+    "open_files": (8, 1024),
+    "file_bytes": (0, None),
+    "output_bytes": (1, None),
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,22 @@ class Limits:
     file_bytes: int = 16 << 20
     temp_bytes: int = 64 << 20
     output_bytes: int = 1 << 20  #: of a tool, each of stdout and stderr
+
+    def changed(self, **changes: Any) -> Limits:
+        """These limits with some of them changed for one task; raises ``ValueError`` for one that
+        is not in its range."""
+        for name, found in changes.items():
+            if name not in RANGES:
+                raise ValueError(f"with_limits({name}): expected one of {', '.join(RANGES)}")
+            least, most = RANGES[name]
+            most = getattr(self, name) if most is None else most
+            numbers = (int, float) if name == "wall" else (int,)
+            if type(found) not in numbers or not least <= found <= most:
+                kind = "a number" if name == "wall" else "a whole number"
+                raise ValueError(
+                    f"with_limits({name}={found!r}): expected {kind} from {least} to {most}"
+                )
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import pytest
+import yaml
 from auditing import edit, harness, write
+from chat_servers import completion, said, serving
 
+from harness.audit import scaffold
 from harness.audit.certificate import Certificate
 
 
@@ -52,6 +56,39 @@ def test_a_new_verifier_is_scaffolded_and_honestly_provisional(honest):
     assert harness("audit", "--library", honest, "--new", "fresh.one")[0] == 4
     assert harness("audit", "--library", honest, "--new", "fresh.two")[0] == 2
     assert harness("audit", "--library", honest, "--new", "../fresh.one")[0] == 4
+
+
+#: what makes the verifier of a template careless; code and judges are planted elsewhere
+CARELESS = {
+    "text": ("re.fullmatch", "re.match"),
+    "json": ('["label"] != case.expect["label"]', '["label"] is None'),
+    "code": None,
+    "judge": None,
+}
+
+
+@pytest.mark.parametrize("template", CARELESS)
+def test_a_new_verifier_of_each_template_is_honest_and_a_careless_edit_is_found(honest, template):
+    known = yaml.safe_load((scaffold.TEMPLATES / f"{template}.yaml").read_text())
+    right = {" ".join(one["answer"].split()) for one in known["good"]}
+
+    def model(asked):
+        return completion(said(" ".join(asked.data["answer"].split()) in right))
+
+    new = ("audit", "--library", honest, "--new", "fresh.one", "--template", template)
+    with serving(model) as chat:
+        code, text = harness(*new)
+        if template == "judge":
+            assert "next: name model and endpoint in the first; `harness audit fresh.one`" in text
+            edit(honest / "verifiers" / "fresh.py", "http://127.0.0.1:8000/v1", chat.endpoint)
+            code, text = harness("audit", "--library", honest, "fresh.one")
+        assert (code, "fresh.one v1: PROVISIONAL" in text) == (2, True), text
+        assert "bads prove" in text
+        assert "next: answer" not in text, text
+    if CARELESS[template]:
+        edit(honest / "verifiers" / "fresh.py", *CARELESS[template])
+        code, text = harness("audit", "--library", honest, "fresh.one")
+        assert "REFUSED" in text or "next: answer" in text, text
 
 
 def test_hidden_fixtures_certify_and_are_not_shown(honest, tmp_path):

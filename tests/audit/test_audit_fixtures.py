@@ -3,6 +3,7 @@ them."""
 
 import json
 import random
+import re
 
 import pytest
 from auditing import audited, edit, harness, write
@@ -55,6 +56,36 @@ def test_fixtures_may_be_markdown_and_mistakes_name_file_and_key(tmp_path):
         with pytest.raises(WorkspaceError, match=named):
             fixtures.load(tmp_path, "a.b")
         (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("expect", "found"),
+    [
+        ("2024-03-01", "2024-03-01"),
+        ("2024-03-01 10:00:00", "2024-03-01 10:00:00"),
+        ("[1, {a: null}]", [1, {"a": None}]),
+        ("!!binary aGk=", "f.yaml:1: key 'case.expect.due': found bytes b'hi'"),
+        ("!!set {a, b}", "f.yaml:1: key 'case.expect.due': found set"),
+        ("{1: one}", "found int 1; expected: Input should be a valid string"),
+    ],
+)
+@pytest.mark.parametrize("form", ["f.yaml", "good/f.md"])
+def test_what_is_expected_is_what_json_can_hold_and_a_date_is_its_text(
+    tmp_path, form, expect, found
+):
+    case = f"case: {{prompt: Do it., expect: {{due: {expect}}}}}"
+    if form == "f.yaml":
+        text = f"{case}\nverifier: a.b\ngood: [{{name: one, answer: x}}]\n"
+    else:
+        text = f"---\n{case}\n---\nx"
+    write(tmp_path / "a.b" / form, text)
+    if "found" in found:
+        said = found if form == "f.yaml" else found.replace("f.yaml:1", "f.md:2")
+        with pytest.raises(WorkspaceError, match=re.escape(said)):
+            fixtures.load(tmp_path, "a.b")
+    else:
+        (one,) = fixtures.load(tmp_path, "a.b")
+        assert one.case.expect["due"] == found
 
 
 def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(honest):

@@ -15,10 +15,11 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from auditing import write
+from auditing import edit, write
 from click.testing import CliRunner
 from commands import COMMANDS, LEAVES, help_of
 from conftest import POCKET, ROOT, write_workspace
+from run_folders import author
 
 from harness.datasets import samples
 from harness.datasets.humaneval import problems
@@ -133,6 +134,24 @@ def judged(outcome):
     return arguments
 
 
+def tried(answer, *case):
+    def arguments(request):
+        place = author(request.getfixturevalue("tmp_path") / "place")
+        write(place / "answer", answer)
+        return ["demo.ok", place / "answer", "--library", place, *case]
+
+    return arguments
+
+
+def rejudged(old, new):
+    def arguments(request):
+        place = author(request.getfixturevalue("tmp_path") / "place")
+        edit(place / "verifiers" / "demo.py", old, new)
+        return [place / "run", "--library", place]
+
+    return arguments
+
+
 def checked(available):
     def arguments(request):
         found = selfcheck.Check("landlock", available, "", "", (), ())
@@ -165,6 +184,12 @@ CASES = {
     ("harness audit", 1): audited("--check", broken=True),
     ("harness audit", 2): audited("--new", "fresh.one"),
     ("harness audit", 3): audited("--check"),
+    ("harness judge", 0): tried("four", "--case", "four"),
+    ("harness judge", 1): tried("five", "--case", "four"),
+    ("harness judge", 2): tried("four", "--prompt", "x"),
+    ("harness rejudge", 0): rejudged("demo", "demo"),
+    ("harness rejudge", 1): rejudged("==", "!="),
+    ("harness rejudge", 2): rejudged("demo.ok", "demo.other"),
     ("harness humaneval", 0): judged("pass"),
     ("harness humaneval", 2): judged("unverified"),
     ("harness library", 0): lambda request: ["--library", ROOT],
@@ -265,7 +290,7 @@ def complete(line: str, cwd: Path) -> list[str]:
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_bash_completes_commands_options_and_adapters(place, tmp_path):
-    assert complete("harness re", tmp_path) == ["recheck", "report"]
+    assert complete("harness re", tmp_path) == ["recheck", "rejudge", "report"]
     assert "--adapter" in complete("harness gate --ad", tmp_path)
     assert complete("harness gate --adapter g", place) == ["gamedev"]
     (tmp_path / "library.yaml").write_text("bases: [")

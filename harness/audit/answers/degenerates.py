@@ -96,7 +96,7 @@ WAIVABLE = {
     *(PLAIN.keys() - {"empty", "whitespace", "nul"}),
     *(f"gold-in-{form or 'prose'}" for form in GOLD),
     "empty-fences", "injection-in-a-comment", "prompt-echo", "prompt-in-a-fence", "comment-only",
-    "names-what-is-wanted", "keyword-stuffing", "keywords-in-a-fence", "rubric-copy",
+    "names-what-is-wanted", "keyword-stuffing", "keywords-in-a-fence", "rubric-copy", "bomb",
 }  # fmt: skip
 
 

@@ -187,10 +187,11 @@ def _bombs(known: Known, goods: Sequence[mutants.Good]) -> Iterator[Probe]:
     if first is None:
         return
     code = snippet(first.answer)
+    alone = "bomb-behind" if "bomb" in known.waive else "bomb"  # it must still end on it
     for number, pump in enumerate(PUMPS):
         noise = pump * (40_000 // len(pump)) + "!"
         text = code.holding(noise + "\n") if code and number % 2 else noise
-        yield Probe(f"{MADE}bomb {pump!r}", "bomb", "bomb", first.case, text, False)
+        yield Probe(f"{MADE}bomb {pump!r}", "bomb", alone, first.case, text, False)
         short = f"{code.code}{pump * 30}!\n" if code else f"{first.answer}{pump * 30}!"
         name, text = f"{MADE}bomb {pump!r} behind a good", code.holding(short) if code else short
         yield Probe(name, "bomb", "bomb-behind", first.case, text, False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.audit.workspace import Audited
 
 ASK = "?"  # --answer without a value
+TEMPLATES = ["text", "json", "code", "judge"]
 POLL = 0.5  # seconds between two looks at the files
 
 
@@ -37,6 +38,13 @@ POLL = 0.5  # seconds between two looks at the files
     "--new",
     metavar="ID",
     help="Write a first verifier and its fixtures, for example --new godot.signals.",
+)
+@click.option(
+    "--template",
+    type=click.Choice(TEMPLATES),
+    default=TEMPLATES[0],
+    help="What --new writes: a verifier that reads text or JSON, that runs a function on hidden"
+    " tests, or that asks a model (default: text).",
 )
 @click.option("--watch", is_flag=True, help="Audit again on every save.")
 @click.option(
@@ -94,6 +102,7 @@ def audit(
     library: str | None,
     sandbox: str,
     new: str | None,
+    template: str,
     watch: bool,
     check: bool,
     fixtures: Path | None,
@@ -116,8 +125,14 @@ def audit(
     if new:
         from harness.audit.scaffold import scaffold
 
-        for path in scaffold(library, new):
-            Terminal().say(f"wrote {path}")
+        module, known = scaffold(library, new, template)
+        Terminal().say(
+            f"wrote {module}\nwrote {known}\nnext: say in the first what an answer must do, in the"
+            " second which answers you know to be right or wrong"
+        )
+        if template == "judge":
+            Terminal().say(f"next: name model and endpoint in the first; `harness audit {new}`")
+            return 2
         verifiers = (*verifiers, new)
     verifiers = (*verifiers, *(text for text in answers if "=" not in text and text != ASK))
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.doors.cli import audit, gate, library, samples, sandbox
+from harness.doors.cli import audit, gate, judge, library, samples, sandbox
 from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command
 from harness.errors import HarnessError, boundary
 
@@ -62,6 +62,8 @@ for command in (
     gate.recheck,
     gate.report,
     audit.audit,
+    judge.judge,
+    judge.rejudge,
     library.library,
     library.init,
     samples.humaneval,

@@ -1,0 +1,147 @@
+"""``harness judge`` and ``harness rejudge``: what an author asks of a verifier between two
+audits."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.doors.cli.common import Command, library_option, sandbox_option
+
+if TYPE_CHECKING:
+    from harness.doors.console import Terminal
+    from harness.evidence.receipts import Finding
+    from harness.gate.rejudge import Again
+
+MOST = 300  # characters of evidence in a list
+CODES = {"pass": 0, "fail": 1, "unverified": 2}
+
+
+@click.command(
+    cls=Command,
+    codes={0: "The answer passes.", 1: "It fails.", 2: "It could not be judged: unverified."},
+)
+@click.argument("verifier")
+@click.argument("answer", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--case",
+    metavar="NAME",
+    help="What is answered: a fixture of the verifier or a prompt of a suite by its name;"
+    " audits:NAME or SUITE:NAME where several have it.",
+)
+@click.option("--prompt", metavar="TEXT", help="What is answered, where it is no known case.")
+@click.option(
+    "--expect",
+    metavar="YAML",
+    help="What the verifier needs to know of it, for example '{guest: Ada}'.",
+)
+@library_option
+@sandbox_option
+def judge(
+    verifier: str,
+    answer: Path,
+    case: str | None,
+    prompt: str | None,
+    expect: str | None,
+    library: str | None,
+    sandbox: str,
+) -> int:
+    """Say what a verifier makes of one answer.
+
+    VERIFIER is an id such as godot.parses, ANSWER a file, or - for standard input. No certificate
+    is asked for, and nothing is kept."""
+    from harness import files
+    from harness.content import fixtures
+    from harness.doors.console import Terminal
+    from harness.gate.rejudge import try_one
+
+    given = (prompt, expect) != (None, None)
+    if given == (case is not None):
+        raise click.UsageError("name what is answered: --case NAME, or --prompt and --expect")
+    here = str(answer) == "-"
+    text = files.decode(sys.stdin.buffer.read(), "-") if here else files.read_text(answer)
+    asked = fixtures.given(prompt or "", expect or "{}") if case is None else case
+    found = try_one(library, verifier, text, asked, sandbox)
+    said, out = found.told.judgement, Terminal()
+    out.say(
+        f"{found.verifier.id} v{found.verifier.version}: {said.outcome} ({said.reason})",
+        {"pass": "green", "fail": "red"}.get(said.outcome, "yellow"),
+    )
+    expected = json.dumps(dict(found.case.expect), ensure_ascii=False, default=str)
+    rows = [
+        ("prompt", found.case.prompt),
+        ("expect", expected),
+        ("evidence", said.evidence.partition("\n")[0]),
+        *[("", line) for line in said.evidence.split("\n")[1:]],
+        *([("code", said.rule)] if said.rule else []),
+        ("took", f"{found.told.seconds:.2g} s"),
+    ]
+    out.rows([(f"  {name}", value) for name, value in rows])
+    out.say("  no certificate was asked for: this proves nothing, `harness audit` does")
+    return CODES[said.outcome]
+
+
+@click.command(
+    cls=Command,
+    codes={
+        0: "Every judgement is as the run has it.",
+        1: "A judgement has another outcome; each is listed.",
+        2: "None has another outcome, and some could not be made again.",
+    },
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("receipts", nargs=-1, metavar="[RECEIPTS]")
+@click.option("--verifier", metavar="ID", help="Only what this verifier judged.")
+@library_option
+@sandbox_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def rejudge(
+    run: Path,
+    receipts: tuple[str, ...],
+    verifier: str | None,
+    library: str | None,
+    sandbox: str,
+    quiet: bool,
+) -> int:
+    """Judge the stored answers of RUN again, and list what is judged otherwise.
+
+    By the verifiers, suites and fixtures that are here now. RECEIPTS are lines of receipts.jsonl,
+    such as 17 or '#17' (default: all). Nothing in the run is changed."""
+    from harness.doors.console import Terminal, steps
+    from harness.gate.rejudge import rejudge as again
+
+    numbers = [one.removeprefix("#") for one in receipts]
+    strange = [one for one in numbers if not one.isdecimal()]
+    if strange:
+        raise click.UsageError(f"{strange[0]!r} is no line of receipts.jsonl, such as 17 or '#17'")
+    with steps(quiet) as progress:
+        found = again(
+            run,
+            library,
+            verifier=verifier,
+            receipts={int(one) for one in numbers},
+            sandbox=sandbox,
+            progress=progress,
+        )
+    out = Terminal()
+    for line in (*found.notes, *(f"not judged again: {why}: {n}" for why, n in found.left.items())):
+        out.say(line, "yellow")
+    for one in found.again if receipts else found.flips:
+        _print(out, one)
+    out.say(f"{run}: {found.sentence}")
+    return 1 if found.flips else 2 if found.left else 0
+
+
+def _print(out: Terminal, one: Again) -> None:
+    row = one.receipt
+    sample = f", answer {row.sample + 1}" if row.sample else ""
+    out.say(f"#{one.number} {row.suite} {row.case} ({row.arm}{sample}): {one.was.verifier}")
+    out.rows([("  was", *_said(one.was)), ("  is", *_said(one.now))])
+
+
+def _said(one: Finding) -> tuple[str, str]:
+    return f"{one.outcome} ({one.reason})", one.evidence[:MOST]

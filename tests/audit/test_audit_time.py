@@ -1,0 +1,44 @@
+"""An audit ends, and says how far it is: a slow verifier is named by what a judgement of it takes,
+and one that is quick enough is not."""
+
+from pathlib import Path
+
+import pytest
+from auditing import edit
+
+from harness.audit import witness
+from harness.audit.auditor import certify
+from harness.audit.certificate import State
+from harness.judging.discovery import digest, discover
+
+SLOW = "time.sleep(0.2)"
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_verifier_that_takes_too_long_says_so_and_ends(honest: Path, monkeypatch, slow):
+    """One that sleeps is refused for its time and by nothing else; its siblings in the same process
+    have their own time."""
+    module = honest / "verifiers" / "honest.py"
+    if slow:
+        edit(module, "    wanted =", f"    import time; {SLOW}\n    wanted =")
+    monkeypatch.setattr(witness, "MOST_SECONDS", 3.0)
+    monkeypatch.setattr(witness, "LONG", 0.0)
+    told: list[tuple[str, int, int]] = []
+    folder = honest / "verifiers"
+    asked = witness.Witness(folder, digest(folder), None)
+    found = certify(
+        discover(folder).verifiers.values(),
+        honest / "audits",
+        asked,
+        None,
+        lambda *one: told.append(one),
+    )["honest_sentence.it"]
+    assert (found.state is State.REFUSED) == slow, found.sentence()
+    assert ("too slow to be audited" in found.sentence()) == slow
+    assert len(found.faults) == slow
+    answers = [(done, made) for label, done, made in told if label == "answers"]
+    assert answers, "progress within one verifier"
+    assert all(done < made for done, made in answers)
+    if slow:
+        assert "s each; an audit takes 3 s at most" in found.faults[0]
+        assert len(answers) < 40
