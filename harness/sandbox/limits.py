@@ -28,11 +28,14 @@ class Limits:
 @dataclass(frozen=True)
 class Report:
     """How a task's process ended: exit code or signal (the server's own SIGKILL if it was still
-    running)."""
+    running); ``cpu`` in seconds, ``preempted`` and ``yielded`` in times that it lost the processor
+    to others and gave it up itself."""
 
     code: int | None
     signal: int | None
     cpu: float
+    preempted: int
+    yielded: int
     rss: int
     over: str | None
     clean: bool
@@ -44,13 +47,15 @@ class Result:
     ``disk`` or ``start``.
 
     ``code`` is its exit code with reason ``exit`` and ``None`` otherwise. Output is cut at the
-    limit. ``start`` means that the program could not be started; stderr says why."""
+    limit. ``start`` means that the program could not be started; stderr says why. ``cpu`` are its
+    seconds of processor time."""
 
     reason: str
     code: int | None
     stdout: bytes
     stderr: bytes
     seconds: float
+    cpu: float
 
 
 class WorkerError(Exception):

@@ -55,7 +55,8 @@ def run_tool(
             reason, code = "start", None
             output[err] += problem.encode()
         seconds = time.monotonic() - began
-        return Result(reason, code, bytes(output[out]), bytes(output[err]), seconds), report.clean
+        written = bytes(output[out]), bytes(output[err])
+        return Result(reason, code, *written, seconds, report.cpu), report.clean
     finally:
         channel.close()
         os.close(out)

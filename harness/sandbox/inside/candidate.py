@@ -63,7 +63,7 @@ def _limit(limits: dict[str, Any]) -> None:
 
 
 def serve(channel: Stream, packages: str | None = None) -> None:
-    """Load a program, then answer calls of its entry until the channel is closed."""
+    """Load a program, then answer messages of calls of its entry until the channel is closed."""
     order = channel.receive()
     if order is None:
         return
@@ -71,15 +71,17 @@ def serve(channel: Stream, packages: str | None = None) -> None:
         sys.path.append(packages)
     function, problem = _load(order)
     if problem:
-        _answer(channel, 0, problem)
+        channel.send(problem)
         return
-    encode, decode = codec.encode_or_opaque, codec.decode
-    while (call := channel.receive()) is not None:
-        try:
-            reply = ["value", encode(function(*decode(call[1])))]
-        except BaseException as error:
-            reply = _complaint(error)
-        _answer(channel, call[0], reply)
+    while (calls := channel.receive()) is not None:
+        _answer(channel, [_reply(function, arguments) for arguments in calls])
+
+
+def _reply(function: Any, arguments: Any) -> list[Any]:
+    try:
+        return ["value", codec.encode_or_opaque(function(*codec.decode(arguments)))]
+    except BaseException as error:
+        return _complaint(error)
 
 
 def _load(order: dict[str, Any]) -> tuple[Any, list[Any]]:
@@ -109,11 +111,22 @@ def _complaint(error: BaseException) -> list[Any]:
     return ["raise", codec.type_name(type(error)), text]
 
 
-def _answer(channel: Stream, number: int, reply: list[Any]) -> None:
+def _answer(channel: Stream, replies: list[Any]) -> None:
+    """Send all replies as one message; where they do not fit, of each that is over its share only
+    that."""
     try:
-        channel.send([number, *reply])
+        channel.send(replies)
     except frames.EncodeError:
-        channel.send([number, "value", {"o": ["over the size of a message", True, None]}])
+        share = frames.MAX_FRAME // len(replies) - 8
+        too_long = ["value", {"o": ["over the size of a message", True, None]}]
+        channel.send([reply if _fits(reply, share) else too_long for reply in replies])
+
+
+def _fits(reply: list[Any], share: int) -> bool:
+    try:
+        return len(frames.pack(reply)) <= share
+    except frames.EncodeError:
+        return False
 
 
 #: what a program and its calls look like, for :func:`rehearse`
@@ -144,7 +157,7 @@ def rehearse(times: int = 12) -> None:
     The interpreter adapts its bytecode and fills its caches here once, instead of in the fresh
     pages of each process."""
     arguments = ([3, 2, 4], {"a": 1.5, "b": -2}, ("x", None, True, ["y"]))
-    calls = b"".join(frames.pack([number, codec.encode(arguments)]) for number in range(1, 6))
+    calls = frames.pack([codec.encode(arguments)] * 5)
     order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"]}
     for _ in range(times):
         near, far = socket.socketpair()

@@ -66,6 +66,8 @@ class Task:
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "cpu": usage.ru_utime + usage.ru_stime,
+            "preempted": usage.ru_nivcsw,
+            "yielded": usage.ru_nvcsw,
             "rss": usage.ru_maxrss * (1024 if LINUX else 1),
             "over": self.over,
         }

@@ -1,0 +1,185 @@
+"""A test that calls a candidate, run without it: once to record the calls, once on the answers.
+
+In between the candidate gets every call in one message and answers all of them, so nothing tells it
+whether an answer was right. It holds for tests of which no call depends on the result of another;
+one that does ends in ``unforeseen``, and is for :meth:`harness.sandbox.Task.call`."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from harness.judging.verifier import Judgement, failed, passed, unverified
+from harness.sandbox.inside import codec
+from harness.sandbox.inside.frames import EncodeError, ProtocolError
+from harness.sandbox.limits import CandidateError
+from harness.sandbox.task import value_of
+
+FEW = 8  #: calls of a test, below which some are made twice
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The source of a test that defines ``check(candidate)``; ``entry`` is the name by which it may
+    call the candidate too."""
+
+    name: str
+    source: str
+    entry: str
+
+    @functools.cached_property
+    def code(self) -> CodeType:
+        """The test, compiled with assertions even under ``python -O``; what an assertion says when
+        it fails would call the candidate again, and is left out."""
+        return self._compiled(asserting=True)
+
+    @functools.cached_property
+    def _recording(self) -> CodeType:
+        return self._compiled(asserting=False)
+
+    def _compiled(self, *, asserting: bool) -> CodeType:
+        tree = _Asserting(asserting).visit(ast.parse(self.source, self.name))
+        return compile(tree, self.name, "exec", dont_inherit=True, optimize=0)
+
+    @functools.cached_property
+    def drawn(self) -> frozenset[int]:
+        """The calls, from 0, whose arguments the test draws at random."""
+        pairs = zip(self._record(b"0"), self._record(b"1"), strict=True)
+        return frozenset(number for number, (one, other) in enumerate(pairs) if one != other)
+
+    @functools.cached_property
+    def _fixed(self) -> list[Any]:
+        return self._record(b"")
+
+    def calls(self, seed: bytes) -> list[Any]:
+        """The arguments of every call, as :func:`codec.encode` gives them. Raises
+        :class:`EncodeError`."""
+        return self._record(seed) if self.drawn else self._fixed
+
+    def _record(self, seed: bytes) -> list[Any]:
+        found: list[Any] = []
+
+        def candidate(*arguments: Any) -> _Any:
+            found.append(codec.encode(arguments))
+            return _Any()
+
+        self._run(self._recording, candidate, seed)
+        return found
+
+    def _run(self, code: CodeType, candidate: Callable[..., Any], seed: bytes) -> None:
+        space: dict[str, Any] = {"__builtins__": dict(vars(builtins)), "__name__": "a_test"}
+        state = random.getstate()
+        random.seed(seed)
+        try:
+            exec(code, space)
+            space[self.entry] = candidate
+            space["check"](candidate)
+        finally:
+            random.setstate(state)
+
+    def judge(self, calls: list[Any], replies: dict[int, Any], seed: bytes) -> Judgement:
+        """What the test says of the reply to each of ``calls``, by number."""
+        answers = _Answers(self, calls, replies)
+        try:
+            self._run(self.code, answers, seed)
+        except Exception as error:
+            return answers.failure(error)
+        return answers.failure(None) if answers.trouble else passed(f"{len(calls)} calls")
+
+
+def order(count: int, seed: bytes) -> list[int]:
+    """Every call once in an order that tells nothing, and again some where they are fewer than
+    ``FEW``: who counts calls does not know which this is."""
+    many = max(count, FEW)
+    marks = hashlib.shake_128(seed).digest(3 * many)
+    asked = [number if number < count else marks[number] % count for number in range(many)]
+    return [asked[at] for at in sorted(range(many), key=lambda at: marks[many + 2 * at :][:2])]
+
+
+class _Asserting(ast.NodeTransformer):
+    """Takes their message from assertions, or leaves of each only what it looks at."""
+
+    def __init__(self, asserting: bool) -> None:
+        self._asserting = asserting
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        """``assert`` and what it tests, or that alone."""
+        kept = ast.Assert(node.test) if self._asserting else ast.Expr(node.test)
+        return ast.copy_location(kept, node)
+
+
+class _Any(float):
+    """A result that serves in every expression of a test while its calls are recorded."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
+class _Unforeseen(Exception):
+    """The test calls what it did not call while its calls were recorded."""
+
+
+@dataclass
+class _Answers:
+    """Stands for the candidate once its answers are there, and remembers the last call for the
+    evidence; what was drawn is not shown, so that it reads the same next time."""
+
+    replay: Replay
+    calls: list[Any]
+    replies: dict[int, Any]
+    number: int = -1
+    shown: str = ""
+    trouble: list[Exception] = field(default_factory=list)
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.number += 1
+        try:
+            encoded = codec.encode(arguments)
+            if self.number >= len(self.calls) or encoded != self.calls[self.number]:
+                raise _Unforeseen
+            self.shown = self._call(arguments)
+            value = value_of(self.replies[self.number])
+        except (CandidateError, ProtocolError, EncodeError, _Unforeseen) as error:
+            # kept apart: a test must not be able to swallow it
+            self.trouble.append(error)
+            raise
+        if not self._drawn:
+            self.shown += f" gave {_short(value)}"
+        return value
+
+    @property
+    def _drawn(self) -> bool:
+        return self.number in self.replay.drawn
+
+    def _call(self, arguments: tuple[Any, ...]) -> str:
+        if self._drawn:
+            return f"a call of {self.replay.entry} with arguments drawn at random"
+        return f"call {self.number + 1}: {self.replay.entry}({', '.join(map(_short, arguments))})"
+
+    def failure(self, error: Exception | None) -> Judgement:
+        """What went wrong at the last call."""
+        error = self.trouble[0] if self.trouble else error
+        if isinstance(error, CandidateError):
+            said = "" if self._drawn else f": {error.evidence}"
+            return failed(error.reason, f"{self.shown}{said}")
+        if isinstance(error, ProtocolError):
+            return failed("protocol", f"{self.shown}: {error}")
+        if isinstance(error, (_Unforeseen, EncodeError)):
+            return unverified("unforeseen", f"{self.shown}, and then one that was not recorded")
+        # the test itself raised: an assertion, or an operation that the wrong type does not support
+        return failed("wrong-answer", self.shown)
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int of too many digits, a deep list
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 120 else f"{text[:117]}..."
