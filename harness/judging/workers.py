@@ -159,7 +159,8 @@ class Judges:
     ) -> None:
         self.folder, self.sandbox = verifiers, sandbox
         self.digest = discovery.digest(verifiers)
-        setup = Setup(verifiers, self.digest, sandbox, secret=secret or os.urandom(32))
+        self.secret = secret or os.urandom(32)
+        setup = Setup(verifiers, self.digest, sandbox, secret=self.secret)
         own = cores.one_each(workers) if apart else [None] * workers
         self._judges = [Judge(replace(setup, core=core)) for core in own]
         self._idle: SimpleQueue[int] = SimpleQueue()

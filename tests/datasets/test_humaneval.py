@@ -239,7 +239,7 @@ def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandb
     assert any("161 of 164 tasks have no sample" in line for line in found.lines())
     results = [json.loads(line) for line in found.results.read_text().splitlines()]
     assert {result["outcome"] for result in results} == {"pass", "fail"}
-    assert all(0 < result["cpu"] and result["seconds"] > 0 for result in results)
+    assert all(result["cpu"] > 0 and result["seconds"] > 0 for result in results)
     assert all(result["reason"] for result in results)
     assert {result["sandbox"] for result in results} == {any_sandbox.description}
 

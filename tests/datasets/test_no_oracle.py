@@ -12,9 +12,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from harness.content.case import Case
 from harness.datasets.humaneval import Problem, judge, problems
+from harness.datasets.samples import VERIFIER, VERIFIERS
 from harness.errors import SandboxError
 from harness.judging.verifier import Outcome
+from harness.judging.workers import Judges
 from harness.sandbox import cores, open_sandbox
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside import codec
@@ -58,7 +61,7 @@ def test_what_is_recorded_is_what_the_official_solution_is_called_with():
 def foreseen(secret: bytes) -> str:
     """A completion of task 38 that draws what the judge draws and looks its answer up, if the
     judge's secret is the one that it knows: nothing of it decodes."""
-    return f'''
+    return f"""
     global _known
     try:
         _known
@@ -73,22 +76,30 @@ def foreseen(secret: bytes) -> str:
                          range(draw.randint(10, 20))) for _ in range(100)]
         _known = dict(zip(map(encode_cyclic, words), words))
     return _known.get(s, "")
-'''
+"""
 
 
 def test_the_draws_need_the_secret_of_the_run(one):
-    one.secret = SECRETS[0]
-    assert judge("HumanEval/38", foreseen(SECRETS[0]), one).outcome is Outcome.PASS
-    for guess in (b"", SECRETS[1]):
-        assert judge("HumanEval/38", foreseen(guess), one).outcome is Outcome.FAIL
-    with open_sandbox(one.name) as other, open_sandbox(one.name) as third:
-        assert len({one.secret, other.secret, third.secret}) == 3
+    """Also where judges get theirs by way of a gate or a file of samples."""
+    with open_sandbox(one.name) as other:
+        assert len({one.secret, other.secret, SECRETS[0]}) == 3
+    case = Case("HumanEval/38", "", {"task_id": "HumanEval/38", "whole": False})
+    said = []
+    for secret in SECRETS:
+        with Judges(VERIFIERS, one.name, workers=1, secret=secret) as judges:
+            said += judges.judge([VERIFIER], case, foreseen(SECRETS[0])).result()
+    assert [each.outcome for each in said] == [Outcome.PASS, Outcome.FAIL]
+    with Judges(VERIFIERS, None, workers=1) as one_run, Judges(VERIFIERS, None, 1) as another:
+        assert len({one_run.secret, another.secret}) == 2
 
 
 WRONG = {
     "HumanEval/38": ("    return s\n", "    raise ValueError(s)\n"),
     "HumanEval/50": ("    return s\n", "    assert not s, s\n"),
-    "HumanEval/53": ("    return x + y if x < 9 else 0\n", "    return x + y if x < 9 else [][x]\n"),
+    "HumanEval/53": (
+        "    return x + y if x < 9 else 0\n",
+        "    return x + y if x < 9 else [][x]\n",
+    ),
 }
 
 
@@ -145,7 +156,9 @@ def test_who_counts_calls_passes_by_chance_at_most(one):
 @contextmanager
 def busy(core: int, many: int) -> Iterator[None]:
     """So many programs that want the whole of one core."""
-    program = f"import os\nos.sched_setaffinity(0, [{core}])\nprint(1, flush=True)\nwhile True: pass"
+    program = (
+        f"import os\nos.sched_setaffinity(0, [{core}])\nprint(1, flush=True)\nwhile True: pass"
+    )
     started = [
         subprocess.Popen(
             [sys.executable, "-S", "-c", program], stdout=subprocess.PIPE, start_new_session=True
@@ -163,7 +176,7 @@ def busy(core: int, many: int) -> Iterator[None]:
             process.stdout.close()
 
 
-COMPUTES = "    n = 0\n    for n in range(4_000_000):\n        pass\n    return x + y\n"
+COMPUTES = "    return x + y\n\n\nfor _ in range(4_000_000):\n    pass\n"
 SLEEPS = "    import time\n    time.sleep(60)\n"
 
 
@@ -181,9 +194,6 @@ def test_a_busy_machine_is_not_held_against_an_answer_and_sleep_is(monkeypatch):
             found = judge("HumanEval/53", SLEEPS, crowded)
             assert (found.outcome, found.reason) == (Outcome.FAIL, "timeout")
             monkeypatch.setattr("harness.datasets.humaneval.PATIENCE", 100)
-            once = "    global _done\n    if '_done' not in globals():\n        " + (
-                "for _done in range(4_000_000):\n            pass\n    return x + y\n"
-            )
-            assert judge("HumanEval/53", once, crowded).outcome is Outcome.PASS
+            assert judge("HumanEval/53", COMPUTES, crowded).outcome is Outcome.PASS
     finally:
         os.sched_setaffinity(0, own)
