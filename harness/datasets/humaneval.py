@@ -19,10 +19,10 @@ from harness.errors import SandboxError, WorkspaceError
 from harness.judging.verifier import Judgement, failed, unverified
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside.frames import EncodeError, ProtocolError
-from harness.sandbox.limits import CandidateError, Limits, TaskError, WorkerError
+from harness.sandbox.limits import CandidateError, Limits, Starved, TaskError, WorkerError
 
 MAX_COMPLETION = 200_000  #: characters; no solution is near it
-PATIENCE = 4  #: times the limit of wall time where a busy machine took the processor away
+PATIENCE = 10  #: times the limit of wall time where a busy machine took the processor away
 #: names the official scorer overwrites after the completion, so that a solution cannot rely on its
 #: own
 _HIDDEN = ("check", "METADATA")
@@ -125,9 +125,10 @@ def _judge_once(problem: Problem, source: str, sandbox: Sandbox, limits: Limits)
         with sandbox.task(limits) as task:
             task.load(source, problem.entry_point, _HIDDEN)
             replies = task.ask([calls[number] for number in asked])
+    except Starved as error:
+        return unverified("starved", error.evidence)
     except (CandidateError, TaskError) as error:
-        verdict = unverified if error.reason == "starved" else failed
-        return verdict(error.reason, error.evidence)
+        return failed(error.reason, error.evidence)
     except ProtocolError as error:
         return failed("protocol", str(error))
     # the candidate is gone: nothing of what the test now finds can reach it

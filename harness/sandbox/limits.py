@@ -1,9 +1,10 @@
-"""What a task may use, how it ended, and the three ways in which it can go wrong.
+"""What a task may use, how it ended, and the ways in which it can go wrong.
 
 ::
 
     CandidateError    the candidate raised or could not be loaded: about the candidate
     TaskError         its process ended, or its time was over, before it answered
+    Starved           its time was over, and it had little of it: judge again when less runs
     WorkerError        the fork server or the sandbox is gone: start anew, run the task once more"""
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class TaskError(Exception):
         super().__init__(reason, evidence)
         self.reason = reason
         self.evidence = evidence
+
+
+class Starved(TaskError):
+    """Its time was over, most of which others had the processor: about the machine."""
 
 
 class CandidateError(Exception):

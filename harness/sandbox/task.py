@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import SandboxError
 from harness.sandbox.inside import codec, frames
 from harness.sandbox.inside.wire import receive, send
-from harness.sandbox.limits import CandidateError, Limits, Report, TaskError, WorkerError
+from harness.sandbox.limits import CandidateError, Limits, Report, Starved, TaskError, WorkerError
 
 START_SECONDS = 20.0  #: until a sandbox must be ready
 STARVED = 10  #: times that a busy machine has at least taken the processor from who computes
@@ -203,7 +203,7 @@ class Task:
         if report.over:
             return TaskError(report.over, f"went over the limit on {report.over}")
         if timed_out:
-            return TaskError(*_late(report, self._limits))
+            return _late(report, self._limits)
         if report.signal == signal.SIGXCPU or (
             report.signal is not None and report.cpu >= self._limits.cpu
         ):
@@ -231,14 +231,14 @@ class Task:
             self._server.release()
 
 
-def _late(report: Report, limits: Limits) -> tuple[str, str]:
+def _late(report: Report, limits: Limits) -> TaskError:
     """Whether a process that did not answer in time waited for itself, or for a processor."""
     late = f"no answer within {limits.wall:g} s"
     # who sleeps gives the processor up, and who computes has it taken away
     if report.preempted < max(report.yielded, STARVED):
-        return "timeout", late
+        return TaskError("timeout", late)
     used = f"{report.cpu:.2f} s of processor time, which was taken away {report.preempted} times"
-    return "starved", f"{late}, in which it got {used}"
+    return Starved("timeout", f"{late}, in which it got {used}")
 
 
 def value_of(reply: Any) -> Any:
