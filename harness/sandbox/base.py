@@ -63,8 +63,7 @@ class Sandbox:
         try:
             task = Task(self._running(), limits or self.limits)
             yield task
-            task.leave()
-            clean = task.report is None or task.report.clean
+            clean = task.finish().clean
         except WorkerError:
             raise
         except BaseException:
@@ -73,7 +72,7 @@ class Sandbox:
                     clean = task.finish().clean
             raise
         finally:
-            if not clean:  # dead, stuck, or with a temp folder that cannot be emptied
+            if not clean:  # dead, stuck, or the task has left a trace
                 self.close()
 
     def _running(self) -> Server:

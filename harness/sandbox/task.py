@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import SandboxError
@@ -26,6 +26,7 @@ class Server:
     control: socket.socket
     settings: dict[str, Any]
     stop: Callable[[], str]  #: ends it at once; returns what it wrote to stderr while starting
+    ready: dict[str, Any] = field(default_factory=dict)  #: what it said when it stood
     owed: int = 0  #: reports of tasks that were ended without waiting for them
     channel: socket.socket | None = None  #: to the process that waits for the next task
 
@@ -38,6 +39,7 @@ class Server:
         except (OSError, WorkerError) as error:
             raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or error}") from None
         be_patient(self.control, STOP_SECONDS)
+        self.ready = ready
         if ready.get("ready") is not True:
             self.stop()
             raise SandboxError("its private temp folder is not writable")
@@ -61,7 +63,7 @@ class Server:
         while self.owed:
             self.owed -= 1
             if not report_of(self.receive()).clean:
-                raise WorkerError("the folder of the task before could not be emptied")
+                raise WorkerError("the task before left a trace")
 
     def receive(self) -> dict[str, Any]:
         """The next message of the server. Raises :class:`WorkerError`."""
@@ -121,7 +123,7 @@ class Task:
         self._limits = limits
         self._number = 0
         self._buffer = b""
-        self._load = frames.pack(order_of(limits, tool=False))
+        self._load = frames.pack(order_of(limits, False, server.settings["others"]))
         self.report: Report | None = None
         self._channel = server.take()
         # the clock starts when what the task before left is gone: it must not cost this one any
@@ -239,13 +241,13 @@ class Task:
             self._server.release()
 
 
-def order_of(limits: Limits, tool: bool, extra_processes: int = 0) -> dict[str, Any]:
+def order_of(limits: Limits, tool: bool, others: int) -> dict[str, Any]:
     return {
         "cpu": limits.cpu,
         "memory": limits.memory,
         "open_files": limits.open_files,
         "file_bytes": limits.file_bytes,
-        "processes": limits.processes + extra_processes,
+        "processes": (limits.processes if tool else limits.threads) + others,
         "tool": tool,
     }
 
