@@ -60,7 +60,7 @@ class Landlock:
             remove()
             raise
         holds = "mounts and processes of its own"
-        if not server.ready["own"]:
+        if not server.ready["namespaces"]:
             degraded = "; signals and abstract sockets left to seccomp" if version < 6 else ""
             holds = f"degraded: no namespaces, the disk is watched{degraded}"
         self.description = f"Landlock ABI {version}, {holds}, no sockets, seccomp"
@@ -103,7 +103,7 @@ class Landlock:
         python = [str(runtime.executable), *flags, boot_code(str(home / "server"))]
         environment = {**child_environment(str(temp)), "PYTHONHOME": str(home)}
         server = start(python, environment, configuration, remove)
-        if uid is None and not server.ready["own"]:
+        if uid is None and not server.ready["namespaces"]:
             server.settings["others"] += _threads_of(os.getuid()) + _SLACK
         return server
 

@@ -103,8 +103,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until the harness closes the control socket."""
-        ready = {"ready": usable(self.temp), "own": self.settings["own"]}
-        self.send({**ready, "landlock": confine.landlock_version()}, self.channel)
+        self.send({"ready": usable(self.temp), **self.settings["has"]}, self.channel)
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         while True:
@@ -205,7 +204,11 @@ def enter(settings: dict[str, Any]) -> bool:
     """Go into namespaces of its own where the settings want it and the kernel lets us; the file
     system made there then needs no watching."""
     uid, size = settings["uid"], settings["walls"]["namespaces"]
-    if not size or not confine.own_namespaces(settings["temp"], size, uid or os.getuid()):
+    if (
+        not size
+        or not LINUX
+        or not confine.own_namespaces(settings["temp"], size, uid or os.getuid())
+    ):
         return False
     settings["police"] = None
     return True
@@ -262,7 +265,7 @@ def main() -> None:
     settings, _ = receive(control)
     if settings is None:
         return
-    settings["own"] = LINUX and enter(settings)
+    settings["has"] = {"landlock": confine.landlock_version(), "namespaces": enter(settings)}
     _preload()
     filters = _harden(settings)
     os.dup2(null, 2)
