@@ -18,7 +18,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from harness.sandbox.inside import codec, frames
+from harness.sandbox.inside import codec, frames, wakeup
 from harness.sandbox.inside.seccomp import Filter, prctl
 from harness.sandbox.inside.wire import Stream
 
@@ -36,6 +36,7 @@ def answer_calls(channel: int, settings: dict[str, Any], filters: dict[str, Filt
     os.closerange(CHANNEL + 1, 256)
     if filters:
         filters["candidate"].install()
+        socket.socketpair = wakeup.pair  # type: ignore[assignment]
     gc.enable()
     stream = Stream(CHANNEL)
     limits = stream.receive()

@@ -30,7 +30,17 @@ from harness.sandbox.inside.folder import Traces, usable, used_bytes
 from harness.sandbox.inside.wire import receive, send
 
 #: the modules a sandbox needs to hold
-INSIDE = ("worker", "candidate", "codec", "confine", "folder", "frames", "seccomp", "wire")
+INSIDE = (
+    "worker",
+    "candidate",
+    "codec",
+    "confine",
+    "folder",
+    "frames",
+    "seccomp",
+    "wakeup",
+    "wire",
+)
 LINUX = sys.platform == "linux"
 #: what solutions commonly import: loaded once here instead of once per candidate. Left out is what
 #: makes every fork
