@@ -53,7 +53,7 @@ class Judge:
         )
         with far:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", start],
+                [sys.executable, "-P", "-c", start],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
                 pass_fds=[far.fileno()], start_new_session=True,
                 env={**os.environ, **SEEDED, **dict(setup.environment)},

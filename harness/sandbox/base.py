@@ -78,7 +78,7 @@ class Sandbox:
         finally:
             if task is not None and task.report is not None:
                 self.cpu += task.report.cpu
-            if not clean:  # dead, stuck, or with a temp folder that cannot be emptied
+            if not clean:  # dead, stuck, or the task has left a trace
                 self.close()
 
     def _running(self) -> Server:

@@ -20,6 +20,7 @@ class Limits:
     cpu: int = 3
     memory: int = 1 << 30
     processes: int = 16  #: of a tool; a candidate cannot start any
+    threads: int = 64  #: of a candidate
     open_files: int = 64
     file_bytes: int = 16 << 20
     temp_bytes: int = 64 << 20

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import SandboxError
@@ -27,7 +27,7 @@ class Server:
     control: socket.socket
     settings: dict[str, Any]
     stop: Callable[[], str]  #: ends it at once; returns what it wrote to stderr while starting
-    owed: int = 0  #: reports of tasks that were ended without waiting for them
+    ready: dict[str, Any] = field(default_factory=dict)  #: what it said when it stood
     channel: socket.socket | None = None  #: to the process that waits for the next task
 
     def handshake(self) -> None:
@@ -39,6 +39,7 @@ class Server:
         except (OSError, WorkerError) as error:
             raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or error}") from None
         be_patient(self.control, STOP_SECONDS)
+        self.ready = ready
         if ready.get("ready") is not True:
             self.stop()
             raise SandboxError("its private temp folder is not writable")
@@ -49,20 +50,6 @@ class Server:
             send(self.control, order, descriptors)
         except OSError as error:
             raise WorkerError(f"the fork server is gone: {error}") from None
-
-    def release(self) -> None:
-        """End the running task and do not wait: its report is read when the next one starts. Raises
-        as :meth:`send`."""
-        self.send({"op": "stop"})
-        self.owed += 1
-
-    def settle(self) -> None:
-        """Read the reports still owed. Raises :class:`WorkerError` when a task's folder could not
-        be emptied."""
-        while self.owed:
-            self.owed -= 1
-            if not report_of(self.receive()).clean:
-                raise WorkerError("the folder of the task before could not be emptied")
 
     def receive(self) -> dict[str, Any]:
         """The next message of the server. Raises :class:`WorkerError`."""
@@ -81,7 +68,6 @@ class Server:
 
     def take(self) -> socket.socket:
         """The channel to a fresh process that waits for a task. Raises :class:`WorkerError`."""
-        self.settle()
         if self.channel is None:
             raise WorkerError("the fork server has no process ready")
         channel, self.channel = self.channel, None
@@ -121,7 +107,7 @@ class Task:
         self._server = server
         self._limits = limits
         self._buffer = b""
-        self._load = frames.pack(order_of(limits, tool=False))
+        self._load = frames.pack(order_of(limits, False, server.settings["others"]))
         self.report: Report | None = None
         self._channel = server.take()
         # the clock starts when what the task before left is gone: it must not cost this one any
@@ -224,12 +210,6 @@ class Task:
             self.report = report_of(self._server.receive())
         return self.report
 
-    def leave(self) -> None:
-        """End the process without waiting for the report. Raises :class:`WorkerError`."""
-        if self.report is None:
-            self._channel.close()
-            self._server.release()
-
 
 def _late(report: Report, limits: Limits) -> TaskError:
     """Whether a process that did not answer in time waited for itself, or for a processor."""
@@ -267,13 +247,13 @@ def _complaint(reply: Any) -> Exception:
     return frames.ProtocolError("a reply of no known kind")
 
 
-def order_of(limits: Limits, tool: bool, extra_processes: int = 0) -> dict[str, Any]:
+def order_of(limits: Limits, tool: bool, others: int) -> dict[str, Any]:
     return {
         "cpu": limits.cpu,
         "memory": limits.memory,
         "open_files": limits.open_files,
         "file_bytes": limits.file_bytes,
-        "processes": limits.processes + extra_processes,
+        "processes": (limits.processes if tool else limits.threads) + others,
         "tool": tool,
     }
 

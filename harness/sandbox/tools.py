@@ -28,12 +28,8 @@ def run_tool(
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     try:
-        start = {
-            "op": "tool",
-            "limits": order_of(limits, tool=True, extra_processes=server.settings["others"]),
-        }
+        start = {"op": "tool", "limits": order_of(limits, True, server.settings["others"])}
         try:
-            server.settle()
             server.send(start, [far.fileno(), out_end, err_end])
         finally:
             far.close()

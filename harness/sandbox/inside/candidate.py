@@ -18,7 +18,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from harness.sandbox.inside import codec, frames
+from harness.sandbox.inside import codec, frames, wakeup
 from harness.sandbox.inside.seccomp import Filter, prctl
 from harness.sandbox.inside.wire import Stream
 
@@ -36,6 +36,7 @@ def answer_calls(channel: int, settings: dict[str, Any], filters: dict[str, Filt
     os.closerange(CHANNEL + 1, 256)
     if filters:
         filters["candidate"].install()
+        socket.socketpair = wakeup.pair  # type: ignore[assignment]
     gc.enable()
     stream = Stream(CHANNEL)
     limits = stream.receive()
@@ -54,10 +55,9 @@ def _limit(limits: dict[str, Any]) -> None:
     ]
     if LINUX:  # macOS refuses RLIMIT_AS; the server watches the footprint there
         wanted.append((resource.RLIMIT_AS, limits["memory"], limits["memory"]))
-    if limits["tool"]:
-        wanted.append((resource.RLIMIT_NPROC, limits["processes"], limits["processes"]))
-    elif not LINUX:  # no seccomp there: a user with more than one process cannot fork under this
-        wanted.append((resource.RLIMIT_NPROC, 1, 1))
+    # threads count as processes; where there is no seccomp, no user with a process can fork under 1
+    processes = limits["processes"] if limits["tool"] or LINUX else 1
+    wanted.append((resource.RLIMIT_NPROC, processes, processes))
     for which, soft, hard in wanted:
         resource.setrlimit(which, (soft, hard))
 
