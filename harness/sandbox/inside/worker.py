@@ -49,6 +49,7 @@ PRELOADED = (
     "abc bisect cmath collections contextlib copy decimal enum fractions functools heapq itertools"
     " json math numbers operator random re string typing"
 )
+SPARES = 4  #: forked at once: a quarter of the server's own time less than one by one
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
@@ -91,8 +92,9 @@ class Task:
 
 
 class Server:
-    """The loop. Always there: the process whose channel the harness holds, and a spare one forked
-    ahead of it."""
+    """The loop. Always there: the process whose channel the harness holds, and behind it spare
+    ones, forked in a row while the next task already runs: what one fork warms the next finds
+    warm."""
 
     def __init__(
         self, control: socket.socket, settings: dict[str, Any], filters: dict[str, seccomp.Filter]
@@ -103,8 +105,19 @@ class Server:
         self.temp = settings["temp"]
         self.tool: Task | None = None
         self.traces = Traces(self.temp)
-        self.current, self.channel = self.fork()
-        self.spare, self.next_channel = self.fork()
+        self.spares = [self.fork() for _ in range(1 + SPARES)]
+        self.current, self.channel = self.next()
+
+    def next(self) -> tuple[Task, socket.socket]:
+        """The oldest spare process that still waits: a kernel short of memory may have ended some,
+        and so may a candidate of macOS, which may send signals."""
+        while self.spares:
+            task, channel = self.spares.pop(0)
+            if not task.gone():
+                return task, channel
+            task.kill()
+            channel.close()
+        return self.fork()
 
     def fork(self) -> tuple[Task, socket.socket]:
         """A process for a candidate, and the end of its channel that belongs to the harness."""
@@ -129,7 +142,7 @@ class Server:
                 self.start_tool(message["limits"], fds)
             elif not self.stop():
                 break  # no task may find what another one left
-        for task in (self.tool, self.current, self.spare):
+        for task in (self.tool, self.current, *(spare for spare, _ in self.spares)):
             if task is not None and not task.ended:
                 task.kill()
 
@@ -153,20 +166,11 @@ class Server:
         if not report["clean"]:
             self.send(report)
             return False
-        if (
-            self.spare.gone()
-        ):  # the kernel was short of memory, or a candidate of macOS may send signals
-            self.spare.kill()
-            self.replace_spare()
-        self.current, self.channel = self.spare, self.next_channel
+        self.current, self.channel = self.next()
         self.send(report, self.channel)
-        # forked while the next task already runs
-        self.spare, self.next_channel = self.fork()
+        if not self.spares:
+            self.spares = [self.fork() for _ in range(SPARES)]
         return True
-
-    def replace_spare(self) -> None:
-        self.next_channel.close()
-        self.spare, self.next_channel = self.fork()
 
     def watch(self, task: Task) -> None:
         """Where no file system or memory limit does it for us, look and kill."""
