@@ -135,33 +135,37 @@ class _Answers:
     calls: list[Any]
     replies: dict[int, Any]
     number: int = -1
-    shown: str = ""
+    arguments: tuple[Any, ...] = ()
+    results: tuple[Any, ...] = ()
     trouble: list[Exception] = field(default_factory=list)
 
     def __call__(self, *arguments: Any) -> Any:
         self.number += 1
+        self.arguments, self.results = arguments, ()
         try:
             encoded = codec.encode(arguments)
             if self.number >= len(self.calls) or encoded != self.calls[self.number]:
                 raise _Unforeseen
-            self.shown = self._call(arguments)
             value = value_of(self.replies[self.number])
         except (CandidateError, ProtocolError, EncodeError, _Unforeseen) as error:
             # kept apart: a test must not be able to swallow it
             self.trouble.append(error)
             raise
-        if not self._drawn:
-            self.shown += f" gave {_short(value)}"
+        self.results = (value,)
         return value
 
     @property
     def _drawn(self) -> bool:
         return self.number in self.replay.drawn
 
-    def _call(self, arguments: tuple[Any, ...]) -> str:
+    @property
+    def shown(self) -> str:
+        """The last call and what it gave."""
         if self._drawn:
             return f"a call of {self.replay.entry} with arguments drawn at random"
-        return f"call {self.number + 1}: {self.replay.entry}({', '.join(map(_short, arguments))})"
+        call = f"{self.replay.entry}({', '.join(map(_short, self.arguments))})"
+        gave = "".join(f" gave {_short(value)}" for value in self.results)
+        return f"call {self.number + 1}: {call}{gave}"
 
     def failure(self, error: Exception | None) -> Judgement:
         """What went wrong at the last call."""
@@ -172,7 +176,7 @@ class _Answers:
         if isinstance(error, ProtocolError):
             return failed("protocol", f"{self.shown}: {error}")
         if isinstance(error, (_Unforeseen, EncodeError)):
-            return unverified("unforeseen", f"{self.shown}, and then one that was not recorded")
+            return unverified("unforeseen", f"{self.shown} was not recorded")
         # the test itself raised: an assertion, or an operation that the wrong type does not support
         return failed("wrong-answer", self.shown)
 
