@@ -27,7 +27,7 @@ _ATTEMPTS = """
 import os, sys
 
 def attempt(folder, port, secret):
-    import ctypes, mmap, socket
+    import _socket, ctypes, socket
     libc = ctypes.CDLL(None, use_errno=True)
 
     def read_host():
@@ -42,7 +42,7 @@ def attempt(folder, port, secret):
         return True
 
     def datagram():
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        pair = _socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         return pair[0].sendto(secret.encode(), folder + "/datagram") > 0
 
     def attributes():
