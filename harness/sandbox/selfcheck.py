@@ -46,7 +46,7 @@ def attempt(folder, port, secret):
         return pair[0].sendto(secret.encode(), folder + "/datagram") > 0
 
     def attributes():
-        return secret.encode() in (os.getxattr(folder + "/marker", "user.secret"), b"")
+        return os.getxattr(folder + "/marker", "user.secret") == secret.encode()
 
     def lock():
         import fcntl
