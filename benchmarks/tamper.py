@@ -218,14 +218,15 @@ def run(
     outside: Outside,
     verbose: bool = False,
     neighbour: Sandbox | None = None,
+    apart: bool = False,
 ) -> Tally:
-    """Judge all rows in one warm sandbox, with honest ones in ``neighbour`` at the same time; every
-    fault is a line of the tally."""
+    """Judge all rows in one warm sandbox, with honest ones in ``neighbour`` at the same time, and
+    with ``apart`` those of the family j again each in a new one; every fault is a line of the
+    tally."""
     tally, began = Tally(), time.monotonic()
-    pairs = [row for row in rows if row["family"].startswith("j-")]
     for row in rows:
         _try(row, sandbox, outside, tally, verbose, neighbour)
-    for row in pairs:
+    for row in (row for row in rows if apart and row["family"].startswith("j-")):
         sandbox.close()
         _try({**row, "id": f"{row['id']} apart"}, sandbox, outside, tally, verbose, None)
     tally.seconds = time.monotonic() - began
@@ -340,7 +341,7 @@ def main() -> int:
             try:
                 with _opened(name) as sandbox, _opened(name) as neighbour:
                     print(f"{name}: {sandbox.description}", flush=True)
-                    tallies[name] = run(rows, sandbox, outside, options.verbose, neighbour)
+                    tallies[name] = run(rows, sandbox, outside, options.verbose, neighbour, True)
             except SandboxError as error:
                 print(f"{name}: not run. {error}")
     print(

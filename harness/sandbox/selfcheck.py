@@ -27,7 +27,7 @@ _ATTEMPTS = """
 import os, sys
 
 def attempt(folder, port, secret):
-    import ctypes, mmap, socket
+    import _socket, ctypes, socket
     libc = ctypes.CDLL(None, use_errno=True)
 
     def read_host():
@@ -42,11 +42,11 @@ def attempt(folder, port, secret):
         return True
 
     def datagram():
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        pair = _socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         return pair[0].sendto(secret.encode(), folder + "/datagram") > 0
 
     def attributes():
-        return secret.encode() in (os.getxattr(folder + "/marker", "user.secret"), b"")
+        return os.getxattr(folder + "/marker", "user.secret") == secret.encode()
 
     def lock():
         import fcntl

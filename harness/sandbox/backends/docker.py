@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import socket
+import sys
 import tarfile
 import tempfile
 import time
@@ -35,7 +36,7 @@ from harness.sandbox.limits import Limits
 from harness.sandbox.runtime import Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import START_SECONDS, Server
 
-_NAME = "harness-sandbox"  #: of the image; its tag is the digest of the server's files it holds
+_NAME = "harness-sandbox"  #: of the image; its tag is the digest of what it is made of
 _INSIDE, _SOCKET_FOLDER, _PACKAGES = "/harness", "/run/harness", "/packages"
 #: files of the container for the server to leave out, and the devices that it needs
 _WALLS = {
@@ -189,7 +190,7 @@ def _image(client: Any) -> Any:
 
 @functools.cache
 def _tag() -> str:
-    found = hashlib.sha256()
+    found = hashlib.sha256(repr((find_runtime(), sys.version, packages())).encode())
     for place, file in sorted(server_files().items()):
         found.update(place.encode() + b"\0" + file.read_bytes() + b"\0")
     return f"{_NAME}:{found.hexdigest()[:16]}"

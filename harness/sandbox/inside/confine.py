@@ -88,9 +88,12 @@ def _unshare(temp: str, size: int, owner: int) -> None:
     # also keeps reading from being seen later in the access times of the host's files
     attributes = struct.pack("QQQQ", _READ_ONLY, 0, 0, 0)
     _done(_call(_MOUNT_SETATTR, -100, b"/", _RECURSIVE, attributes, len(attributes)), "mount")
-    options = f"size={size},nr_inodes=4096,mode=0700,uid={owner}".encode()
-    place = os.fsencode(temp)
-    _done(_libc.mount(b"tmpfs", place, b"tmpfs", ctypes.c_ulong(_NOSUID_NODEV), options), "mount")
+    empty = "size=4k,mode=0555"  # what the machine tells of itself and of other processes
+    own = f"size={size},nr_inodes=4096,mode=0700,uid={owner}"
+    for place, options, flags in (("/sys", empty, 1), ("/proc", empty, 1), (temp, own, 0)):
+        how = ctypes.c_ulong(_NOSUID_NODEV | flags)
+        made = _libc.mount(b"tmpfs", os.fsencode(place), b"tmpfs", how, options.encode())
+        _done(made, f"mount {place}")
 
 
 def become(user: int | None, keep_reading: bool = False) -> None:

@@ -58,7 +58,7 @@ _METADATA = "truncate chmod fchmod fchmodat fchmodat2"
 #: state of the machine
 _REFUSED = (
     "fork vfork execve kill tkill tgkill setsid setpgid prctl sendmsg getsockopt setsockopt sysinfo"
-    " statfs fstatfs pipe pipe2 socketpair"
+    " getrusage statfs fstatfs pipe pipe2 socketpair"
 )
 _LOCKS = (5, 6, 7, 36, 37, 38)  #: fcntl; on a file that others may open too they are a signal
 
