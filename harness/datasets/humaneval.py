@@ -127,7 +127,9 @@ def _judge_once(problem: Problem, source: str, sandbox: Sandbox, limits: Limits)
             replies = task.ask([calls[number] for number in asked])
     except Starved as error:
         return unverified("starved", error.evidence)
-    except (CandidateError, TaskError) as error:
+    except CandidateError as error:
+        return problem.replay.unloaded(calls, error)
+    except TaskError as error:
         return failed(error.reason, error.evidence)
     except ProtocolError as error:
         return failed("protocol", str(error))

@@ -84,6 +84,12 @@ class Replay:
         finally:
             random.setstate(state)
 
+    def unloaded(self, calls: list[Any], error: CandidateError) -> Judgement:
+        """What to say of a program that could not take the first of ``calls``."""
+        if 0 in self.drawn:
+            return failed(error.reason, error.evidence)
+        return _Answers(self, calls, {}, 0, codec.decode(calls[0])).failure(error)
+
     def judge(self, calls: list[Any], replies: dict[int, Any], seed: bytes) -> Judgement:
         """What the test says of the reply to each of ``calls``, by number."""
         answers = _Answers(self, calls, replies)
@@ -155,30 +161,27 @@ class _Answers:
         return value
 
     @property
-    def _drawn(self) -> bool:
-        return self.number in self.replay.drawn
-
-    @property
     def shown(self) -> str:
         """The last call and what it gave."""
-        if self._drawn:
-            return f"a call of {self.replay.entry} with arguments drawn at random"
         call = f"{self.replay.entry}({', '.join(map(_short, self.arguments))})"
-        gave = "".join(f" gave {_short(value)}" for value in self.results)
-        return f"call {self.number + 1}: {call}{gave}"
+        return call + "".join(f" gave {_short(value)}" for value in self.results)
 
     def failure(self, error: Exception | None) -> Judgement:
         """What went wrong at the last call."""
         error = self.trouble[0] if self.trouble else error
-        if isinstance(error, CandidateError):
-            said = "" if self._drawn else f": {error.evidence}"
-            return failed(error.reason, f"{self.shown}{said}")
-        if isinstance(error, ProtocolError):
-            return failed("protocol", f"{self.shown}: {error}")
+        call = f"call {self.number + 1}"
         if isinstance(error, (_Unforeseen, EncodeError)):
-            return unverified("unforeseen", f"{self.shown} was not recorded")
-        # the test itself raised: an assertion, or an operation that the wrong type does not support
-        return failed("wrong-answer", self.shown)
+            return unverified("unforeseen", f"{call}, {self.shown}, was not recorded")
+        reason, said = "wrong-answer", f"{call}: {self.shown}"
+        if isinstance(error, CandidateError):
+            reason, said = error.reason, f"{call}, {self.shown}: {error.evidence}"
+        elif isinstance(error, ProtocolError):
+            reason, said = "protocol", f"{call}, {self.shown}: {error}"
+        # any other error is the test's own: an assertion, or an operation that the type of a wrong
+        # answer does not support
+        if self.number in self.replay.drawn:
+            said = f"a call of {self.replay.entry} with arguments drawn at random"
+        return failed(reason, said)
 
 
 def _short(value: Any) -> str:

@@ -112,6 +112,7 @@ def test_no_evidence_quotes_what_was_drawn_so_that_two_runs_say_the_same(one):
             assert said[0] == said[1], task_id
             assert said[0].outcome is Outcome.FAIL
             assert "drawn at random" in said[0].evidence
+    assert "SyntaxError" in judge("HumanEval/38", "    )\n", one).evidence
     found = judge("HumanEval/53", "    return x * y\n", one)
     assert found.evidence == "call 1: add(0, 1) gave 0", "what everybody knows is quoted"
 
