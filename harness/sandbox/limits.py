@@ -57,7 +57,7 @@ class Result:
     stdout: bytes
     stderr: bytes
     seconds: float
-    cpu: float
+    cpu: float = 0.0
 
 
 class WorkerError(Exception):
