@@ -35,22 +35,20 @@ class Replay:
     entry: str
 
     @functools.cached_property
-    def code(self) -> CodeType:
-        """The test, compiled with assertions even under ``python -O``; what an assertion says when
-        it fails would call the candidate again, and is left out."""
-        return self._compiled(asserting=True)
+    def _code(self) -> CodeType:
+        tree = ast.parse(self.source, self.name)
+        _call_for_assert(tree.body)
+        return compile(tree, self.name, "exec", dont_inherit=True)
 
     @functools.cached_property
-    def _recording(self) -> CodeType:
-        return self._compiled(asserting=False)
-
-    def _compiled(self, *, asserting: bool) -> CodeType:
-        tree = _Asserting(asserting).visit(ast.parse(self.source, self.name))
-        return compile(tree, self.name, "exec", dont_inherit=True, optimize=0)
+    def _draws(self) -> bool:
+        return "random" in self.source
 
     @functools.cached_property
     def drawn(self) -> frozenset[int]:
         """The calls, from 0, whose arguments the test draws at random."""
+        if not self._draws:
+            return frozenset()
         pairs = zip(self._record(b"0"), self._record(b"1"), strict=True)
         return frozenset(number for number, (one, other) in enumerate(pairs) if one != other)
 
@@ -70,19 +68,26 @@ class Replay:
             found.append(codec.encode(arguments))
             return _Any()
 
-        self._run(self._recording, candidate, seed)
+        self.run(candidate, seed, lambda _: None)
         return found
 
-    def _run(self, code: CodeType, candidate: Callable[..., Any], seed: bytes) -> None:
+    def run(
+        self, candidate: Callable[..., Any], seed: bytes, check: Callable[[Any], None] | None = None
+    ) -> None:
+        """Run the test on ``candidate`` with the draws that ``seed`` gives; ``check`` gets what it
+        asserts, and by default raises ``AssertionError`` unless that is true."""
         space: dict[str, Any] = {"__builtins__": dict(vars(builtins)), "__name__": "a_test"}
-        state = random.getstate()
-        random.seed(seed)
+        space["assert"] = check or _assert
+        state = random.getstate() if self._draws else None
+        if state:
+            random.seed(seed)
         try:
-            exec(code, space)
+            exec(self._code, space)
             space[self.entry] = candidate
             space["check"](candidate)
         finally:
-            random.setstate(state)
+            if state:
+                random.setstate(state)
 
     def unloaded(self, calls: list[Any], error: CandidateError) -> Judgement:
         """What to say of a program that could not take the first of ``calls``."""
@@ -94,7 +99,7 @@ class Replay:
         """What the test says of the reply to each of ``calls``, by number."""
         answers = _Answers(self, calls, replies)
         try:
-            self._run(self.code, answers, seed)
+            self.run(answers, seed)
         except Exception as error:
             return answers.failure(error)
         return answers.failure(None) if answers.trouble else passed(f"{len(calls)} calls")
@@ -109,16 +114,22 @@ def order(count: int, seed: bytes) -> list[int]:
     return [asked[at] for at in sorted(range(many), key=lambda at: marks[many + 2 * at :][:2])]
 
 
-class _Asserting(ast.NodeTransformer):
-    """Takes their message from assertions, or leaves of each only what it looks at."""
+def _call_for_assert(body: list[ast.stmt]) -> None:
+    """Make a call of ``assert``, a name that no source can have, out of every assertion: we say
+    what it does, and ``python -O`` cannot leave it out. What an assertion says when it fails is
+    dropped, as it might call the candidate again."""
+    for at, node in enumerate(body):
+        if isinstance(node, ast.Assert):
+            name = ast.copy_location(ast.Name("assert", ast.Load()), node)
+            call = ast.copy_location(ast.Call(name, [node.test], []), node)
+            body[at] = ast.copy_location(ast.Expr(call), node)
+        for part in ("body", "orelse"):
+            _call_for_assert(getattr(node, part, []))
 
-    def __init__(self, asserting: bool) -> None:
-        self._asserting = asserting
 
-    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
-        """``assert`` and what it tests, or that alone."""
-        kept = ast.Assert(node.test) if self._asserting else ast.Expr(node.test)
-        return ast.copy_location(kept, node)
+def _assert(found: Any) -> None:
+    if not found:
+        raise AssertionError
 
 
 class _Any(float):

@@ -48,7 +48,7 @@ def called(problem: Problem, seed: bytes) -> tuple[list, list]:
         results.append(space[problem.entry_point](*arguments))
         return results[-1]
 
-    problem.replay._run(problem.replay.code, candidate, seed)
+    problem.replay.run(candidate, seed)
     return calls, results
 
 
