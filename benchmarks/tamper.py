@@ -143,8 +143,8 @@ class Outside:
                 for key in (row.split()[0] for row in segments)
                 if int(key) == SHARED_KEY
             ]
-        for folder in (Path("/tmp"), Path("/var/tmp"), Path.cwd(), Path.home()):
-            big = folder / "tamper_fill_f20.bin"
+        for folder in ("/tmp", "/var/tmp", ".", site.getuserbase()):
+            big = Path(folder, "tamper_fill_f20.bin")
             if big.exists():
                 found.append(f"file {big} of {big.stat().st_size} bytes")
                 big.unlink()

@@ -21,7 +21,7 @@ from harness.sandbox.runtime import find_runtime
 from harness.sandbox.task import Server
 
 #: the server, spare processes and a slow one of the task before; a limit on processes counts them
-SERVERS_OWN = 16
+SERVERS_OWN = 8
 
 
 def free_uid() -> int:

@@ -198,14 +198,6 @@ class Server:
             channel.close()
 
 
-def _reap() -> bool:
-    try:
-        os.wait()
-    except ChildProcessError:
-        return False
-    return True
-
-
 def footprint(pid: int) -> int:
     """Memory in bytes that macOS charges to a process; 0 when it does not tell."""
     import ctypes
