@@ -19,9 +19,11 @@ from harness.evidence import attestation
 from harness.evidence.receipts import Finding, Receipt
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
+from harness.evidence.secret import commitment
 from harness.pages import html
 from harness.subjects.base import Preflight
 
+SECRET = b"s" * 32
 REPORTS = ROOT / "reports"
 
 
@@ -40,6 +42,7 @@ def settings(found: Registration, **changed: Any) -> dict[str, Any]:
         "sandbox": None,
         "sandbox_description": "none needed",
         "limit": None,
+        "secret": commitment(SECRET),
         "harness": __version__,
     }
     return known | changed
@@ -68,6 +71,7 @@ def finish(
         registered.write(folder / "registered.json")
     for row in rows:
         run.add(row)
+    run.write("secret.json", {"secret": SECRET.hex()})
     judged = judge(found, rows, registered=registered)
     card = judged.scorecard(found, len(rows), run.head)
     run.write("scorecard.json", card | {"answers": {"base": {"answered": 1, "from_cache": 0}}})

@@ -1,32 +1,28 @@
 """HumanEval, judged from outside: the candidate answers calls in a sandbox, the tests run here.
 
-The test's own ``check(candidate)`` runs on the trusted side with a proxy in the place of the
-candidate. Each call of the proxy is carried out in the candidate's process and comes back as plain
-data, so nothing a completion does in its own process can touch the assertions. Helpers of the
-prompt that a test uses (tasks 32, 38 and 50) are the prompt's own; a test that names the entry
-point (task 33) gets the proxy."""
+The test's own ``check(candidate)`` runs on the trusted side, first to record what it calls, then,
+when the candidate has answered and is gone, on the answers; see :mod:`harness.datasets.replay`.
+Nothing a completion does in its own process can touch the assertions, and nothing tells it what
+they said. Helpers of the prompt that a test uses (tasks 32, 38 and 50) are the prompt's own."""
 
 from __future__ import annotations
 
-import builtins
 import functools
 import hashlib
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import CodeType
-from typing import Any
+from dataclasses import dataclass
 
+from harness import files
 from harness.content.case import Case
+from harness.content.workspace import cache_folder
+from harness.datasets.replay import Replay, order
 from harness.errors import SandboxError, WorkspaceError
-from harness.judging.verifier import Judgement, failed, passed, unverified
+from harness.judging.verifier import Judgement, failed, unverified
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside.frames import EncodeError, ProtocolError
-from harness.sandbox.limits import CandidateError, TaskError, WorkerError
-from harness.sandbox.task import Task
+from harness.sandbox.limits import CandidateError, Limits, Starved, TaskError, WorkerError
 
 MAX_COMPLETION = 200_000  #: characters; no solution is near it
+PATIENCE = 10  #: times the limit of wall time where a busy machine took the processor away
 #: names the official scorer overwrites after the completion, so that a solution cannot rely on its
 #: own
 _HIDDEN = ("check", "METADATA")
@@ -43,10 +39,10 @@ class Problem:
     canonical_solution: str
 
     @functools.cached_property
-    def code(self) -> CodeType:
-        """Prompt and test, compiled with assertions even under ``python -O``."""
+    def replay(self) -> Replay:
+        """The test behind the prompt, whose helpers it may use."""
         source = f"{self.prompt}\n    pass\n{self.test}\n"
-        return compile(source, f"<test of {self.task_id}>", "exec", dont_inherit=True, optimize=0)
+        return Replay(f"<test of {self.task_id}>", source, self.entry_point)
 
 
 @functools.cache
@@ -73,37 +69,6 @@ def cases() -> list[Case]:
     return [Case(id, problem.prompt, {"task_id": id}) for id, problem in problems().items()]
 
 
-@dataclass
-class _Proxy:
-    """Stands for the candidate in the test's namespace, and remembers the last call for the
-    evidence."""
-
-    task: Task
-    name: str
-    calls: int = 0
-    arguments: tuple[Any, ...] = ()
-    results: tuple[Any, ...] = ()
-    trouble: list[Exception] = field(default_factory=list)
-
-    def __call__(self, *arguments: Any) -> Any:
-        self.calls += 1
-        self.arguments, self.results = arguments, ()
-        try:
-            value = self.task.call(arguments)
-        except (CandidateError, TaskError, ProtocolError, WorkerError, EncodeError) as error:
-            # kept apart: a test must not be able to swallow it
-            self.trouble.append(error)
-            raise
-        self.results = (value,)
-        return value
-
-    @property
-    def last(self) -> str:
-        """The last call and what it gave, as text."""
-        shown = ", ".join(map(_short, self.arguments))
-        return f"{self.name}({shown})" + "".join(f" gave {_short(value)}" for value in self.results)
-
-
 def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False) -> Judgement:
     """Whether ``completion`` solves the task, by the official test.
 
@@ -111,7 +76,9 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     failure: ``wrong-answer``, ``exception``, ``syntax``, ``missing`` (no such function),
     ``early-exit``, ``timeout``, ``memory``, ``disk``, ``crash``, ``protocol``, ``too-long`` and
     ``broke-sandbox``. ``unverified`` is our own fault. A sandbox that dies is replaced and the task
-    run once more; if it dies again, an honest task in a third one tells whose fault it is."""
+    run once more; if it dies again, an honest task in a third one tells whose fault it is. What a
+    busy machine kept from its processor is judged again, one answer at a time and with more
+    patience; ``starved`` says that this was not enough."""
     problem = problems().get(task_id)
     if problem is None:
         return unverified(
@@ -124,7 +91,8 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     try:
         for _ in range(2):
             try:
-                return _judge_once(problem, source + "\n", sandbox)
+                found = _judge_once(problem, source + "\n", sandbox, sandbox.limits)
+                return found if found.reason != "starved" else _alone(problem, source, sandbox)
             except WorkerError as error:
                 death = str(error)
         if _healthy(sandbox):
@@ -136,39 +104,37 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     return unverified("sandbox-broken", death)
 
 
-def _judge_once(problem: Problem, source: str, sandbox: Sandbox) -> Judgement:
-    with sandbox.task() as task, _seeded(problem, source):
-        proxy = _Proxy(task, problem.entry_point)
-        try:
+def _alone(problem: Problem, source: str, sandbox: Sandbox) -> Judgement:
+    limits = sandbox.with_limits(wall=PATIENCE * sandbox.limits.wall)
+    with files.Log(cache_folder() / "starved.lock") as turn:
+        turn.lock(wait=True)
+        return _judge_once(problem, source + "\n", sandbox, limits)
+
+
+def _judge_once(problem: Problem, source: str, sandbox: Sandbox, limits: Limits) -> Judgement:
+    text = f"{problem.task_id}\0{source}".encode(errors="surrogatepass")
+    seed = hashlib.sha256(sandbox.secret + text).digest()
+    try:
+        calls = problem.replay.calls(seed)
+    except EncodeError as error:
+        return unverified("unencodable", f"an argument of the test cannot cross: {error}")
+    if not calls:
+        return unverified("not-exercised", "the test never called the candidate")
+    asked = order(len(calls), seed)
+    try:
+        with sandbox.task(limits) as task:
             task.load(source, problem.entry_point, _HIDDEN)
-            space: dict[str, Any] = {
-                "__builtins__": dict(vars(builtins)),
-                "__name__": "humaneval_test",
-            }
-            exec(problem.code, space)
-            space[problem.entry_point] = proxy
-            space["check"](proxy)
-        except Exception as error:
-            trouble = proxy.trouble[0] if proxy.trouble else error
-            return _failure(trouble, proxy)
-        if proxy.trouble:
-            return _failure(proxy.trouble[0], proxy)
-        if proxy.calls == 0:
-            return unverified("not-exercised", "the test never called the candidate")
-        return passed(f"{proxy.calls} calls")
-
-
-def _failure(error: Exception, proxy: _Proxy) -> Judgement:
-    if isinstance(error, WorkerError):
-        raise error
-    if isinstance(error, (CandidateError, TaskError)):
-        return failed(error.reason, f"call {proxy.calls}, {proxy.last}: {error.evidence}")
-    if isinstance(error, ProtocolError):
-        return failed("protocol", f"call {proxy.calls}, {proxy.last}: {error}")
-    if isinstance(error, EncodeError):
-        return unverified("unencodable", f"an argument of call {proxy.calls} cannot cross: {error}")
-    # the test itself raised: an assertion, or an operation that the wrong type does not support
-    return failed("wrong-answer", f"call {proxy.calls}: {proxy.last}")
+            replies = task.ask([calls[number] for number in asked])
+    except Starved as error:
+        return unverified("starved", error.evidence)
+    except CandidateError as error:
+        return problem.replay.unloaded(calls, error)
+    except TaskError as error:
+        return failed(error.reason, error.evidence)
+    except ProtocolError as error:
+        return failed("protocol", str(error))
+    # the candidate is gone: nothing of what the test now finds can reach it
+    return problem.replay.judge(calls, dict(zip(asked, replies, strict=True)), seed)
 
 
 def _healthy(sandbox: Sandbox) -> bool:
@@ -178,28 +144,3 @@ def _healthy(sandbox: Sandbox) -> bool:
             return bool(task.call([1]) == 2)
     except (WorkerError, CandidateError, TaskError, ProtocolError):
         return False
-
-
-@contextmanager
-def _seeded(problem: Problem, source: str) -> Iterator[None]:
-    """Three tests draw random inputs: the same answer meets the same inputs, another answer meets
-    others."""
-    if "random" not in problem.test:
-        yield
-        return
-    state = random.getstate()
-    random.seed(
-        hashlib.sha256(f"{problem.task_id}\0{source}".encode(errors="surrogatepass")).digest()
-    )
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an int of too many digits, a deep list
-        return f"<{type(value).__name__}>"
-    return text if len(text) <= 120 else f"{text[:117]}..."

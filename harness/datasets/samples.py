@@ -108,6 +108,7 @@ def _result(sample: Sample, told: Told, sandbox: str) -> ScoredSample:
         reason=told.judgement.reason,
         evidence=told.judgement.evidence[:500],
         seconds=round(told.seconds, 4),
+        cpu=round(told.cpu, 4),
         rule=sample.rule,
         sandbox=sandbox,
     )

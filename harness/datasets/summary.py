@@ -17,7 +17,8 @@ KS = (1, 10, 100)  #: the k of pass@k, where every task has that many samples
 
 @dataclass(frozen=True)
 class ScoredSample:
-    """One line of the result file."""
+    """One line of the result file; ``cpu`` are the seconds of processor time of the answer's own
+    code."""
 
     line: int
     task_id: str
@@ -26,6 +27,7 @@ class ScoredSample:
     reason: str
     evidence: str
     seconds: float
+    cpu: float
     rule: str
     sandbox: str
 

@@ -37,6 +37,7 @@ COVERED = (
     "registered.json",
     "settings.json",
     "preflight.json",
+    "secret.json",
     "scorecard.json",
     "verdict.json",
     PAGE,

@@ -43,7 +43,7 @@ class Released(Named):
 
 
 class Settings(strict.Model):
-    """``settings.json``: what makes two runs the same run."""
+    """``settings.json``: what makes two runs the same run; ``secret`` is the digest of it."""
 
     adapter: Released
     base: Named
@@ -57,7 +57,14 @@ class Settings(strict.Model):
     sandbox: str | None
     sandbox_description: str
     limit: int | None
+    secret: str
     harness: str
+
+
+class Secret(strict.Model):
+    """``secret.json``: what seeded the judge's draws, in hex."""
+
+    secret: str = Field(pattern="^([0-9a-f]{2})+$")
 
 
 class Scorecard(strict.Model):

@@ -10,14 +10,14 @@ from pathlib import Path
 from harness.audit.certificate import Certificate
 from harness.errors import RunError
 from harness.evidence import attestation, documents, receipts, registration
-from harness.evidence.documents import Decision, Derived, Scorecard, Settings
+from harness.evidence.documents import Decision, Derived, Scorecard, Secret, Settings
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.subjects.base import Preflight
 
 RECEIPTS, AHEAD = "receipts.jsonl", "registered.json"
-DOCUMENTS = ("settings", "registration", "preflight", "scorecard", "verdict", "attestation")
 LAST = ("scorecard.json", "verdict.json", "attestation.json")  #: written when a run ends
+DOCUMENTS = ("settings.json", "registration.json", "preflight.json", "secret.json", *LAST)
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class RunFolder:
         lambda self: {p.stem: _held(p) for p in sorted((self / "certificates").glob("*.json"))}
     )
     chained = cached_property(lambda self: receipts.read(self / RECEIPTS))
+    secret = cached_property(lambda self: documents.read(self / "secret.json", Secret))
     scorecard = cached_property(lambda self: documents.read(self / "scorecard.json", Scorecard))
     verdict = cached_property(lambda self: documents.read(self / "verdict.json", Decision))
     attestation = cached_property(lambda self: attestation.read(self / attestation.NAME))
@@ -75,8 +76,8 @@ class RunFolder:
                 f" {self.path}, and the run is finished"
             )
         for name in DOCUMENTS:
-            if whole or self.has(f"{name}.json"):
-                getattr(self, name)
+            if whole or self.has(name):
+                getattr(self, name.removesuffix(".json"))
         if self.has(attestation.NAME):
             for row in self.attestation["predicate"]["configuration"]:
                 if row["name"].endswith(".json") and not self.has(row["name"]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.content import workspace
 from harness.deciding.judge import judge, subject_reasons
-from harness.evidence import attestation
+from harness.evidence import attestation, secret
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.pages import html
@@ -24,6 +24,8 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
         faults = [*found.faults, *changed(entry, found, workspace.cache_folder())]
         invalid = subject_reasons(faults)
         run.write("preflight.json", asdict(replace(found, faults=faults)))
+    run.write("secret.json", {"secret": prepared.judges.secret.hex()})
+    secret.forget(prepared.judges.secret)
     judged = judge(registration, invalid, prepared.certificates, run.receipts.values())
     card = judged.scorecard(registration, len(run.receipts), run.head)
     run.write("scorecard.json", card | {"answers": _answers(prepared)})

@@ -16,6 +16,7 @@ from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
 from harness.engines.base import Ask, Decoding, Generation
+from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
 from harness.evidence.run import Run
 from harness.gate import planning, sentinels
@@ -32,6 +33,7 @@ def open_run(prepared: Prepared) -> Run:
     """The run folder with its documents, and the look in the ledger; close it when done.
 
     Raises :class:`RunError` for a folder that holds another run."""
+    secret.keep(prepared.judges.secret)
     run = Run(_folder(prepared), prepared.settings, prepared.registration.digest)
     prepared.registration.write(run.folder / "registration.json")
     if prepared.registered is not None:

@@ -26,6 +26,7 @@ from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
+from harness.evidence import secret
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
@@ -112,6 +113,7 @@ class Prepared:
             "sandbox": self.judges.sandbox,
             "sandbox_description": self.sandbox_description,
             "limit": self.wanted.options.limit,
+            "secret": secret.commitment(self.judges.secret),
             "harness": __version__,
         }
 
@@ -158,12 +160,13 @@ def prepare(
     """Judges, audits, engine, preflight and registration of one gate, for as long as it runs.
 
     ``load`` gives the engine on a base. Raises :class:`HarnessError` for a user's mistake."""
-    place, policy = wanted.workspace, wanted.library.gate
+    place, policy, run_dir = wanted.workspace, wanted.library.gate, wanted.options.run_dir
     needed = _needed(wanted.suites.values(), place.folder("verifiers"))
     sandbox, description = resolve_sandbox(list(needed.values()), wanted.options.sandbox)
     audits = place.folder("audits")
     with ExitStack() as stack:
-        judges = stack.enter_context(Judges(place.folder("verifiers"), sandbox))
+        own = secret.of_run(Path(run_dir) if run_dir else None)
+        judges = stack.enter_context(Judges(place.folder("verifiers"), sandbox, secret=own))
         hidden = library.certification(place, wanted.library)
         certificates = certify(
             needed.values(), hidden or audits, judges, sandbox, progress, policy.proof

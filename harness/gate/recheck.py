@@ -25,6 +25,7 @@ from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import Held, RunFolder
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, walk
+from harness.evidence.secret import commitment
 from harness.pages import html
 from harness.subjects.base import Preflight
 from harness.verdict import Verdict
@@ -124,6 +125,9 @@ def _settings(found: RunFolder) -> Iterator[str]:
     stated, digest = found.settings.registration, found.registration.digest
     if stated != digest:
         yield f"settings.json: registration: found {stated}; registration.json is {digest}"
+    committed, own = found.settings.secret, commitment(bytes.fromhex(found.secret.secret))
+    if committed != own:
+        yield f"secret.json: secret: its digest is {own}; settings.json committed to {committed}"
 
 
 def _chain(chained: receipts.Chained, genesis: str) -> Iterator[str]:

@@ -50,10 +50,12 @@ class Ask:
 
 @dataclass(frozen=True)
 class Told:
-    """What the verifier said, and the seconds it took."""
+    """What the verifier said, the seconds it took, and those of processor time that the answer's
+    own code used in the sandbox."""
 
     judgement: Judgement
     seconds: float
+    cpu: float = 0.0
 
     @property
     def outcome(self) -> Outcome:
@@ -80,7 +82,8 @@ class Setup:
     ``folder`` has the ``digest`` of :func:`harness.judging.discovery.digest` when judging begins;
     ``sandbox`` names one that was probed, or is ``None`` when no verifier needs one.
     ``environment`` is added to this process's own, and ``enter`` called before a verifier loads.
-    What the verifiers do is noted in the file ``notes``."""
+    What the verifiers do is noted in the file ``notes``. ``secret`` seeds what a verifier draws:
+    that of the run, none for an audit, whose answers are no adversary's."""
 
     folder: Path
     digest: str
@@ -90,6 +93,7 @@ class Setup:
     notes: Path | None = None
     core: int | None = None  #: the only one to run on
     runtime: runtime.Runtime | None = None  #: found once, not by every child
+    secret: bytes = b""
     limits: dict[Kind, float] = field(default_factory=lambda: dict(LIMITS))
 
 
@@ -155,7 +159,13 @@ class Bench:
                 for name in one.executables
             }
             self._sandbox = open_sandbox(self._setup.sandbox, readable=readable([*declared]))
+            self._sandbox.secret = self._setup.secret
         return self._sandbox
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time that the sandbox has spent on answers so far."""
+        return self._sandbox.cpu if self._sandbox else 0.0
 
     def close(self) -> None:
         """Close the sandbox, if one was opened."""
@@ -202,9 +212,10 @@ def _settle(setup: Setup) -> None:
 
 
 def _answer(bench: Bench, ask: Ask, link: socket.socket) -> None:
-    own = os.getpid()
+    own, before = os.getpid(), bench.cpu
     found, seconds = bench.judge(ask)
     if os.getpid() != own:  # a copy that the verifier forked off: it has no say
         os._exit(0)
-    row = [found.outcome, found.reason, found.evidence[:2000], found.rule, round(seconds, 6)]
-    link.sendall(json.dumps(row).encode() + b"\n")
+    said = [found.outcome, found.reason, found.evidence[:2000], found.rule]
+    spent = [round(seconds, 6), round(bench.cpu - before, 6)]
+    link.sendall(json.dumps(said + spent).encode() + b"\n")

@@ -53,7 +53,7 @@ class Judge:
         )
         with far:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", start],
+                [sys.executable, "-P", "-c", start],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
                 pass_fds=[far.fileno()], start_new_session=True,
                 env={**os.environ, **SEEDED, **dict(setup.environment)},
@@ -74,8 +74,8 @@ class Judge:
             self._link.sendall(pickle.dumps(list(asks)))
             for ask in asks:
                 limit = ask.limit or self._limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
-                *said, seconds = json.loads(self._line(PATIENCE * limit + START))
-                told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds))
+                *said, seconds, cpu = json.loads(self._line(PATIENCE * limit + START))
+                told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds, cpu))
                 if heard is not None:
                     heard()
         except (OSError, EOFError) as error:
@@ -145,14 +145,22 @@ class Judges:
     They start at once and in the background, before mlx is loaded: mlx-lm lowers the limit of open
     files for this process and its children. A judge that starts later, after another was lost,
     judges nothing if a verifier's bytes have changed since. With ``apart`` each keeps to a core of
-    its own where they are as many as the cores."""
+    its own where they are as many as the cores. ``secret`` is that of the run, by default a new
+    one."""
 
     def __init__(
-        self, verifiers: Path, sandbox: str | None, workers: int = 2, *, apart: bool = False
+        self,
+        verifiers: Path,
+        sandbox: str | None,
+        workers: int = 2,
+        *,
+        apart: bool = False,
+        secret: bytes | None = None,
     ) -> None:
         self.folder, self.sandbox = verifiers, sandbox
         self.digest = discovery.digest(verifiers)
-        setup = Setup(verifiers, self.digest, sandbox)
+        self.secret = secret or os.urandom(32)
+        setup = Setup(verifiers, self.digest, sandbox, secret=self.secret)
         own = cores.one_each(workers) if apart else [None] * workers
         self._judges = [Judge(replace(setup, core=core)) for core in own]
         self._idle: SimpleQueue[int] = SimpleQueue()

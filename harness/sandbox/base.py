@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -28,8 +29,9 @@ class Backend(Protocol):
 class Sandbox(Offers):
     """A warm sandbox, for one thread at a time. Close it, or use it as a context manager.
 
-    ``name`` is the backend's; ``description`` is one line for receipts. It dies with the process
-    that opened it."""
+    ``name`` is the backend's; ``description`` is one line for receipts; ``cpu`` are the seconds of
+    processor time that its tasks and tools have used; ``secret`` seeds whatever a verifier draws,
+    since a candidate knows all else. It dies with the process that opened it."""
 
     def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
         self._backend = backend
@@ -37,6 +39,8 @@ class Sandbox(Offers):
         self.name = backend.name
         self._server: Server | None = backend.launch(self.limits)
         self.description = backend.description
+        self.cpu = 0.0
+        self.secret = os.urandom(32)
         self.why = "as asked"  #: why this sandbox and not another, for whoever reads the run
 
     def __enter__(self) -> Sandbox:
@@ -63,8 +67,7 @@ class Sandbox(Offers):
         try:
             task = Task(self._running(), limits or self.limits)
             yield task
-            task.leave()
-            clean = task.report is None or task.report.clean
+            clean = task.finish().clean
         except WorkerError:
             raise
         except BaseException:
@@ -73,7 +76,9 @@ class Sandbox(Offers):
                     clean = task.finish().clean
             raise
         finally:
-            if not clean:  # dead, stuck, or with a temp folder that cannot be emptied
+            if task is not None and task.report is not None:
+                self.cpu += task.report.cpu
+            if not clean:  # dead, stuck, or the task has left a trace
                 self.close()
 
     def _running(self) -> Server:
@@ -106,6 +111,7 @@ class Sandbox(Offers):
                         f"{self.name}: {error}, twice while it ran {argv[0]}"
                     ) from None
             else:
+                self.cpu += result.cpu
                 if not clean:
                     self.close()
                 break

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pwd
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -18,7 +20,19 @@ from harness.sandbox.limits import Limits
 from harness.sandbox.runtime import find_runtime
 from harness.sandbox.task import Server
 
-SANDBOX_UID = 65534  #: the user inside, where the harness runs as root
+#: the server, spare processes and a slow one of the task before; a limit on processes counts them
+SERVERS_OWN = 8
+
+
+def free_uid() -> int:
+    """A user that this machine does not know, for one sandbox alone: what the kernel counts by user
+    is then counted by sandbox."""
+    while True:
+        uid = 20_000 + secrets.randbelow(40_000)
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:
+            return uid
 
 
 def child_environment(temp: str) -> dict[str, str]:
@@ -45,6 +59,7 @@ def settings(
     guard_metadata: bool = False,
     police: bool = False,
     others: int = 0,
+    walls: dict[str, Any] | None = None,
     python_home: str | None = None,
     packages: str | None = None,
 ) -> dict[str, Any]:
@@ -52,7 +67,8 @@ def settings(
 
     ``uid``: the user to become. ``guard_metadata``: files of the host are in reach of chmod.
     ``police``: no file system or memory limit of the kernel holds, the server has to look.
-    ``others``: processes of that user which a limit on processes would count too. ``python_home``:
+    ``others``: processes of that user which a limit on processes would count too. ``walls``: what
+    it puts around itself, see :mod:`harness.sandbox.inside.confine`. ``python_home``:
     where the interpreter finds its library, if not in its own place. ``packages``: the folder that
     holds the packages an answer may import."""
     return {
@@ -61,7 +77,15 @@ def settings(
         "uid": uid,
         "guard_metadata": guard_metadata,
         "police": {"temp": limits.temp_bytes, "memory": limits.memory} if police else None,
-        "others": others,
+        "others": others + SERVERS_OWN,
+        "walls": {
+            "readable": [],
+            "hidden": [],
+            "writable": [],
+            "private": False,
+            "namespaces": 0,
+            **(walls or {}),
+        },
         "python": str(find_runtime().executable),
         "python_home": python_home,
         "packages": packages,
@@ -128,6 +152,7 @@ def start(
             stdout=subprocess.DEVNULL,
             stderr=errors,
             env=dict(environment),
+            cwd="/",  # nothing of the working folder is ever on a path
         )
     except OSError as error:
         near.close()

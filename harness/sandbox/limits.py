@@ -1,9 +1,10 @@
-"""What a task may use, how it ended, and the three ways in which it can go wrong.
+"""What a task may use, how it ended, and the ways in which it can go wrong.
 
 ::
 
     CandidateError    the candidate raised or could not be loaded: about the candidate
     TaskError         its process ended, or its time was over, before it answered
+    Starved           its time was over, and it had little of it: judge again when less runs
     WorkerError        the fork server or the sandbox is gone: start anew, run the task once more"""
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Limits:
     cpu: int = 3
     memory: int = 1 << 30
     processes: int = 16  #: of a tool; a candidate cannot start any
+    threads: int = 64  #: of a candidate
     open_files: int = 64
     file_bytes: int = 16 << 20
     temp_bytes: int = 64 << 20
@@ -56,11 +58,14 @@ class Limits:
 @dataclass(frozen=True)
 class Report:
     """How a task's process ended: exit code or signal (the server's own SIGKILL if it was still
-    running)."""
+    running); ``cpu`` in seconds, ``preempted`` and ``yielded`` in times that it lost the processor
+    to others and gave it up itself."""
 
     code: int | None
     signal: int | None
     cpu: float
+    preempted: int
+    yielded: int
     rss: int
     over: str | None
     clean: bool
@@ -72,13 +77,15 @@ class Result:
     ``disk`` or ``start``.
 
     ``code`` is its exit code with reason ``exit`` and ``None`` otherwise. Output is cut at the
-    limit. ``start`` means that the program could not be started; stderr says why."""
+    limit. ``start`` means that the program could not be started; stderr says why. ``cpu`` are its
+    seconds of processor time."""
 
     reason: str
     code: int | None
     stdout: bytes
     stderr: bytes
     seconds: float
+    cpu: float = 0.0
 
 
 class WorkerError(Exception):
@@ -93,6 +100,10 @@ class TaskError(Exception):
         super().__init__(reason, evidence)
         self.reason = reason
         self.evidence = evidence
+
+
+class Starved(TaskError):
+    """Its time was over, most of which others had the processor: about the machine."""
 
 
 class CandidateError(Exception):

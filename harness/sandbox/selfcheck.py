@@ -6,7 +6,9 @@ what the attempt itself reports."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -17,14 +19,15 @@ from typing import Any
 from harness.errors import SandboxError
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside.frames import ProtocolError
-from harness.sandbox.limits import CandidateError, TaskError, WorkerError
+from harness.sandbox.limits import CandidateError, Result, TaskError, WorkerError
+from harness.sandbox.runtime import find_runtime
 
 #: each attempt returns true when it got what it must not get
 _ATTEMPTS = """
 import os, sys
 
 def attempt(folder, port, secret):
-    import ctypes, mmap, socket
+    import _socket, ctypes, socket
     libc = ctypes.CDLL(None, use_errno=True)
 
     def read_host():
@@ -37,6 +40,20 @@ def attempt(folder, port, secret):
     def connect():
         socket.create_connection(("127.0.0.1", port), timeout=0.5)
         return True
+
+    def datagram():
+        pair = _socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        return pair[0].sendto(secret.encode(), folder + "/datagram") > 0
+
+    def attributes():
+        return os.getxattr(folder + "/marker", "user.secret") == secret.encode()
+
+    def lock():
+        import fcntl
+        return fcntl.flock(os.open("/dev/null", os.O_RDWR), fcntl.LOCK_EX) is None
+
+    def mark():
+        return os.utime("/dev/null") is None
 
     def environment():
         return any(secret in value for value in os.environ.values())
@@ -72,19 +89,14 @@ def attempt(folder, port, secret):
     def memory():
         return len(bytearray(3 << 30)) > 0
 
-    def file_size():
-        with open("big", "wb") as file:
-            file.truncate(1 << 40)
-        return True
-
     def open_files():
-        kept = [open("many", "w") for _ in range(300)]
+        kept = [os.dup(0) for _ in range(300)]
         return True
 
     found = {}
-    for test in (read_host, write_host, connect, environment, other_environment, fork,
-                 signal_server, trace_server,
-                 privileges, answers, memory, file_size, open_files, execute):
+    for test in (read_host, write_host, connect, datagram, attributes, lock, mark, environment,
+                 other_environment, fork, signal_server, trace_server, privileges, answers, memory,
+                 open_files, execute):
         try:
             found[test.__name__] = bool(test())
         except BaseException:
@@ -121,41 +133,72 @@ def _attempt(sandbox: Sandbox) -> dict[str, bool]:
     with (
         tempfile.TemporaryDirectory() as folder,
         socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams,
     ):
+        marker, inbox = Path(folder, "marker"), Path(folder, "datagram")
         Path(folder).chmod(0o777)
-        Path(folder, "marker").write_text(secret)
+        marker.write_text(secret)
+        with contextlib.suppress(OSError, AttributeError):  # not every file system has them
+            os.setxattr(marker, "user.secret", secret.encode())
+        datagrams.bind(str(inbox))
+        inbox.chmod(0o777)
         with sandbox.task() as task:
             task.load(_ATTEMPTS, "attempt")
             found: Any = task.call([folder, listener.getsockname()[1], secret])
         if type(found) is not dict or len(found) < 10:
             raise ProtocolError("no table of attempts came back")
-        listener.setblocking(False)
-        try:
-            listener.accept()[0].close()
-            found["connect"] = True
-        except BlockingIOError:
-            pass
+        found["connect"] = found["connect"] or bool(select.select([listener], [], [], 0)[0])
+        found["datagram"] = found["datagram"] or bool(select.select([datagrams], [], [], 0)[0])
         found["write_host"] = found["write_host"] or Path(folder, "escaped").exists()
     return found
 
 
 _FILL = """
 def f():
-    import time
-    for n in range(64):
+    import os, time
+    kept = []
+    for n in range(%d):
         with open(str(n), "wb") as file:
             file.write(bytes(8 << 20))
+            %s
     time.sleep(0.5)
     return "filled"
 """
+_REMOVE = "os.unlink(str(n)); kept.append(os.dup(file.fileno()))"
+_THREADS = """
+def f():
+    import _thread, time
+    _thread.stack_size(32768)
+    for n in range(512):
+        _thread.start_new_thread(time.sleep, (1,))
+"""
 #: the attempts above that are limits of a size or a number
-_SIZES = ("file size", "memory", "open files")
-#: limits that take a while to reach: what to run, and the reason that must come back
+_SIZES = ("memory", "open files")
+#: limits that take a while to reach, or leave a trace: what to run, and the reason that must come
 _SLOW = {
+    "file size": ("def f():\n    open('big', 'wb').truncate(1 << 40)\n", "exception"),
     "processor time": ("def f():\n    while True:\n        pass\n", "timeout"),
     "wall time": ("import time\ndef f():\n    time.sleep(60)\n", "timeout"),
-    "temp folder": (_FILL, "disk exception"),
+    "temp folder": (_FILL % (64, ""), "disk exception"),
+    "removed files": (_FILL % (55, _REMOVE), "disk exception"),
+    "threads": (_THREADS, "exception"),
 }
+_PROCESSES = "processes of a tool"
+#: a tool that must come to nothing, and what shows it
+_MURDER = """
+import os, time
+for target in (os.getppid(), -os.getppid(), -1):
+    try:
+        os.kill(target, 9)
+    except OSError:
+        pass
+"""
+_FORKS = """
+import os, time
+for n in range(200):
+    if os.fork() == 0:
+        time.sleep(9)
+"""
 
 
 def full_check(name: str) -> Check:
@@ -171,14 +214,17 @@ def full_check(name: str) -> Check:
         problem = quick_check(sandbox)
         if problem:
             return Check(name, False, problem, chosen.description, (), ())
-        blocks = tuple(sorted({key.replace("_", " ") for key in _attempt(sandbox)} - {*_SIZES}))
-        slow = (
+        blocks = {key.replace("_", " ") for key in _attempt(sandbox)} - {*_SIZES}
+        if _tool(sandbox, _MURDER).reason == "exit":
+            blocks.add("a tool that kills its server")
+        slow = [
             name
             for name, (source, reasons) in _SLOW.items()
             if _reason(sandbox, source) in reasons.split()
-        )
-        limits = (*_SIZES, *slow)
-        return Check(name, True, "", chosen.description, blocks, limits)
+        ]
+        if b"BlockingIOError" in _tool(sandbox, _FORKS).stderr:
+            slow.append(_PROCESSES)
+        return Check(name, True, "", chosen.description, tuple(sorted(blocks)), (*_SIZES, *slow))
 
 
 def table(checks: Sequence[Check]) -> list[tuple[str, ...]]:
@@ -189,7 +235,7 @@ def table(checks: Sequence[Check]) -> list[tuple[str, ...]]:
         _row("blocks", name, checks)
         for name in sorted({name for check in checks for name in check.blocks})
     ]
-    rows += [_row("limits", name, checks) for name in (*_SIZES, *_SLOW)]
+    rows += [_row("limits", name, checks) for name in (*_SIZES, *_SLOW, _PROCESSES)]
     return rows
 
 
@@ -199,6 +245,11 @@ def _row(what: str, name: str, checks: Sequence[Check]) -> tuple[str, ...]:
         for check in checks
     )
     return (f"{what} {name}", *cells)
+
+
+def _tool(sandbox: Sandbox, program: str) -> Result:
+    python = str(find_runtime().executable)
+    return sandbox.run([python, "-S", "-c", program], limits=sandbox.with_limits(wall=5.0))
 
 
 def _reason(sandbox: Sandbox, source: str) -> str:

@@ -7,15 +7,16 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import SandboxError
 from harness.sandbox.inside import codec, frames
 from harness.sandbox.inside.wire import receive, send
-from harness.sandbox.limits import CandidateError, Limits, Report, TaskError, WorkerError
+from harness.sandbox.limits import CandidateError, Limits, Report, Starved, TaskError, WorkerError
 
 START_SECONDS = 20.0  #: until a sandbox must be ready
+STARVED = 10  #: times that a busy machine has at least taken the processor from who computes
 STOP_SECONDS = 5.0  #: until the server must have ended a task and emptied its folder
 
 
@@ -26,7 +27,7 @@ class Server:
     control: socket.socket
     settings: dict[str, Any]
     stop: Callable[[], str]  #: ends it at once; returns what it wrote to stderr while starting
-    owed: int = 0  #: reports of tasks that were ended without waiting for them
+    ready: dict[str, Any] = field(default_factory=dict)  #: what it said when it stood
     channel: socket.socket | None = None  #: to the process that waits for the next task
 
     def handshake(self) -> None:
@@ -38,6 +39,7 @@ class Server:
         except (OSError, WorkerError) as error:
             raise SandboxError(f"it did not start: {self.stop().strip()[-500:] or error}") from None
         be_patient(self.control, STOP_SECONDS)
+        self.ready = ready
         if ready.get("ready") is not True:
             self.stop()
             raise SandboxError("its private temp folder is not writable")
@@ -48,20 +50,6 @@ class Server:
             send(self.control, order, descriptors)
         except OSError as error:
             raise WorkerError(f"the fork server is gone: {error}") from None
-
-    def release(self) -> None:
-        """End the running task and do not wait: its report is read when the next one starts. Raises
-        as :meth:`send`."""
-        self.send({"op": "stop"})
-        self.owed += 1
-
-    def settle(self) -> None:
-        """Read the reports still owed. Raises :class:`WorkerError` when a task's folder could not
-        be emptied."""
-        while self.owed:
-            self.owed -= 1
-            if not report_of(self.receive()).clean:
-                raise WorkerError("the folder of the task before could not be emptied")
 
     def receive(self) -> dict[str, Any]:
         """The next message of the server. Raises :class:`WorkerError`."""
@@ -80,7 +68,6 @@ class Server:
 
     def take(self) -> socket.socket:
         """The channel to a fresh process that waits for a task. Raises :class:`WorkerError`."""
-        self.settle()
         if self.channel is None:
             raise WorkerError("the fork server has no process ready")
         channel, self.channel = self.channel, None
@@ -119,9 +106,8 @@ class Task:
     def __init__(self, server: Server, limits: Limits) -> None:
         self._server = server
         self._limits = limits
-        self._number = 0
         self._buffer = b""
-        self._load = frames.pack(order_of(limits, tool=False))
+        self._load = frames.pack(order_of(limits, False, server.settings["others"]))
         self.report: Report | None = None
         self._channel = server.take()
         # the clock starts when what the task before left is gone: it must not cost this one any
@@ -145,9 +131,16 @@ class Task:
         Raises :class:`CandidateError` when it raises or could not be loaded, :class:`TaskError`
         when its process ended or its time is over, and :class:`frames.ProtocolError` when it sent
         what is no answer."""
-        self._number += 1
+        return value_of(self.ask([codec.encode(tuple(arguments))])[0])
+
+    def ask(self, calls: Sequence[Any]) -> list[Any]:
+        """Make calls of which none depends on the result of another, in one message: what the
+        candidate learns of its earlier answers, it could go by.
+
+        Each is a tuple of arguments as :func:`codec.encode` gives it, each reply is for
+        :func:`value_of`. Raises as :meth:`call`, but for what a single call raised."""
         try:
-            order = frames.pack([self._number, codec.encode(tuple(arguments))])
+            order = frames.pack(list(calls))
             self._watch_the_clock()
             self._channel.sendall(self._load + order)
             self._load = b""
@@ -155,7 +148,14 @@ class Task:
             raise self._ended(timed_out=True) from None
         except OSError:
             pass  # it is gone; what it said before may still be there
-        return self._answer(self._receive())
+        replies = self._receive()
+        if type(replies) is not list or not replies:
+            raise frames.ProtocolError("a message without replies")
+        if type(replies[0]) is str:  # the program could not be loaded
+            raise _complaint(replies)
+        if len(replies) != len(calls):
+            raise frames.ProtocolError("not a reply to each call")
+        return replies
 
     def _receive(self) -> Any:
         length = -1
@@ -184,34 +184,12 @@ class Task:
             be_patient(self._channel, left)
             self._patience = left
 
-    def _answer(self, reply: Any) -> Any:
-        if (
-            type(reply) is not list
-            or len(reply) < 3
-            or not all(type(text) is str for text in reply[1:2])
-        ):
-            raise frames.ProtocolError("a reply that is no reply")
-        number, kind, *rest = reply
-        if kind == "value" and number == self._number and len(rest) == 1:
-            return codec.decode(rest[0])
-        text = ": ".join(printable(str(part)[:300]) for part in rest)
-        if kind == "syntax" and number == 0:
-            raise CandidateError("syntax", text)
-        if kind == "missing" and number == 0:
-            raise CandidateError("missing", f"the program defines no function {text}")
-        if kind == "raise" and number in (0, self._number):
-            reason = {"SystemExit": "early-exit", "MemoryError": "memory"}.get(
-                str(rest[0]), "exception"
-            )
-            raise CandidateError(reason, text)
-        raise frames.ProtocolError("a reply to something else")
-
     def _ended(self, timed_out: bool) -> TaskError:
         report = self.finish()
         if report.over:
             return TaskError(report.over, f"went over the limit on {report.over}")
         if timed_out:
-            return TaskError("timeout", f"no answer within {self._limits.wall:g} s")
+            return _late(report, self._limits)
         if report.signal == signal.SIGXCPU or (
             report.signal is not None and report.cpu >= self._limits.cpu
         ):
@@ -232,20 +210,50 @@ class Task:
             self.report = report_of(self._server.receive())
         return self.report
 
-    def leave(self) -> None:
-        """End the process without waiting for the report. Raises :class:`WorkerError`."""
-        if self.report is None:
-            self._channel.close()
-            self._server.release()
+
+def _late(report: Report, limits: Limits) -> TaskError:
+    """Whether a process that did not answer in time waited for itself, or for a processor."""
+    late = f"no answer within {limits.wall:g} s"
+    # who sleeps gives the processor up, and who computes has it taken away
+    if report.preempted < max(report.yielded, STARVED):
+        return TaskError("timeout", late)
+    used = f"{report.cpu:.2f} s of processor time, which was taken away {report.preempted} times"
+    return Starved("timeout", f"{late}, in which it got {used}")
 
 
-def order_of(limits: Limits, tool: bool, extra_processes: int = 0) -> dict[str, Any]:
+def value_of(reply: Any) -> Any:
+    """The result in one reply of :meth:`Task.ask`. Raises :class:`CandidateError` when the call
+    raised, and :class:`frames.ProtocolError`."""
+    if type(reply) is list and len(reply) == 2 and reply[0] == "value":
+        return codec.decode(reply[1])
+    raise _complaint(reply)
+
+
+def _complaint(reply: Any) -> Exception:
+    """The error that a reply without a result stands for."""
+    if type(reply) is not list or not 2 <= len(reply) <= 3:
+        return frames.ProtocolError("a reply that is no reply")
+    if not all(type(part) is str for part in reply):
+        return frames.ProtocolError("a complaint that is no text")
+    kind, *rest = reply
+    text = ": ".join(printable(part[:300]) for part in rest)
+    if kind == "missing":
+        return CandidateError("missing", f"the program defines no function {text}")
+    if kind == "syntax":
+        return CandidateError("syntax", text)
+    if kind == "raise":
+        reasons = {"SystemExit": "early-exit", "MemoryError": "memory"}
+        return CandidateError(reasons.get(rest[0], "exception"), text)
+    return frames.ProtocolError("a reply of no known kind")
+
+
+def order_of(limits: Limits, tool: bool, others: int) -> dict[str, Any]:
     return {
         "cpu": limits.cpu,
         "memory": limits.memory,
         "open_files": limits.open_files,
         "file_bytes": limits.file_bytes,
-        "processes": limits.processes + extra_processes,
+        "processes": (limits.processes if tool else limits.threads) + others,
         "tool": tool,
     }
 

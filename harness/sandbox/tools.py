@@ -31,12 +31,8 @@ def run_tool(
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     try:
-        start = {
-            "op": "tool",
-            "limits": order_of(limits, tool=True, extra_processes=server.settings["others"]),
-        }
+        start = {"op": "tool", "limits": order_of(limits, True, server.settings["others"])}
         try:
-            server.settle()
             server.send(start, [far.fileno(), out_end, err_end])
         finally:
             far.close()
@@ -58,7 +54,8 @@ def run_tool(
             reason, code = "start", None
             output[err] += problem.encode()
         seconds = time.monotonic() - began
-        return Result(reason, code, bytes(output[out]), bytes(output[err]), seconds), report.clean
+        written = bytes(output[out]), bytes(output[err])
+        return Result(reason, code, *written, seconds, report.cpu), report.clean
     finally:
         channel.close()
         os.close(out)

@@ -131,20 +131,20 @@ def test_a_sandbox_that_keeps_dying_is_unverified_or_the_candidates_fault(any_sa
     from harness.sandbox.limits import WorkerError
     from harness.sandbox.task import Task
 
-    def die(_self, _arguments):
+    def die(_self, _calls):
         raise WorkerError("gone")
 
-    monkeypatch.setattr(Task, "call", die)
+    monkeypatch.setattr(Task, "ask", die)
     assert judge("HumanEval/0", "", any_sandbox).reason == "sandbox-broken"
     original = monkeypatch.undo
 
-    def die_with_this_candidate(self, _arguments):
+    def die_with_this_candidate(self, _calls):
         if b"has_close_elements" in self._load:
             raise WorkerError("gone")
-        return 2
+        return [["value", 2]]
 
     original()
-    monkeypatch.setattr(Task, "call", die_with_this_candidate)
+    monkeypatch.setattr(Task, "ask", die_with_this_candidate)
     judgement = judge("HumanEval/0", "", any_sandbox)
     assert (judgement.outcome, judgement.reason) == (Outcome.FAIL, "broke-sandbox")
 
@@ -157,8 +157,8 @@ def test_the_same_answer_meets_the_same_random_inputs(any_sandbox):
 def test_assertions_hold_in_an_optimised_interpreter():
     program = (
         "from harness.datasets.humaneval import problems\n"
-        "space = {}\nexec(problems()['HumanEval/0'].code, space)\n"
-        "try:\n    space['check'](lambda *a: None)\nexcept AssertionError:\n    print('held')\n"
+        "try:\n    problems()['HumanEval/0'].replay.run(lambda *a: None, b'')\n"
+        "except AssertionError:\n    print('held')\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     assert (
@@ -239,7 +239,8 @@ def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandb
     assert any("161 of 164 tasks have no sample" in line for line in found.lines())
     results = [json.loads(line) for line in found.results.read_text().splitlines()]
     assert {result["outcome"] for result in results} == {"pass", "fail"}
-    assert all(result["seconds"] > 0 and result["reason"] for result in results)
+    assert all(result["cpu"] > 0 and result["seconds"] > 0 for result in results)
+    assert all(result["reason"] for result in results)
     assert {result["sandbox"] for result in results} == {any_sandbox.description}
 
     whole = found.results.read_bytes()

@@ -21,7 +21,7 @@ from harness.gate import recheck
 FOUND = registration([plan("godot", 4)])
 ROWS = pair("godot", 4, 1, 2, 1)
 DOCUMENTS = (
-    "settings.json", "registration.json", "registered.json", "preflight.json",
+    "settings.json", "registration.json", "registered.json", "preflight.json", "secret.json",
     "certificates/godot.ok.json", "receipts.jsonl", "scorecard.json", "verdict.json",
     "attestation.json",
 )  # fmt: skip

@@ -146,6 +146,10 @@ def head(run: Path) -> str:
     return card(run)["receipts_digest"]
 
 
+def revealed(run: Path) -> str:
+    return RunFolder(run).secret.secret
+
+
 def codes(verdict: Verdict) -> list[str]:
     return [reason.code for reason in verdict.reasons]
 
@@ -205,10 +209,14 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     second = Gate(root, run_dir=str(root / "two"))
     with second.prepared() as prepared, open_run(prepared) as run:
         measure(prepared, run, "sums")  # stopped between two suites, and resumed
+        secret = prepared.judges.secret
+    assert not (root / "two" / "secret.json").exists()
     assert second.speaker.asked == 0, "every answer is in the cache"
     assert Gate(root, run_dir=str(root / "two")).run().name == "SHIP"
     assert head(root / "one") == head(root / "two")
     assert recheck.recheck(root / "two")[1] == []
+    assert revealed(root / "two") == secret.hex() != revealed(root / "one")
+    assert list((root / "cache" / "secrets").iterdir()) == [], "revealed, and kept no longer"
 
 
 def test_a_prompt_that_does_as_well_is_named(root: Path):

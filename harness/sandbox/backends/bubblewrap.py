@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import SandboxError
 from harness.sandbox.inside import seccomp
-from harness.sandbox.launch import SANDBOX_UID, boot_code, child_environment, settings, start
+from harness.sandbox.launch import boot_code, child_environment, free_uid, settings, start
 from harness.sandbox.limits import Limits
 from harness.sandbox.runtime import EXCLUDED, Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import Server
@@ -42,7 +42,7 @@ class Bubblewrap:
             raise SandboxError(f"no system call table for {os.uname().machine}")
         self.description = f"{_version(program)}, all namespaces, no network, seccomp"
         command = self._command(program, find_runtime(), limits)
-        return start(command, {}, settings("/tmp", limits, uid=SANDBOX_UID, packages=PACKAGES))
+        return start(command, {}, settings("/tmp", limits, uid=free_uid(), packages=PACKAGES))
 
     def _command(self, program: str, runtime: Runtime, limits: Limits) -> list[str]:
         can = _options(program)

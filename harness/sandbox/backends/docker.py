@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import socket
+import sys
 import tarfile
 import tempfile
 import time
@@ -24,9 +25,10 @@ from typing import Any
 from harness.errors import SandboxError
 from harness.sandbox import cores
 from harness.sandbox.launch import (
-    SANDBOX_UID,
+    SERVERS_OWN,
     boot_code,
     child_environment,
+    free_uid,
     private_folder,
     settings,
 )
@@ -34,9 +36,14 @@ from harness.sandbox.limits import Limits
 from harness.sandbox.runtime import Runtime, find_runtime, packages, server_files
 from harness.sandbox.task import START_SECONDS, Server
 
-IMAGE = "harness-sandbox:latest"
-_LABEL = "harness.sandbox.server"  #: on the image: digest of the server's files it holds
+_NAME = "harness-sandbox"  #: of the image; its tag is the digest of what it is made of
 _INSIDE, _SOCKET_FOLDER, _PACKAGES = "/harness", "/run/harness", "/packages"
+#: files of the container for the server to leave out, and the devices that it needs
+_WALLS = {
+    "hidden": ["proc", "sys", "dev", "tmp"],
+    "readable": ["/dev/zero", "/dev/random", "/dev/urandom"],
+    "writable": ["/tmp", "/dev/null"],
+}
 
 
 class Docker:
@@ -78,8 +85,10 @@ class Docker:
             _remove(container)
             return ""
 
-        server = Server(near, settings("/tmp", limits, packages=_PACKAGES), stop)
+        server = Server(near, settings("/tmp", limits, packages=_PACKAGES, walls=_WALLS), stop)
         server.handshake()
+        if not server.ready["landlock"]:
+            self.description += ", degraded: no Landlock, /proc is readable"
         return server
 
     def _run(self, client: Any, image: Any, folder: Path, limits: Limits) -> Any:
@@ -87,7 +96,7 @@ class Docker:
         mounts |= {path: {"bind": path, "mode": "ro"} for path in self._readable}
         # one task at a time and a spare process; the room above a task's own limit is the server's
         memory = limits.memory + limits.temp_bytes + (128 << 20)
-        inodes = 4096
+        inodes, uid = 4096, free_uid()
         try:
             return client.containers.run(
                 image.id,
@@ -108,17 +117,20 @@ class Docker:
                 read_only=True,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
-                user=f"{SANDBOX_UID}:{SANDBOX_UID}",
+                user=f"{uid}:{uid}",
                 working_dir="/tmp",
                 hostname="sandbox",
                 environment=child_environment("/tmp"),
                 tmpfs={
                     "/tmp": (
                         f"rw,nosuid,nodev,noexec,size={limits.temp_bytes},nr_inodes={inodes},mode=1777"
-                    )
+                    ),
+                    # what the kernel keeps for everyone in there: messages, the peaks of cgroups
+                    "/dev/mqueue": "ro,size=4k,mode=555",
+                    "/sys": "ro,size=4k,mode=555",
                 },
                 volumes=mounts,
-                pids_limit=limits.processes + 64,
+                pids_limit=max(limits.processes, limits.threads) + SERVERS_OWN,
                 mem_limit=memory,
                 memswap_limit=memory,
                 nano_cpus=min(2, cores.available()) * 10**9,
@@ -171,20 +183,17 @@ def _client() -> Any:
 
 def _image(client: Any) -> Any:
     try:
-        image = client.images.get(IMAGE)
+        return client.images.get(_tag())
     except Exception:
-        raise SandboxError(f"the image {IMAGE} is not built") from None
-    if image.labels.get(_LABEL) != _digest():
-        raise SandboxError(f"the image {IMAGE} was built by another version of the harness")
-    return image
+        raise SandboxError(f"the image {_tag()} of this version is not built") from None
 
 
 @functools.cache
-def _digest() -> str:
-    found = hashlib.sha256()
+def _tag() -> str:
+    found = hashlib.sha256(repr((find_runtime(), sys.version, packages())).encode())
     for place, file in sorted(server_files().items()):
         found.update(place.encode() + b"\0" + file.read_bytes() + b"\0")
-    return found.hexdigest()
+    return f"{_NAME}:{found.hexdigest()[:16]}"
 
 
 def build_image(base: str | None = None) -> str:
@@ -207,18 +216,13 @@ def build_image(base: str | None = None) -> str:
         context.seek(0)
         try:
             image, _ = client.images.build(
-                fileobj=context,
-                custom_context=True,
-                tag=IMAGE,
-                labels={_LABEL: _digest()},
-                rm=True,
-                pull=False,
+                fileobj=context, custom_context=True, tag=_tag(), rm=True, pull=False
             )
         except Exception as error:
             raise SandboxError(
                 f"the image does not build FROM {base or 'scratch'}: {error}"
             ) from None
-    return f"{IMAGE} {image.short_id}"
+    return f"{_tag()} {image.short_id}"
 
 
 def _add_files(tar: tarfile.TarFile, runtime: Runtime | None) -> None:

@@ -18,7 +18,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from harness.sandbox.inside import codec, frames
+from harness.sandbox.inside import codec, frames, wakeup
 from harness.sandbox.inside.seccomp import Filter, prctl
 from harness.sandbox.inside.wire import Stream
 
@@ -36,6 +36,7 @@ def answer_calls(channel: int, settings: dict[str, Any], filters: dict[str, Filt
     os.closerange(CHANNEL + 1, 256)
     if filters:
         filters["candidate"].install()
+        socket.socketpair = wakeup.pair  # type: ignore[assignment]
     gc.enable()
     stream = Stream(CHANNEL)
     limits = stream.receive()
@@ -54,16 +55,15 @@ def _limit(limits: dict[str, Any]) -> None:
     ]
     if LINUX:  # macOS refuses RLIMIT_AS; the server watches the footprint there
         wanted.append((resource.RLIMIT_AS, limits["memory"], limits["memory"]))
-    if limits["tool"]:
-        wanted.append((resource.RLIMIT_NPROC, limits["processes"], limits["processes"]))
-    elif not LINUX:  # no seccomp there: a user with more than one process cannot fork under this
-        wanted.append((resource.RLIMIT_NPROC, 1, 1))
+    # threads count as processes; where there is no seccomp, no user with a process can fork under 1
+    processes = limits["processes"] if limits["tool"] or LINUX else 1
+    wanted.append((resource.RLIMIT_NPROC, processes, processes))
     for which, soft, hard in wanted:
         resource.setrlimit(which, (soft, hard))
 
 
 def serve(channel: Stream, packages: str | None = None) -> None:
-    """Load a program, then answer calls of its entry until the channel is closed."""
+    """Load a program, then answer messages of calls of its entry until the channel is closed."""
     order = channel.receive()
     if order is None:
         return
@@ -71,15 +71,17 @@ def serve(channel: Stream, packages: str | None = None) -> None:
         sys.path.append(packages)
     function, problem = _load(order)
     if problem:
-        _answer(channel, 0, problem)
+        channel.send(problem)
         return
-    encode, decode = codec.encode_or_opaque, codec.decode
-    while (call := channel.receive()) is not None:
-        try:
-            reply = ["value", encode(function(*decode(call[1])))]
-        except BaseException as error:
-            reply = _complaint(error)
-        _answer(channel, call[0], reply)
+    while (calls := channel.receive()) is not None:
+        _answer(channel, [_reply(function, arguments) for arguments in calls])
+
+
+def _reply(function: Any, arguments: Any) -> list[Any]:
+    try:
+        return ["value", codec.encode_or_opaque(function(*codec.decode(arguments)))]
+    except BaseException as error:
+        return _complaint(error)
 
 
 def _load(order: dict[str, Any]) -> tuple[Any, list[Any]]:
@@ -109,11 +111,22 @@ def _complaint(error: BaseException) -> list[Any]:
     return ["raise", codec.type_name(type(error)), text]
 
 
-def _answer(channel: Stream, number: int, reply: list[Any]) -> None:
+def _answer(channel: Stream, replies: list[Any]) -> None:
+    """Send all replies as one message; where they do not fit, of each that is over its share only
+    that."""
     try:
-        channel.send([number, *reply])
+        channel.send(replies)
     except frames.EncodeError:
-        channel.send([number, "value", {"o": ["over the size of a message", True, None]}])
+        share = frames.MAX_FRAME // len(replies) - 8
+        too_long = ["value", {"o": ["over the size of a message", True, None]}]
+        channel.send([reply if _fits(reply, share) else too_long for reply in replies])
+
+
+def _fits(reply: list[Any], share: int) -> bool:
+    try:
+        return len(frames.pack(reply)) <= share
+    except frames.EncodeError:
+        return False
 
 
 #: what a program and its calls look like, for :func:`rehearse`
@@ -144,7 +157,7 @@ def rehearse(times: int = 12) -> None:
     The interpreter adapts its bytecode and fills its caches here once, instead of in the fresh
     pages of each process."""
     arguments = ([3, 2, 4], {"a": 1.5, "b": -2}, ("x", None, True, ["y"]))
-    calls = b"".join(frames.pack([number, codec.encode(arguments)]) for number in range(1, 6))
+    calls = frames.pack([codec.encode(arguments)] * 5)
     order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"]}
     for _ in range(times):
         near, far = socket.socketpair()

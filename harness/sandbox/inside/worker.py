@@ -24,13 +24,23 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from harness.sandbox.inside import seccomp
+from harness.sandbox.inside import confine, seccomp
 from harness.sandbox.inside.candidate import answer_calls, become_tool, rehearse
-from harness.sandbox.inside.folder import empty, usable, used_bytes
+from harness.sandbox.inside.folder import Traces, usable, used_bytes
 from harness.sandbox.inside.wire import receive, send
 
 #: the modules a sandbox needs to hold
-INSIDE = ("worker", "candidate", "codec", "folder", "frames", "seccomp", "wire")
+INSIDE = (
+    "worker",
+    "candidate",
+    "codec",
+    "confine",
+    "folder",
+    "frames",
+    "seccomp",
+    "wakeup",
+    "wire",
+)
 LINUX = sys.platform == "linux"
 #: what solutions commonly import: loaded once here instead of once per candidate. Left out is what
 #: makes every fork
@@ -39,6 +49,7 @@ PRELOADED = (
     "abc bisect cmath collections contextlib copy decimal enum fractions functools heapq itertools"
     " json math numbers operator random re string typing"
 )
+SPARES = 4  #: forked at once: a quarter of the server's own time less than one by one
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
@@ -49,6 +60,7 @@ class Task:
         self.tool = tool
         self.announced = False
         self.over: str | None = None
+        self.ended = False
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -58,6 +70,7 @@ class Task:
 
     def kill(self) -> dict[str, Any]:
         """End the process, and the group of a tool; how it had ended, if it already had."""
+        self.ended = True
         for end in (os.killpg, os.kill) if self.tool else (os.kill,):
             with contextlib.suppress(ProcessLookupError):
                 end(self.pid, signal.SIGKILL)
@@ -66,6 +79,8 @@ class Task:
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "cpu": usage.ru_utime + usage.ru_stime,
+            "preempted": usage.ru_nivcsw,
+            "yielded": usage.ru_nvcsw,
             "rss": usage.ru_maxrss * (1024 if LINUX else 1),
             "over": self.over,
         }
@@ -77,8 +92,9 @@ class Task:
 
 
 class Server:
-    """The loop. Always there: the process whose channel the harness holds, and a spare one forked
-    ahead of it."""
+    """The loop. Always there: the process whose channel the harness holds, and behind it spare
+    ones, forked in a row while the next task already runs: what one fork warms the next finds
+    warm."""
 
     def __init__(
         self, control: socket.socket, settings: dict[str, Any], filters: dict[str, seccomp.Filter]
@@ -88,8 +104,20 @@ class Server:
         self.filters = filters
         self.temp = settings["temp"]
         self.tool: Task | None = None
-        self.current, self.channel = self.fork()
-        self.spare, self.next_channel = self.fork()
+        self.traces = Traces(self.temp)
+        self.spares = [self.fork() for _ in range(1 + SPARES)]
+        self.current, self.channel = self.next()
+
+    def next(self) -> tuple[Task, socket.socket]:
+        """The oldest spare process that still waits: a kernel short of memory may have ended some,
+        and so may a candidate of macOS, which may send signals."""
+        while self.spares:
+            task, channel = self.spares.pop(0)
+            if not task.gone():
+                return task, channel
+            task.kill()
+            channel.close()
+        return self.fork()
 
     def fork(self) -> tuple[Task, socket.socket]:
         """A process for a candidate, and the end of its channel that belongs to the harness."""
@@ -100,7 +128,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until the harness closes the control socket."""
-        self.send({"ready": usable(self.temp) and empty(self.temp)}, self.channel)
+        self.send({"ready": usable(self.temp), **self.settings["has"]}, self.channel)
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         while True:
@@ -114,8 +142,8 @@ class Server:
                 self.start_tool(message["limits"], fds)
             elif not self.stop():
                 break  # no task may find what another one left
-        for task in (self.tool, self.current, self.spare):
-            if task is not None:
+        for task in (self.tool, self.current, *(spare for spare, _ in self.spares)):
+            if task is not None and not task.ended:
                 task.kill()
 
     def pause(self) -> int | None:
@@ -131,39 +159,18 @@ class Server:
             os.close(fd)
 
     def stop(self) -> bool:
-        """End the task, clean up after it and hand the spare process over; whether all is clean."""
-        report = self.end_tool(self.tool) if self.tool is not None else self.current.kill()
-        if (
-            self.spare.gone()
-        ):  # the kernel was short of memory, or a candidate of macOS may send signals
-            self.spare.kill()
-            self.replace_spare()
-        self.current, self.channel = self.spare, self.next_channel
-        report["clean"] = empty(self.temp)
+        """End the task and hand the spare process over; false when the task left a trace, and any
+        tool does."""
+        report = (self.tool or self.current).kill()
+        report["clean"] = self.tool is None and not self.traces.left()
+        if not report["clean"]:
+            self.send(report)
+            return False
+        self.current, self.channel = self.next()
         self.send(report, self.channel)
-        # forked while the next task already runs
-        self.spare, self.next_channel = self.fork()
-        return bool(report["clean"])
-
-    def end_tool(self, tool: Task) -> dict[str, Any]:
-        """End a tool; as process 1 of a namespace the server can end all that it left, its own
-        spares with it."""
-        self.tool = None
-        if os.getpid() != 1:
-            report = tool.kill()
-            self.current.kill()
-            return report
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-        report = tool.kill()
-        while _reap():
-            pass
-        self.replace_spare()
-        return report
-
-    def replace_spare(self) -> None:
-        self.next_channel.close()
-        self.spare, self.next_channel = self.fork()
+        if not self.spares:
+            self.spares = [self.fork() for _ in range(SPARES)]
+        return True
 
     def watch(self, task: Task) -> None:
         """Where no file system or memory limit does it for us, look and kill."""
@@ -171,26 +178,24 @@ class Server:
             task.announced = True
             self.send({"gone": True})
         elif self.settings["police"]:
-            if used_bytes(self.temp) > self.settings["police"]["temp"]:
+            if self.fills_the_disk():
                 task.over = "disk"
             elif not LINUX and footprint(task.pid) > self.settings["police"]["memory"]:
                 task.over = "memory"
             if task.over:
                 (os.killpg if task.tool else os.kill)(task.pid, signal.SIGKILL)
 
+    def fills_the_disk(self) -> bool:
+        """Whether the folder holds too much; of what was removed and is still held the disk tells,
+        which others use as well: it may miss four times the limit before that is this task."""
+        most, taken = int(self.settings["police"]["temp"]), self.traces.taken()
+        return self.traces.touched() and (taken > 4 * most or used_bytes(self.temp) > most)
+
     def send(self, message: dict[str, Any], channel: socket.socket | None = None) -> None:
         """One message to the harness; a channel goes over to it with the message."""
         send(self.control, message, [channel.fileno()] if channel else [])
         if channel:
             channel.close()
-
-
-def _reap() -> bool:
-    try:
-        os.wait()
-    except ChildProcessError:
-        return False
-    return True
 
 
 def footprint(pid: int) -> int:
@@ -203,21 +208,39 @@ def footprint(pid: int) -> int:
     return int(buffer[2 + 7])  # ri_phys_footprint of rusage_info_v2, after a 16-byte uuid
 
 
+def enter(settings: dict[str, Any]) -> bool:
+    """Go into namespaces of its own where the settings want it and the kernel lets us; the file
+    system made there then needs no watching."""
+    uid, size = settings["uid"], settings["walls"]["namespaces"]
+    if (
+        not size
+        or not LINUX
+        or not confine.own_namespaces(settings["temp"], size, uid or os.getuid())
+    ):
+        return False
+    settings["police"] = None
+    return True
+
+
 def _harden(settings: dict[str, Any]) -> dict[str, seccomp.Filter]:
     """Give up what the server itself does not need; from here on candidates' processes inherit
     it."""
-    if settings["uid"] is not None and os.getuid() == 0:
-        os.setgroups([])
-        os.setresgid(settings["uid"], settings["uid"], settings["uid"])
-        os.setresuid(settings["uid"], settings["uid"], settings["uid"])
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     if LINUX:
+        walls = settings["walls"]
+        confine.become(settings["uid"], walls["private"])
         # no one of the same user may trace this process or open its files in /proc
         seccomp.prctl(_PR_SET_DUMPABLE, 0)
         seccomp.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if walls["writable"]:
+            others = confine.beside(walls["hidden"]) if walls["hidden"] else []
+            confine.restrict([*walls["readable"], *others], walls["writable"])
         guard = settings["guard_metadata"]
-        filters = {"candidate": seccomp.candidate_filter(guard), "tool": seccomp.tool_filter(guard)}
+        filters = {
+            "candidate": seccomp.candidate_filter(guard),
+            "tool": seccomp.tool_filter(guard, os.getpid()),
+        }
         seccomp.server_filter().install()
         return filters
     return {}
@@ -250,6 +273,7 @@ def main() -> None:
     settings, _ = receive(control)
     if settings is None:
         return
+    settings["has"] = {"landlock": confine.landlock_version(), "namespaces": enter(settings)}
     _preload()
     filters = _harden(settings)
     os.dup2(null, 2)
