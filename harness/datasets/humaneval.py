@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.content.case import Case
 from harness.errors import SandboxError, WorkspaceError
+from harness.judging.answer import Answer
 from harness.judging.verifier import Judgement, failed, passed, unverified
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside.frames import EncodeError, ProtocolError
@@ -104,10 +105,25 @@ class _Proxy:
         return f"{self.name}({shown})" + "".join(f" gave {_short(value)}" for value in self.results)
 
 
-def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False) -> Judgement:
+def judge_answer(task_id: str, answer: Answer, sandbox: Sandbox, *, whole: bool) -> Judgement:
+    """:func:`judge` the program in an answer, in whatever shape it was written: see
+    :func:`harness.judging.program.program`. What holds none is judged as it stands."""
+    problem = problems()[task_id]
+    prompt = "" if whole else problem.prompt
+    found = answer.extract("python", defines=problem.entry_point, after=prompt)
+    if found is None:
+        return judge(task_id, answer.text, sandbox, whole=whole)
+    return judge(task_id, found.code, sandbox, whole=True, line=found.line)
+
+
+def judge(
+    task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False, line: int = 0
+) -> Judgement:
     """Whether ``completion`` solves the task, by the official test.
 
-    ``completion`` continues the prompt; with ``whole`` it is a complete program. Reasons of a
+    ``completion`` continues the prompt; with ``whole`` it is a complete program. What raises behind
+    ``line``, on which the function is defined, is an example of its use and held against nobody.
+    Reasons of a
     failure: ``wrong-answer``, ``exception``, ``syntax``, ``missing`` (no such function),
     ``early-exit``, ``timeout``, ``memory``, ``disk``, ``crash``, ``protocol``, ``too-long`` and
     ``broke-sandbox``. ``unverified`` is our own fault. A sandbox that dies is replaced and the task
@@ -124,7 +140,7 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     try:
         for _ in range(2):
             try:
-                return _judge_once(problem, source + "\n", sandbox)
+                return _judge_once(problem, source + "\n", sandbox, line)
             except WorkerError as error:
                 death = str(error)
         if _healthy(sandbox):
@@ -136,11 +152,11 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     return unverified("sandbox-broken", death)
 
 
-def _judge_once(problem: Problem, source: str, sandbox: Sandbox) -> Judgement:
+def _judge_once(problem: Problem, source: str, sandbox: Sandbox, line: int) -> Judgement:
     with sandbox.task() as task, _seeded(problem, source):
         proxy = _Proxy(task, problem.entry_point)
         try:
-            task.load(source, problem.entry_point, _HIDDEN)
+            task.load(source, problem.entry_point, _HIDDEN, line)
             space: dict[str, Any] = {
                 "__builtins__": dict(vars(builtins)),
                 "__name__": "humaneval_test",

@@ -108,7 +108,7 @@ def _result(sample: Sample, told: Told, sandbox: str) -> ScoredSample:
         reason=told.judgement.reason,
         evidence=told.judgement.evidence[:500],
         seconds=round(told.seconds, 4),
-        rule=sample.rule,
+        rule=told.judgement.rule,
         sandbox=sandbox,
     )
 
