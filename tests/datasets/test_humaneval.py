@@ -210,20 +210,6 @@ def test_an_empty_or_missing_file_is_an_error(tmp_path):
         read_samples(tmp_path / "missing.jsonl")
 
 
-def test_markdown_is_unwrapped_and_the_rule_is_kept(tmp_path):
-    code = problems()["HumanEval/2"].prompt + canonical(2)
-    rows = [
-        {"task_id": "HumanEval/2", "completion": canonical(2)},
-        {"task_id": "HumanEval/2", "completion": f"Here it is:\n\n```python\n{code}\n```\nDone."},
-        {"task_id": "HumanEval/2", "solution": code},
-    ]
-    raw, markdown, whole = read_samples(write(tmp_path / "s.jsonl", rows))
-    assert (raw.rule, markdown.rule, whole.rule) == ("raw", "last python block", "raw")
-    assert markdown.text.strip() == code.strip()
-    assert whole.whole
-    assert not markdown.whole
-
-
 def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandbox):
     name = any_sandbox.name
     rows = [
