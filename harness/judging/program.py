@@ -134,14 +134,15 @@ class _Search:
         first line, or have tabs for it."""
         for text in filter(_RETURNS.search, reversed(texts)):
             spaces = re.sub(r"^\s+", lambda found: found[0].expandtabs(4), text, flags=re.MULTILINE)
-            for body in (text, f"    {text.lstrip()}", indent(text, "    "), spaces):
+            for body in (f"    {text.lstrip()}", indent(dedent(text), "    "), spaces):
                 found = self.taken(body, f"body of {self.function}")
                 if found:
                     return found
         return None
 
-    def lines(self, text: str) -> Extract | None:
-        """The longest run of lines that defines the function or begins the text as its body."""
+    def lines(self, text: str, pieces: list[_Piece]) -> Extract | None:
+        """The longest run of lines that defines the function or begins the text as its body; of a
+        block that compiles nothing is cut out."""
         rows = text.split("\n")
         name = re.escape(self.function)
         head = re.compile(
@@ -150,6 +151,7 @@ class _Search:
         starts = [(n, found[1]) for n, row in enumerate(rows) if (found := head.match(row))]
         runs = [self._around(rows, n, prefix) for n, prefix in starts[-MOST:]]
         runs = [run for run in [self._body(rows), *runs] if run.strip()]
+        runs = [run for run in runs if not any(run.rstrip() in piece.text for piece in pieces)]
         for run in sorted(runs, key=lambda run: run.count("\n"), reverse=True):
             piece = self.defining(self.prompt + run)
             if piece is None or piece.writes(self.function):
@@ -212,7 +214,7 @@ def program(text: str, function: str, prompt: str = "") -> Extract | None:
     bodies = [said, *(code for code, piece in tried if not piece)]
     return (
         search.block(pieces, written=True)
-        or search.lines(said)
+        or search.lines(said, pieces)
         or (search.body(bodies) if prompt and not raw else None)
         or search.block(pieces, written=False)
         or raw
