@@ -19,7 +19,7 @@ from functools import cached_property
 from textwrap import dedent, indent
 from types import CodeType
 
-from harness.judging.answer import Answer, Extract, spoken
+from harness.judging.markdown import Extract, blocks, spoken
 
 LONGEST = 30_000  #: characters that are searched; what is longer is taken as it is
 TRIES = 40  #: compilations for one answer
@@ -208,8 +208,8 @@ def program(text: str, function: str, prompt: str = "") -> Extract | None:
     said = _TURN.split(spoken(text), maxsplit=1)[0].replace("\r\n", "\n").replace("\r", "\n")
     if len(said) > LONGEST:
         return None
-    blocks = [dedent(block.code) for block in Answer(said).blocks[-MOST:]]
-    tried = [(code, search.compiled(code)) for code in blocks]
+    codes = [dedent(block.code) for block in blocks(said)[-MOST:]]
+    tried = [(code, search.compiled(code)) for code in codes]
     pieces = [piece for _, piece in tried if piece]
     bodies = [said, *(code for code, piece in tried if not piece)]
     return (

@@ -4,7 +4,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from harness.judging import answer as reading
+from harness.judging import markdown as reading
 from harness.judging import program as searching
 from harness.judging.answer import Answer
 from harness.judging.program import LONGEST, TRIES, program
@@ -211,7 +211,7 @@ def test_no_text_takes_long(name, monkeypatch):
     assert max([*compiled, *parsed], default=0) <= 2 * LONGEST
     assert sum(compiled) <= TRIES * LONGEST
     Answer(HOSTILE[name]).code("python")
-    assert max(parsed) <= reading.MARKDOWN + 1
+    assert max(parsed) <= reading.LONGEST + 1
 
 
 def test_a_long_thought_hides_no_answer():
