@@ -205,7 +205,8 @@ def program(text: str, function: str, prompt: str = "") -> Extract | None:
     raw = search.raw(text) if len(text) <= LONGEST else None
     if raw and not _WORD.match(text):
         return raw
-    said = _TURN.split(spoken(text), maxsplit=1)[0].replace("\r\n", "\n").replace("\r", "\n")
+    turns = (turn for turn in _TURN.split(spoken(text)) if turn.strip())
+    said = next(turns, "").replace("\r\n", "\n").replace("\r", "\n")
     if len(said) > LONGEST:
         return None
     codes = [dedent(block.code) for block in blocks(said)[-MOST:]]

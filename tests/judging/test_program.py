@@ -38,6 +38,7 @@ SHAPES = {
     "end of turn": "```python\nCODE```<|im_end|>\n<|im_start|>user\nThanks",
     "end of turn in the code": "CODE<|endoftext|>import os",
     "end of sequence": "CODE</s>",
+    "a turn of its own": "<|im_start|>assistant\nCODE<|im_end|>",
     "usage behind": f"{FENCE}So:\n{USAGE}",
     "usage before": f"{USAGE}{FENCE}",
     "usage below": "CODE\nprint(f(input()))\n",
