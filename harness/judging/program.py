@@ -2,9 +2,9 @@
 model wrote it.
 
 What compiles and defines the function is taken as it is. Else the last block that defines it, with
-the other blocks that it needs; else the block that is its body; else the longest run of lines that
-compiles and defines it. Nothing is added to what was written but the prompt before it and the
-indentation that a body has lost. Whether something compiles is asked of this interpreter, which
+the other blocks that it needs; else the longest run of lines that compiles and defines it; else the
+text or block that is its body. Nothing is added to what was written but the prompt before it and
+the indentation that a body has lost. Whether something compiles is asked of this interpreter, which
 runs none of it, and asked so often at most that no text takes long."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TURN = re.compile(
     r"|<｜end▁of▁sentence｜>|</s>|<eos>|<end_of_turn>|\[/?INST\]"
 )
 _WORD = re.compile(r"\n*[^\W\d]\w*[ \t]*\n")  # a heading, or the tag of a lost fence
-_CODE = re.compile(r"(?:import|from|def|class|async|if|try|with|for|@)\b|@|\w+\s*(?::[^=]*)?=")
+_CODE = re.compile(r"(?:import|from|def|class|async|if|try|with|for)\b|@|\w+\s*(?::[^=]*)?=")
 _STORES, _LOADS = ("STORE_NAME", "STORE_GLOBAL"), ("LOAD_NAME", "LOAD_GLOBAL")
 _INDENTED = re.compile(r"\s*^[ \t]+(?:import|from|def|class|async|@)", re.MULTILINE)
 _RETURNS = re.compile(r"\b(?:return|yield)\b")
