@@ -247,10 +247,10 @@ def test_a_stuck_judge_is_killed_from_outside_and_its_neighbours_are_judged(
     path = write(tmp_path / "samples.jsonl", rows)
     source = (samples.VERIFIERS / "humaneval.py").read_text()
     stuck = (
-        '    if "stuck" in answer.text:\n        __import__("time").sleep(600)\n    return judge('
+        '    if "stuck" in answer.text:\n        __import__("time").sleep(600)\n    return judge'
     )
     (tmp_path / "verifiers").mkdir()
-    (tmp_path / "verifiers" / "h.py").write_text(source.replace("    return judge(", stuck))
+    (tmp_path / "verifiers" / "h.py").write_text(source.replace("    return judge", stuck))
     monkeypatch.setattr(samples, "VERIFIERS", tmp_path / "verifiers")
     monkeypatch.setitem(bench.LIMITS, Kind.EXECUTED, 0.5)
     found = score(path, sandbox=any_sandbox.name, workers=1)
