@@ -188,7 +188,7 @@ class _Search:
 
     def _shortened(self, rows: list[str], before: str = "") -> str:
         """The first lines as many as compile behind ``before``."""
-        while rows and self.left > 0:
+        while rows:
             text = "\n".join(rows)
             if self.compiled(before + text):
                 return text

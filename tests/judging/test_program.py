@@ -183,6 +183,7 @@ HOSTILE = {
     "branches": "if 1: pass\n" + "elif 1: pass\n" * 2000,
     "quotes": ">" * 25_000,
     "thoughts": "<think>\n" * 3000,
+    "a long text": "- x y\n" * 20_000,
     "a million": "- x\n" * 250_000,
     "a million of fences": "```python\n" * 100_000,
 }
