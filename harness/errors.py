@@ -69,6 +69,7 @@ REMEDIES = {
     errno.ENOTDIR: "a file stands where the path needs a folder; name another path",
     errno.EEXIST: "a file stands where a folder is needed; name another path",
     errno.EISDIR: "a folder stands where a file is needed; name another path",
+    errno.EAGAIN: "too many processes or threads run; end some, or raise the limit (ulimit -u)",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 
@@ -93,3 +94,7 @@ def boundary(
         raise refuse(
             f"{f'{named}: ' if named else ''}{what}: {said}{f'; {usual}' if usual else ''}"
         ) from None
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        raise refuse(f"{what}: {error}; {REMEDIES[errno.EAGAIN]}") from None

@@ -50,7 +50,7 @@ class Pulse:
         with self._lock:
             self._all += more
 
-    def heard(self) -> None:
+    def heard(self, _: Told) -> None:
         """Count one."""
         with self._lock:
             self._done += 1

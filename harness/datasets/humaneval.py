@@ -16,6 +16,7 @@ from harness.content.case import Case
 from harness.content.workspace import cache_folder
 from harness.datasets.replay import Replay, order
 from harness.errors import SandboxError, WorkspaceError
+from harness.judging.answer import Answer
 from harness.judging.verifier import Judgement, failed, unverified
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside.frames import EncodeError, ProtocolError
@@ -69,10 +70,25 @@ def cases() -> list[Case]:
     return [Case(id, problem.prompt, {"task_id": id}) for id, problem in problems().items()]
 
 
-def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False) -> Judgement:
+def judge_answer(task_id: str, answer: Answer, sandbox: Sandbox, *, whole: bool) -> Judgement:
+    """:func:`judge` the program in an answer, in whatever shape it was written: see
+    :func:`harness.judging.program.program`. What holds none is judged as it stands."""
+    problem = problems()[task_id]
+    prompt = "" if whole else problem.prompt
+    found = answer.extract("python", defines=problem.entry_point, after=prompt)
+    if found is None:
+        return judge(task_id, answer.text, sandbox, whole=whole)
+    return judge(task_id, found.code, sandbox, whole=True, line=found.line)
+
+
+def judge(
+    task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False, line: int = 0
+) -> Judgement:
     """Whether ``completion`` solves the task, by the official test.
 
-    ``completion`` continues the prompt; with ``whole`` it is a complete program. Reasons of a
+    ``completion`` continues the prompt; with ``whole`` it is a complete program. What raises behind
+    ``line``, on which the function is defined, is an example of its use and held against nobody.
+    Reasons of a
     failure: ``wrong-answer``, ``exception``, ``syntax``, ``missing`` (no such function),
     ``early-exit``, ``timeout``, ``memory``, ``disk``, ``crash``, ``protocol``, ``too-long`` and
     ``broke-sandbox``. ``unverified`` is our own fault. A sandbox that dies is replaced and the task
@@ -91,8 +107,10 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     try:
         for _ in range(2):
             try:
-                found = _judge_once(problem, source + "\n", sandbox, sandbox.limits)
-                return found if found.reason != "starved" else _alone(problem, source, sandbox)
+                found = _judge_once(problem, source + "\n", sandbox, sandbox.limits, line)
+                if found.reason != "starved":
+                    return found
+                return _alone(problem, source + "\n", sandbox, line)
             except WorkerError as error:
                 death = str(error)
         if _healthy(sandbox):
@@ -104,14 +122,16 @@ def judge(task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = Fals
     return unverified("sandbox-broken", death)
 
 
-def _alone(problem: Problem, source: str, sandbox: Sandbox) -> Judgement:
+def _alone(problem: Problem, source: str, sandbox: Sandbox, line: int) -> Judgement:
     limits = sandbox.with_limits(wall=PATIENCE * sandbox.limits.wall)
     with files.Log(cache_folder() / "starved.lock") as turn:
         turn.lock(wait=True)
-        return _judge_once(problem, source + "\n", sandbox, limits)
+        return _judge_once(problem, source, sandbox, limits, line)
 
 
-def _judge_once(problem: Problem, source: str, sandbox: Sandbox, limits: Limits) -> Judgement:
+def _judge_once(
+    problem: Problem, source: str, sandbox: Sandbox, limits: Limits, line: int
+) -> Judgement:
     text = f"{problem.task_id}\0{source}".encode(errors="surrogatepass")
     seed = hashlib.sha256(sandbox.secret + text).digest()
     try:
@@ -123,7 +143,7 @@ def _judge_once(problem: Problem, source: str, sandbox: Sandbox, limits: Limits)
     asked = order(len(calls), seed)
     try:
         with sandbox.task(limits) as task:
-            task.load(source, problem.entry_point, _HIDDEN)
+            task.load(source, problem.entry_point, _HIDDEN, line)
             replies = task.ask([calls[number] for number in asked])
     except Starved as error:
         return unverified("starved", error.evidence)

@@ -5,35 +5,29 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.humaneval import problems
 from harness.errors import WorkspaceError
-from harness.judging.answer import Answer
 
 
 @dataclass(frozen=True)
 class Sample:
     """One line of a samples file. ``whole``: a complete program (key ``solution``), not a
-    completion of the prompt.
-
-    ``rule`` says how the program was taken from the text: ``raw``, or the rule of
-    :class:`harness.judging.answer.Extract`."""
+    completion of the prompt."""
 
     line: int
     task_id: str
     text: str
     whole: bool
-    rule: str
 
     @property
     def digest(self) -> str:
         """What a result is bound to."""
         return hashlib.sha256(
-            json.dumps([self.task_id, self.text, self.whole, self.rule]).encode()
+            json.dumps([self.task_id, self.text, self.whole]).encode()
         ).hexdigest()[:16]
 
 
@@ -80,17 +74,4 @@ def _sample(path: Path, number: int, line: bytes) -> Sample:
     text = row[keys[0]]
     if not isinstance(text, str):
         raise WorkspaceError(f"{where}: {keys[0]} is a {type(text).__name__}, expected text")
-    return _unwrapped(number, task_id, text, whole=keys[0] == "solution")
-
-
-def _unwrapped(number: int, task_id: str, text: str, whole: bool) -> Sample:
-    """Take the code out of a Markdown answer; a fence at the start of a line is never Python
-    outside of a string.
-
-    A block that holds the function is a program of its own; the prompt still comes before it, with
-    its imports."""
-    if re.search(r"^(```|~~~)", text, re.MULTILINE):
-        found = Answer(text).extract("python")
-        if found is not None:
-            return Sample(number, task_id, found.code, whole, found.rule)
-    return Sample(number, task_id, text, whole, "raw")
+    return Sample(number, task_id, text, whole=keys[0] == "solution")

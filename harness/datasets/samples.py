@@ -1,7 +1,8 @@
 """A whole file of HumanEval samples, on all cores, resumable: ``harness humaneval samples.jsonl``.
 
 Durability: each sample's result is a line of the result file, written and flushed when it is known;
-the file is synced to disk once a second and at the end. A killed run resumes where it stopped; a
+the file is synced to disk once a second and at the end, when its lines are put into the order of
+the samples. A run that was killed, interrupted or refused by the system resumes where it stopped; a
 torn last line is dropped. A result belongs to its sample by line number and digest: when the
 samples have changed, the run refuses to mix them."""
 
@@ -11,15 +12,18 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from harness import files
 from harness.content.case import Case
 from harness.datasets.reading import Sample, read_samples
 from harness.datasets.summary import Score, ScoredSample, summary
-from harness.errors import RunError, WorkspaceError
+from harness.errors import RunError, SandboxError, WorkspaceError, boundary
 from harness.judging.answer import Answer
 from harness.judging.bench import Ask, Told
 from harness.judging.verifier import Outcome
@@ -28,6 +32,7 @@ from harness.sandbox import NAMES, cores, open_sandbox
 
 BATCH = 8  #: samples handed to a judge at once
 SYNC_SECONDS = 1.0  #: between two waits for the disk
+AGAIN = "what was judged is kept, run the same command again to go on"
 VERIFIERS = Path(__file__).parent / "verifiers"
 VERIFIER = "humaneval.sample"
 
@@ -43,55 +48,98 @@ def score(
     """Judge every sample of a file and write a result for each beside it, ``FILE_results.jsonl``.
 
     ``workers`` defaults to the number of cores; ``progress`` is told ``judged``, how many and of
-    how many. Raises :class:`WorkspaceError` for a bad line,
-    :class:`harness.errors.SandboxError` when no sandbox works, :class:`RunError` when the result
-    file is another's."""
+    how many. Raises :class:`WorkspaceError` for a bad line or a file that cannot be read,
+    :class:`SandboxError` when no sandbox works, also where it first does and then starts no more,
+    :class:`RunError` when the result file is another's, and
+    :class:`harness.errors.SystemRefused` for what the system refuses. What was judged before is
+    kept, also on ``KeyboardInterrupt``."""
     began = time.monotonic()
     if sandbox not in NAMES:
         raise WorkspaceError(f"sandbox {sandbox!r}: expected one of {', '.join(NAMES)}")
     samples = read_samples(samples_file)
-    results_file = results_file or samples_file.with_name(f"{samples_file.name}_results.jsonl")
-    done = _earlier(results_file, samples)
-    todo = [sample for sample in samples if sample.line not in done]
-    reused, used = len(done), "none needed"
-    if todo:
-        # here and now, so that a machine without a sandbox says so once, before any worker starts
-        with open_sandbox(sandbox) as first:
-            name, description = first.name, first.description
-            used = f"{description} ({first.why})"
-        synced = time.monotonic()
-        if progress:
-            progress("judged", reused, len(samples))
-        with files.Log(results_file) as log:
-            for batch in _judged(todo, name, description, workers or cores.available()):
-                for result in batch:
-                    done[result.line] = result
-                    log.append(json.dumps(asdict(result)))
-                if time.monotonic() - synced > SYNC_SECONDS:
-                    log.sync()
-                    synced = time.monotonic()
-                if progress:
-                    progress("judged", len(done), len(samples))
-            log.sync()
-    return summary(
-        results_file,
-        [done[sample.line] for sample in samples],
-        time.monotonic() - began,
-        reused,
-        used,
-    )
+    results_file = results_file or results_of(samples_file)
+    with boundary():
+        done = _earlier(results_file, samples)
+        todo = [sample for sample in samples if sample.line not in done]
+        reused, used = len(done), "none needed"
+        if todo:
+            # here and now, so that a machine without a sandbox says so once, before any worker
+            with open_sandbox(sandbox) as first:
+                name, description = first.name, first.description
+                used = f"{description} ({first.why})"
+            with files.Log(results_file) as log:
+                kept = _Kept(log, done, description, len(samples), progress)
+                _judge(todo, name, workers or cores.available(), kept)
+        ordered = [done[sample.line] for sample in samples]
+        if results_file.is_file():  # a pipe has had them
+            lines = (json.dumps(asdict(result)) + "\n" for result in ordered)
+            files.replace(results_file, "".join(lines))
+    return summary(results_file, ordered, time.monotonic() - began, reused, used)
 
 
-def _judged(
-    samples: Sequence[Sample], name: str, description: str, workers: int
-) -> Iterator[list[ScoredSample]]:
-    """Batches of results as they come."""
+def results_of(samples: Path) -> Path:
+    """Where the results of a file of samples go."""
+    return samples.with_name(f"{samples.name}_results.jsonl")
+
+
+class _Kept:
+    """What was judged so far, each result in the file as soon as it is known."""
+
+    def __init__(
+        self,
+        log: files.Log,
+        done: dict[int, ScoredSample],
+        sandbox: str,
+        total: int,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        self._log, self._done, self._sandbox = log, done, sandbox
+        self._total, self._progress = total, progress
+        self._synced = time.monotonic()
+        self._show()
+
+    def keep(self, sample: Sample, told: Told) -> None:
+        """Write one result."""
+        result = _result(sample, told, self._sandbox)
+        self._done[result.line] = result
+        self._log.append(json.dumps(asdict(result)))
+        if time.monotonic() - self._synced > SYNC_SECONDS:
+            self._log.sync()
+            self._synced = time.monotonic()
+        self._show()
+
+    def _show(self) -> None:
+        if self._progress:
+            self._progress("judged", len(self._done), self._total)
+
+
+def _judge(samples: Sequence[Sample], sandbox: str, workers: int, kept: _Kept) -> None:
+    """Judge the samples and keep each result as it comes, to the last that is known when this is
+    interrupted."""
     batches = [samples[first : first + BATCH] for first in range(0, len(samples), BATCH)]
-    with Judges(VERIFIERS, name, min(workers, len(batches)), apart=True) as judges:
-        asked = {judges.ask([_ask(sample) for sample in batch]): batch for batch in batches}
-        for future in as_completed(asked):
-            pairs = zip(asked[future], future.result(), strict=True)
-            yield [_result(sample, told, description) for sample, told in pairs]
+    arrived: SimpleQueue[tuple[Sample, Told] | Future[list[Told]]] = SimpleQueue()
+    try:
+        with Judges(VERIFIERS, sandbox, min(workers, len(batches)), apart=True) as judges:
+            for batch in batches:
+                asked = judges.ask([*map(_ask, batch)], partial(_arrive, arrived, iter(batch)))
+                asked.add_done_callback(arrived.put)
+            for _ in range(len(samples) + len(batches)):
+                one = arrived.get()
+                if isinstance(one, Future):
+                    one.result()  # raises what kept a judge from starting
+                elif one[1].judgement.reason == "judge-failed":
+                    raise SandboxError(f"{one[1].judgement.evidence}; {AGAIN}")
+                else:
+                    kept.keep(*one)
+    finally:
+        while not arrived.empty():
+            one = arrived.get()
+            if not isinstance(one, Future) and one[1].outcome is not Outcome.UNVERIFIED:
+                kept.keep(*one)
+
+
+def _arrive(arrived: SimpleQueue[Any], batch: Iterator[Sample], told: Told) -> None:
+    arrived.put((next(batch), told))
 
 
 def _ask(sample: Sample) -> Ask:
@@ -109,14 +157,14 @@ def _result(sample: Sample, told: Told, sandbox: str) -> ScoredSample:
         evidence=told.judgement.evidence[:500],
         seconds=round(told.seconds, 4),
         cpu=round(told.cpu, 4),
-        rule=sample.rule,
+        rule=told.judgement.rule,
         sandbox=sandbox,
     )
 
 
 def _earlier(path: Path, samples: Sequence[Sample]) -> dict[int, ScoredSample]:
     """Results of a run that was stopped; drops a torn last line and what was unverified."""
-    if not path.exists():
+    if not path.is_file():  # a device has no end
         return {}
     digests = {sample.line: sample.digest for sample in samples}
     found: dict[int, ScoredSample] = {}

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,10 +32,14 @@ from harness.judging.answer import Answer
 from harness.judging.bench import LIMITS, PATIENCE, START, Ask, Setup, Told
 from harness.judging.verifier import Judgement, Kind, Outcome, unverified
 from harness.sandbox import cores
+from harness.sandbox.launch import sweep
 from harness.sandbox.runtime import find_runtime
 
 SEEDED = {"PYTHONHASHSEED": "0"}  # judgements repeat, and what depends on the seed can be named
 LOOK = 1.0  # seconds between two looks at whether a silent child still lives
+
+
+Heard = Callable[[Told], None]  #: hears what was said of one answer as soon as it is known
 
 
 class Judge:
@@ -42,7 +47,8 @@ class Judge:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = replace(setup, runtime=find_runtime() if setup.sandbox else None)
-        self.ended = False
+        self.ended = self._stopped = False
+        self._stopping = threading.Lock()
         self._limits: dict[str, float] | None = None  #: of each verifier, once it is ready
         self._rest = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
@@ -61,9 +67,9 @@ class Judge:
         with suppress(OSError):  # it ended at once: the first line that is missing says so
             self._link.sendall(pickle.dumps(self.setup))
 
-    def tell(self, asks: Sequence[Ask], heard: Callable[[], None] | None = None) -> list[Told]:
+    def tell(self, asks: Sequence[Ask], heard: Heard | None = None) -> list[Told]:
         """What was said of ``asks`` in order, up to the first that was lost, with which the child
-        has ended; ask another judge the rest. ``heard`` is called after each. Never raises for what
+        has ended; ask another judge the rest. ``heard`` is told each at once. Never raises for what
         a verifier does."""
         told: list[Told] = []
         limit = START
@@ -77,10 +83,12 @@ class Judge:
                 *said, seconds, cpu = json.loads(self._line(PATIENCE * limit + START))
                 told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds, cpu))
                 if heard is not None:
-                    heard()
+                    heard(told[-1])
         except (OSError, EOFError) as error:
             told.append(Told(self._loss(error, limit), limit))
             self.close()
+            if heard is not None:
+                heard(told[-1])
         return told
 
     def _line(self, patience: float) -> bytes:
@@ -117,23 +125,36 @@ class Judge:
         tail = self._errors.read()[-500:].decode(errors="replace").strip()
         return unverified("judge-died", f"the judge process ended with exit code {code} {tail}")
 
+    def dismiss(self) -> None:
+        """Tell the child to end, politely, so that a sandbox is closed. Any thread may."""
+        if not self.ended:  # its number may be another's by now
+            self.ended = True
+            self._signal(signal.SIGTERM)
+
     def stop(self) -> None:
-        """End the child and what it started: politely, so that a sandbox is closed, then not. Any
-        thread may."""
-        if self.ended:  # its number may be another's by now
-            return
-        self.ended = True
-        for number, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 10.0)):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience)
+        """End the child and what it started: politely, then not. Any thread may."""
+        self.dismiss()
+        with self._stopping:
+            if not self._stopped:
+                self._stopped = True
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(2.0)
+                self._signal(signal.SIGKILL)
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(10.0)
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     def close(self) -> None:
-        """End the child and let go of what belongs to it."""
+        """End the child and let go of what belongs to it; also of the folder of its sandbox, which
+        a child that was killed has left."""
         self.stop()
         self._link.close()
         self._errors.close()
+        if self.setup.sandbox:
+            sweep()
 
 
 Pending = Future[list[Judgement]]  #: one judgement for each criterion asked for
@@ -175,18 +196,21 @@ class Judges:
         asks = [Ask(id, case, Answer(text)) for id in verifiers]
         return self._threads.submit(lambda: [one.judgement for one in self._tell(asks)])
 
-    def ask(self, asks: Sequence[Ask]) -> Future[list[Told]]:
-        """Put several questions to one judge; a lost one costs no other."""
-        return self._threads.submit(self._tell, asks)
+    def ask(self, asks: Sequence[Ask], heard: Heard | None = None) -> Future[list[Told]]:
+        """Put several questions to one judge; a lost one costs no other. ``heard`` is told each
+        answer in order, in another thread."""
+        return self._threads.submit(self._tell, asks, heard)
 
-    def _tell(self, asks: Sequence[Ask]) -> list[Told]:
+    def _tell(self, asks: Sequence[Ask], heard: Heard | None = None) -> list[Told]:
         number = self._idle.get()
         told: list[Told] = []
         try:
             while len(told) < len(asks) and not self._closed:
                 if self._judges[number].ended:
                     self._judges[number] = Judge(self._judges[number].setup)
-                told += self._judges[number].tell(asks[len(told) :])
+                    if self._closed:
+                        self._judges[number].stop()
+                told += self._judges[number].tell(asks[len(told) :], heard)
         finally:
             self._idle.put(number)
         return told
@@ -197,6 +221,8 @@ class Judges:
     def __exit__(self, *exception: object) -> None:
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for judge in self._judges:
+            judge.dismiss()  # all at once
         for judge in self._judges:
             judge.stop()  # now whoever waits for it waits no more
         self._threads.shutdown()

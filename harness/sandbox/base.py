@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from harness.errors import SandboxError
+from harness.errors import SandboxError, boundary
 from harness.sandbox.limits import Limits, Result, WorkerError
 from harness.sandbox.offers import Offers
 from harness.sandbox.task import Server, Task
@@ -99,11 +99,15 @@ class Sandbox(Offers):
     ) -> Result:
         """Run a program in an empty private folder that holds ``files`` (relative path to content).
 
-        All it starts is ended with it. Raises :class:`harness.errors.SandboxError` for a path
-        outside of the folder, and when the sandbox broke twice."""
+        All it starts is ended with it. Raises :class:`harness.errors.SandboxError`, and nothing
+        else, for a path outside of the folder, for a program or files that cannot be handed over
+        (over 1 MiB, a NUL, half a character), when the sandbox broke twice or starts no more, and
+        when the system has no files or processes left."""
         for attempt in (1, 2):
             try:
-                result, clean = run_tool(self._running(), argv, files or {}, limits or self.limits)
+                with boundary(SandboxError, what=f"{self.name} cannot run {argv[:1]}"):
+                    server = self._running()
+                    result, clean = run_tool(server, argv, files or {}, limits or self.limits)
             except WorkerError as error:
                 self.close()
                 if attempt == 2:

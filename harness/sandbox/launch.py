@@ -93,14 +93,8 @@ def settings(
 
 
 def private_folder() -> tuple[Path, Callable[[], None]]:
-    """A new folder for one sandbox, and what removes it; a lock in it says that its owner lives.
-
-    Folders of owners that were killed before they could tidy up are removed first."""
-    for lock in Path(tempfile.gettempdir()).glob("harness-sandbox-*/lock"):
-        with contextlib.suppress(OSError), lock.open("rb") as file:
-            if lock.stat().st_uid == os.getuid():
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(lock.parent)
+    """A new folder for one sandbox, and what removes it; a lock in it says that its owner lives."""
+    sweep()
     # macOS's own folder is a link, and its profiles see real paths
     folder = Path(tempfile.mkdtemp(prefix="harness-sandbox-")).resolve()
     held = (folder / "unlocked").open("wb")
@@ -112,6 +106,15 @@ def private_folder() -> tuple[Path, Callable[[], None]]:
         held.close()
 
     return folder, remove
+
+
+def sweep() -> None:
+    """Remove the folders of owners that were killed before they could tidy up."""
+    for lock in Path(tempfile.gettempdir()).glob("harness-sandbox-*/lock"):
+        with contextlib.suppress(OSError), lock.open("rb") as file:
+            if lock.stat().st_uid == os.getuid():
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(lock.parent)
 
 
 def _remove(folder: Path) -> None:

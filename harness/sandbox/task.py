@@ -115,13 +115,14 @@ class Task:
         self._deadline = time.monotonic() + limits.wall
         self._patience = 0.0
 
-    def load(self, source: str, entry: str, hide: Sequence[str] = ()) -> None:
+    def load(self, source: str, entry: str, hide: Sequence[str] = (), line: int = 0) -> None:
         """Give the candidate its program; ``entry`` is the function to call, ``hide`` names to drop
-        after loading.
+        after loading, ``line`` the one behind which it may raise, 0 for none.
 
         Nothing is awaited: an error in the program comes with the first call."""
         try:
-            self._load += frames.pack({"source": source, "entry": entry, "hide": list(hide)})
+            order = {"source": source, "entry": entry, "hide": list(hide), "line": line}
+            self._load += frames.pack(order)
         except frames.EncodeError as error:
             raise CandidateError("too-long", str(error)) from None
 

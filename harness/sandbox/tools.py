@@ -22,10 +22,10 @@ from harness.sandbox.task import Server, order_of, report_of
 def run_tool(
     server: Server, argv: Sequence[str], files: Mapping[str, bytes | str], limits: Limits
 ) -> tuple[Result, bool]:
-    """Run ``argv`` on ``server``; the result, and whether the sandbox may be used again."""
-    order = frames.pack(
-        {"argv": list(argv), "files": {path: _content(path, data) for path, data in files.items()}}
-    )
+    """Run ``argv`` on ``server``; the result, and whether the sandbox may be used again.
+
+    Raises :class:`SandboxError` for what cannot be handed over, :class:`WorkerError`."""
+    order = _order(argv, files)
     began = time.monotonic()
     channel, far = socket.socketpair()
     out, out_end = os.pipe()
@@ -72,6 +72,16 @@ def readable(programs: Sequence[str]) -> tuple[str, ...]:
         said = subprocess.run([linked, *paths], capture_output=True, check=False, timeout=30)
         paths += re.findall(r"(?:=> |^\s+)(/\S+) \(0x", said.stdout.decode(), re.MULTILINE)
     return tuple(dict.fromkeys(paths))
+
+
+def _order(argv: Sequence[str], files: Mapping[str, bytes | str]) -> bytes:
+    try:
+        if not argv or any(b"\0" in os.fsencode(part) for part in (*argv, *files)):
+            raise SandboxError(f"program {list(argv)!r} for a sandbox: expected names without NUL")
+        contents = {path: _content(path, data) for path, data in files.items()}
+        return frames.pack({"argv": list(argv), "files": contents})
+    except (frames.EncodeError, UnicodeEncodeError) as error:
+        raise SandboxError(f"program {argv[0]!r} and its files for a sandbox: {error}") from None
 
 
 def _content(path: str, data: bytes | str) -> str:

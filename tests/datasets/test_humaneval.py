@@ -210,20 +210,6 @@ def test_an_empty_or_missing_file_is_an_error(tmp_path):
         read_samples(tmp_path / "missing.jsonl")
 
 
-def test_markdown_is_unwrapped_and_the_rule_is_kept(tmp_path):
-    code = problems()["HumanEval/2"].prompt + canonical(2)
-    rows = [
-        {"task_id": "HumanEval/2", "completion": canonical(2)},
-        {"task_id": "HumanEval/2", "completion": f"Here it is:\n\n```python\n{code}\n```\nDone."},
-        {"task_id": "HumanEval/2", "solution": code},
-    ]
-    raw, markdown, whole = read_samples(write(tmp_path / "s.jsonl", rows))
-    assert (raw.rule, markdown.rule, whole.rule) == ("raw", "last python block", "raw")
-    assert markdown.text.strip() == code.strip()
-    assert whole.whole
-    assert not markdown.whole
-
-
 def test_a_file_is_scored_resumed_and_not_mixed_with_another(tmp_path, any_sandbox):
     name = any_sandbox.name
     rows = [
@@ -262,10 +248,10 @@ def test_a_stuck_judge_is_killed_from_outside_and_its_neighbours_are_judged(
     path = write(tmp_path / "samples.jsonl", rows)
     source = (samples.VERIFIERS / "humaneval.py").read_text()
     stuck = (
-        '    if "stuck" in answer.text:\n        __import__("time").sleep(600)\n    return judge('
+        '    if "stuck" in answer.text:\n        __import__("time").sleep(600)\n    return judge'
     )
     (tmp_path / "verifiers").mkdir()
-    (tmp_path / "verifiers" / "h.py").write_text(source.replace("    return judge(", stuck))
+    (tmp_path / "verifiers" / "h.py").write_text(source.replace("    return judge", stuck))
     monkeypatch.setattr(samples, "VERIFIERS", tmp_path / "verifiers")
     monkeypatch.setitem(bench.LIMITS, Kind.EXECUTED, 0.5)
     found = score(path, sandbox=any_sandbox.name, workers=1)

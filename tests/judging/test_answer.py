@@ -19,6 +19,8 @@ FIRST, SECOND = "```python\na = 1\n```\n", "```py\n@cache\ndef f():\n    pass\n`
         ("> ```python\n> a = 1\n> ```\n", "a = 1\n", "last python block"),
         ("```python\r\na = 1\r\n```\r\n", "a = 1\n", "last python block"),
         ("```python\n```", "", "last python block"),
+        (f"{FIRST}<think>\n{SECOND}</think>\n", "a = 1\n", "last python block"),
+        (f"Well.\n{SECOND}</think>\n{FIRST}", "a = 1\n", "last python block"),
     ],
 )
 def test_the_last_complete_block_of_the_language_is_taken_whole(text, code, rule):
@@ -35,6 +37,8 @@ def test_the_last_complete_block_of_the_language_is_taken_whole(text, code, rule
         "",
         "a = 1",
         "```java\nint a;\n```",
+        f"<think>\n{FIRST}</think>\nNo.",
+        f"<think>\n{FIRST}",
         "```python\na = 1\n",
         "````python\na = 1\n```",
         "```python\na = 1\n    ```",

