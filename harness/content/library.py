@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -84,7 +84,8 @@ class Library(strict.Model):
 
 @dataclass(frozen=True)
 class Entry:
-    """One adapter of the library with its paths resolved."""
+    """One adapter with its paths resolved. ``path`` is what is judged and released; ``converted``,
+    where an engine cannot mount that, is the same in another form."""
 
     name: str
     adapter: Adapter
@@ -93,6 +94,16 @@ class Entry:
     base: Base
     base_path: Path
     root: Path
+    converted: Path | None = None
+
+    @property
+    def mount(self) -> Path:
+        """The folder that an engine mounts."""
+        return self.converted or self.path
+
+    def mounting(self, folder: Path) -> Entry:
+        """The same adapter, mounted from another folder."""
+        return replace(self, converted=folder)
 
 
 def load(workspace: Workspace) -> Library:
@@ -110,7 +121,7 @@ def load(workspace: Workspace) -> Library:
 
 
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
-    """Look up an adapter, and check that its folder and its base are there.
+    """Look up an adapter, and check that its base is there.
 
     ``base`` overrides the base of the library: one of its names, or a folder. Raises
     :class:`WorkspaceError`."""
@@ -133,11 +144,6 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     path, base_path = workspace.root / found.path, workspace.root / entry.path
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
-    )
-    _demand(
-        path,
-        ("adapter_config.json", "adapters.safetensors"),
-        f"{workspace.library}: adapters.{adapter}.path",
     )
     return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
 

@@ -11,7 +11,7 @@ from harness.evidence import attestation
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.pages import html
-from harness.subjects.adapter import changed
+from harness.subjects.identity import changed
 from harness.verdict import Verdict
 
 

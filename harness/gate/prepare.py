@@ -34,6 +34,7 @@ from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
 from harness.subjects import adapter
+from harness.subjects import entry as subject
 from harness.subjects.base import Preflight
 from harness.verdict import Reason
 
@@ -43,7 +44,8 @@ Load = Callable[[Path], Answering]
 
 @dataclass(frozen=True)
 class Options:
-    """What a user asks for; every door fills this in."""
+    """What a user asks for; every door fills this in. An adapter outside of the library owes the
+    ``suite`` ids, else the suites that the ``paths`` of the command line hold."""
 
     adapter: str
     base: str | None = None
@@ -52,6 +54,8 @@ class Options:
     run_dir: str | None = None
     limit: int | None = None
     train_data: str | None = None
+    suite: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,12 @@ def look_up(options: Options) -> Wanted:
     """Find the adapter and its suites; raises :class:`WorkspaceError` for what is not there."""
     place = workspace.find(options.library)
     found = library.load(place)
-    entry = library.resolve(place, found, options.adapter, options.base)
     root = place.folder("suites")
+    named = options.suite or (
+        suite.held(options.paths, root) if options.adapter not in found.adapters else ()
+    )
+    cache = workspace.cache_folder()
+    entry = subject.entered(place, found, options.adapter, options.base, named, cache)
     suites = [suite.load(file, root) for file in suite.owed(entry.adapter.suites, root)]
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 

@@ -64,5 +64,5 @@ def check_subject(
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)
-        found.add(served.check(box, wanted.entry.path, server, model, prompts))
+        found.add(served.check(box, wanted.entry.mount, server, model, prompts))
     return found

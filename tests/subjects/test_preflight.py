@@ -14,7 +14,11 @@ import mlx.core as mx
 import pytest
 import yaml
 from click.testing import CliRunner
-from tiny_model import edit_config, edit_tensors, make_adapter, make_base
+from mlx.utils import tree_flatten, tree_unflatten
+from mlx_lm.tuner.utils import load_adapters
+from mlx_lm.utils import load_model
+from tiny_model import TEMPLATE, edit_config, edit_tensors, make_adapter, make_base
+from tokenizers import Tokenizer
 
 from harness.content import library, workspace
 from harness.digests import folder_digest
@@ -53,7 +57,7 @@ def adapter(trained, tmp_path):
 def check(base, adapter, engine, tmp_path):
     """Write a library for the adapter, run the preflight, and give back its finding."""
 
-    def run(memory=None, **keys):
+    def run(memory=None, on=None, **keys):
         entry = {
             "path": str(adapter),
             "base": "tiny",
@@ -64,12 +68,15 @@ def check(base, adapter, engine, tmp_path):
         }
         file = tmp_path / "library.yaml"
         file.write_text(
-            yaml.safe_dump({"bases": {"tiny": {"path": str(base)}}, "adapters": {"new": entry}})
+            yaml.safe_dump(
+                {"bases": {"tiny": {"path": str(on or base)}}, "adapters": {"new": entry}}
+            )
         )
         found = workspace.find(file)
         resolved = library.resolve(found, library.load(found), "new")
-        probe = [engine.encode(text, "completion") for text in PROBE]
-        return preflight(resolved, engine, probe, 1e-4, memory)
+        box = MlxEngine(on) if on else engine
+        probe = [box.encode(text, "completion") for text in PROBE]
+        return preflight(resolved, box, probe, 1e-4, memory)
 
     return run
 
@@ -117,6 +124,14 @@ def configures(**changes):
     return lambda adapter, base: edit_config(adapter, **changes)
 
 
+def own_settings(**changes):
+    def write(adapter, base):
+        said = json.loads((base / "tokenizer_config.json").read_text()) | changes
+        (adapter / "tokenizer_config.json").write_text(json.dumps(said))
+
+    return write
+
+
 FAULTS = {
     "another base of the same shapes": (other_base, "wrong-base"),
     "other shapes": (wrong_rank, "shape"),
@@ -144,12 +159,23 @@ FAULTS = {
     "weights that explode": (edits(scaled(1e4, "lora_b")), "update-size"),
     "a scale of zero": (configures(lora_parameters={"scale": 0.0}), "scale"),
     "LoRA tensors under a DoRA config": (configures(fine_tune_type="dora"), "tensors-missing"),
-    "a config without scale": (lambda adapter, base: drop_scale(adapter), "refused"),
+    "a config without scale": (lambda adapter, base: drop_scale(adapter), "config"),
     "a torn file": (lambda adapter, base: tear(adapter / "adapters.safetensors"), "refused"),
     "another tokenizer beside it": (
         lambda adapter, base: own_tokenizer(adapter, base),
         "tokenizer-drift",
     ),
+    "another end token": (own_settings(eos_token="<|end|>"), "tokenizer-drift"),
+    "another template in its settings": (own_settings(chat_template="{{ 1 }}"), "template-drift"),
+    "the name of another base": (
+        configures(trained_on_base=None, model="org/Other-7B"),
+        "other-base",
+    ),
+    "a rank with decimals": (configures(lora_parameters={"rank": 8.0}), "config"),
+    "a scale that is a truth value": (configures(lora_parameters={"scale": True}), "config"),
+    "a kind that mlx-lm does not mount": (configures(fine_tune_type="ia3"), "config"),
+    "layers as text": (configures(num_layers="4"), "config"),
+    "parameters that are a list": (lambda adapter, base: replace_parameters(adapter), "config"),
     "another template in training": (
         configures(trained_on_template="sha256:" + "0" * 64),
         "template-drift",
@@ -163,12 +189,29 @@ def drop_scale(adapter):
     (adapter / "adapter_config.json").write_text(json.dumps(config))
 
 
+def replace_parameters(adapter):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"lora_parameters": [4, 2.0]}))
+
+
 def tear(path):
     path.write_bytes(path.read_bytes()[:1000])
 
 
 def own_tokenizer(adapter, base):
-    (adapter / "tokenizer.json").write_text((base / "tokenizer.json").read_text() + "\n")
+    said = json.loads((base / "tokenizer.json").read_text())
+    said["model"]["merges"] = said["model"]["merges"][:-1]
+    (adapter / "tokenizer.json").write_text(json.dumps(said))
+
+
+def fuse(adapter, base):
+    """The base that is there holds the adapter already."""
+    model, _ = load_model(base)
+    load_adapters(model, str(adapter))
+    fused = [(name, m.fuse()) for name, m in model.named_modules() if hasattr(m, "fuse")]
+    model.update_modules(tree_unflatten(fused))
+    weights = dict(tree_flatten(model.parameters()))
+    mx.save_safetensors(str(base / "model.safetensors"), weights)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -200,8 +243,68 @@ def test_an_honest_adapter_is_clean(check, adapter, base, twin):
 
 
 def test_its_own_tokenizer_may_lie_beside_an_adapter(check, adapter, base):
-    shutil.copy(base / "tokenizer.json", adapter)
+    """A tokenizer that was saved again, cut off and padded, is the same one."""
+    own = Tokenizer.from_file(str(base / "tokenizer.json"))
+    own.enable_truncation(99)
+    own.enable_padding()
+    own.save(str(adapter / "tokenizer.json"), pretty=False)
+    own_settings(eos_token={"content": "<|endoftext|>", "special": True})(adapter, base)
+    (adapter / "chat_template.jinja").write_text(TEMPLATE + "\n")
     assert check().faults == []
+
+
+def test_an_adapter_over_a_base_that_holds_it_already(check, adapter, base, tmp_path):
+    other = shutil.copytree(base, tmp_path / "fused")
+    fuse(adapter, other)
+    edit_config(adapter, trained_on_base=folder_digest(other))
+    codes = [fault.code for fault in check(on=other).faults]
+    assert codes == ["already-fused"]
+
+
+@pytest.mark.parametrize(
+    ("named", "code"),
+    [
+        ("someone/Tiny", "base-not-recorded"),
+        ("someone/tiny-4bit", "other-precision"),
+        ("models/other", "other-base"),
+    ],
+)
+def test_a_base_that_is_only_named(check, adapter, named, code):
+    edit_config(adapter, trained_on_base=None, model=named)
+    found = check()
+    [told] = [*found.faults, *found.notices]
+    assert told.code == code
+    assert ("trained_on_base: sha256:" in told.text) is (code != "other-precision")
+
+
+def test_a_base_that_is_named_by_its_folder_is_digested(check, adapter, base, tmp_path):
+    edit_config(adapter, trained_on_base=None, model=str(base))
+    assert check().notices == check().faults == []
+    other = make_base(tmp_path / "elsewhere", seed=9)
+    edit_config(adapter, trained_on_base=None, model=str(other))
+    [fault] = check(memory=tmp_path).faults
+    assert fault.code == "wrong-base"
+    assert fault.text.endswith("they differ in model.safetensors")
+
+
+def test_what_no_loader_reads_changes_no_identity(adapter, base, tmp_path):
+    other = shutil.copytree(base, tmp_path / "copy")
+    before = [folder_digest(folder) for folder in (other, adapter)]
+    for folder in (other, adapter):
+        for name in (
+            "LICENSE.txt",
+            "notes.md",
+            "0000100_adapters.safetensors",
+            "trainer_state.json",
+        ):
+            (folder / name).write_bytes(b"x" * 1000)
+        (folder / "checkpoint-5").mkdir()
+        (folder / "checkpoint-5" / "adapters.safetensors").write_bytes(b"x")
+    assert [folder_digest(folder) for folder in (other, adapter)] == before
+    for name in ("chat_template.jinja", "adapter_model.safetensors", "added_tokens.json"):
+        (adapter / name).write_bytes(b"{}")
+        assert folder_digest(adapter) not in before
+        (adapter / name).unlink()
 
 
 def test_a_scale_that_was_edited_after_training(check, adapter, tmp_path):

@@ -10,9 +10,11 @@ import click
 from harness.doors.cli.common import (
     Command,
     adapter_option,
+    base_option,
     library_option,
     option,
     sandbox_option,
+    suite_option,
     train_data_option,
 )
 
@@ -27,7 +29,8 @@ from harness.doors.cli.common import (
     },
 )
 @adapter_option
-@option("base")
+@base_option
+@suite_option
 @library_option
 @sandbox_option
 @train_data_option
@@ -69,7 +72,8 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     },
 )
 @adapter_option
-@option("base")
+@base_option
+@suite_option
 @library_option
 @train_data_option
 @click.option(
@@ -118,8 +122,8 @@ def preflight(verify: bool, server: str | None, server_model: str | None, **chos
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--adapter",
-    metavar="NAME|DIR",
-    help="Adapter about to be released, of library.yaml or a folder: must be what was judged.",
+    metavar="NAME|DIR|ID",
+    help="Adapter about to be released: its files must be those that were judged.",
 )
 @library_option
 def recheck(run: Path, adapter: str | None, library: str | None) -> int:
@@ -138,25 +142,12 @@ def recheck(run: Path, adapter: str | None, library: str | None) -> int:
 
 
 def _folder(adapter: str, library: str | None) -> Path:
-    """The folder of an adapter: a path with a separator is one, else a name of the library is
-    looked up, else it is a folder here."""
     from harness.content import library as libraries
     from harness.content import workspace
-    from harness.content.strict import nearest
-    from harness.errors import WorkspaceError
+    from harness.subjects.entry import folder
 
-    if "/" in adapter and Path(adapter).is_dir():
-        return Path(adapter)
     place = workspace.find(library)
-    known = libraries.load(place).adapters
-    if adapter in known:
-        return place.root / known[adapter].path
-    if Path(adapter).is_dir():
-        return Path(adapter)
-    raise WorkspaceError(
-        f"--adapter {adapter}: neither an adapter of {place.library} nor a folder"
-        f"{nearest(adapter, list(known))}"
-    )
+    return folder(place, libraries.load(place), adapter)
 
 
 @click.command(

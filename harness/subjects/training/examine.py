@@ -63,7 +63,7 @@ def examine(
     found = Training(digest)
     box = engine if isinstance(engine, WhiteBox) else None
     base = box.config if box else read_config(entry.base_path / "config.json")
-    found.facts = recipe.facts(entry, read_config(entry.path / "adapter_config.json"), base)
+    found.facts = recipe.facts(entry, read_config(entry.mount / "adapter_config.json"), base)
     train = entry.adapter.train
     if data is None and train is not None and train.data is not None:
         data = entry.root / train.data
