@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.engines import prompting
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.batch import BATCH, Batches, Queued
 from harness.errors import EngineError
@@ -38,6 +39,8 @@ class MlxEngine:
         self.config: dict[str, Any] = config
         self.context = int(config.get("max_position_embeddings") or 2**31)
         self.identity = _identity(mx, self._model)
+        if prompting.ASKS_DATE in self.template:
+            self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
         self._batches = Batches(self._model, self._tokenizer, self.context)
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
@@ -45,16 +48,7 @@ class MlxEngine:
         with thinking off."""
         if mode == "completion":
             return list(self._tokenizer.encode(prompt))
-        messages = [{"role": "system", "content": system}] if system else []
-        messages.append({"role": "user", "content": prompt})
-        if not self._tokenizer.has_chat_template:
-            raise EngineError(
-                "the base's tokenizer has no chat template; use `mode: completion` in the suite"
-            )
-        thinking = {"enable_thinking": False} if self._tokenizer.has_thinking else {}
-        return list(
-            self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, **thinking)
-        )
+        return list(prompting.chat(self._tokenizer, prompt, system))
 
     def mount(self, adapter: Path | None) -> None:
         """Put the base's modules back, then load ``adapter`` over them; raises :class:`EngineError`

@@ -33,9 +33,9 @@ from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter
-from harness.subjects import entry as subject
+from harness.subjects import adapter, prompts
 from harness.subjects.base import Preflight
+from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
@@ -150,6 +150,11 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
+    if isinstance(engine, WhiteBox):
+        found.add(prompts.faults(suites, engine))
+        found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)
+        if not any(fault.code == "prompt-refused" for fault in found.faults):
+            found.prompts = prompts.rendered(suites, engine)
     data = Path(options.train_data) if options.train_data else None
     trained = examine(wanted.entry, suites, engine, policy, data)
     found.add(trained.faults)

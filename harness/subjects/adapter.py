@@ -15,10 +15,11 @@ from typing import Any
 from harness.content.library import Entry
 from harness.digests import folder_digest, text_digest
 from harness.engines.base import Answering, WhiteBox, read_config
-from harness.subjects import peft, tokens
+from harness.subjects import tokens
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.effect import probe as probed
-from harness.subjects.folders import CONFIG, config_faults
+from harness.subjects.entering import peft
+from harness.subjects.entering.folders import CONFIG, config_faults
 from harness.subjects.identity import identity, recorded_base
 
 CONVERTED = (

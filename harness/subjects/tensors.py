@@ -16,6 +16,7 @@ from harness.subjects.base import Fault
 if TYPE_CHECKING:
     from harness.engines.base import WhiteBox
 
+LARGE_UPDATE = 1.0  # of the weight; training leaves hundredths
 LEAST_COMPARED, FUSED_SHARE = 4, 0.8  # matrices, and how many of them must hold the update
 LEAST_UPDATE, MOST_UPDATE = (
     1e-5,
@@ -200,3 +201,28 @@ def _size(update: float, config: dict[str, Any]) -> Iterator[Fault]:
             f" than {limit:g}"
         )
         yield Fault("update-size", text)
+    elif update >= LARGE_UPDATE:
+        text = (
+            f"at scale {scale} its largest update is {update:.2g} of the weight that it changes: is"
+            " alpha taken for the scale, which is alpha / rank?"
+        )
+        yield Fault("update-large", text, "warn")
+    yield from _scale(config)
+
+
+def _scale(config: dict[str, Any]) -> Iterator[Fault]:
+    """A scale that is not what the recorded alpha and rank give: raw alpha, or alpha / rank where
+    rsLoRA trained at alpha / sqrt(rank)."""
+    given = config.get("lora_parameters") or {}
+    said = {**config, **given}
+    rank, scale = int(given["rank"]), float(given["scale"])
+    alpha = said.get("lora_alpha", said.get("alpha"))
+    if not isinstance(alpha, int | float) or alpha <= 0:
+        return
+    expected = alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)
+    if not math.isclose(scale, expected, rel_tol=0.01):
+        kind = "sqrt(rank), as rsLoRA" if said.get("use_rslora") else "rank"
+        text = f"its scale is {scale:g}; alpha {alpha:g} / {kind} is {expected:g}"
+        yield Fault(
+            "scale-recorded", f"{text}: it acts {scale / expected:.2g} times as much", "warn"
+        )

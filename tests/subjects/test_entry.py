@@ -19,8 +19,8 @@ from harness.digests import folder_digest
 from harness.doors.cli.main import main
 from harness.engines.mlx import MlxEngine
 from harness.errors import HarnessError, WorkspaceError
-from harness.subjects import peft
-from harness.subjects.folders import recognised
+from harness.subjects.entering import peft
+from harness.subjects.entering.folders import recognised
 
 PEFT = Path(__file__).parent.parent / "data" / "peft"
 SHAPES = ("plain", "rslora", "patterns", "layers", "dora")
@@ -299,7 +299,7 @@ def hub(trained, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("workspace")
 def test_an_adapter_of_the_hub_is_of_one_commit_and_kept(hub, trained, monkeypatch):
-    from harness.subjects import hub as hubs
+    from harness.subjects.entering import hub as hubs
 
     with pytest.raises(WorkspaceError, match=f"main may move; it is at org/name@{COMMIT} now"):
         hubs.fetched("org/name@main")

@@ -85,7 +85,10 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     "--server", metavar="URL", help="Ask this running server too whether it serves the adapter."
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
-def preflight(verify: bool, server: str | None, server_model: str | None, **chosen: Any) -> int:
+@click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
+def preflight(
+    verify: bool, server: str | None, server_model: str | None, show_prompt: bool, **chosen: Any
+) -> int:
     """Check an adapter before anything is scored.
 
     Identity, tensors, effect, recipe, corpus and contamination."""
@@ -108,6 +111,9 @@ def preflight(verify: bool, server: str | None, server_model: str | None, **chos
         ("training data", data or "not named, so not checked (--train-data)"),
         ("not checked", ", ".join(found.training["not_checked"]) or "nothing"),
     ])  # fmt: skip
+    for name, text in found.prompts.items() if show_prompt else ():
+        out.say(f"--- {name}")
+        out.say(text)
     faults = [*found.faults, *found.notices]
     if faults:
         out.rows([(f"{fault.severity:<6}", f"{fault.code}: {fault.text}") for fault in faults], 1)
@@ -144,7 +150,7 @@ def recheck(run: Path, adapter: str | None, library: str | None) -> int:
 def _folder(adapter: str, library: str | None) -> Path:
     from harness.content import library as libraries
     from harness.content import workspace
-    from harness.subjects.entry import folder
+    from harness.subjects.entering.entry import folder
 
     place = workspace.find(library)
     return folder(place, libraries.load(place), adapter)

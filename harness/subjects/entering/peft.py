@@ -22,7 +22,7 @@ from harness.digests import folder_digest
 from harness.engines.base import read_config
 from harness.errors import EngineError, WorkspaceError
 from harness.files import make_folder
-from harness.subjects.folders import CONFIG, MLX, PEFT
+from harness.subjects.entering.folders import CONFIG, MLX, PEFT
 
 VERSION = 1  # of the conversion; part of what is judged
 #: keys of its config that say nothing about what an adapter computes, or are read here

@@ -11,8 +11,8 @@ from harness.content.strict import nearest
 from harness.content.workspace import Workspace
 from harness.engines.base import read_config
 from harness.errors import WorkspaceError
-from harness.subjects import hub, peft
-from harness.subjects.folders import CONFIG, recognised
+from harness.subjects.entering import hub, peft
+from harness.subjects.entering.folders import CONFIG, recognised
 from harness.subjects.identity import named_base
 
 
