@@ -18,9 +18,10 @@ from harness.errors import EngineError
 
 
 class MlxEngine:
-    """A base loaded by ``mlx_lm``; raises :class:`EngineError` when the folder is no model."""
+    """A base loaded by ``mlx_lm``, quantised to ``bits`` where that is asked; raises
+    :class:`EngineError` when the folder is no model."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, bits: int | None = None) -> None:
         import mlx.core as mx
         from mlx_lm.utils import load_model, load_tokenizer
 
@@ -34,6 +35,8 @@ class MlxEngine:
             raise EngineError(
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
+        if bits is not None:
+            _quantise(self._model, bits)
         self._model.eval()
         self._modules, self._weights = _own(self._model)
         self.config: dict[str, Any] = config
@@ -148,9 +151,13 @@ class MlxEngine:
         mx = self._mx
         rows = []
         for ids in prompts:
-            logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
-            rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
-            mx.eval(rows[-1])
+            try:
+                logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
+                rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+                mx.eval(rows[-1])
+            except (ValueError, TypeError, RuntimeError) as error:
+                text = f"the base cannot read a prompt, so its config is odd: {_brief(error)}"
+                raise EngineError(text) from error
         return rows
 
     def generate(
@@ -186,6 +193,16 @@ def _brief(error: Exception, lines: int = 3) -> str:
     text = str(error).splitlines()
     more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
     return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])
+
+
+def _quantise(model: Any, bits: int, group: int = 32) -> None:
+    """Quantise what can be, in place."""
+    import mlx.nn as nn
+
+    def fits(_: str, module: Any) -> bool:
+        return hasattr(module, "to_quantized") and module.weight.shape[-1] % group == 0
+
+    nn.quantize(model, group, bits, class_predicate=fits)
 
 
 def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:

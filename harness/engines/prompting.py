@@ -47,8 +47,6 @@ def chat(
 
 
 def _apply(tokenizer: Any, turns: list[dict[str, str]], *, tokenize: bool, generation: bool) -> Any:
-    from jinja2 import TemplateError
-
     more: dict[str, Any] = {"enable_thinking": False} if tokenizer.has_thinking else {}
     if ASKS_DATE in str(getattr(tokenizer, "chat_template", "")):
         more[ASKS_DATE] = CLOCK.strftime
@@ -56,5 +54,6 @@ def _apply(tokenizer: Any, turns: list[dict[str, str]], *, tokenize: bool, gener
         return tokenizer.apply_chat_template(
             turns, tokenize=tokenize, add_generation_prompt=generation, **more
         )
-    except TemplateError as error:
-        raise EngineError(f"the base's chat template refuses the question: {error}") from None
+    except Exception as error:  # a template is a program of the base's author: it may do anything
+        text = f"the base's chat template refuses the question: {type(error).__name__}: {error}"
+        raise EngineError(text) from None

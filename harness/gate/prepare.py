@@ -141,6 +141,13 @@ def load_engine(base: Path) -> Answering:
     return MlxEngine(base)
 
 
+def quantised(base: Path, bits: int) -> WhiteBox:
+    """The embedded engine on ``base`` as a server may hold it; raises :class:`EngineError`."""
+    from harness.engines.mlx import MlxEngine
+
+    return MlxEngine(base, bits)
+
+
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
     of the base again. Raises :class:`HarnessError`."""

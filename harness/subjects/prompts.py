@@ -118,4 +118,5 @@ def ran_on(tokens: Sequence[str], answers: Mapping[tuple[str, str], Sequence[str
 
 def _ends(tokenizer: Any) -> list[str]:
     ids = getattr(tokenizer, "eos_token_ids", None) or []
-    return [str(tokenizer.convert_ids_to_tokens(id)) for id in ids]
+    names = {id: name for name, id in tokenizer.get_vocab().items()}
+    return [names[id] for id in ids if id in names]

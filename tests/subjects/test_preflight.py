@@ -23,10 +23,12 @@ from tokenizers import Tokenizer
 from harness.content import library, workspace
 from harness.digests import folder_digest
 from harness.doors.cli.main import main
+from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 from harness.subjects import served
 from harness.subjects.adapter import preflight
+from harness.subjects.served import Server
 
 PROBE = ["def add(a, b):", "func _ready() -> void:", "Write a function", "The quick brown fox"]
 
@@ -369,11 +371,33 @@ def server(base, trained):
 
 
 def test_a_server_that_ignores_the_adapter_is_named(server, engine, base, trained):
-    assert served.check(engine, trained, server, None, PROBE) == []
-    [fault] = served.check(engine, trained, server, str(base), PROBE)
+    assert served.check(engine, trained, Server(server), PROBE) == []
+    [fault] = served.check(engine, trained, Server(server, str(base)), PROBE)
     assert (fault.code, fault.severity) == ("served-base", "void")
     with pytest.raises(EngineError, match="cannot be asked"):
-        served.check(engine, trained, server + "/nothing/here", None, PROBE)
+        served.check(engine, trained, Server(server + "/nothing/here"), PROBE)
+
+
+def test_what_a_server_serves_in_its_place_is_named(monkeypatch, engine, base, trained):
+    """Another adapter, the quantised base, something else; and stripped text is no alarm."""
+    other = make_adapter(base.parent / "other", base, seed=7)
+    small = MlxEngine(base, bits=4)
+
+    def told(box, adapter, change=str):
+        box.mount(adapter)
+        ids = [box.encode(prompt, "completion") for prompt in PROBE]
+        said = [a.text for _, a in sorted(box.generate(ids, Decoding(served.TOKENS)))]
+        box.mount(None)
+        answers = dict(zip(PROBE, map(change, said), strict=True))
+        monkeypatch.setattr(served, "_complete", lambda url, model, prompt: answers[prompt])
+        others, quantised = {"other": other}, lambda bits: MlxEngine(base, bits)
+        found = served.check(engine, trained, Server("http://x"), PROBE, others, quantised)
+        return [(fault.code, fault.severity) for fault in found]
+
+    assert told(engine, trained, str.strip) == []
+    assert told(engine, other) == [("served-another", "void")]
+    assert told(small, trained) == [("served-quantised", "void")]
+    assert told(engine, trained, lambda text: "Quite another text.") == [("served-other", "void")]
 
 
 def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypatch):

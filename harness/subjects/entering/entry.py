@@ -12,7 +12,7 @@ from harness.content.workspace import Workspace
 from harness.engines.base import read_config
 from harness.errors import WorkspaceError
 from harness.subjects.entering import hub, peft
-from harness.subjects.entering.folders import CONFIG, recognised
+from harness.subjects.entering.folders import CONFIG, MLX, recognised
 from harness.subjects.identity import named_base
 
 
@@ -41,6 +41,16 @@ def entered(
     if recognised(entry.path) == "peft":
         return entry.mounting(peft.converted(entry.path, entry.base_path, cache))
     return entry
+
+
+def siblings(library: Library, entry: Entry) -> dict[str, Path]:
+    """The other adapters of the library on the same base that mlx-lm can mount as they are."""
+    others = {
+        name: entry.root / one.path
+        for name, one in library.adapters.items()
+        if one.base == entry.adapter.base and name != entry.name
+    }
+    return {name: path for name, path in others.items() if (path / MLX).is_file()}
 
 
 def folder(place: Workspace, library: Library, adapter: str) -> Path:
