@@ -3,7 +3,10 @@ the template refuses put before the user's."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
+from importlib import import_module
 from typing import Any
 
 from harness.errors import EngineError
@@ -46,14 +49,33 @@ def chat(
     return _apply(tokenizer, messages(prompt, system), tokenize=tokenize, generation=generation)
 
 
+class _Clock(datetime):
+    """A clock that stands."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:  # noqa: ARG003  (the name is datetime's)
+        return CLOCK
+
+
+@contextmanager
+def _one_date() -> Iterator[None]:
+    """Tell templates :data:`CLOCK`. Transformers gives them its own ``strftime_now`` and takes no
+    other."""
+    asked: Any = import_module("transformers.utils.chat_template_utils")
+    real, asked.datetime = asked.datetime, _Clock
+    try:
+        yield
+    finally:
+        asked.datetime = real
+
+
 def _apply(tokenizer: Any, turns: list[dict[str, str]], *, tokenize: bool, generation: bool) -> Any:
     more: dict[str, Any] = {"enable_thinking": False} if tokenizer.has_thinking else {}
-    if ASKS_DATE in str(getattr(tokenizer, "chat_template", "")):
-        more[ASKS_DATE] = CLOCK.strftime
     try:
-        return tokenizer.apply_chat_template(
-            turns, tokenize=tokenize, add_generation_prompt=generation, **more
-        )
+        with _one_date():
+            return tokenizer.apply_chat_template(
+                turns, tokenize=tokenize, add_generation_prompt=generation, **more
+            )
     except Exception as error:  # a template is a program of the base's author: it may do anything
         text = f"the base's chat template refuses the question: {type(error).__name__}: {error}"
         raise EngineError(text) from None

@@ -96,6 +96,7 @@ def preflight(
     from harness.gate.prepare import Options
     from harness.gate.session import check_subject
     from harness.pages.tables import number
+    from harness.subjects.faults import faults as remedies
 
     found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
     known = found.tensors is not None
@@ -115,8 +116,11 @@ def preflight(
         out.say(f"--- {name}")
         out.say(text)
     faults = [*found.faults, *found.notices]
-    if faults:
-        out.rows([(f"{fault.severity:<6}", f"{fault.code}: {fault.text}") for fault in faults], 1)
+    for fault in faults:
+        shown = [(f"{fault.severity:<6}", f"{fault.code}: {fault.text}")]
+        if fault.code in remedies():
+            shown.append(("", f"-> {remedies()[fault.code]['remedy']}"))
+        out.rows(shown, 1)
     severities = {fault.severity for fault in found.faults}
     return 3 if "void" in severities else 1 if "block" in severities else 0
 
