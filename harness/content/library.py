@@ -61,7 +61,8 @@ class Training(strict.Model):
 
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
-    its bytes."""
+    its bytes. Releases of one adapter share a ``lineage`` (by default its name); ``release`` says
+    which of them it is."""
 
     path: str
     base: str
@@ -72,6 +73,8 @@ class Adapter(strict.Model):
     trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     train: Training | None = None
+    lineage: str | None = Field(default=None, min_length=1)
+    release: str | None = Field(default=None, min_length=1)
 
 
 class Library(strict.Model):
@@ -95,6 +98,11 @@ class Entry:
     base_path: Path
     root: Path
     converted: Path | None = None
+
+    @property
+    def lineage(self) -> str:
+        """What its releases have in common."""
+        return self.adapter.lineage or self.name
 
     @property
     def mount(self) -> Path:

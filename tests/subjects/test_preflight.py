@@ -26,7 +26,7 @@ from harness.doors.cli.main import main
 from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
-from harness.subjects import served
+from harness.subjects import effect, served
 from harness.subjects.adapter import preflight
 from harness.subjects.served import Server
 
@@ -221,6 +221,46 @@ def test_a_faulty_adapter_is_named(check, adapter, base, fault):
     break_it, code = FAULTS[fault]
     break_it(adapter, base)
     assert code in [found.code for found in check().faults]
+
+
+WARNED = {
+    "alpha taken for the scale": (
+        configures(lora_parameters={"scale": 1.0, "alpha": 1.0}),
+        "scale-recorded",
+    ),
+    "rsLoRA at alpha / rank": (
+        configures(lora_parameters={"scale": 2.0}, lora_alpha=8, use_rslora=True),
+        "scale-recorded",
+    ),
+    "an update as large as the weight": (
+        configures(lora_parameters={"scale": 9.0}),
+        "update-large",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WARNED)
+def test_what_is_odd_and_can_be_scored_is_warned_of(check, adapter, base, kind):
+    spoil, code = WARNED[kind]
+    spoil(adapter, base)
+    found = check()
+    assert (found.faults, [notice.code for notice in found.notices]) == ([], [code])
+
+
+def test_a_scale_that_is_as_recorded(check, adapter):
+    edit_config(adapter, lora_parameters={"alpha": 4.0, "scale": 1.0})
+    assert check().notices == []
+    edit_config(adapter, lora_parameters={"scale": 2.0}, use_rslora=True)
+    assert check().notices == []
+
+
+def test_an_effect_within_rounding_is_told_from_a_small_one(base, engine, trained, tmp_path):
+    coarse = MlxEngine(make_base(tmp_path / "coarse", dtype="bfloat16"))
+    weak = make_adapter(tmp_path / "weak", base, scale=0.002)
+    probe = [engine.encode(text, "completion") for text in PROBE]
+    assert [f.code for f in effect.probe(coarse, weak, probe, 0.0)[1]] == ["effect-in-rounding"]
+    assert effect.probe(engine, weak, probe, 0.0)[1] == [], "in float32 it can be told"
+    assert effect.probe(coarse, trained, probe, 0.0)[1] == []
 
 
 TWINS = {
