@@ -51,13 +51,15 @@ def preflight(
     base_config = read_config(entry.base_path / "config.json")
     found.add(identity(entry, config, found, base_config, memory))
     found.add(tokens.drift(entry.path, entry.base_path, config))
-    wrong = config_faults(config, entry.mount / CONFIG)
-    found.add(wrong)
     if entry.converted:
         found.add([Fault("converted", CONVERTED, "warn")])
     if entry.adapter.train is not None and entry.adapter.train.config is not None:
         found.add(_recorded(config, entry.root / entry.adapter.train.config))
-    if wrong or not isinstance(engine, WhiteBox):
+    if not isinstance(engine, WhiteBox):
+        return found
+    wrong = config_faults(config, entry.mount / CONFIG)
+    if wrong:
+        found.add(wrong)
         return found
     tensors = examine(entry.mount, config, engine)
     found.add(tensors.faults)
