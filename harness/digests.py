@@ -1,5 +1,5 @@
-"""Digests of files and folders: streamed, in parallel, and remembered, so that a large base is not
-read for every gate.
+"""Digests of files, and of what a loader reads of a folder: streamed, in parallel, and remembered,
+so that a large base is not read for every gate.
 
 A remembered digest holds for one inode of one size that was neither written nor renamed over since.
 A file touched in the last two seconds is not remembered: its clock may not show the next write."""
@@ -13,9 +13,18 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+#: what a loader reads of the folder of a model or an adapter: mlx-lm, transformers, PEFT, vLLM
+READ = (
+    *("config.json", "generation_config.json", "params.json", "*.index.json", "*.py", "*.gguf"),
+    *("model*.safetensors", "consolidated*.safetensors", "pytorch_model*.bin"),
+    *("tokenizer*", "vocab*", "merges.txt", "*.model", "*.tiktoken", "chat_template*", "*.jinja"),
+    *("special_tokens_map.json", "added_tokens.json", "additional_chat_templates/*"),
+    *("adapter_config.json", "adapters.safetensors", "adapters.npz", "adapter_model.*"),
+)
 SETTLED = 2.0  # seconds since the last change of a file before its digest is remembered
 
 
@@ -26,32 +35,54 @@ def file_digest(path: Path) -> str:
 
 
 def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
-    """SHA-256 in hex by relative name of every file in ``folder``, sorted; dot files and Markdown
-    are left out.
+    """SHA-256 in hex by relative name of every file of ``folder`` that a loader reads, sorted:
+    neither notes, licences, caches, earlier checkpoints nor the state of an optimiser.
 
     With ``memory`` (a folder) digests of files that have not changed are taken from there; without
     it every byte is read."""
-    files = sorted(
-        (p.relative_to(folder).as_posix(), p)
-        for p in folder.rglob("*")
-        if p.is_file() and p.suffix != ".md"
-    )
-    shown = [
-        (name, path)
-        for name, path in files
-        if not any(part.startswith(".") for part in name.split("/"))
-    ]
-    paths = [path for _, path in shown]
+    paths = read_by_loaders(folder)
     digests = _remembered(paths, memory) if memory else _read(paths)
-    return {name: digests[path] for name, path in shown}
+    return {path.relative_to(folder).as_posix(): digests[path] for path in paths}
+
+
+def read_by_loaders(folder: Path) -> list[Path]:
+    """The files of the folder of a model or an adapter that some loader reads; of a folder that
+    none knows, all that it shows."""
+    places = [*folder.glob("*"), *folder.glob("additional_chat_templates/*")]
+    shown = {path.relative_to(folder).as_posix(): path for path in places if path.is_file()}
+    names = sorted(name for name in shown if not name.startswith("."))
+    read = [name for name in names if any(fnmatchcase(name, pattern) for pattern in READ)]
+    return [shown[name] for name in read or names]
 
 
 def folder_digest(folder: Path, memory: Path | None = None) -> str:
-    """``sha256:...`` over the names and bytes of :func:`folder_files`."""
+    """``sha256:...`` over the names and bytes of :func:`folder_files`; with ``memory``, the list
+    of files is remembered too."""
+    files = folder_files(folder, memory)
     whole = hashlib.sha256()
-    for name, content in folder_files(folder, memory).items():
+    for name, content in files.items():
         whole.update(f"{name}\0{content}\n".encode())
-    return "sha256:" + whole.hexdigest()
+    digest = "sha256:" + whole.hexdigest()
+    if memory:
+        with suppress(sqlite3.Error), closing(_open(memory)) as db:
+            row = (digest, json.dumps(files))
+            db.execute("INSERT OR REPLACE INTO folders VALUES (?, ?)", row)
+    return digest
+
+
+def differing(one: str, other: str, memory: Path | None) -> list[str] | None:
+    """The files in which two folders of these digests differ; ``None`` when one of them was never
+    seen here."""
+    if memory is None:
+        return None
+    known: list[dict[str, str]] = []
+    with suppress(sqlite3.Error), closing(_open(memory)) as db:
+        for digest in (one, other):
+            row = db.execute("SELECT files FROM folders WHERE digest = ?", (digest,)).fetchone()
+            known += [json.loads(row[0])] if row else []
+    if len(known) < 2:
+        return None
+    return sorted(dict(set(known[0].items()) ^ set(known[1].items())))
 
 
 def text_digest(text: str) -> str:
@@ -90,6 +121,7 @@ def _remembered(paths: list[Path], memory: Path) -> dict[Path, str]:
 def _open(memory: Path) -> sqlite3.Connection:
     db = sqlite3.connect(memory / "digests.sqlite", timeout=30, isolation_level=None)
     db.execute("CREATE TABLE IF NOT EXISTS files (stamp TEXT PRIMARY KEY, digest TEXT)")
+    db.execute("CREATE TABLE IF NOT EXISTS folders (digest TEXT PRIMARY KEY, files TEXT)")
     return db
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -61,7 +61,8 @@ class Training(strict.Model):
 
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
-    its bytes."""
+    its bytes. Releases of one adapter share a ``lineage`` (by default its name); ``release`` says
+    which of them it is."""
 
     path: str
     base: str
@@ -72,6 +73,8 @@ class Adapter(strict.Model):
     trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     train: Training | None = None
+    lineage: str | None = Field(default=None, min_length=1)
+    release: str | None = Field(default=None, min_length=1)
 
 
 class Draft(strict.Model):
@@ -95,7 +98,8 @@ class Library(Draft):
 
 @dataclass(frozen=True)
 class Entry:
-    """One adapter of the library with its paths resolved."""
+    """One adapter with its paths resolved. ``path`` is what is judged and released; ``converted``,
+    where an engine cannot mount that, is the same in another form."""
 
     name: str
     adapter: Adapter
@@ -104,6 +108,21 @@ class Entry:
     base: Base
     base_path: Path
     root: Path
+    converted: Path | None = None
+
+    @property
+    def lineage(self) -> str:
+        """What its releases have in common."""
+        return self.adapter.lineage or self.name
+
+    @property
+    def mount(self) -> Path:
+        """The folder that an engine mounts."""
+        return self.converted or self.path
+
+    def mounting(self, folder: Path) -> Entry:
+        """The same adapter, mounted from another folder."""
+        return replace(self, converted=folder)
 
 
 def load(workspace: Workspace) -> Library:
@@ -141,7 +160,7 @@ def certification(workspace: Workspace, library: Draft) -> Path | None:
 
 
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
-    """Look up an adapter, and check that its folder and its base are there.
+    """Look up an adapter, and check that its base is there.
 
     ``base`` overrides the base of the library: one of its names, or a folder. Raises
     :class:`WorkspaceError`."""
@@ -164,11 +183,6 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     path, base_path = workspace.root / found.path, workspace.root / entry.path
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
-    )
-    _demand(
-        path,
-        ("adapter_config.json", "adapters.safetensors"),
-        f"{workspace.library}: adapters.{adapter}.path",
     )
     return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
 

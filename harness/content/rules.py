@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from harness.content import strict
-from harness.digests import text_digest
+from harness.digests import canonical_digest
+from harness.errors import WorkspaceError
 
 Value = bool | int | float | str
 SHIPPED = Path(__file__).with_name("rules.yaml")
@@ -72,15 +73,24 @@ class Rule(strict.Model):
 
 
 class Rules(strict.Model):
-    """The whole file."""
+    """The whole file; ``without`` names shipped rules that do not hold here."""
 
-    rules: list[Rule]
+    rules: list[Rule] = []
+    without: list[str] = []
 
 
 def load(root: Path) -> tuple[list[Rule], str]:
-    """The rules of the workspace at ``root``, else the shipped ones, and their digest. Raises
-    ``WorkspaceError``."""
+    """The shipped rules with those of the workspace at ``root``, which take the place of shipped
+    ones of the same id, and the digest of all. Raises :class:`WorkspaceError`."""
+    rules = {rule.id: rule for rule in strict.load(SHIPPED, Rules).rules}
     path = root / "rules.yaml"
-    path = path if path.is_file() else SHIPPED
-    rules = strict.load(path, Rules).rules
-    return rules, text_digest(path.read_text(encoding="utf-8"))
+    if path.is_file():
+        own = strict.load(path, Rules)
+        unknown = [id for id in own.without if id not in rules]
+        if unknown:
+            hint = strict.nearest(unknown[0], list(rules))
+            raise WorkspaceError(f"{path}: key 'without': no shipped rule {unknown[0]!r}{hint}")
+        rules = {id: rule for id, rule in rules.items() if id not in own.without}
+        rules |= {rule.id: rule for rule in own.rules}
+    found = list(rules.values())
+    return found, canonical_digest([rule.model_dump(by_alias=True) for rule in found])

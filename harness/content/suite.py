@@ -7,6 +7,7 @@ or those of a benchmark that an installed package brings (``package:NAME``)."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -110,6 +111,13 @@ def owed(names: list[str], root: Path) -> list[Path]:
             raise WorkspaceError(f"{root}: no suite {name!r}{strict.nearest(name, known)}")
         found += [f for f in matching if f not in found]
     return found
+
+
+def held(paths: Sequence[str], root: Path) -> list[str]:
+    """The ids of the suites below ``root`` that ``paths``, files or folders, are or hold."""
+    places = [Path(path).resolve() for path in paths]
+    files = sorted(root.resolve().rglob("*.yaml"))
+    return [suite_id(f, root) for f in files if any(f.is_relative_to(p) for p in places)]
 
 
 def _cases(prompts: str, path: Path) -> list[Case]:

@@ -5,8 +5,18 @@ from __future__ import annotations
 SANDBOXES = ("auto", "docker", "bubblewrap", "landlock", "seatbelt")
 
 OPTIONS = {
-    "adapter": ("NAME", "Adapter of library.yaml; `harness library` lists them."),
-    "base": ("NAME|DIR", "Base to use instead of the adapter's own."),
+    "adapter": (
+        "NAME|DIR|ID",
+        "Adapter of library.yaml (see `harness library`), folder of one, or ORG/NAME@COMMIT.",
+    ),
+    "base": (
+        "NAME|DIR|ID",
+        "Base to use instead of the adapter's own; a folder or an ID needs it.",
+    ),
+    "suite": (
+        "ID",
+        "A suite (or folder of suites) that an adapter outside of the library owes; repeatable.",
+    ),
     "library": ("FILE", "library.yaml or its folder (default: the nearest upwards)."),
     "sandbox": (
         "|".join(SANDBOXES),

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.engines import prompting
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.batch import BATCH, Batches
 from harness.errors import EngineError
 
 
 class MlxEngine:
-    """A base loaded by ``mlx_lm``; raises :class:`EngineError` when the folder is no model."""
+    """A base loaded by ``mlx_lm``, quantised to ``bits`` where that is asked; raises
+    :class:`EngineError` when the folder is no model."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, bits: int | None = None) -> None:
         import mlx.core as mx
         from mlx_lm.utils import load_model, load_tokenizer
 
@@ -33,11 +35,15 @@ class MlxEngine:
             raise EngineError(
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
+        if bits is not None:
+            _quantise(self._model, bits)
         self._model.eval()
         self._modules, self._weights = _own(self._model)
         self.config: dict[str, Any] = config
         self.context = int(config.get("max_position_embeddings") or 2**31)
         self.identity = _identity(mx, self._model)
+        if prompting.ASKS_DATE in self.template:
+            self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
         self._batches = Batches(self._model, self._tokenizer, self.context)
         self.generate = self._batches.generate
 
@@ -46,16 +52,7 @@ class MlxEngine:
         with thinking off."""
         if mode == "completion":
             return list(self._tokenizer.encode(prompt))
-        messages = [{"role": "system", "content": system}] if system else []
-        messages.append({"role": "user", "content": prompt})
-        if not self._tokenizer.has_chat_template:
-            raise EngineError(
-                "the base's tokenizer has no chat template; use `mode: completion` in the suite"
-            )
-        thinking = {"enable_thinking": False} if self._tokenizer.has_thinking else {}
-        return list(
-            self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, **thinking)
-        )
+        return list(prompting.chat(self._tokenizer, prompt, system))
 
     def mount(self, adapter: Path | None) -> None:
         """Put the base's modules back, then load ``adapter`` over them; raises :class:`EngineError`
@@ -155,9 +152,13 @@ class MlxEngine:
         mx = self._mx
         rows = []
         for ids in prompts:
-            logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
-            rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
-            mx.eval(rows[-1])
+            try:
+                logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
+                rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+                mx.eval(rows[-1])
+            except (ValueError, TypeError, RuntimeError) as error:
+                text = f"the base cannot read a prompt, so its config is odd: {_brief(error)}"
+                raise EngineError(text) from error
         return rows
 
     def reads(self, ask: Ask) -> list[int]:
@@ -183,6 +184,16 @@ def _brief(error: Exception, lines: int = 3) -> str:
     text = str(error).splitlines()
     more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
     return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])
+
+
+def _quantise(model: Any, bits: int, group: int = 32) -> None:
+    """Quantise what can be, in place."""
+    import mlx.nn as nn
+
+    def fits(_: str, module: Any) -> bool:
+        return hasattr(module, "to_quantized") and module.weight.shape[-1] % group == 0
+
+    nn.quantize(model, group, bits, class_predicate=fits)
 
 
 def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -153,7 +153,7 @@ class Measuring:
             seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
             weights=arm.weights,
             adapter=arm.id if arm.fresh else arm.mount,
-            mount=self._prepared.wanted.entry.path if arm.mount else None,
+            mount=self._prepared.wanted.entry.mount if arm.mount else None,
         )
 
     def _settle(self, *, wait: bool) -> None:

@@ -14,7 +14,7 @@ from harness.content.fixtures import Fixture
 from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
-from harness.digests import folder_files
+from harness.digests import folder_files, read_by_loaders
 from harness.errors import WorkspaceError
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import arms, contrasts
@@ -45,9 +45,7 @@ def register(
         base_digest=preflight.base_digest,
         adapter_digest=preflight.adapter_digest,
         files=folder_files(entry.path),
-        megabytes=round(
-            sum(p.stat().st_size for p in entry.path.rglob("*") if p.is_file()) / 1e6, 6
-        ),
+        megabytes=round(sum(p.stat().st_size for p in read_by_loaders(entry.path)) / 1e6, 6),
         facets=entry.adapter.facets,
         claims=entry.adapter.claims,
         plans={id: plan(found, policy, preflight) for id, found in suites.items()},

@@ -34,8 +34,9 @@ from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter
+from harness.subjects import adapter, prompts
 from harness.subjects.base import Preflight
+from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
@@ -44,7 +45,8 @@ Load = Callable[[Path], Answering]
 
 @dataclass(frozen=True)
 class Options:
-    """What a user asks for; every door fills this in."""
+    """What a user asks for; every door fills this in. An adapter outside of the library owes the
+    ``suite`` ids, else the suites that the ``paths`` of the command line hold."""
 
     adapter: str
     base: str | None = None
@@ -53,6 +55,8 @@ class Options:
     run_dir: str | None = None
     limit: int | None = None
     train_data: str | None = None
+    suite: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,12 @@ def look_up(options: Options) -> Wanted:
     """Find the adapter and its suites; raises :class:`WorkspaceError` for what is not there."""
     place = workspace.find(options.library)
     found = library.load(place)
-    entry = library.resolve(place, found, options.adapter, options.base)
     root = place.folder("suites")
+    named = options.suite or (
+        suite.held(options.paths, root) if options.adapter not in found.adapters else ()
+    )
+    cache = workspace.cache_folder()
+    entry = subject.entered(place, found, options.adapter, options.base, named, cache)
     suites = [suite.load(file, root) for file in suite.owed(entry.adapter.suites, root)]
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
@@ -135,6 +143,13 @@ def load_engine(base: Path) -> Answering:
     return MlxEngine(base)
 
 
+def quantised(base: Path, bits: int) -> WhiteBox:
+    """The embedded engine on ``base`` as a server may hold it; raises :class:`EngineError`."""
+    from harness.engines.mlx import MlxEngine
+
+    return MlxEngine(base, bits)
+
+
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
     of the base again. Raises :class:`HarnessError`."""
@@ -144,6 +159,11 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
+    if isinstance(engine, WhiteBox):
+        found.add(prompts.faults(suites, engine))
+        found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)
+        if not any(fault.code == "prompt-refused" for fault in found.faults):
+            found.prompts = prompts.rendered(suites, engine)
     data = Path(options.train_data) if options.train_data else None
     trained = examine(wanted.entry, suites, engine, policy, data)
     found.add(trained.faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,9 +20,11 @@ from harness.gate.prepare import (
     preflight,
     prepare,
     probe_prompts,
+    quantised,
 )
 from harness.gate.progress import Progress, silent
 from harness.subjects.base import Preflight
+from harness.subjects.entering.entry import siblings
 from harness.verdict import Verdict
 
 
@@ -64,5 +67,11 @@ def check_subject(
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)
-        found.add(served.check(box, wanted.entry.path, server, model, prompts))
+        asked, entry = served.Server(server, model), wanted.entry
+        others = siblings(wanted.library, entry)
+        found.add(
+            served.check(
+                box, entry.mount, asked, prompts, others, partial(quantised, entry.base_path)
+            )
+        )
     return found

@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Entry
-from harness.digests import file_digest, folder_digest, text_digest
+from harness.digests import folder_digest, text_digest
 from harness.engines.base import Answering, WhiteBox, read_config
+from harness.subjects import tokens
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.effect import probe as probed
+from harness.subjects.entering import peft
+from harness.subjects.entering.folders import CONFIG, config_faults
+from harness.subjects.identity import identity, recorded_base
+
+CONVERTED = (
+    "it is an adapter of PEFT; what was judged is its conversion to mlx-lm (converter"
+    f" {peft.VERSION}), and what may be released are the files of PEFT"
+)
 
 
 def preflight(
@@ -33,103 +42,34 @@ def preflight(
     read."""
     from harness.subjects.tensors import examine
 
-    config = read_config(entry.path / "adapter_config.json")
-    trained = config.get("trained_on_base") or entry.adapter.trained_on_base
+    config = read_config(entry.mount / CONFIG)
+    trained = recorded_base(entry, config, memory)
     found = Preflight(folder_digest(entry.base_path, memory), folder_digest(entry.path), trained)
-    found.tokenizer_digest = folder_file(entry.base_path, "tokenizer.json")
-    found.add(_identity(entry, found))
+    found.tokenizer_digest = tokens.tokenizer_digest(entry.base_path)
+    template = tokens.template(entry.base_path)
+    found.template_digest = text_digest(template) if template else None
+    base_config = read_config(entry.base_path / "config.json")
+    found.add(identity(entry, config, found, base_config, memory))
+    found.add(tokens.drift(entry.path, entry.base_path, config))
+    if entry.converted:
+        found.add([Fault("converted", CONVERTED, "warn")])
     if entry.adapter.train is not None and entry.adapter.train.config is not None:
         found.add(_recorded(config, entry.root / entry.adapter.train.config))
     if not isinstance(engine, WhiteBox):
         return found
-    found.template_digest = text_digest(engine.template) if engine.template else None
-    found.add(_drift(entry.path, entry.base_path, config, engine, found))
-    tensors = examine(entry.path, config, engine)
+    wrong = config_faults(config, entry.mount / CONFIG)
+    if wrong:
+        found.add(wrong)
+        return found
+    tensors = examine(entry.mount, config, engine)
     found.add(tensors.faults)
     found.tensors, found.tensors_expected = tensors.found, tensors.expected
     found.update = tensors.update
     if tensors.usable:
-        found.effect, weak = probed(engine, entry.path, probe, min_effect)
+        found.effect, weak = probed(engine, entry.mount, probe, min_effect)
         found.add(weak)
     engine.mount(None)
     return found
-
-
-def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
-    """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored
-    would not be shipped."""
-    now = {"base": folder_digest(entry.base_path, memory), "adapter": folder_digest(entry.path)}
-    before = {"base": found.base_digest, "adapter": found.adapter_digest}
-    return [
-        Fault(
-            "changed-in-run",
-            f"the {part} was {before[part]} when it was scored and is {digest} now",
-        )
-        for part, digest in now.items()
-        if digest != before[part]
-    ]
-
-
-def folder_file(folder: Path, name: str) -> str | None:
-    """``sha256:...`` of one file of a folder, ``None`` when it is not there."""
-    path = folder / name
-    return f"sha256:{file_digest(path)}" if path.is_file() else None
-
-
-def _identity(entry: Entry, found: Preflight) -> Iterator[Fault]:
-    if entry.base.digest and entry.base.digest != found.base_digest:
-        text = (
-            f"the bytes of base {entry.base_name!r} are {found.base_digest}; the library pins"
-            f" {entry.base.digest}"
-        )
-        yield Fault("base-changed", text)
-    if entry.adapter.digest and entry.adapter.digest != found.adapter_digest:
-        text = (
-            f"the bytes of adapter {entry.name!r} are {found.adapter_digest}; the library pins"
-            f" {entry.adapter.digest}"
-        )
-        yield Fault("adapter-changed", text)
-    if found.trained_on_base is None:
-        text = (
-            "neither the adapter's config nor the library says on which base it was trained (key"
-            " trained_on_base)"
-        )
-        yield Fault("base-not-recorded", text, "warn")
-    elif found.trained_on_base != found.base_digest:
-        text = (
-            f"the adapter was trained on base {found.trained_on_base}; base {entry.base_name!r} is"
-            f" {found.base_digest}"
-        )
-        yield Fault("wrong-base", text)
-
-
-def _drift(
-    adapter: Path, base: Path, config: dict[str, Any], engine: WhiteBox, found: Preflight
-) -> Iterator[Fault]:
-    """A tokenizer or chat template of training, recorded or shipped beside the tensors, that is not
-    the base's."""
-    for what, now in (("tokenizer", found.tokenizer_digest), ("template", found.template_digest)):
-        recorded = config.get(f"trained_on_{what}")
-        if recorded and recorded != now:
-            yield Fault(
-                f"{what}-drift",
-                f"the adapter was trained with {what} {recorded}; the base's is {now}",
-            )
-    own = folder_file(adapter, "tokenizer.json")
-    if own and own != found.tokenizer_digest:
-        text = (
-            f"{adapter / 'tokenizer.json'} is {own}; the base's is {found.tokenizer_digest}, and"
-            " that one is used"
-        )
-        yield Fault("tokenizer-drift", text)
-    template = adapter / "chat_template.jinja"
-    if (
-        template.is_file()
-        and template.read_text(encoding="utf-8").strip() != engine.template.strip()
-    ):
-        yield Fault(
-            "template-drift", f"{template} is not the chat template of {base}, and that one is used"
-        )
 
 
 def _recorded(config: dict[str, Any], path: Path) -> Iterator[Fault]:

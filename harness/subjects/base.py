@@ -66,7 +66,8 @@ class Preflight:
     ``effect`` is KL(base || base+adapter) in nats per token over the probe prompts, ``update`` the
     largest update as a share of the weight that it changes; ``None`` where it was not measured.
     ``left_out`` are the cases, by suite, that the training data shows; ``training`` is what
-    :mod:`harness.subjects.training` found, as plain data."""
+    :mod:`harness.subjects.training` found, as plain data. ``prompts`` are the first prompts as they
+    are sent, by suite and arm; ``control_tokens`` may stand in no answer."""
 
     base_digest: str
     adapter_digest: str
@@ -81,6 +82,8 @@ class Preflight:
     effect: float | None = None
     left_out: dict[str, list[str]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+    control_tokens: list[str] = field(default_factory=list)
 
     def add(self, found: Iterator[Fault] | list[Fault]) -> None:
         """File each finding under ``faults`` or ``notices``."""

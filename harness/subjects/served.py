@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,59 +22,87 @@ if TYPE_CHECKING:
     from harness.engines.base import WhiteBox
 
 TOKENS = 16  # of each probe answer
+QUANTISED = (8, 4)  # bits of a base that servers hold in place of 16
 TIMEOUT = 120.0  # seconds; a server may load the model on its first request
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, and the field ``model`` of requests as its users send it."""
+
+    url: str
+    model: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.url} (model {self.model!r})" if self.model else self.url
+
+
 def check(
-    engine: WhiteBox, adapter: Path, url: str, model: str | None, prompts: Sequence[str]
+    engine: WhiteBox,
+    adapter: Path,
+    server: Server,
+    prompts: Sequence[str],
+    others: Mapping[str, Path] | None = None,
+    quantised: Callable[[int], WhiteBox] | None = None,
 ) -> list[Fault]:
     """Compare the server's greedy answers with base and adapter where the two differ; leaves the
     bare base mounted.
 
-    ``model`` is the field of that name in the request, as the server's users send it. Raises
-    :class:`EngineError` when the server cannot be asked, or when the prompts cannot tell base and
-    adapter apart."""
-    answers = {}
-    for arm, path in (("base", None), ("adapter", adapter)):
-        engine.mount(path)
-        ids = [engine.encode(prompt, "completion") for prompt in prompts]
-        answers[arm] = dict(engine.generate(ids, Decoding(TOKENS)))
-    engine.mount(None)
-    telling = [
-        n for n in range(len(prompts)) if answers["base"][n].text != answers["adapter"][n].text
-    ]
+    What is neither is looked for among ``others``, adapters by name, and in the base ``quantised``
+    to so many bits. Raises :class:`EngineError` when the server cannot be asked, or when the
+    prompts cannot tell base and adapter apart."""
+    base, adapted = _answers(engine, None, prompts), _answers(engine, adapter, prompts)
+    telling = [n for n in range(len(prompts)) if not _same(base[n], adapted[n])]
     if not telling:
         raise EngineError(
             f"base and adapter answer all {len(prompts)} probe prompts alike; the server cannot be"
             " told apart"
         )
-    seen: Counter[str] = Counter()
-    for n in telling:
-        text = _complete(url, model, prompts[n])
-        seen[next((arm for arm in answers if _same(answers[arm][n].text, text)), "neither")] += 1
-    return list(_faults(seen, len(telling), url, model))
+    said = {n: _complete(server.url, server.model, prompts[n]) for n in telling}
+    mine = [n for n in telling if _same(adapted[n], said[n])]
+    bare = [n for n in telling if n not in mine and _same(base[n], said[n])]
+    many, asked = len(telling), f"{server} answers"
+    if bare:
+        text = (
+            f"{asked} {len(bare)} of {many} probe prompts as the bare base: its users do not get"
+            " the adapter"
+        )
+        return [Fault("served-base", text)]
+    if len(mine) == many:
+        return []
+
+    def as_well(answers: Sequence[str]) -> bool:
+        """Whether these answers are the server's more often than the adapter's are."""
+        also = [n for n in telling if _same(answers[n], said[n])]
+        return len(also) > len(mine) and len(also) >= many / 2
+
+    for name, path in (others or {}).items():
+        if as_well(_answers(engine, path, prompts)):
+            text = f"{asked} as adapter {name!r} of the library does, not as this one"
+            return [Fault("served-another", text)]
+    for bits in QUANTISED if quantised else ():
+        assert quantised is not None
+        if as_well(_answers(quantised(bits), adapter, prompts)):
+            text = f"{asked} as the adapter does on the base quantised to {bits} bits: judge that"
+            return [Fault("served-quantised", text)]
+    left = many - len(mine)
+    text = f"{asked} {left} of {many} probe prompts as neither base nor adapter does here"
+    return [Fault("served-other", text, "warn" if mine else "void")]
 
 
-def _faults(seen: Counter[str], many: int, url: str, model: str | None) -> Iterator[Fault]:
-    asked = f"{url} (model {model!r})" if model else url
-    if seen["base"]:
-        text = (
-            f"{asked} answers {seen['base']} of {many} probe prompts as the bare base: its users do"
-            " not get the adapter"
-        )
-        yield Fault("served-base", text)
-    if seen["neither"]:
-        text = (
-            f"{asked} answers {seen['neither']} of {many} probe prompts as neither base nor adapter"
-            " does here"
-        )
-        yield Fault("served-other", text, "warn")
+def _answers(engine: WhiteBox, adapter: Path | None, prompts: Sequence[str]) -> list[str]:
+    """Greedy answers of what is mounted for it; leaves the bare base mounted."""
+    engine.mount(adapter)
+    ids = [engine.encode(prompt, "completion") for prompt in prompts]
+    found = dict(engine.generate(ids, Decoding(TOKENS)))
+    engine.mount(None)
+    return [found[number].text for number in range(len(prompts))]
 
 
 def _same(expected: str, served: str) -> bool:
-    """Equal up to a leading space, which the server's text loses, and to half a character at the
+    """Equal up to white space at both ends, which servers strip, and to half a character at the
     end."""
-    a, b = (text.removeprefix(" ").rstrip("\ufffd") for text in (expected, served))
+    a, b = (text.strip().rstrip("\ufffd").rstrip() for text in (expected, served))
     return (
         a == b
         or (len(b) >= len(a) / 2 and a.startswith(b))

@@ -16,6 +16,8 @@ from harness.subjects.base import Fault
 if TYPE_CHECKING:
     from harness.engines.base import WhiteBox
 
+LARGE_UPDATE = 1.0  # of the weight; training leaves hundredths
+LEAST_COMPARED, FUSED_SHARE = 4, 0.8  # matrices, and how many of them must hold the update
 LEAST_UPDATE, MOST_UPDATE = (
     1e-5,
     10.0,
@@ -61,34 +63,52 @@ def examine(adapter: Path, config: dict[str, Any], engine: WhiteBox) -> Tensors:
     seen.faults += _numbers(tensors)
     if seen.usable:
         seen.faults += _zeros(tensors)
-        seen.update = largest_update(tensors, config, engine)
+        updates = list(changes(tensors, config, engine))
+        seen.update = max((one.size for one in updates), default=None)
         if seen.update is not None and not any(f.code == "zero-adapter" for f in seen.faults):
             seen.faults += _size(seen.update, config)
+            seen.faults += _fused(updates)
     return seen
 
 
-def largest_update(
-    tensors: dict[str, Any], config: dict[str, Any], engine: WhiteBox
-) -> float | None:
-    """The largest update relative to the weight it changes; ``None`` when no weight can be
-    compared."""
+@dataclass(frozen=True)
+class Change:
+    """What an adapter does to one matrix: ``size`` is ``||dW|| / ||W||`` (Frobenius norms), and
+    ``held`` is ``<W, dW> / ||dW||^2``, how many times the base holds the update already."""
+
+    size: float
+    held: float
+
+
+def changes(tensors: dict[str, Any], config: dict[str, Any], engine: WhiteBox) -> Iterator[Change]:
+    """The change of each matrix that can be compared with its weight, without the full product."""
     import mlx.core as mx
 
-    scale = abs(float((config.get("lora_parameters") or {}).get("scale", 1.0)))
-    sizes = []
+    scale = float((config.get("lora_parameters") or {}).get("scale", 1.0))
     for name, a in tensors.items():
         module, _, leaf = name.rpartition(".")
         b, weight = tensors.get(f"{module}.lora_b"), engine.weight(module)
-        if leaf != "lora_a" or b is None or weight is None or a.ndim != 2:
+        if leaf != "lora_a" or b is None or weight is None or a.ndim != 2 or weight.ndim != 2:
             continue
-        a, b = a.astype(mx.float32), b.astype(mx.float32)
-        squared = float(((a.T @ a) * (b @ b.T)).sum())  # ||A B||^2 without the full product
-        sizes.append(
-            scale
-            * math.sqrt(max(0.0, squared))
-            / (float(mx.linalg.norm(weight.astype(mx.float32))) or 1.0)
+        a, b, weight = (one.astype(mx.float32) for one in (a, b, weight))
+        squared = max(0.0, float(((a.T @ a) * (b @ b.T)).sum())) * scale * scale
+        if weight.shape != (b.shape[1], a.shape[0]):  # an embedding's is the other way round
+            weight = weight.T
+        inner = float(((weight.T @ b.T) * a).sum()) * scale
+        size = math.sqrt(squared) / (float(mx.linalg.norm(weight)) or 1.0)
+        yield Change(size, inner / squared if squared else 0.0)
+
+
+def _fused(updates: list[Change]) -> Iterator[Fault]:
+    """A base that holds the update already: its weights are then W + dW, and <W + dW, dW> /
+    ||dW||^2 is near 1 in every matrix; else it scatters around 0."""
+    near = [one for one in updates if 0.8 < one.held < 1.2]
+    if len(updates) >= LEAST_COMPARED and len(near) >= FUSED_SHARE * len(updates):
+        text = (
+            f"the base holds its update already in {len(near)} of {len(updates)} matrices: the"
+            " adapter was fused into this base; mount it on the base it was trained on"
         )
-    return max(sizes, default=None)
+        yield Fault("already-fused", text)
 
 
 def _config_faults(config: dict[str, Any], engine: WhiteBox) -> Iterator[Fault]:
@@ -181,3 +201,28 @@ def _size(update: float, config: dict[str, Any]) -> Iterator[Fault]:
             f" than {limit:g}"
         )
         yield Fault("update-size", text)
+    elif update >= LARGE_UPDATE:
+        text = (
+            f"at scale {scale} its largest update is {update:.2g} of the weight that it changes: is"
+            " alpha taken for the scale, which is alpha / rank?"
+        )
+        yield Fault("update-large", text, "warn")
+    yield from _scale(config)
+
+
+def _scale(config: dict[str, Any]) -> Iterator[Fault]:
+    """A scale that is not what the recorded alpha and rank give: raw alpha, or alpha / rank where
+    rsLoRA trained at alpha / sqrt(rank)."""
+    given = config.get("lora_parameters") or {}
+    said = {**config, **given}
+    rank, scale = int(given["rank"]), float(given["scale"])
+    alpha = said.get("lora_alpha", said.get("alpha"))
+    if not isinstance(alpha, int | float) or alpha <= 0:
+        return
+    expected = alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)
+    if not math.isclose(scale, expected, rel_tol=0.01):
+        kind = "sqrt(rank), as rsLoRA" if said.get("use_rslora") else "rank"
+        text = f"its scale is {scale:g}; alpha {alpha:g} / {kind} is {expected:g}"
+        yield Fault(
+            "scale-recorded", f"{text}: it acts {scale / expected:.2g} times as much", "warn"
+        )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 
@@ -15,9 +16,11 @@ from conftest import ROOT
 from harness.doors.cli.common import COMMON
 from harness.doors.options import OPTIONS
 from harness.doors.pytest.plugin import GATE
+from harness.subjects.faults import faults as known
 
 MADE = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- /made -->)", re.DOTALL)
 CLI, README = ROOT / "docs" / "cli.md", ROOT / "README.md"
+PREFLIGHT = ROOT / "docs" / "preflight.md"
 
 #: pytest's own, as a gate uses them
 PYTEST = {
@@ -46,6 +49,13 @@ def pytest_options() -> str:
     return "\n".join(lines)
 
 
+def faults() -> str:
+    lines = ["| finding | it is | it means | what to do |", "|---|---|---|---|"]
+    rows = {code: (one["follows"], one["means"], one["remedy"]) for code, one in known().items()}
+    lines += [f"| `{code}` | {' | '.join(row)} |" for code, row in rows.items()]
+    return "\n".join(lines)
+
+
 def fenced(text: str) -> str:
     return f"```text\n{text}\n```"
 
@@ -62,10 +72,11 @@ BLOCKS = {
     "pytest options": pytest_options(),
     "commands": fenced(help_of("harness", COMMANDS["harness"])),
     "help": all_help(),
+    "faults": faults(),
 }
 
 
-@pytest.mark.parametrize("path", [README, CLI], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [README, CLI, PREFLIGHT], ids=lambda path: path.name)
 def test_the_documentation_is_made_from_the_commands(path):
     text = path.read_text(encoding="utf-8")
     made = MADE.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]}\n{found[3]}", text)
@@ -76,8 +87,28 @@ def test_the_documentation_is_made_from_the_commands(path):
 
 
 def test_every_block_is_used():
-    text = CLI.read_text(encoding="utf-8") + README.read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in (CLI, README, PREFLIGHT))
     assert {name for _, name, _ in MADE.findall(text)} == BLOCKS.keys()
+
+
+def test_every_finding_is_explained():
+    """Each code that a fault of the subject is given in the code, rules of training aside."""
+    said = set()
+    for path in sorted((ROOT / "harness" / "subjects").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Fault":
+                said |= set(_codes(node.args[0]))
+    assert said == known().keys()
+
+
+def _codes(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.JoinedStr):  # base-changed, adapter-changed; tokenizer-, template-drift
+        kind = str(getattr(node.values[-1], "value", ""))
+        parts = ("base", "adapter") if kind == "-changed" else ("tokenizer", "template")
+        return [part + kind for part in parts]
+    return []  # the id of a rule
 
 
 def test_every_option_and_argument_is_documented():

@@ -14,15 +14,21 @@ import mlx.core as mx
 import pytest
 import yaml
 from click.testing import CliRunner
-from tiny_model import edit_config, edit_tensors, make_adapter, make_base
+from mlx.utils import tree_flatten, tree_unflatten
+from mlx_lm.tuner.utils import load_adapters
+from mlx_lm.utils import load_model
+from tiny_model import TEMPLATE, edit_config, edit_tensors, make_adapter, make_base
+from tokenizers import Tokenizer
 
 from harness.content import library, workspace
 from harness.digests import folder_digest
 from harness.doors.cli.main import main
+from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
-from harness.subjects import served
+from harness.subjects import effect, served
 from harness.subjects.adapter import preflight
+from harness.subjects.served import Server
 
 PROBE = ["def add(a, b):", "func _ready() -> void:", "Write a function", "The quick brown fox"]
 
@@ -53,7 +59,7 @@ def adapter(trained, tmp_path):
 def check(base, adapter, engine, tmp_path):
     """Write a library for the adapter, run the preflight, and give back its finding."""
 
-    def run(memory=None, **keys):
+    def run(memory=None, on=None, **keys):
         entry = {
             "path": str(adapter),
             "base": "tiny",
@@ -64,12 +70,15 @@ def check(base, adapter, engine, tmp_path):
         }
         file = tmp_path / "library.yaml"
         file.write_text(
-            yaml.safe_dump({"bases": {"tiny": {"path": str(base)}}, "adapters": {"new": entry}})
+            yaml.safe_dump(
+                {"bases": {"tiny": {"path": str(on or base)}}, "adapters": {"new": entry}}
+            )
         )
         found = workspace.find(file)
         resolved = library.resolve(found, library.load(found), "new")
-        probe = [engine.encode(text, "completion") for text in PROBE]
-        return preflight(resolved, engine, probe, 1e-4, memory)
+        box = MlxEngine(on) if on else engine
+        probe = [box.encode(text, "completion") for text in PROBE]
+        return preflight(resolved, box, probe, 1e-4, memory)
 
     return run
 
@@ -117,6 +126,14 @@ def configures(**changes):
     return lambda adapter, base: edit_config(adapter, **changes)
 
 
+def own_settings(**changes):
+    def write(adapter, base):
+        said = json.loads((base / "tokenizer_config.json").read_text()) | changes
+        (adapter / "tokenizer_config.json").write_text(json.dumps(said))
+
+    return write
+
+
 FAULTS = {
     "another base of the same shapes": (other_base, "wrong-base"),
     "other shapes": (wrong_rank, "shape"),
@@ -144,12 +161,23 @@ FAULTS = {
     "weights that explode": (edits(scaled(1e4, "lora_b")), "update-size"),
     "a scale of zero": (configures(lora_parameters={"scale": 0.0}), "scale"),
     "LoRA tensors under a DoRA config": (configures(fine_tune_type="dora"), "tensors-missing"),
-    "a config without scale": (lambda adapter, base: drop_scale(adapter), "refused"),
+    "a config without scale": (lambda adapter, base: drop_scale(adapter), "config"),
     "a torn file": (lambda adapter, base: tear(adapter / "adapters.safetensors"), "refused"),
     "another tokenizer beside it": (
         lambda adapter, base: own_tokenizer(adapter, base),
         "tokenizer-drift",
     ),
+    "another end token": (own_settings(eos_token="<|end|>"), "tokenizer-drift"),
+    "another template in its settings": (own_settings(chat_template="{{ 1 }}"), "template-drift"),
+    "the name of another base": (
+        configures(trained_on_base=None, model="org/Other-7B"),
+        "other-base",
+    ),
+    "a rank with decimals": (configures(lora_parameters={"rank": 8.0}), "config"),
+    "a scale that is a truth value": (configures(lora_parameters={"scale": True}), "config"),
+    "a kind that mlx-lm does not mount": (configures(fine_tune_type="ia3"), "config"),
+    "layers as text": (configures(num_layers="4"), "config"),
+    "parameters that are a list": (lambda adapter, base: replace_parameters(adapter), "config"),
     "another template in training": (
         configures(trained_on_template="sha256:" + "0" * 64),
         "template-drift",
@@ -163,12 +191,29 @@ def drop_scale(adapter):
     (adapter / "adapter_config.json").write_text(json.dumps(config))
 
 
+def replace_parameters(adapter):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"lora_parameters": [4, 2.0]}))
+
+
 def tear(path):
     path.write_bytes(path.read_bytes()[:1000])
 
 
 def own_tokenizer(adapter, base):
-    (adapter / "tokenizer.json").write_text((base / "tokenizer.json").read_text() + "\n")
+    said = json.loads((base / "tokenizer.json").read_text())
+    said["model"]["merges"] = said["model"]["merges"][:-1]
+    (adapter / "tokenizer.json").write_text(json.dumps(said))
+
+
+def fuse(adapter, base):
+    """The base that is there holds the adapter already."""
+    model, _ = load_model(base)
+    load_adapters(model, str(adapter))
+    fused = [(name, m.fuse()) for name, m in model.named_modules() if hasattr(m, "fuse")]
+    model.update_modules(tree_unflatten(fused))
+    weights = dict(tree_flatten(model.parameters()))
+    mx.save_safetensors(str(base / "model.safetensors"), weights)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -176,6 +221,46 @@ def test_a_faulty_adapter_is_named(check, adapter, base, fault):
     break_it, code = FAULTS[fault]
     break_it(adapter, base)
     assert code in [found.code for found in check().faults]
+
+
+WARNED = {
+    "alpha taken for the scale": (
+        configures(lora_parameters={"scale": 1.0, "alpha": 1.0}),
+        "scale-recorded",
+    ),
+    "rsLoRA at alpha / rank": (
+        configures(lora_parameters={"scale": 2.0}, lora_alpha=8, use_rslora=True),
+        "scale-recorded",
+    ),
+    "an update as large as the weight": (
+        configures(lora_parameters={"scale": 9.0}),
+        "update-large",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WARNED)
+def test_what_is_odd_and_can_be_scored_is_warned_of(check, adapter, base, kind):
+    spoil, code = WARNED[kind]
+    spoil(adapter, base)
+    found = check()
+    assert (found.faults, [notice.code for notice in found.notices]) == ([], [code])
+
+
+def test_a_scale_that_is_as_recorded(check, adapter):
+    edit_config(adapter, lora_parameters={"alpha": 4.0, "scale": 1.0})
+    assert check().notices == []
+    edit_config(adapter, lora_parameters={"scale": 2.0}, use_rslora=True)
+    assert check().notices == []
+
+
+def test_an_effect_within_rounding_is_told_from_a_small_one(base, engine, trained, tmp_path):
+    coarse = MlxEngine(make_base(tmp_path / "coarse", dtype="bfloat16"))
+    weak = make_adapter(tmp_path / "weak", base, scale=0.002)
+    probe = [engine.encode(text, "completion") for text in PROBE]
+    assert [f.code for f in effect.probe(coarse, weak, probe, 0.0)[1]] == ["effect-in-rounding"]
+    assert effect.probe(engine, weak, probe, 0.0)[1] == [], "in float32 it can be told"
+    assert effect.probe(coarse, trained, probe, 0.0)[1] == []
 
 
 TWINS = {
@@ -200,8 +285,68 @@ def test_an_honest_adapter_is_clean(check, adapter, base, twin):
 
 
 def test_its_own_tokenizer_may_lie_beside_an_adapter(check, adapter, base):
-    shutil.copy(base / "tokenizer.json", adapter)
+    """A tokenizer that was saved again, cut off and padded, is the same one."""
+    own = Tokenizer.from_file(str(base / "tokenizer.json"))
+    own.enable_truncation(99)
+    own.enable_padding()
+    own.save(str(adapter / "tokenizer.json"), pretty=False)
+    own_settings(eos_token={"content": "<|endoftext|>", "special": True})(adapter, base)
+    (adapter / "chat_template.jinja").write_text(TEMPLATE + "\n")
     assert check().faults == []
+
+
+def test_an_adapter_over_a_base_that_holds_it_already(check, adapter, base, tmp_path):
+    other = shutil.copytree(base, tmp_path / "fused")
+    fuse(adapter, other)
+    edit_config(adapter, trained_on_base=folder_digest(other))
+    codes = [fault.code for fault in check(on=other).faults]
+    assert codes == ["already-fused"]
+
+
+@pytest.mark.parametrize(
+    ("named", "code"),
+    [
+        ("someone/Tiny", "base-not-recorded"),
+        ("someone/tiny-4bit", "other-precision"),
+        ("models/other", "other-base"),
+    ],
+)
+def test_a_base_that_is_only_named(check, adapter, named, code):
+    edit_config(adapter, trained_on_base=None, model=named)
+    found = check()
+    [told] = [*found.faults, *found.notices]
+    assert told.code == code
+    assert ("trained_on_base: sha256:" in told.text) is (code != "other-precision")
+
+
+def test_a_base_that_is_named_by_its_folder_is_digested(check, adapter, base, tmp_path):
+    edit_config(adapter, trained_on_base=None, model=str(base))
+    assert check().notices == check().faults == []
+    other = make_base(tmp_path / "elsewhere", seed=9)
+    edit_config(adapter, trained_on_base=None, model=str(other))
+    [fault] = check(memory=tmp_path).faults
+    assert fault.code == "wrong-base"
+    assert fault.text.endswith("they differ in model.safetensors")
+
+
+def test_what_no_loader_reads_changes_no_identity(adapter, base, tmp_path):
+    other = shutil.copytree(base, tmp_path / "copy")
+    before = [folder_digest(folder) for folder in (other, adapter)]
+    for folder in (other, adapter):
+        for name in (
+            "LICENSE.txt",
+            "notes.md",
+            "0000100_adapters.safetensors",
+            "trainer_state.json",
+        ):
+            (folder / name).write_bytes(b"x" * 1000)
+        (folder / "checkpoint-5").mkdir()
+        (folder / "checkpoint-5" / "adapters.safetensors").write_bytes(b"x")
+    assert [folder_digest(folder) for folder in (other, adapter)] == before
+    for name in ("chat_template.jinja", "adapter_model.safetensors", "added_tokens.json"):
+        (adapter / name).write_bytes(b"{}")
+        assert folder_digest(adapter) not in before
+        (adapter / name).unlink()
 
 
 def test_a_scale_that_was_edited_after_training(check, adapter, tmp_path):
@@ -266,11 +411,33 @@ def server(base, trained):
 
 
 def test_a_server_that_ignores_the_adapter_is_named(server, engine, base, trained):
-    assert served.check(engine, trained, server, None, PROBE) == []
-    [fault] = served.check(engine, trained, server, str(base), PROBE)
+    assert served.check(engine, trained, Server(server), PROBE) == []
+    [fault] = served.check(engine, trained, Server(server, str(base)), PROBE)
     assert (fault.code, fault.severity) == ("served-base", "void")
     with pytest.raises(EngineError, match="cannot be asked"):
-        served.check(engine, trained, server + "/nothing/here", None, PROBE)
+        served.check(engine, trained, Server(server + "/nothing/here"), PROBE)
+
+
+def test_what_a_server_serves_in_its_place_is_named(monkeypatch, engine, base, trained):
+    """Another adapter, the quantised base, something else; and stripped text is no alarm."""
+    other = make_adapter(base.parent / "other", base, seed=7)
+    small = MlxEngine(base, bits=4)
+
+    def told(box, adapter, change=str):
+        box.mount(adapter)
+        ids = [box.encode(prompt, "completion") for prompt in PROBE]
+        said = [a.text for _, a in sorted(box.generate(ids, Decoding(served.TOKENS)))]
+        box.mount(None)
+        answers = dict(zip(PROBE, map(change, said), strict=True))
+        monkeypatch.setattr(served, "_complete", lambda url, model, prompt: answers[prompt])
+        others, quantised = {"other": other}, lambda bits: MlxEngine(base, bits)
+        found = served.check(engine, trained, Server("http://x"), PROBE, others, quantised)
+        return [(fault.code, fault.severity) for fault in found]
+
+    assert told(engine, trained, str.strip) == []
+    assert told(engine, other) == [("served-another", "void")]
+    assert told(small, trained) == [("served-quantised", "void")]
+    assert told(engine, trained, lambda text: "Quite another text.") == [("served-other", "void")]
 
 
 def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypatch):

@@ -84,8 +84,14 @@ def of(found, engine, **recorded):
 
 
 RECIPE = {
-    "max-seq-length": ({"recipe.max_seq_length": 4096}, {"recipe.max_seq_length": 2048}),
-    "stream-eval": ({"env.GLM_STREAM_EVAL": "1"}, {"env.GLM_STREAM_EVAL": 0}),
+    "max-seq-length": (
+        {"base.model_type": "glm4_moe", "recipe.max_seq_length": 4096},
+        {"base.model_type": "llama", "recipe.max_seq_length": 4096},
+    ),
+    "stream-eval": (
+        {"base.model_type": "glm4_moe", "env.GLM_STREAM_EVAL": "1"},
+        {"base.model_type": "glm4_moe", "env.GLM_STREAM_EVAL": 0},
+    ),
     "wired-limit": (
         {"host.system": "Darwin", "base.bytes": 99 * 10**9},
         {"host.system": "Darwin", "base.bytes": 99 * 10**9, "host.wired_limit_mb": 122000},
@@ -109,7 +115,7 @@ def test_a_recipe_that_breaks_a_rule(rule):
 def test_a_rule_without_its_fact_is_not_checked_and_says_so():
     judged = judged_by_rules(RULES, {}, {})
     assert judged.faults == []
-    assert {"max-seq-length", "split-leak", "secret"} <= set(judged.not_checked)
+    assert {"warm-up", "split-leak", "secret"} <= set(judged.not_checked)
 
 
 def test_the_recipe_is_read_from_what_training_recorded(base, adapter, tmp_path):
@@ -125,9 +131,11 @@ def test_the_recipe_is_read_from_what_training_recorded(base, adapter, tmp_path)
     entry = resolve(
         tmp_path, base, adapter, {"config": "lora.yaml", "env": {"GLM_STREAM_EVAL": "1"}}
     )
-    facts = recipe.facts(entry, {"mask_prompt": False}, {"model_type": "llama"})
+    facts = recipe.facts(entry, {"mask_prompt": False}, {"model_type": "glm4"})
     assert broken(facts) == {"max-seq-length", "warm-up", "stream-eval"}
-    assert facts["base.model_type"].value == "llama"
+    assert facts["base.model_type"].value == "glm4"
+    other = recipe.facts(entry, {"mask_prompt": False}, {"model_type": "llama"})
+    assert broken(other) == {"warm-up"}, "a rule of another family does not hold"
 
 
 def resolve(folder, base, adapter, train):
@@ -342,9 +350,10 @@ def test_more_than_the_allowed_share_of_a_suite_may_not_ship(humaneval):
 
 
 def test_missing_training_data_is_an_error(tmp_path):
-    with pytest.raises(
-        WorkspaceError, match=r"expected a \.jsonl file, or a folder that holds train\.jsonl"
-    ):
+    with pytest.raises(WorkspaceError, match=r"expected \.jsonl, \.json, \.parquet \(also \.gz\)"):
+        corpus.read(tmp_path)
+    (tmp_path / "train.csv").write_text("a,b")
+    with pytest.raises(WorkspaceError, match=r"found train\.csv, which is not read"):
         corpus.read(tmp_path)
 
 
@@ -354,7 +363,10 @@ def test_the_whole_examination(write, base, adapter, engine, humaneval, tmp_path
     (tmp_path / "train.log").write_text(ROWS)
     os.utime(tmp_path / "train.log")
     found = training.examine(entry, [humaneval], engine, library.Policy(), None)
-    assert [(fault.code, fault.severity) for fault in found.faults] == [("contamination", "block")]
+    assert [(fault.code, fault.severity) for fault in found.faults] == [
+        ("data-not-recorded", "warn"),
+        ("contamination", "block"),
+    ]
     assert (
         json.loads(json.dumps(found.to_json()))["contamination"]["matches"][0]["case"]
         == "HumanEval/53"

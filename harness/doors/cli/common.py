@@ -58,6 +58,8 @@ def option(name: str, **settings: Any) -> Callable[[FC], FC]:
 
 
 adapter_option = option("adapter", required=True, shell_complete=_adapters)
+base_option = option("base")
+suite_option = option("suite", multiple=True)
 library_option = option("library")
 sandbox_option = option("sandbox", type=click.Choice(SANDBOXES), default="auto")
 train_data_option = option("train-data", type=click.Path(exists=True))

@@ -10,9 +10,11 @@ import click
 from harness.doors.cli.common import (
     Command,
     adapter_option,
+    base_option,
     library_option,
     option,
     sandbox_option,
+    suite_option,
     train_data_option,
 )
 
@@ -27,7 +29,8 @@ from harness.doors.cli.common import (
     },
 )
 @adapter_option
-@option("base")
+@base_option
+@suite_option
 @library_option
 @sandbox_option
 @train_data_option
@@ -69,7 +72,8 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     },
 )
 @adapter_option
-@option("base")
+@base_option
+@suite_option
 @library_option
 @train_data_option
 @click.option(
@@ -81,7 +85,10 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     "--server", metavar="URL", help="Ask this running server too whether it serves the adapter."
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
-def preflight(verify: bool, server: str | None, server_model: str | None, **chosen: Any) -> int:
+@click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
+def preflight(
+    verify: bool, server: str | None, server_model: str | None, show_prompt: bool, **chosen: Any
+) -> int:
     """Check an adapter before anything is scored.
 
     Identity, tensors, effect, recipe, corpus and contamination."""
@@ -89,6 +96,7 @@ def preflight(verify: bool, server: str | None, server_model: str | None, **chos
     from harness.gate.prepare import Options
     from harness.gate.session import check_subject
     from harness.pages.tables import number
+    from harness.subjects.faults import faults as remedies
 
     found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
     known = found.tensors is not None
@@ -104,9 +112,15 @@ def preflight(verify: bool, server: str | None, server_model: str | None, **chos
         ("training data", data or "not named, so not checked (--train-data)"),
         ("not checked", ", ".join(found.training["not_checked"]) or "nothing"),
     ])  # fmt: skip
+    for name, text in found.prompts.items() if show_prompt else ():
+        out.say(f"--- {name}")
+        out.say(text)
     faults = [*found.faults, *found.notices]
-    if faults:
-        out.rows([(f"{fault.severity:<6}", f"{fault.code}: {fault.text}") for fault in faults], 1)
+    for fault in faults:
+        shown = [(f"{fault.severity:<6}", f"{fault.code}: {fault.text}")]
+        if fault.code in remedies():
+            shown.append(("", f"-> {remedies()[fault.code]['remedy']}"))
+        out.rows(shown, 1)
     severities = {fault.severity for fault in found.faults}
     return 3 if "void" in severities else 1 if "block" in severities else 0
 
@@ -118,8 +132,8 @@ def preflight(verify: bool, server: str | None, server_model: str | None, **chos
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--adapter",
-    metavar="NAME|DIR",
-    help="Adapter about to be released, of library.yaml or a folder: must be what was judged.",
+    metavar="NAME|DIR|ID",
+    help="Adapter about to be released: its files must be those that were judged.",
 )
 @library_option
 def recheck(run: Path, adapter: str | None, library: str | None) -> int:
@@ -138,25 +152,12 @@ def recheck(run: Path, adapter: str | None, library: str | None) -> int:
 
 
 def _folder(adapter: str, library: str | None) -> Path:
-    """The folder of an adapter: a path with a separator is one, else a name of the library is
-    looked up, else it is a folder here."""
     from harness.content import library as libraries
     from harness.content import workspace
-    from harness.content.strict import nearest
-    from harness.errors import WorkspaceError
+    from harness.subjects.entering.entry import folder
 
-    if "/" in adapter and Path(adapter).is_dir():
-        return Path(adapter)
     place = workspace.find(library)
-    known = libraries.load(place).adapters
-    if adapter in known:
-        return place.root / known[adapter].path
-    if Path(adapter).is_dir():
-        return Path(adapter)
-    raise WorkspaceError(
-        f"--adapter {adapter}: neither an adapter of {place.library} nor a folder"
-        f"{nearest(adapter, list(known))}"
-    )
+    return folder(place, libraries.load(place), adapter)
 
 
 @click.command(

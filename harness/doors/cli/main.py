@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import traceback
 from io import TextIOWrapper
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import click
@@ -40,10 +41,22 @@ class Main(click.Group):
 
             Terminal(err=True).say(f"harness: {error}")
             sys.exit(COULD_NOT_RUN)
-        except Exception:
-            traceback.print_exc()  # and not Python's own exit code 1, which is NO-SHIP
-            sys.exit(COULD_NOT_RUN)
+        except Exception as error:
+            click.echo(_crashed(error), err=True)
+            sys.exit(COULD_NOT_RUN)  # and not Python's own exit code 1, which is NO-SHIP
         sys.exit(value if isinstance(value, int) else 0)
+
+
+def _crashed(error: Exception) -> str:
+    """One sentence about a fault of the harness; the traceback goes into a file that it names."""
+    told = traceback.format_exc()
+    said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    try:
+        with NamedTemporaryFile("w", prefix="harness-", suffix=".traceback", delete=False) as file:
+            file.write(told)
+    except OSError:
+        return f"{told}harness: crashed: {said}"
+    return f"harness: crashed: {said}; a fault of the harness, please report {file.name}"
 
 
 @click.group(

@@ -105,7 +105,12 @@ class GatePlugin:
                 "--adapter cannot be combined with -n: one process holds the model; leave -n out"
             )
         names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
-        options = Options(**{name: get(f"gate_{name}") for name in names})
+        paths = tuple(str(arg).partition("::")[0] for arg in config.args)
+        options = Options(
+            **{name: get(f"gate_{name}") for name in names},
+            suite=tuple(get("gate_suite")),
+            paths=paths,
+        )
         self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)
         loud = config.option.verbose >= 0 and sys.__stderr__ is not None
         self._progress = self._step if loud else silent

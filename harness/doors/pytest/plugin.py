@@ -37,6 +37,8 @@ def _add(parser: pytest.Parser, name: str, prefix: str) -> None:
         settings |= {"choices": SANDBOXES, "default": "auto"}
     if name == "limit":
         settings["type"] = int
+    if name == "suite":
+        settings |= {"action": "append", "default": []}
     dest = "gate_" + name.replace("-", "_")
     parser.getgroup("harness").addoption(prefix + name, dest=dest, **settings)
 
@@ -71,7 +73,7 @@ def _values(names: list[str], args: list[str]) -> set[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("gate_adapter", None):
+    if config.getoption("gate_adapter", None) is not None:
         from harness.doors.pytest.gate import GatePlugin
 
         config.pluginmanager.register(GatePlugin(config), "harness-gate")

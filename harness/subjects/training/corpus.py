@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.rules import Rule
-from harness.errors import WorkspaceError
+from harness.digests import file_digest
 from harness.judging.answer import Answer
 from harness.languages import named
+from harness.subjects.training import records
 from harness.subjects.training.contamination import near_duplicates
 from harness.subjects.training.rules import Fact
 
-SPLITS = ("train", "valid", "test")
+OURS = ({"messages"}, {"prompt", "completion"}, {"text"})  # the forms that mlx-lm trains on
 NEAR = 0.8  # Jaccard similarity from which a record of one split repeats one of another
 MARKERS = re.compile(r"^\s*(?:#|//|--|%|\*|/\*|').*$", re.MULTILINE)
 
@@ -45,12 +46,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The records of a training, its faulty lines, and the digest of its bytes."""
+    """The records of a training, its faulty lines, and the digest of its bytes; the files that
+    were not read, and the texts, by place, of records that are none."""
 
     records: list[Record]
     bad_lines: list[str]
     bad_records: list[str]
     digest: str
+    unread: list[str]
+    others: list[tuple[str, str]]
 
     def split(self, name: str) -> list[Record]:
         """The records of one split."""
@@ -58,35 +62,32 @@ class Corpus:
 
 
 def read(path: Path) -> Corpus:
-    """Read a ``.jsonl`` file, or a folder with train, valid and test; raises
-    :class:`WorkspaceError` if there is none."""
-    files = (
-        [path]
-        if path.is_file()
-        else [found for s in SPLITS if (found := path / f"{s}.jsonl").is_file()]
-    )
-    if not files:
-        raise WorkspaceError(
-            f"{path}: no training data; expected a .jsonl file, or a folder that holds train.jsonl"
-        )
-    records, bad_lines, bad_records, digest = [], [], [], hashlib.sha256()
-    for file in files:
-        split = file.stem if file.stem in SPLITS else "train"
-        for number, raw in enumerate(file.open("rb"), start=1):
-            digest.update(raw)
-            place = f"{file.name}:{number}"
-            if not raw.strip():
-                continue
+    """Read a file of training data, or a folder of them; raises :class:`WorkspaceError` if there
+    is none, or one that cannot be opened."""
+    data, unread = records.files(path)
+    found, bad_lines, bad_records, digest = [], [], [], hashlib.sha256()
+    others: list[tuple[str, str]] = []
+    for file in data:
+        digest.update(bytes.fromhex(file_digest(file)))
+        rows = list(records.rows(file))
+        if not rows:
+            unread.append(file)
+        for place, raw in rows:
             try:
-                row = _strict(raw)
+                row = _strict(raw) if isinstance(raw, bytes) else _an_object(raw)
             except ValueError as error:
                 bad_lines.append(f"{place}: {error}")
                 continue
             try:
-                records.append(Record(split, place, row, *_parts(row), _source(row)))
+                asked, answer = records.parts(row)
             except ValueError as error:
                 bad_records.append(f"{place}: {error}")
-    return Corpus(records, bad_lines, bad_records, "sha256:" + digest.hexdigest())
+                others += [(place, text) for text in records.strings(row)]
+                continue
+            found.append(Record(records.split(file), place, row, asked, answer, _source(row)))
+    names = [file.name for file in unread]
+    text = "sha256:" + digest.hexdigest()
+    return Corpus(found, bad_lines, bad_records, text, names, others)
 
 
 def facts(
@@ -196,6 +197,8 @@ def _token_facts(
 ) -> dict[str, Fact]:
     empty, cut, endless, refused = [], [], [], []
     for record in train:
+        if not any(form <= record.row.keys() for form in OURS):
+            continue  # the form of another trainer, which has its own template
         try:
             ids, start = render(record.row)
         except (
@@ -233,46 +236,13 @@ def _strict(raw: bytes) -> Mapping[str, Any]:
         raise ValueError(
             f"not one JSON object: {error.msg} (column {error.colno}){glued}"
         ) from None
-    if not isinstance(row, dict):
+    return _an_object(row)
+
+
+def _an_object(row: Any) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
         raise ValueError(f"found {type(row).__name__}, expected an object")
     return row
-
-
-def _parts(row: Mapping[str, Any]) -> tuple[str, str]:
-    """``(prompt, answer)`` of a row in one of the three forms of mlx-lm."""
-    if "messages" in row:
-        return _chat(row["messages"])
-    if "prompt" in row and "completion" in row:
-        return _text(row, "prompt"), _text(row, "completion")
-    if "text" in row:
-        return "", _text(row, "text")
-    raise ValueError(
-        f"found keys {', '.join(sorted(row))}; expected messages, prompt and completion, or text"
-    )
-
-
-def _chat(messages: Any) -> tuple[str, str]:
-    if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-        raise ValueError("'messages' is not a list of objects")
-    roles = [m.get("role") for m in messages]
-    turns = [role for role in roles if role != "system"]
-    if (
-        "system" in roles[1:]
-        or turns != [("user", "assistant")[n % 2] for n in range(len(turns))]
-        or len(turns) % 2
-    ):
-        raise ValueError(f"roles are {roles}; expected user and assistant in turns, assistant last")
-    texts = [_text(m, "content") for m in messages]
-    if not texts:
-        raise ValueError("'messages' is empty")
-    return "\n".join(texts[:-1]), texts[-1]
-
-
-def _text(row: Mapping[str, Any], key: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"key {key!r}: found {value!r:.40}; expected a text that is not blank")
-    return value
 
 
 def _source(row: Mapping[str, Any]) -> str | None:
@@ -284,10 +254,9 @@ def _count(places: Sequence[str]) -> Fact:
 
 
 def passages(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """``(place, text)`` of everything that training may have shown: each prompt, each answer, each
-    whole record."""
+    """``(place, text)`` of everything that training may have shown: each record as a whole, and
+    every text in it, whatever its form."""
     for record in corpus.records:
-        yield record.place, record.text
-        if record.prompt:
-            yield record.place, record.prompt
-            yield record.place, record.answer
+        texts = [record.text, record.prompt, *records.strings(record.row)]
+        yield from ((record.place, text) for text in dict.fromkeys(texts) if text)
+    yield from corpus.others

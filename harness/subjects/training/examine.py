@@ -63,28 +63,62 @@ def examine(
     found = Training(digest)
     box = engine if isinstance(engine, WhiteBox) else None
     base = box.config if box else read_config(entry.base_path / "config.json")
-    found.facts = recipe.facts(entry, read_config(entry.path / "adapter_config.json"), base)
+    config = read_config(entry.mount / "adapter_config.json")
+    found.facts = recipe.facts(entry, config, base)
     train = entry.adapter.train
     if data is None and train is not None and train.data is not None:
         data = entry.root / train.data
     hits: dict[str, Fact] = {}
+    read: corpus.Corpus | None = None
     if data is not None:
         read = corpus.read(data)
         found.data_digest = read.digest
+        found.faults += _of_this_adapter(config, data, read)
         if box is not None:
             ends = box.tokenizer.eos_token_ids
             found.facts |= corpus.facts(read, found.facts, renderer(box), ends)
             if fact := _from_base(read.split("train"), box):
                 found.facts["corpus.from_base_share"] = fact
         hits = corpus.forbidden(read, wanted, train.exempt if train else [])
-        found.contamination = contamination.scan(contamination.items(suites), corpus.passages(read))
-        found.faults += contamination.judge(
-            found.contamination, suites, policy.contamination, policy.max_flagged
-        )
+        if read.records or read.others:
+            passages = corpus.passages(read)
+            found.contamination = contamination.scan(contamination.items(suites), passages)
+            found.faults += contamination.judge(
+                found.contamination, suites, policy.contamination, policy.max_flagged
+            )
+    unseen = _unseen(data, read)
+    if unseen:
+        text = f"whether the training shows held-out prompts was not checked: {unseen}"
+        found.faults.append(Fault("contamination-not-checked", text, "warn"))
     judged = judge(wanted, found.facts, hits)
     found.faults += judged.faults
-    found.not_checked = judged.not_checked
+    found.not_checked = [*(["contamination"] if unseen else []), *judged.not_checked]
     return found
+
+
+def _unseen(data: Path | None, read: corpus.Corpus | None) -> str:
+    """Why contamination was not checked, or not of all data."""
+    if data is None or read is None:
+        return "no training data is named (--train-data, or train.data in the library)"
+    if not (read.records or read.others):
+        return f"{data} holds no records"
+    left = [*read.unread, *(line.partition(": ")[0] for line in read.bad_lines)]
+    return f"not read: {', '.join(left[:5])}" if left else ""
+
+
+def _of_this_adapter(config: Mapping[str, Any], data: Path, read: corpus.Corpus) -> list[Fault]:
+    """Whether the data is that of this adapter, where its config says so."""
+    recorded = config.get("trained_on_data")
+    if recorded is not None and recorded != read.digest:
+        text = f"the adapter was trained on data {recorded}; {data} is {read.digest}"
+        return [Fault("other-data", text, "block")]
+    if recorded is None:
+        text = (
+            f"nothing ties {data} to the adapter; record trained_on_data: {read.digest} in its"
+            " adapter_config.json when it is trained"
+        )
+        return [Fault("data-not-recorded", text, "warn")]
+    return []
 
 
 def renderer(engine: WhiteBox) -> corpus.Render:

@@ -48,7 +48,7 @@ def facts(
     if train.log is not None:
         text = files.read_text(entry.root / train.log)
         ended = (entry.root / train.log).stat().st_mtime
-        written = (entry.path / "adapters.safetensors").stat().st_mtime
+        written = (entry.mount / "adapters.safetensors").stat().st_mtime
         found |= log_facts(text, recipe.get("iters"), ended - written)
     return found
 

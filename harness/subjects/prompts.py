@@ -1,0 +1,122 @@
+"""The prompt that is really sent: what a chat template does to a question, and what no answer may
+hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.content.suite import Suite
+from harness.engines import prompting
+from harness.errors import EngineError
+from harness.subjects.base import Fault
+
+if TYPE_CHECKING:
+    from harness.engines.base import WhiteBox
+
+RUNS_ON = 0.1  # share of an arm's answers that may hold a control token
+_OPEN = re.compile(r"<\|?(?:\w*think\w*|reasoning|thought)(?::start)?\|?>\s*$", re.IGNORECASE)
+
+
+def rendered(suites: Iterable[Suite], engine: WhiteBox) -> dict[str, str]:
+    """The first prompt of each suite as the engine reads it, by ``suite`` and, where the canon is
+    asked as a system prompt, ``suite canon``. Raises :class:`EngineError`."""
+    found = {}
+    for suite in suites:
+        spec, case = suite.spec, suite.cases[0]
+        canon = "\n\n".join(filter(None, [spec.system, spec.canon]))
+        arms = {suite.id: spec.system} | ({f"{suite.id} canon": canon} if spec.canon else {})
+        for name, system in arms.items():
+            if spec.mode == "completion":
+                found[name] = case.prompt
+            else:
+                found[name] = prompting.chat(engine.tokenizer, case.prompt, system, tokenize=False)
+    return found
+
+
+def faults(suites: Sequence[Suite], engine: WhiteBox) -> Iterator[Fault]:
+    """What makes the answers to these prompts say nothing, or needs to be known of them."""
+    for suite in suites:
+        ids = engine.encode(suite.cases[0].prompt, suite.spec.mode, suite.spec.system)
+        start = getattr(engine.tokenizer, "bos_token_id", None)
+        if start is not None and ids[:2] == [start, start]:
+            text = f"{suite.id}: its prompts begin with the start token {start} twice"
+            yield Fault("double-bos", f"{text}; leave it out of the template or the prompts")
+    chats = [suite for suite in suites if suite.spec.mode == "chat"]
+    if chats:
+        try:
+            yield from _template(chats, engine.tokenizer)
+        except EngineError as error:
+            yield Fault("prompt-refused", f"{chats[0].id}: {error}")
+
+
+def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
+    suite = chats[0]
+    case, system = suite.cases[0], suite.spec.system
+    text = prompting.chat(tokenizer, case.prompt, system, tokenize=False)
+    bare = prompting.chat(tokenizer, case.prompt, system, tokenize=False, generation=False)
+    ends = [token for token in _ends(tokenizer) if token and text.rstrip().endswith(token)]
+    shown = f"{suite.id}: the prompt ends with {text[-40:]!r}"
+    if _OPEN.search(text):
+        yield Fault(
+            "open-think",
+            f"{shown}: an open thought, though thinking is off; a template without it, or a base"
+            " that is not made to think, is needed",
+        )
+    elif text == bare and ends:
+        yield Fault(
+            "prompt-ended",
+            f"{shown}, an end token: nothing is left to answer; correct the template",
+        )
+    elif text == bare:
+        yield Fault(
+            "no-generation-prompt",
+            f"{shown}, with add_generation_prompt and without: the template does not begin the"
+            " answer; correct the template",
+        )
+    if any(one.spec.system or one.spec.canon for one in chats) and not prompting.takes_system(
+        tokenizer
+    ):
+        yield Fault(
+            "system-before-user",
+            "the template takes no system turn; system prompts and canons stand before the prompt",
+            "warn",
+        )
+    if prompting.ASKS_DATE in str(getattr(tokenizer, "chat_template", "")):
+        text = f"the template asks for the date; it is told {prompting.CLOCK:%Y-%m-%d} in every run"
+        yield Fault("clock", text, "warn")
+
+
+def control_tokens(suites: Iterable[Suite], tokenizer: Any) -> list[str]:
+    """The special tokens that the chat template writes and that end no answer: in an answer they
+    show that the model went on to play other turns."""
+    if not any(suite.spec.mode == "chat" for suite in suites):
+        return []
+    special = getattr(tokenizer, "all_special_tokens", None) or []
+    template = str(getattr(tokenizer, "chat_template", "") or "")
+    ends = set(_ends(tokenizer))
+    return sorted({str(one) for one in special if str(one) in template} - ends)
+
+
+def ran_on(tokens: Sequence[str], answers: Mapping[tuple[str, str], Sequence[str]]) -> list[Fault]:
+    """A fault for the ``answers``, by suite and arm, of which too many hold a control token."""
+    found = []
+    for (suite, arm), texts in answers.items():
+        held = [text for text in texts if any(token in text for token in tokens)]
+        if held and len(held) > RUNS_ON * len(texts):
+            said = next(token for token in tokens if token in held[0])
+            at = held[0].index(said)
+            text = (
+                f"{suite}: {len(held)} of {len(texts)} answers of {arm} hold {said!r}, which ends"
+                f" no answer here: {held[0][max(0, at - 40) : at + 40]!r}; name it as an end token"
+                " (eos_token_id of the base's generation_config.json)"
+            )
+            found.append(Fault("control-tokens", text))
+    return found
+
+
+def _ends(tokenizer: Any) -> list[str]:
+    ids = getattr(tokenizer, "eos_token_ids", None) or []
+    names = {id: name for name, id in tokenizer.get_vocab().items()}
+    return [names[id] for id in ids if id in names]

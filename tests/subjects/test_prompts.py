@@ -1,0 +1,104 @@
+"""The prompt that is really sent: each way in which a chat template spoils it has a name, and the
+template that is right has none."""
+
+import json
+import shutil
+
+import pytest
+from tiny_model import TEMPLATE, make_base
+
+from harness.content.case import Case
+from harness.content.suite import Suite, SuiteFile
+from harness.engines import prompting
+from harness.engines.mlx import MlxEngine
+from harness.errors import EngineError
+from harness.subjects import prompts
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return make_base(tmp_path_factory.mktemp("models") / "base")
+
+
+@pytest.fixture
+def engine(base, tmp_path):
+    """The base with another template, and other special tokens."""
+
+    def load(template, **settings):
+        folder = shutil.copytree(base, tmp_path / "base", dirs_exist_ok=True)
+        path = folder / "tokenizer_config.json"
+        said = json.loads(path.read_text()) | {"chat_template": template, **settings}
+        path.write_text(json.dumps(said))
+        return MlxEngine(folder)
+
+    return load
+
+
+def asked(mode="chat", **keys):
+    spec = SuiteFile(
+        facet="f", role="facet", mode=mode, prompts="s.jsonl", max_tokens=8,
+        criteria=[{"id": "c", "verifier": "v"}], **keys,
+    )  # fmt: skip
+    return [Suite("s", None, spec, (Case("a", "Tell me.", {}),))]
+
+
+ONE = "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
+NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+TEMPLATES = {
+    "right": (TEMPLATE, []),
+    "an open thought": (TEMPLATE.replace("assistant\n", "assistant\n<think>\n"), ["open-think"]),
+    "a closed thought": (TEMPLATE.replace("assistant\n", "assistant\n<think></think>\n"), []),
+    "no beginning of an answer": (ONE.replace("<|end|>", "."), ["no-generation-prompt"]),
+    "an end token at the end": (ONE.replace("<|end|>\n", "<|endoftext|>"), ["prompt-ended"]),
+    "a refusal": ("{{ raise_exception('never') }}", ["prompt-refused"]),
+    "a clock": ("{{ strftime_now('%d %b %Y') }}" + TEMPLATE, ["clock"]),
+}
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_a_template_that_spoils_the_prompt_is_named(engine, kind):
+    template, codes = TEMPLATES[kind]
+    box = engine(template)
+    if "prompt-refused" in codes:
+        with pytest.raises(EngineError, match="refuses the question: TemplateError: never"):
+            box.encode("Tell me.", "chat")
+        return
+    assert [fault.code for fault in prompts.faults(asked(), box)] == codes
+
+
+def test_a_start_token_twice(engine):
+    box = engine(TEMPLATE, bos_token="<|start|>")
+    assert list(prompts.faults(asked(), box)) == []
+    box = engine("<|start|>" + TEMPLATE, bos_token="<|start|>")
+    assert [fault.code for fault in prompts.faults(asked(), box)] == ["double-bos"]
+
+
+def test_a_canon_stands_before_the_prompt_where_no_system_turn_is_taken(engine):
+    suites = asked(canon="Be brief.")
+    shown = prompts.rendered(suites, engine(TEMPLATE))
+    assert "system\nBe brief.<|end|>" in shown["s canon"]
+    assert list(prompts.faults(suites, engine(TEMPLATE))) == []
+    box = engine(NO_SYSTEM + TEMPLATE)
+    assert prompts.rendered(suites, box)["s canon"] == prompting.chat(
+        box.tokenizer, "Be brief.\n\nTell me.", tokenize=False
+    )
+    assert [fault.code for fault in prompts.faults(suites, box)] == ["system-before-user"]
+
+
+def test_the_date_of_a_template_is_the_same_every_day(engine):
+    box = engine("{{ strftime_now('%Y-%m-%d') }}" + TEMPLATE)
+    assert prompts.rendered(asked(), box)["s"].startswith(f"{prompting.CLOCK:%Y-%m-%d}")
+    assert box.identity["clock"] == f"{prompting.CLOCK:%Y-%m-%d}"
+    assert "clock" not in engine(TEMPLATE).identity
+
+
+def test_answers_that_play_on_are_found(engine):
+    box = engine(TEMPLATE, additional_special_tokens=["<|start|>", "<|end|>"])
+    tokens = prompts.control_tokens(asked(), box.tokenizer)
+    assert tokens == ["<|start|>"], "<|end|> ends answers (eos_token_id of config.json)"
+    assert prompts.control_tokens(asked("completion"), box.tokenizer) == []
+    good, bad = ["Yes."] * 9, "Yes.\n<|start|>user\nAnd now?"
+    assert prompts.ran_on(tokens, {("s", "base"): [*good, *good, bad]}) == []
+    [fault] = prompts.ran_on(tokens, {("s", "base"): good, ("s", "adapter"): [*good[:4], bad]})
+    assert fault.code == "control-tokens"
+    assert "1 of 5 answers of adapter hold '<|start|>'" in fault.text
