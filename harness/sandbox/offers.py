@@ -148,7 +148,9 @@ class Offers(ABC):
 
 def _finished(ran: Result, mark: bytes, most: int) -> Finished:
     """What a command wrote, apart from what was reported of it behind ``mark``."""
-    wrote, _, report = ran.stdout.rpartition(mark) if mark in ran.stdout else (ran.stdout, b"", b"")
+    wrote, report = ran.stdout, b""
+    if ran.reason == "exit" and mark in ran.stdout:  # else it may be forged, and time went on
+        wrote, _, report = ran.stdout.rpartition(mark)
     found: dict[str, bytes] = {}
     how: dict[str, Any] = {"code": None, "reason": ran.reason, "stderr": ran.stderr[:most]}
     try:
