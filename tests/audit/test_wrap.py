@@ -111,7 +111,7 @@ def workspace(place, scorer, case=None):
 @pytest.mark.parametrize(
     ("scorer", "options", "found"),
     [
-        ("needs_source", (), "parameter 'data_source': the case 'right' has no data_source"),
+        ("needs_source", (), "has no data_source; its expect has gold, tone"),
         ("says_nothing", (), "returned NoneType, expected a bool, a number, a dict or a list"),
         ("counts", (), "returned int, a number; say from which --threshold on it is a pass: 1"),
         ("detailed", (), "returned dict, with detail, length; say which with --key"),
