@@ -40,11 +40,11 @@ class Audit:
     verifier: Verifier
     known: Known
     bound: dict[str, Any]
-    proof: Proof = field(default_factory=Proof)
     probes: list[Probe] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     quarantine: dict[int, str] = field(default_factory=dict)  # id of a probe -> why it is set aside
+    proof: Proof = field(default_factory=Proof)
 
     def ask(self, case: Case, answer: str, limit: float | None = None, last: bool = False) -> Asked:
         """The question whether an answer passes."""
@@ -89,7 +89,7 @@ def certify(
         if kept is not None:
             found[verifier.id] = kept
         else:
-            stale.append(Audit(verifier, known, bound, asks))
+            stale.append(Audit(verifier, known, bound, proof=asks))
     done = len(found)
     pulse = Pulse(progress) if progress else None
     witness = Witness(judges.folder, judges.digest, sandbox, pulse, audits)

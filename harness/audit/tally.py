@@ -70,7 +70,7 @@ def certificate(one: Audit) -> Certificate:
             completion=one.verifier.kind is Kind.EXECUTED,
         ),
         effective_known=alike.bads(known, correlation)[0],
-        effective_bad=bad,
+        effective_bad=min(bad, sum(not f.good for f in one.known.fixtures)),
         effective_variants=alike.variants([_alike(p) for p, _ in variants], correlation),
         kinds=kinds,
         proof=one.proof,

@@ -112,17 +112,14 @@ def test_an_author_may_make_an_operator_deadly_or_waive_it_with_a_reason(honest)
         audited(honest)
 
 
-def test_the_parts_of_a_composite_criterion_have_a_bound_each(honest):
+def test_the_parts_of_a_composite_criterion_are_counted_each(honest):
     path = honest / "audits" / "honest_sentence.it" / "fixtures.yaml"
     data = json.loads(path.read_text())
     for spoil, part in zip(data["spoil"], ("truth", "brevity"), strict=True):
         spoil["violates"] = part
     path.write_text(json.dumps(data))
     code, text = harness("audit", "--library", honest, "honest_sentence.it")
-    assert (code, "; truth: 0 of 30, at most 9.5%; brevity: 0 of 30, at most 9.5%" in text) == (
-        0,
-        True,
-    )
+    assert (code, "; truth: 0 of 30; brevity: 0 of 30" in text) == (0, True)
     edit(
         honest / "verifiers" / "honest.py",
         "text.strip() == wanted",

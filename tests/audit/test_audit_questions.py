@@ -67,7 +67,7 @@ def test_operators_of_code_leave_markup_and_data_alone():
 
 def test_another_expected_value_is_wrong_with_a_reason_and_a_case_that_it_would_be_right_for():
     goods = [
-        dataclasses.replace(good(f"In {city}.", {"city": city}, f"Say {city}."), name=city)
+        dataclasses.replace(good(f"In {city}.", {"city": city}, f"Where? {city}"), name=city)
         for city in ("Oslo", "Rome")
     ]
     read = mutants.read(goods, completion=False)
@@ -120,7 +120,7 @@ def test_the_label_cannot_be_read_from_the_case(tmp_path):
     write(
         tmp_path / "a.b" / "fixtures.yaml",
         "verifier: a.b\ncase: {prompt: Do it.}\ngood: [{name: done, answer: x}]\n"
-        "bad: [{name: spoilt, answer: y, why: it is not}]\n",
+        "bad: [{name: spoilt, answer: y, why: wrong}]\n",
     )
     one, other = fixtures.load(tmp_path, "a.b")
     assert one.good != other.good
