@@ -3,6 +3,7 @@ not which call this is; and a busy machine is not held against it."""
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -38,6 +39,7 @@ def one() -> Iterator[Sandbox]:
         yield opened
 
 
+@functools.cache
 def called(problem: Problem, seed: bytes) -> tuple[list, list]:
     """The arguments of every call that the official solution gets, and what it gives."""
     space, calls, results = {}, [], []
@@ -140,7 +142,7 @@ def test_who_counts_calls_passes_by_chance_at_most(one):
     counted = {}
     for task_id, problem in problems().items():
         if task_id not in DRAWING:
-            answers = repr(called(problem, b"")[1])
+            answers = repr(called(problem, b"x")[1])
             counted[task_id] = (
                 f"    global _n\n    _n = globals().get('_n', -1) + 1\n    return {answers}[_n]\n"
             )
