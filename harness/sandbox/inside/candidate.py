@@ -94,7 +94,7 @@ def _load(order: dict[str, Any]) -> tuple[Any, list[Any]]:
     try:
         exec(code, space)
     except BaseException as error:
-        if not 0 < order["line"] < _line(sys.exc_info()[2]):
+        if not 0 < order.get("line", 0) < _line(sys.exc_info()[2]):
             return None, _complaint(error)
     try:
         for hidden in order["hide"]:
@@ -154,7 +154,7 @@ def rehearse(times: int = 12) -> None:
     pages of each process."""
     arguments = ([3, 2, 4], {"a": 1.5, "b": -2}, ("x", None, True, ["y"]))
     calls = b"".join(frames.pack([number, codec.encode(arguments)]) for number in range(1, 6))
-    order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"], "line": 0}
+    order = {"source": _REHEARSAL, "entry": "entry", "hide": ["check"]}
     for _ in range(times):
         near, far = socket.socketpair()
         with near, far:
