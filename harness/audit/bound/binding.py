@@ -155,10 +155,10 @@ def _variable(name: str) -> str:
 
 
 def _folders(verifier: Verifier) -> Iterator[Path]:
-    """Folders outside of the workspace that a verifier declares: of packages that are not installed
-    but developed, and of a scorer that was named."""
+    """Folders outside of the workspace that a verifier may read: of packages that it declares and
+    that are developed there or put there, and of a scorer that was named."""
     yield from getattr(verifier.function, "folders", ())
-    for name in verifier.packages:
+    for name in (*verifier.packages, *origins.always()):
         try:
             one = metadata.distribution(name)
         except metadata.PackageNotFoundError:

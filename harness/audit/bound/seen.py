@@ -51,10 +51,9 @@ class Note(NamedTuple):
 
     @property
     def package(self) -> str | None:
-        """The folder or file of an installed package, if it was done with one; what is told about
-        a package is none."""
+        """The folder or file of an installed package, if it was done with one."""
         origin, place = origins.of(self.what) if self.kind in ("module", "read") else (None, "")
-        return place if origin is Origin.PACKAGE and not place.endswith("-info") else None
+        return place if origin is Origin.PACKAGE else None
 
 
 def read(path: Path) -> Seen:

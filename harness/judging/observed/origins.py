@@ -46,6 +46,8 @@ def of(file: str) -> tuple[Origin, str]:
     if file in (linecache.__file__, traceback.__file__):
         return Origin.QUIET, ""
     path = Path(absolute(file))
+    if path.parent.name.endswith((".dist-info", ".egg-info")):
+        return Origin.PASSED, ""  # what is told about a package
     if path.is_relative_to(HARNESS):
         parts = path.relative_to(HARNESS).parts
         if parts[0] != "workspace_content":
