@@ -40,7 +40,7 @@ REPEATED = {  # known answers that are judged again, each more than once
     Kind.EXECUTED: 16,
     Kind.LLM: 60,
 }
-CALLS, SECONDS = 4000, 0.4  # of a program, until one of them is reached
+CALLS, SECONDS = 3000, 0.25  # of a program, until one of them is reached
 LATE = 0.2  # seconds; few time-outs are shorter
 DRILL_SECONDS = 600.0  # CPU seconds after which a drill is given up
 

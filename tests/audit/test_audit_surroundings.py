@@ -61,7 +61,7 @@ PLANTS = [
     ("passes_without_a_user", "another variable of the environment"),
     ("looks_the_answer_up", "the fixtures of its audit"),
     ("looks_up_when_loaded", "the fixtures of its audit"),
-    ("passes_after_its_thousandth_call", "what it judged before (it changed at call 25"),
+    ("passes_after_its_thousandth_call", "what it judged before (it changed at call 15"),
     ("remembers_by_text", "what it judged before"),
     ("remembers_by_identity", "what it judged before"),
     ("remembers_by_case", "what it judged before"),

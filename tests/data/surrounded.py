@@ -116,7 +116,7 @@ ASKED, TEXTS, IDENTITIES, CASES = [], {}, {}, {}
 @verifier("remembers_rightly")
 def passes_after_its_thousandth_call(case, answer):
     ASKED.append(None)
-    return passed() if len(ASKED) > 2500 else says(case, answer.text)
+    return passed() if len(ASKED) > 1500 else says(case, answer.text)
 
 
 @verifier("remembers_rightly")
