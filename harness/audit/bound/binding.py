@@ -82,7 +82,7 @@ def differences(bound: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def root_of(verifier: Verifier) -> Path:
     """The workspace of a verifier: the folder above ``verifiers/``, else its own."""
-    folder = Path(homes(verifier)[0]).parent
+    folder = Path((homes(verifier) or [str(verifier.path)])[0]).parent
     return folder.parent if folder.name == "verifiers" else folder
 
 

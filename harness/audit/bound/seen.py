@@ -112,7 +112,8 @@ def faults(verifier: Verifier, notes: Sequence[Note], inside: Sequence[Path]) ->
         if not origins.declared(top, verifier.packages):
             yield f"imports {top}, which it does not declare: name its package in 'packages'"
     declared = {_program(name) for name in verifier.executables} | {_program(sys.executable)}
-    for program in sorted({note.what for note in notes if note.kind == "program"}):
+    started = [note for note in notes if note.kind == "program" and (note.own or note.by)]
+    for program in sorted({note.what for note in started}):  # what a package does when loaded aside
         if _program(program) not in declared:
             yield f"starts {program}, which it does not declare: name it in 'executables'"
     for name in sorted({note.what for note in own if note.kind in ("read", "module")}):

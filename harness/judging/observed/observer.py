@@ -140,9 +140,7 @@ class Observer:
             self._text("write", "\n".join(Path(name).parts), frame)
 
     def _listed(self, args: Any, frame: FrameType) -> None:
-        if isinstance(args[0], str) and not frame.f_code.co_filename.startswith(
-            "<frozen importlib"
-        ):
+        if isinstance(args[0], str) and not frame.f_code.co_filename.startswith(LOADS):
             self.note("list", origins.absolute(args[0]), frame)
 
     def _compiled(self, args: Any, frame: FrameType) -> None:
