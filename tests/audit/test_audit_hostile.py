@@ -44,7 +44,7 @@ def run(tmp_path_factory):
 def test_a_program_that_runs_code_and_takes_a_time_out_for_a_pass_is_refused(run):
     found = run["late_is_right.it"]
     assert found.state is State.REFUSED
-    assert "counts a time-out as a pass: degenerate:endless-loop" in " ".join(found.faults)
+    assert "counts a time-out as a pass" in " ".join(found.faults)
     assert "hostile-code" in [question.name for question in found.questions]
 
 
