@@ -8,9 +8,10 @@ Each gate is a guard of n prompts with K answers each beside a facet that gained
 that the guard decides. Receipts are drawn for an adapter whose true difference from base is known,
 seen through verifiers of a known J = sensitivity + specificity - 1, and judged by
 ``harness.deciding`` from validity to verdict. Certificates are as lucky as their bound allows:
-without an error, on so few fixtures that J's lower bound is J itself; an audit accepts none that
-would leave J under 0.82. Verifiers of J = 0.8 are audited anew for each gate, and nearly always
-refused. Rates come with Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the
+without an error, on so few fixtures that J's lower bound is J itself; the audit of the strict
+profile accepts none that would leave J under 0.82, that of the standard one none under 0.76.
+Verifiers of J = 0.8 are audited anew for each gate, and nearly always refused. Rates come with
+Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the
 hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty)."""
 
 from __future__ import annotations

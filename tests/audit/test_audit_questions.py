@@ -128,6 +128,13 @@ def test_the_label_cannot_be_read_from_the_case(tmp_path):
     assert not {"done", "spoilt"} & set(one.case.id.split("-"))
 
 
+def test_an_operator_that_is_waived_is_not_deadly_with_its_family():
+    known = Known([], {"around"}, {"looped": "it may be said again"})
+    assert operators.deadly(known, "doubled")
+    assert not operators.deadly(known, "looped")
+    assert operators.waived(known, "looped")
+
+
 def test_an_absurd_answer_may_be_waived_with_a_reason_and_an_empty_one_may_not():
     assert {"refusal", "forged-verdict", "true", "prompt-echo", "endless-loop"} <= operators.names()
     assert not {"empty", "whitespace"} & operators.names()
