@@ -292,7 +292,8 @@ def test_it_dies_with_the_process_that_opened_it(sandbox):
     program = (
         "import sys, time\nfrom harness.sandbox import open_sandbox\n"
         f"s = open_sandbox({sandbox.name!r})\nwith s.task() as t:\n"
-        "    t.load('import os, time\\ndef f(n):\\n    time.sleep(n)\\n    return os.getuid()', 'f')\n"
+        "    t.load('import os, time\\n'\n"
+        "           'def f(n):\\n    time.sleep(n)\\n    return os.getuid()', 'f')\n"
         "    print(t.call([0]), flush=True)\n    t.call([300])\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
