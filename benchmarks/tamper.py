@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -48,6 +49,7 @@ SOCKET = Path("/var/tmp/tamper_listener.sock")
 DATAGRAMS = Path("/var/tmp/tamper_dgram.sock")
 MARKER = Path("/var/tmp/tamper_host_marker.txt")
 ESCAPE = Path("/var/tmp/tamper_escape")
+LOCK = Path(tempfile.gettempdir(), f"tamper-{os.getuid()}.lock")
 SHARED_KEY = 0x007A3F91
 BARE = "landlock-bare"
 MOST_DISK, MOST_THREADS = 1 << 30, 400  #: less free, or more in one process, is an effect outside
@@ -64,7 +66,14 @@ class Outside:
 
     @contextlib.contextmanager
     def standing(self) -> Iterator[Outside]:
-        """Set it all up, and take it down afterwards."""
+        """Set it all up, and take it down afterwards; one process of this user at a time."""
+        with LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self._standing():
+                yield self
+
+    @contextlib.contextmanager
+    def _standing(self) -> Iterator[None]:
         MARKER.write_text("HOST-MARKER-7f3a91")
         with contextlib.suppress(OSError, AttributeError):  # not every file system has them
             os.setxattr(MARKER, "user.secret", b"s3cret")
@@ -85,7 +94,7 @@ class Outside:
             )
             thread.start()
             try:
-                yield self
+                yield
             finally:
                 stop.set()
                 thread.join()

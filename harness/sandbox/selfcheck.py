@@ -53,7 +53,7 @@ def attempt(folder, port, secret):
         return fcntl.flock(os.open("/dev/null", os.O_RDWR), fcntl.LOCK_EX) is None
 
     def mark():
-        return os.utime("/dev/null") is None
+        return os.utime(".") is None
 
     def environment():
         return any(secret in value for value in os.environ.values())
