@@ -179,7 +179,7 @@ def busy(core: int, many: int) -> Iterator[None]:
             process.stdout.close()
 
 
-COMPUTES = "    return x + y\n\n\nfor _ in range(4_000_000):\n    pass\n"
+COMPUTES = "    return x + y\n\n\nfor _ in range(8_000_000):\n    pass\n"
 SLEEPS = "    import time\n    time.sleep(60)\n"
 
 
@@ -189,7 +189,7 @@ def test_a_busy_machine_is_not_held_against_an_answer_and_sleep_is(monkeypatch):
     core = min(own)
     cores.keep_to(core)
     try:
-        with open_sandbox("auto", Limits(wall=0.5, cpu=30)) as crowded, busy(core, 12):
+        with open_sandbox("auto", Limits(wall=1.0, cpu=30)) as crowded, busy(core, 8):
             monkeypatch.setattr("harness.datasets.humaneval.PATIENCE", 1)
             found = judge("HumanEval/53", COMPUTES, crowded)
             assert (found.outcome, found.reason) == (Outcome.UNVERIFIED, "starved")
