@@ -63,6 +63,7 @@ CARELESS = {
     "text": ("re.fullmatch", "re.match"),
     "json": ('["label"] != case.expect["label"]', '["label"] is None'),
     "code": None,
+    "command": None,
     "judge": None,
 }
 

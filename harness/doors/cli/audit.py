@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.audit.workspace import Audited
 
 ASK = "?"  # --answer without a value
-TEMPLATES = ["text", "json", "code", "judge"]
+TEMPLATES = ["text", "json", "code", "command", "judge"]
 POLL = 0.5  # seconds between two looks at the files
 
 
@@ -44,7 +44,7 @@ POLL = 0.5  # seconds between two looks at the files
     type=click.Choice(TEMPLATES),
     default=TEMPLATES[0],
     help="What --new writes: a verifier that reads text or JSON, that runs a function on hidden"
-    " tests, or that asks a model (default: text).",
+    " tests or a command on files, or that asks a model (default: text).",
 )
 @click.option("--watch", is_flag=True, help="Audit again on every save.")
 @click.option(
