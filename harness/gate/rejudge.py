@@ -152,7 +152,8 @@ def rejudge(
     used = [verifiers[id] for id in dict.fromkeys(was.verifier for _, _, was, _ in asked)]
     found.notes = [*loaded.broken, *cases.notes, *_changed(folder, used)]
     opened = resolve_sandbox(used, sandbox)[0]
-    with Judges(place.folder("verifiers"), opened, cores.available()) as judges:
+    own = bytes.fromhex(folder.secret.secret) if folder.has("secret.json") else None
+    with Judges(place.folder("verifiers"), opened, cores.available(), secret=own) as judges:
         told = [judges.judge([was.verifier], case, row.answer) for _, row, was, case in asked]
         for done, (pending, (number, row, was, _)) in enumerate(zip(told, asked, strict=True), 1):
             now = finding(was.criterion, was.verifier, pending.result()[0])
