@@ -49,7 +49,9 @@ PRELOADED = (
     "abc bisect cmath collections contextlib copy decimal enum fractions functools heapq itertools"
     " json math numbers operator random re string typing"
 )
-SPARES = 4  #: forked at once: a quarter of the server's own time less than one by one
+#: forked in a row where judge and server share one core, as each warms the next; where there is
+#: another core, one by one, each while the next task runs
+SPARES = 4
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
@@ -93,8 +95,7 @@ class Task:
 
 class Server:
     """The loop. Always there: the process whose channel the harness holds, and behind it spare
-    ones, forked in a row while the next task already runs: what one fork warms the next finds
-    warm."""
+    ones, forked while the next task already runs."""
 
     def __init__(
         self, control: socket.socket, settings: dict[str, Any], filters: dict[str, seccomp.Filter]
@@ -105,7 +106,9 @@ class Server:
         self.temp = settings["temp"]
         self.tool: Task | None = None
         self.traces = Traces(self.temp)
-        self.spares = [self.fork() for _ in range(1 + SPARES)]
+        alone = LINUX and len(os.sched_getaffinity(0)) == 1
+        self.row = SPARES if alone else 1
+        self.spares = [self.fork() for _ in range(1 + self.row)]
         self.current, self.channel = self.next()
 
     def next(self) -> tuple[Task, socket.socket]:
@@ -169,7 +172,7 @@ class Server:
         self.current, self.channel = self.next()
         self.send(report, self.channel)
         if not self.spares:
-            self.spares = [self.fork() for _ in range(SPARES)]
+            self.spares = [self.fork() for _ in range(self.row)]
         return True
 
     def watch(self, task: Task) -> None:
