@@ -44,9 +44,10 @@ def read_yaml(path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
 def parse_yaml(text: str, path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     """The same of ``text`` that comes from ``path``."""
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
         lines = dict(_lines(node, path, ())) if node else {}
-        return yaml.load(text, Loader=_Loader), lines
+        return loader.construct_document(node) if node else None, lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f":{mark.line + 1}" if mark else ""
