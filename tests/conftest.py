@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.audit import store
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, open_sandbox
 from harness.sandbox.backends.docker import build_image
@@ -64,7 +65,9 @@ def no_answers(
     """A test that starts without answers; certificates are shared, as they cost seconds."""
     folder = tmp_path_factory.mktemp("no-answers")
     (own_cache / "certificates").mkdir(exist_ok=True)
-    (folder / "certificates").symlink_to(own_cache / "certificates")
+    store.seal({})  # the key that seals them
+    for name in ("certificates", "seal.key"):
+        (folder / name).symlink_to(own_cache / name)
     monkeypatch.setenv("HARNESS_CACHE", str(folder))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import os
 import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from harness import files
@@ -65,8 +67,11 @@ def seal(certificate: dict[str, Any]) -> str:
     cache folder, so that it keeps out what was made by hand or elsewhere, not its owner."""
     path = cache_folder() / "seal.key"
     if not path.exists():
-        files.replace(path, secrets.token_hex(32))
-        path.chmod(0o600)
+        with NamedTemporaryFile("w", dir=path.parent) as made:
+            made.write(secrets.token_hex(32))
+            made.flush()
+            with suppress(FileExistsError):  # another process was first
+                os.link(made.name, path)
     key = files.read_text(path).encode()
     return hmac.new(key, canonical_digest(certificate).encode(), "sha256").hexdigest()
 

@@ -129,7 +129,7 @@ def unknown_suite(root: Path) -> None:
         (
             None,
             ["--adapter", "gamdev"],
-            "*library.yaml: no adapter 'gamdev'*did you mean 'gamedev'*",
+            "*--adapter gamdev: neither an adapter of*library.yaml*did you mean 'gamedev'*",
         ),
         (
             None,
