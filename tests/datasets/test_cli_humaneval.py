@@ -1,6 +1,7 @@
 """``harness humaneval`` and ``harness sandbox``, as a user types them."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -76,7 +77,7 @@ def test_the_check_prints_a_row_for_each_attempt_and_what_auto_takes(sandbox_nam
     found = run("sandbox", "check")
     assert found.exit_code == 0
     lines = {
-        line[:26].strip(): line[26:].split()
+        re.split(r"\s{2,}", line)[0]: re.split(r"\s{2,}", line)[1:]
         for line in found.output.splitlines()
         if line[:6] in ("blocks", "limits")
     }

@@ -94,9 +94,8 @@ def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, monkeypatch: py
 def test_recheck(run: Path, file: Path, tmp_path: Path):
     refused(cli("recheck", file), f"{file}: not a run folder")
     refused(cli("recheck", tmp_path / "none"), f"{tmp_path}/none: not a run folder")
-    refused(
-        cli("recheck", run, "--adapter", tmp_path / "none"), "none: neither an adapter", "known:"
-    )
+    refused(cli("recheck", run, "--adapter", "none"), "none: neither an adapter", "known:")
+    refused(cli("recheck", run, "--adapter", tmp_path / "none"), f"{tmp_path}/none: no such folder")
     assert cli("recheck", run).exit_code == 0
 
 
@@ -197,8 +196,10 @@ def test_a_fault_of_ours_keeps_its_traceback_and_is_no_verdict(
     monkeypatch.setattr(workspace, "initialise", broken)
     found = cli("init", tmp_path)
     assert found.exit_code == 4
-    assert "Traceback" in found.stderr
-    assert "TypeError: ours" in found.stderr
+    assert "harness: crashed: TypeError: ours; a fault of the harness" in found.stderr
+    kept = Path(found.stderr.split()[-1])
+    assert kept.read_text().startswith("Traceback")
+    kept.unlink()
 
 
 def test_a_reader_that_goes_away_is_no_verdict():
