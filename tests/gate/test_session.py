@@ -250,7 +250,8 @@ def test_prompts_that_the_training_data_shows_leave_the_suite(library, reference
     assert receipts(tmp_path / "run") == receipts(reference)
     found = json.loads((tmp_path / "run" / "preflight.json").read_text())
     assert found["left_out"] == {"notes": ["p11", "p3"]}
-    assert [notice["code"] for notice in found["notices"]] == ["contamination"]
+    codes = [notice["code"] for notice in found["notices"]]
+    assert codes == ["data-not-recorded", "contamination"]
     assert json.loads((reference / "scorecard.json").read_text())["with_flagged"] == []
 
 
