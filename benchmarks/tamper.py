@@ -37,8 +37,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.datasets.humaneval import judge, problems
+from harness.datasets.humaneval import judge, judge_answer, problems
 from harness.errors import SandboxError
+from harness.judging.answer import Answer
 from harness.sandbox import NAMES, Sandbox, open_sandbox
 from harness.sandbox.backends.landlock import Landlock
 from harness.sandbox.runtime import find_runtime
@@ -271,7 +272,9 @@ def _try(
 
 def _outcome(row: dict[str, Any], sandbox: Sandbox) -> tuple[str, str, str]:
     if "tool" not in row:
-        judgement = judge(row["task_id"], row["completion"], sandbox)
+        judgement = judge_answer(
+            row["task_id"], Answer(row["completion"]), sandbox, whole=False
+        )  # as a gate does: with what is taken from an answer
         return judgement.outcome, judgement.reason, judgement.evidence
     with contextlib.ExitStack() as stack:
         for _ in range(row.get("crowd", 0)):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -156,11 +157,14 @@ def test_a_user_without_a_name_has_the_same_walls():
     version = "import sys; sys.exit(sys.version_info < (3, 11))"
     if python is None or subprocess.run([python, "-c", version], check=False).returncode:
         pytest.skip("no python of this machine that every user may run")
-    found = subprocess.run(
-        [python, "-B", "-c", AS_A_USER], capture_output=True, text=True, check=False, cwd="/",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, user=54321, group=54321,
-        extra_groups=[],
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:  # a checkout may be for its owner
+        os.chmod(place, 0o755)
+        shutil.copytree(ROOT / "harness", Path(place) / "harness")
+        found = subprocess.run(
+            [python, "-B", "-c", AS_A_USER], capture_output=True, text=True, check=False, cwd="/",
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": place}, user=54321, group=54321,
+            extra_groups=[],
+        )  # fmt: skip
     assert found.stderr == ""
     assert found.stdout.splitlines()[:2] == ["None exception exit"] * 2
     assert found.stdout.splitlines()[2] in ("None exception exit", "SandboxError")
