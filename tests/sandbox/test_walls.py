@@ -158,7 +158,7 @@ def test_a_user_without_a_name_has_the_same_walls():
     if python is None or subprocess.run([python, "-c", version], check=False).returncode:
         pytest.skip("no python of this machine that every user may run")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as place:  # a checkout may be for its owner
-        os.chmod(place, 0o755)
+        Path(place).chmod(0o755)
         shutil.copytree(ROOT / "harness", Path(place) / "harness")
         found = subprocess.run(
             [python, "-B", "-c", AS_A_USER], capture_output=True, text=True, check=False, cwd="/",
