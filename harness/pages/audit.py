@@ -127,8 +127,7 @@ def write_json(path: Path, certificates: Sequence[Certificate], found: Audited) 
 
 def write_table(path: Path, certificates: Sequence[Certificate], _found: Audited) -> None:
     """The bounds of every verifier, as CSV or Markdown by the ending of ``path``."""
-    data = tables.audits(certificates)
-    tables.write(path, data, tables.audited(data))
+    tables.write(path, tables.audits(certificates), tables.audited(certificates))
 
 
 def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:

@@ -1,10 +1,10 @@
-"""Tables of a run and of an audit as pandas frames, and frames as text, CSV and Markdown."""
+"""Tables of a run and of an audit: as pandas frames for CSV, as rows of text for a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import files
 from harness.errors import WorkspaceError
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 ELITE = "elite"  # the row of all criteria together
 LEAST = 20  # prompts below which counts are shown and no share
 OUTCOMES = ["pass", "fail", "unverified"]
-ROW = ["suite", "criterion"]
+KEY = ["suite", "criterion"]
+Row = tuple[str, ...]  #: of a table for a reader; the first names the columns
 
 
 def outcomes(receipts: Iterable[Receipt]) -> DataFrame:
@@ -35,10 +36,10 @@ def outcomes(receipts: Iterable[Receipt]) -> DataFrame:
         if one.arm != SENTINEL:
             found = [(ELITE, one.outcome), *((f.criterion, f.outcome) for f in one.findings)]
             lines += [(one.suite, name, one.arm, one.case, outcome) for name, outcome in found]
-    judged = DataFrame(lines, columns=[*ROW, "arm", "case", "outcome"])
+    judged = DataFrame(lines, columns=[*KEY, "arm", "case", "outcome"])
     for outcome in OUTCOMES:
         judged[outcome] = judged["outcome"] == outcome
-    grouped = judged.groupby([*ROW, "arm"], sort=False)
+    grouped = judged.groupby([*KEY, "arm"], sort=False)
     counted = grouped[OUTCOMES].sum()
     counted["answers"], counted["prompts"] = grouped.size(), grouped["case"].nunique()
     counted["share"] = (counted["pass"] / counted["answers"]).where(counted["prompts"] >= LEAST)
@@ -53,7 +54,7 @@ def by_arm(judged: DataFrame) -> DataFrame:
         + (f", {one['unverified']} unverified" if one["unverified"] else "")
         for one in judged.to_dict("records")
     ]
-    keyed = judged.assign(cell=cells).set_index([*ROW, "arm"])["cell"]
+    keyed = judged.assign(cell=cells).set_index([*KEY, "arm"])["cell"]
     return keyed.unstack("arm", sort=False, fill_value="not measured").reset_index()
 
 
@@ -61,68 +62,66 @@ def audits(certificates: Iterable[Certificate]) -> DataFrame:
     """What each verifier was wrong about, and the 95 % bounds that its fixtures prove."""
     from pandas import DataFrame
 
+    return DataFrame(map(_bounds, certificates))
+
+
+def _bounds(c: Certificate) -> dict[str, Any]:
     from harness.content.fixtures import MADE
 
-    return DataFrame(
-        {
-            "verifier": c.verifier,
-            "state": str(c.state),
-            "bad_passed": sum(not name.startswith(MADE) for name in c.false_passes),
-            "bad": c.bad,
-            "known_effective": c.effective_known,
-            "bad_effective": c.effective_bad,
-            "kinds": c.kinds,
-            "false_pass_bound": c.false_pass_bound,
-            "absurd_passed": sum(name.startswith(MADE) for name in c.false_passes),
-            "absurd": c.degenerate,
-            "tasks_failed": c.tasks_failed,
-            "tasks": c.tasks,
-            "task_bound": c.task_bound,
-            "good_failed": len(c.false_fails),
-            "good": c.good,
-            "good_effective": c.effective_good,
-            "false_fail_bound": c.false_fail_bound,
-            "flips": len(c.flips),
-            "variants": c.variants,
-            "mutation_score": c.mutation_score,
-        }
-        for c in certificates
-    )
-
-
-def audited(found: DataFrame) -> DataFrame:
-    """:func:`audits` in few columns for a reader."""
-    from pandas import DataFrame
-
-    def of(part: str, whole: str) -> list[str]:
-        return [f"{a} of {b}" for a, b in zip(found[part], found[whole], strict=True)]
-
-    shown = {
-        "verifier": found["verifier"],
-        "state": found["state"],
-        "bad passed": of("bad_passed", "bad"),
-        "worth": found["bad_effective"],
-        "bad at most": found["false_pass_bound"].map(share),
-        "absurd passed": of("absurd_passed", "absurd"),
-        "tasks": of("tasks_failed", "tasks"),
-        "tasks at most": found["task_bound"].map(share),
-        "good failed": of("good_failed", "good"),
-        "good worth": found["good_effective"],
-        "good at most": found["false_fail_bound"].map(share),
-        "flips": of("flips", "variants"),
-        "mutants killed": found["mutation_score"].map(share),
+    return {
+        "verifier": c.verifier,
+        "state": str(c.state),
+        "bad_passed": sum(not name.startswith(MADE) for name in c.false_passes),
+        "bad": c.bad,
+        "known_effective": c.effective_known,
+        "bad_effective": c.effective_bad,
+        "kinds": c.kinds,
+        "false_pass_bound": c.false_pass_bound,
+        "absurd_passed": sum(name.startswith(MADE) for name in c.false_passes),
+        "absurd": c.degenerate,
+        "tasks_failed": c.tasks_failed,
+        "tasks": c.tasks,
+        "task_bound": c.task_bound,
+        "good_failed": len(c.false_fails),
+        "good": c.good,
+        "good_effective": c.effective_good,
+        "false_fail_bound": c.false_fail_bound,
+        "flips": len(c.flips),
+        "variants": c.variants,
+        "mutation_score": c.mutation_score,
     }
-    return DataFrame(shown)
+
+
+def audited(certificates: Iterable[Certificate]) -> list[Row]:
+    """:func:`audits` in few columns for a reader, without loading pandas."""
+    shown = []
+    for one in map(_bounds, certificates):
+        shown.append({
+            "verifier": one["verifier"],
+            "state": one["state"],
+            "bad passed": f"{one['bad_passed']} of {one['bad']}",
+            "worth": str(one["bad_effective"]),
+            "bad at most": share(one["false_pass_bound"]),
+            "absurd passed": f"{one['absurd_passed']} of {one['absurd']}",
+            "tasks": f"{one['tasks_failed']} of {one['tasks']}",
+            "tasks at most": share(one["task_bound"]),
+            "good failed": f"{one['good_failed']} of {one['good']}",
+            "good worth": str(one["good_effective"]),
+            "good at most": share(one["false_fail_bound"]),
+            "flips": f"{one['flips']} of {one['variants']}",
+            "mutants killed": share(one["mutation_score"]),
+        })  # fmt: skip
+    return [tuple(shown[0]), *(tuple(one.values()) for one in shown)] if shown else []
 
 
 def write_run(receipts: Iterable[Receipt], path: Path) -> Path:
     """The outcomes of a run by suite, criterion and arm, as CSV or Markdown; ``path`` again."""
     judged = outcomes(receipts)
-    write(path, judged, by_arm(judged))
+    write(path, judged, rows(by_arm(judged)))
     return path
 
 
-def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
+def write(path: Path, data: DataFrame, shown: Sequence[Row]) -> None:
     """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
 
     Raises :class:`WorkspaceError` for another ending."""
@@ -132,30 +131,30 @@ def write(path: Path, data: DataFrame, shown: DataFrame) -> None:
     files.replace(path, texts[path.suffix]())
 
 
-def markdown(frame: DataFrame) -> str:
-    """A Markdown table; what would act in one is spelt out."""
+def rows(frame: DataFrame) -> list[Row]:
+    """The names of the columns, then every line, as text."""
+    return [tuple(str(cell) for cell in row) for row in (frame.columns, *frame.to_numpy())]
+
+
+def markdown(shown: Sequence[Row]) -> str:
+    """A Markdown table, its head first; what would act in one is spelt out."""
     from harness.pages.html import visible
 
     def cell(written: str) -> str:
         return str(visible(written)).replace("|", r"\|").replace("\n", r"\n")
 
-    head, *rows = [list(map(cell, row)) for row in _cells(frame)]
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    head, *lines = [list(map(cell, row)) for row in shown]
+    whole = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in whole)
 
 
-def text(frame: DataFrame) -> str:
-    """A frame as aligned text."""
-    rows = _cells(frame)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
+def text(shown: Sequence[Row]) -> str:
+    """A table as aligned text."""
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = [
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in shown
+    ]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _cells(frame: DataFrame) -> list[tuple[str, ...]]:
-    """The names of the columns, then every line, as text."""
-    rows = [frame.columns, *frame.to_numpy()]
-    return [tuple(str(cell) for cell in row) for row in rows]
 
 
 def number(value: float | None, unit: str) -> str:
@@ -164,5 +163,5 @@ def number(value: float | None, unit: str) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in percent, or ``not measured`` (also for pandas' missing number)."""
-    return "not measured" if value is None or value != value else f"{value:.1%}"
+    """A share in percent, or ``not measured``."""
+    return "not measured" if value is None else f"{value:.1%}"

@@ -12,11 +12,10 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-from scipy.optimize import brentq
 from scipy.special import bdtr
 
 from harness.stats.intervals import wilson, z_two_sided
-from harness.stats.values import Interval, count, fraction
+from harness.stats.values import Interval, count, fraction, root
 
 
 class GuardState(enum.StrEnum):
@@ -169,12 +168,5 @@ def _score(gains: int, losses: int, n: int, delta: float) -> float:
 def _lower_limit(gains: int, losses: int, n: int, z: float) -> float:
     if losses - gains == n:
         return -1.0
-    nearly = -1 + 1e-12
-    return float(
-        brentq(
-            lambda delta: _score(gains, losses, n, delta) - z,
-            nearly,
-            (gains - losses) / n,
-            xtol=1e-13,
-        )
-    )
+    nearly, most = -1 + 1e-12, (gains - losses) / n
+    return root(lambda delta: _score(gains, losses, n, delta) - z, nearly, most, 1e-13)

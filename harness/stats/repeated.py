@@ -14,11 +14,9 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from scipy.optimize import brentq
-
 from harness.stats.intervals import z_quantile, z_two_sided
 from harness.stats.paired import GuardState, NonInferiority
-from harness.stats.values import Interval, fraction, reals
+from harness.stats.values import Interval, fraction, reals, root
 
 
 def score_z(differences: Sequence[float], delta: float) -> float:
@@ -106,7 +104,7 @@ def _score(values: Weighted, delta: float) -> float:
     elif slope(least) <= 0:
         tilt, end = least, 1 - delta
     else:
-        tilt, end = float(brentq(slope, least, most, xtol=1e-14)), 0.0
+        tilt, end = root(slope, least, most, 1e-14), 0.0
     weights = [(gap, many / (n * (1 + tilt * gap))) for gap, many in gaps]
     rest = max(0.0, 1 - math.fsum(weight for _, weight in weights))
     variance = math.fsum(weight * gap * gap for gap, weight in weights) + rest * end * end
@@ -118,6 +116,5 @@ def _lower_limit(values: Weighted, z: float) -> float:
     mean = math.fsum(value * many for value, many in values) / n
     if mean <= -1:
         return -1.0
-    return float(
-        brentq(lambda delta: _score(values, delta) - z, -1 + 1e-9, min(mean, 1 - 1e-9), xtol=1e-12)
-    )
+    most = min(mean, 1 - 1e-9)
+    return root(lambda delta: _score(values, delta) - z, -1 + 1e-9, most, 1e-12)

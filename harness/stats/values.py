@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import SupportsFloat, SupportsIndex
 
@@ -106,3 +106,13 @@ def reals(name: str, values: Iterable[SupportsFloat], least: int = 0) -> list[fl
     if len(numbers) < least:
         raise ValueError(f"{name} has {len(numbers)} values: expected at least {least}")
     return numbers
+
+
+def root(function: Callable[[float], float], low: float, high: float, tolerance: float) -> float:
+    """Where a function is 0 between two numbers at which its signs differ, to ``tolerance``.
+
+    It loads scipy.optimize, a quarter of a second that most commands need not pay. Source: Brent
+    1973."""
+    from scipy.optimize import brentq
+
+    return float(brentq(function, low, high, xtol=tolerance))

@@ -11,10 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.optimize import brentq
-
 from harness.stats.intervals import lower_bound, upper_bound
-from harness.stats.values import fraction, part
+from harness.stats.values import fraction, part, root
 
 
 def certified_floor(
@@ -63,12 +61,6 @@ def composite_youden_lower(audits: Sequence[Audit], confidence: float = 0.95) ->
         answers, at least 0."""
         return sum(n * math.log(min(1.0, scale * n)) for _, n in parts)
 
-    scale = float(
-        brentq(
-            lambda t: log_chance(t) - math.log(error),
-            1e-12,
-            1 / min(n for _, n in parts),
-            xtol=1e-15,
-        )
-    )
+    most = 1 / min(n for _, n in parts)
+    scale = root(lambda t: log_chance(t) - math.log(error), 1e-12, most, 1e-15)
     return 1 - false_pass - sum(max(0.0, 1 - scale * n) for _, n in parts)
