@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import yaml
@@ -154,6 +154,7 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(inner)
 
 
+@lru_cache(maxsize=4096)
 def whole(text: str) -> re.Pattern[str]:
     """``text`` where it is not a part of a longer word or number."""
     if NUMBER.fullmatch(text):

@@ -50,8 +50,10 @@ def near(goods: Sequence[Good]) -> Iterator[Miss]:
 def _reasoned(piece: Piece, name: str, text: str) -> Miss:
     """A near miss with the reason why it is wrong: what the case expects stands nowhere in it, and
     something else does."""
+    if name not in OTHER:
+        return Miss(piece.one, name, text)
     gone = [value for value in piece.wanted if not whole(value).search(text)]
-    if name not in OTHER or len(gone) != 1 or not whole(gone[0]).search(piece.body):
+    if len(gone) != 1 or not whole(gone[0]).search(piece.body):
         return Miss(piece.one, name, text)
     wanted, found = gone[0], piece.wanted[gone[0]]
     case = piece.one.case
