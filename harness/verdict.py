@@ -65,6 +65,10 @@ CODES: dict[str, tuple[Name, str]] = {
     "not-registered": (Name.VOID, "the policy asks for a registration and there is none"),
     "subject": (Name.VOID, "receipts of another subject than was registered"),
     "prompt": (Name.VOID, "receipts of another prompt than was registered"),
+    "control-tokens": (
+        Name.VOID,
+        "answers hold tokens of the template that end none; `eos_token_id` of the base lacks them",
+    ),
     "sampler": (Name.VOID, "arms that were sampled differently"),
     "base-against-base": (Name.VOID, "base measured twice differs from itself"),
     "sentinel": (Name.VOID, "a verifier was wrong about an answer known beforehand"),

@@ -19,7 +19,7 @@ from harness.sandbox.backends.docker import build_image
 from harness.sandbox.base import Sandbox
 from harness.sandbox.limits import Limits
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tiny_subject"]
 pytest.register_assert_rewrite(
     "auditing", "stats_helpers"
 )  # their assertions explain themselves as those of a test

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -119,10 +119,6 @@ class Entry:
     def mount(self) -> Path:
         """The folder that an engine mounts."""
         return self.converted or self.path
-
-    def mounting(self, folder: Path) -> Entry:
-        """The same adapter, mounted from another folder."""
-        return replace(self, converted=folder)
 
 
 def load(workspace: Workspace) -> Library:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.content.library import Claim
@@ -10,6 +11,9 @@ from harness.deciding.scorecard import SuiteScore
 from harness.evidence.receipts import SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
 from harness.verdict import Reason, reason
+
+RUNS_ON = 0.1  # share of an arm's answers that may hold a control token
+AROUND = 40  # characters that are shown before and from the first of them
 
 
 def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Reason]:
@@ -30,6 +34,31 @@ def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Rea
         reason(code, about, text.format(len(cases), code, items(cases)), cases)
         for (code, about), cases in found.items()
     ]
+
+
+def ran_on(registration: Registration, receipts: Iterable[Receipt]) -> Iterator[Reason]:
+    """Arms of which too many answers to a suite hold a token that its chat template writes and that
+    ends no answer: what follows it is the model's own next turn."""
+    asked: Counter[tuple[str, str]] = Counter()
+    held: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for row in receipts:
+        plan = registration.plans.get(row.suite)
+        if plan is not None and row.arm != SENTINEL:
+            key = (row.suite, row.arm)
+            asked[key] += 1
+            token = next((one for one in plan.control_tokens if one in row.answer), None)
+            if token is not None:
+                at = row.answer.index(token)
+                shown = row.answer[max(0, at - AROUND) : at + AROUND]
+                held.setdefault(key, []).append((row.case, f"{token!r}: {shown!r}"))
+    for (suite, arm), found in held.items():
+        if len(found) > RUNS_ON * asked[suite, arm]:
+            cases = [case for case, _ in found]
+            text = (
+                f"{len(found)} of {asked[suite, arm]} answers of {arm} go on behind the end of"
+                f" their turn: {cases[0]} holds {found[0][1]}"
+            )
+            yield reason("control-tokens", suite, text, cases)
 
 
 def sentinels(

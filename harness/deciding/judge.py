@@ -149,6 +149,7 @@ def judge(
     whole = any(score.complete for score in scores.values() if score is not None)
     found = [
         *claims.foreign(registration, rows),
+        *claims.ran_on(registration, rows),
         *claims.sentinels(registration, rows, measured),
         *by_suite.values(),
         *(degeneration.reasons(registration, looped) if whole else ()),

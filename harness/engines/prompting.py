@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -44,9 +45,13 @@ def chat(
         raise EngineError(
             "the base's tokenizer has no chat template; use `mode: completion` in the suite"
         )
-    if system and not takes_system(tokenizer):
-        prompt, system = f"{system}\n\n{prompt}", None
-    return _apply(tokenizer, messages(prompt, system), tokenize=tokenize, generation=generation)
+    asked = partial(_apply, tokenizer, tokenize=tokenize, generation=generation)
+    try:
+        return asked(messages(prompt, system))
+    except EngineError:
+        if not system or takes_system(tokenizer):
+            raise
+        return asked(messages(f"{system}\n\n{prompt}", None))
 
 
 class _Clock(datetime):

@@ -40,7 +40,8 @@ class Plan(strict.Model):
     ``cases`` are ``[id, digest of the prompt]`` in the registered order (for a guard a drawn one,
     so that a stop on the way is a stop on a sample); ``arms`` are what answers, ``sampler`` how,
     and ``contrasts`` what is asked of them, the headline first. ``left_out`` are the cases that the
-    training data shows: they are asked, and decide nothing."""
+    training data shows: they are asked, and decide nothing. ``control_tokens`` are those of the
+    chat template that end no answer, and that no answer may hold."""
 
     suite: str
     digest: str
@@ -51,6 +52,7 @@ class Plan(strict.Model):
     contrasts: list[Contrast] = Field(min_length=1)
     cases: list[Pair] = Field(min_length=1)
     left_out: list[str] = []
+    control_tokens: list[str] = []
     sampler: str
 
     @property

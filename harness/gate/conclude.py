@@ -8,12 +8,10 @@ from typing import Any
 from harness.content import workspace
 from harness.deciding.judge import judge, subject_reasons
 from harness.evidence import attestation, secret
-from harness.evidence.receipts import SENTINEL
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.pages import html
 from harness.subjects.identity import changed
-from harness.subjects.prompts import ran_on
 from harness.verdict import Verdict
 
 
@@ -23,8 +21,7 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     invalid, registration = prepared.invalid, prepared.registration
     if not invalid:
         entry, found = prepared.wanted.entry, prepared.preflight
-        after = changed(entry, found, workspace.cache_folder())
-        faults = [*found.faults, *after, *ran_on(found.control_tokens, _chats(prepared, run))]
+        faults = [*found.faults, *changed(entry, found, workspace.cache_folder())]
         invalid = subject_reasons(faults)
         run.write("preflight.json", asdict(replace(found, faults=faults)))
     run.write("secret.json", {"secret": prepared.judges.secret.hex()})
@@ -39,16 +36,6 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     run.write("attestation.json", statement)
     run.sync()
     return judged.verdict
-
-
-def _chats(prepared: Prepared, run: Run) -> dict[tuple[str, str], list[str]]:
-    """The answers of every arm to suites that are asked through the chat template."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in run.receipts.values():
-        suite = prepared.wanted.suites.get(row.suite)
-        if suite is not None and suite.spec.mode == "chat" and row.arm != SENTINEL:
-            found.setdefault((row.suite, row.arm), []).append(row.answer)
-    return found
 
 
 def _answers(prepared: Prepared) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         contrasts=contrasts(asked, margin, spec.min_gain, secondary),
         cases=cases,
         left_out=preflight.left_out.get(found.id, []),
+        control_tokens=preflight.control_tokens if spec.mode == "chat" else [],
         sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
     )
 

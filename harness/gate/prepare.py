@@ -162,8 +162,7 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     if isinstance(engine, WhiteBox):
         found.add(prompts.faults(suites, engine))
         found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)
-        if not any(fault.code == "prompt-refused" for fault in found.faults):
-            found.prompts = prompts.rendered(suites, engine)
+        found.prompts = prompts.rendered(suites, engine)
     data = Path(options.train_data) if options.train_data else None
     trained = examine(wanted.entry, suites, engine, policy, data)
     found.add(trained.faults)

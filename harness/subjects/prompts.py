@@ -4,18 +4,16 @@ hold."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.content.suite import Suite
 from harness.engines import prompting
-from harness.errors import EngineError
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
     from harness.engines.base import WhiteBox
 
-RUNS_ON = 0.1  # share of an arm's answers that may hold a control token
 _OPEN = re.compile(r"<\|?(?:\w*think\w*|reasoning|thought)(?::start)?\|?>\s*$", re.IGNORECASE)
 
 
@@ -29,14 +27,16 @@ def rendered(suites: Iterable[Suite], engine: WhiteBox) -> dict[str, str]:
         arms = {suite.id: spec.system} | ({f"{suite.id} canon": canon} if spec.canon else {})
         for name, system in arms.items():
             if spec.mode == "completion":
-                found[name] = case.prompt
+                ids = engine.encode(case.prompt, spec.mode)
+                found[name] = str(engine.tokenizer.decode(ids))
             else:
                 found[name] = prompting.chat(engine.tokenizer, case.prompt, system, tokenize=False)
     return found
 
 
 def faults(suites: Sequence[Suite], engine: WhiteBox) -> Iterator[Fault]:
-    """What makes the answers to these prompts say nothing, or needs to be known of them."""
+    """What makes the answers to these prompts say nothing, or needs to be known of them. Raises
+    :class:`EngineError`."""
     for suite in suites:
         ids = engine.encode(suite.cases[0].prompt, suite.spec.mode, suite.spec.system)
         start = getattr(engine.tokenizer, "bos_token_id", None)
@@ -45,10 +45,7 @@ def faults(suites: Sequence[Suite], engine: WhiteBox) -> Iterator[Fault]:
             yield Fault("double-bos", f"{text}; leave it out of the template or the prompts")
     chats = [suite for suite in suites if suite.spec.mode == "chat"]
     if chats:
-        try:
-            yield from _template(chats, engine.tokenizer)
-        except EngineError as error:
-            yield Fault("prompt-refused", f"{chats[0].id}: {error}")
+        yield from _template(chats, engine.tokenizer)
 
 
 def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
@@ -97,23 +94,6 @@ def control_tokens(suites: Iterable[Suite], tokenizer: Any) -> list[str]:
     template = str(getattr(tokenizer, "chat_template", "") or "")
     ends = set(_ends(tokenizer))
     return sorted({str(one) for one in special if str(one) in template} - ends)
-
-
-def ran_on(tokens: Sequence[str], answers: Mapping[tuple[str, str], Sequence[str]]) -> list[Fault]:
-    """A fault for the ``answers``, by suite and arm, of which too many hold a control token."""
-    found = []
-    for (suite, arm), texts in answers.items():
-        held = [text for text in texts if any(token in text for token in tokens)]
-        if held and len(held) > RUNS_ON * len(texts):
-            said = next(token for token in tokens if token in held[0])
-            at = held[0].index(said)
-            text = (
-                f"{suite}: {len(held)} of {len(texts)} answers of {arm} hold {said!r}, which ends"
-                f" no answer here: {held[0][max(0, at - 40) : at + 40]!r}; name it as an end token"
-                " (eos_token_id of the base's generation_config.json)"
-            )
-            found.append(Fault("control-tokens", text))
-    return found
 
 
 def _ends(tokenizer: Any) -> list[str]:

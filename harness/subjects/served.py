@@ -10,6 +10,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,10 @@ def check(
         return len(also) > len(mine) and len(also) >= many / 2
 
     for name, path in (others or {}).items():
-        if as_well(_answers(engine, path, prompts)):
-            text = f"{asked} as adapter {name!r} of the library does, not as this one"
-            return [Fault("served-another", text)]
+        with suppress(EngineError):  # what cannot be mounted is not served
+            if as_well(_answers(engine, path, prompts)):
+                text = f"{asked} as adapter {name!r} of the library does, not as this one"
+                return [Fault("served-another", text)]
     for bits in QUANTISED if quantised else ():
         assert quantised is not None
         if as_well(_answers(quantised(bits), adapter, prompts)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def test_a_verifier_that_is_wrong_about_a_sentinel_voids_the_run():
     assert codes(judge(found, HELD + GAINED + shown(PASS, PASS)))[0] == ("VOID", "sentinel")
     assert codes(judge(found, HELD + GAINED + shown(OPEN, FAIL)))[0] == ("VOID", "sentinel")
     assert codes(judge(found, HELD + GAINED))[0] == ("VOID", "not-measured")
+
+
+def test_answers_that_go_on_with_turns_of_their_own_void_the_run():
+    """A token of the template that ends no answer in 5 of 40 answers; in 4 it is an accident."""
+    found = registration([GUARD, plan("godot", 40, control_tokens=["<|user|>"])])
+    for many, name in ((4, Name.SHIP), (5, Name.VOID)):
+        on = [replace(r, answer="Yes.\n<|user|>\nAnd now?") for r in GAINED[-many:]]
+        judged = judge(found, HELD + GAINED[:-many] + on)
+        assert judged.verdict.name is name
+    [said] = judged.verdict.deciding
+    assert (said.code, said.about, len(said.cases)) == ("control-tokens", "godot", 5)
+    assert "5 of 40 answers of adapter go on behind the end of their turn" in said.text
+    assert "'<|user|>': 'Yes.\\n<|user|>\\nAnd now?'" in said.text
 
 
 def test_unfit_verifiers_judge_nothing():

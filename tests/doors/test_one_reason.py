@@ -134,7 +134,8 @@ GATES = {
 
 def test_every_reason_of_a_suite_is_shown_here():
     of_runs = {
-        "certificate", "claim-false", "claim-holds", "claim-not-measured", "degenerate",
+        "certificate", "control-tokens", "claim-false", "claim-holds", "claim-not-measured",
+        "degenerate",
         "degeneration-undecided", "facet-not-measured", "no-claim", "not-degenerate",
         "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
         "verifiers-weak",

@@ -128,6 +128,7 @@ def test_a_file_that_cannot_be_opened_is_one_sentence(tmp_path, name):
         ({}, "no training data is named"),
         ({"train.jsonl": b""}, "holds no records"),
         ({"train.jsonl": LINES, "more.csv": b"a,b"}, "not read: more.csv"),
+        ({"train.jsonl": LINES, "more.feather": b"a", "README.md": b"a"}, "not read: more.feather"),
         ({"train.jsonl": LINES + b"{torn\n"}, "not read: train.jsonl:3"),
     ],
 )
@@ -137,7 +138,8 @@ def test_what_was_not_read_is_not_checked_and_never_clean(tmp_path, files, said)
     told = training._unseen(tmp_path if files else None, corpus.read(tmp_path) if files else None)
     assert said in told
     (tmp_path / "train.jsonl").write_bytes(LINES)
-    (tmp_path / "more.csv").unlink(missing_ok=True)
+    for more in tmp_path.glob("more.*"):
+        more.unlink()
     assert training._unseen(tmp_path, corpus.read(tmp_path)) == ""
 
 

@@ -13,11 +13,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from huggingface_hub import constants
-from tiny_model import make_adapter, make_base
 
 from harness.digests import folder_digest
 from harness.doors.cli.main import main
-from harness.engines.mlx import MlxEngine
 from harness.errors import HarnessError, WorkspaceError
 from harness.subjects.entering import peft
 from harness.subjects.entering.folders import recognised
@@ -25,21 +23,6 @@ from harness.subjects.entering.folders import recognised
 PEFT = Path(__file__).parent.parent / "data" / "peft"
 SHAPES = ("plain", "rslora", "patterns", "layers", "dora")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return make_base(tmp_path_factory.mktemp("models") / "base")
-
-
-@pytest.fixture(scope="module")
-def trained(base):
-    return make_adapter(base.parent / "trained", base, trained_on_base=folder_digest(base))
-
-
-@pytest.fixture(scope="module")
-def engine(base):
-    return MlxEngine(base)
 
 
 def last(engine, adapter, ids):
@@ -240,6 +223,12 @@ def test_a_name_of_the_library_owes_what_is_listed():
     assert preflight("--adapter", "listed").exit_code == 0
     assert "leave it out" in preflight("--adapter", "listed", "--suite", "s").output
     assert "did you mean" in preflight("--adapter", "liste").output
+    shutil.move("library.yaml", "other.yaml")
+    listed = Path("other.yaml").read_text().replace("/trained", "/gone")
+    Path("library.yaml").write_text(listed)
+    said = preflight("--adapter", "listed").output
+    assert "library.yaml: adapters.listed.path: " in said
+    assert "gone: no such folder" in said
     empty = preflight("--adapter", "")
     assert (empty.exit_code, "expected a name, a folder" in empty.output) == (4, True)
 
@@ -314,3 +303,17 @@ def test_an_adapter_of_the_hub_is_of_one_commit_and_kept(hub, trained, monkeypat
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(HarnessError, match="not in the cache of the Hub, and cannot be had"):
         hubs.fetched(f"org/other@{COMMIT}")
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("form", ["mlx", "peft", "hub"])
+def test_one_command_brings_each_to_a_verdict(workspace, trained, form):
+    """Of one prompt, which decides nothing: INCONCLUSIVE, about the files that were named."""
+    mine = shutil.copytree(PEFT / "plain" if form == "peft" else trained, workspace / "mine")
+    named = f"org/name@{COMMIT}" if form == "hub" else "./mine"
+    options = ["--adapter", named, "--base", "tiny", "--suite", "s", "--run-dir", "run", "-q"]
+    found = CliRunner().invoke(main, ["gate", *options], catch_exceptions=False)
+    assert (found.exit_code, found.stdout.strip()) == (2, "INCONCLUSIVE"), found.output
+    registered = json.loads((workspace / "run" / "registration.json").read_text())
+    assert registered["adapter_digest"] == folder_digest(mine)
+    assert registered["plans"].keys() == {"s"}

@@ -2,85 +2,17 @@
 twin is not."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-from contextlib import suppress
 
 import mlx.core as mx
 import pytest
 import yaml
 from click.testing import CliRunner
-from mlx.utils import tree_flatten, tree_unflatten
-from mlx_lm.tuner.utils import load_adapters
-from mlx_lm.utils import load_model
 from tiny_model import TEMPLATE, edit_config, edit_tensors, make_adapter, make_base
 from tokenizers import Tokenizer
 
-from harness.content import library, workspace
 from harness.digests import folder_digest
 from harness.doors.cli.main import main
-from harness.engines.base import Decoding
-from harness.engines.mlx import MlxEngine
-from harness.errors import EngineError
-from harness.subjects import effect, served
-from harness.subjects.adapter import preflight
-from harness.subjects.served import Server
-
-PROBE = ["def add(a, b):", "func _ready() -> void:", "Write a function", "The quick brown fox"]
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory):
-    return make_base(tmp_path_factory.mktemp("models") / "base")
-
-
-@pytest.fixture(scope="session")
-def trained(base):
-    """An honest adapter that records its base."""
-    return make_adapter(base.parent / "trained", base, trained_on_base=folder_digest(base))
-
-
-@pytest.fixture(scope="session")
-def engine(base):
-    return MlxEngine(base)
-
-
-@pytest.fixture
-def adapter(trained, tmp_path):
-    """A copy of the honest adapter to break."""
-    return shutil.copytree(trained, tmp_path / "adapter")
-
-
-@pytest.fixture
-def check(base, adapter, engine, tmp_path):
-    """Write a library for the adapter, run the preflight, and give back its finding."""
-
-    def run(memory=None, on=None, **keys):
-        entry = {
-            "path": str(adapter),
-            "base": "tiny",
-            "status": "candidate",
-            "facets": ["f"],
-            "suites": ["s"],
-            **keys,
-        }
-        file = tmp_path / "library.yaml"
-        file.write_text(
-            yaml.safe_dump(
-                {"bases": {"tiny": {"path": str(on or base)}}, "adapters": {"new": entry}}
-            )
-        )
-        found = workspace.find(file)
-        resolved = library.resolve(found, library.load(found), "new")
-        box = MlxEngine(on) if on else engine
-        probe = [box.encode(text, "completion") for text in PROBE]
-        return preflight(resolved, box, probe, 1e-4, memory)
-
-    return run
 
 
 def keep(tensors, wanted):
@@ -206,16 +138,6 @@ def own_tokenizer(adapter, base):
     (adapter / "tokenizer.json").write_text(json.dumps(said))
 
 
-def fuse(adapter, base):
-    """The base that is there holds the adapter already."""
-    model, _ = load_model(base)
-    load_adapters(model, str(adapter))
-    fused = [(name, m.fuse()) for name, m in model.named_modules() if hasattr(m, "fuse")]
-    model.update_modules(tree_unflatten(fused))
-    weights = dict(tree_flatten(model.parameters()))
-    mx.save_safetensors(str(base / "model.safetensors"), weights)
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_faulty_adapter_is_named(check, adapter, base, fault):
     break_it, code = FAULTS[fault]
@@ -254,15 +176,6 @@ def test_a_scale_that_is_as_recorded(check, adapter):
     assert check().notices == []
 
 
-def test_an_effect_within_rounding_is_told_from_a_small_one(base, engine, trained, tmp_path):
-    coarse = MlxEngine(make_base(tmp_path / "coarse", dtype="bfloat16"))
-    weak = make_adapter(tmp_path / "weak", base, scale=0.002)
-    probe = [engine.encode(text, "completion") for text in PROBE]
-    assert [f.code for f in effect.probe(coarse, weak, probe, 0.0)[1]] == ["effect-in-rounding"]
-    assert effect.probe(engine, weak, probe, 0.0)[1] == [], "in float32 it can be told"
-    assert effect.probe(coarse, trained, probe, 0.0)[1] == []
-
-
 TWINS = {
     "as trained": {},
     "two layers": {"num_layers": 2},
@@ -295,60 +208,6 @@ def test_its_own_tokenizer_may_lie_beside_an_adapter(check, adapter, base):
     assert check().faults == []
 
 
-def test_an_adapter_over_a_base_that_holds_it_already(check, adapter, base, tmp_path):
-    other = shutil.copytree(base, tmp_path / "fused")
-    fuse(adapter, other)
-    edit_config(adapter, trained_on_base=folder_digest(other))
-    codes = [fault.code for fault in check(on=other).faults]
-    assert codes == ["already-fused"]
-
-
-@pytest.mark.parametrize(
-    ("named", "code"),
-    [
-        ("someone/Tiny", "base-not-recorded"),
-        ("someone/tiny-4bit", "other-precision"),
-        ("models/other", "other-base"),
-    ],
-)
-def test_a_base_that_is_only_named(check, adapter, named, code):
-    edit_config(adapter, trained_on_base=None, model=named)
-    found = check()
-    [told] = [*found.faults, *found.notices]
-    assert told.code == code
-    assert ("trained_on_base: sha256:" in told.text) is (code != "other-precision")
-
-
-def test_a_base_that_is_named_by_its_folder_is_digested(check, adapter, base, tmp_path):
-    edit_config(adapter, trained_on_base=None, model=str(base))
-    assert check().notices == check().faults == []
-    other = make_base(tmp_path / "elsewhere", seed=9)
-    edit_config(adapter, trained_on_base=None, model=str(other))
-    [fault] = check(memory=tmp_path).faults
-    assert fault.code == "wrong-base"
-    assert fault.text.endswith("they differ in model.safetensors")
-
-
-def test_what_no_loader_reads_changes_no_identity(adapter, base, tmp_path):
-    other = shutil.copytree(base, tmp_path / "copy")
-    before = [folder_digest(folder) for folder in (other, adapter)]
-    for folder in (other, adapter):
-        for name in (
-            "LICENSE.txt",
-            "notes.md",
-            "0000100_adapters.safetensors",
-            "trainer_state.json",
-        ):
-            (folder / name).write_bytes(b"x" * 1000)
-        (folder / "checkpoint-5").mkdir()
-        (folder / "checkpoint-5" / "adapters.safetensors").write_bytes(b"x")
-    assert [folder_digest(folder) for folder in (other, adapter)] == before
-    for name in ("chat_template.jinja", "adapter_model.safetensors", "added_tokens.json"):
-        (adapter / name).write_bytes(b"{}")
-        assert folder_digest(adapter) not in before
-        (adapter / name).unlink()
-
-
 def test_a_scale_that_was_edited_after_training(check, adapter, tmp_path):
     recipe = tmp_path / "lora.yaml"
     recipe.write_text(
@@ -359,85 +218,6 @@ def test_a_scale_that_was_edited_after_training(check, adapter, tmp_path):
     [fault] = check(train={"config": "lora.yaml"}).faults
     assert fault.code == "recipe-mismatch"
     assert "lora_parameters.scale is 0.2" in fault.text
-
-
-def test_the_library_pins_the_bytes_of_an_adapter(check, adapter):
-    pin = folder_digest(adapter)
-    assert check(digest=pin).faults == []
-    edit_config(adapter, note="another revision")
-    assert [fault.code for fault in check(digest=pin).faults] == ["adapter-changed"]
-
-
-def test_an_adapter_that_does_not_name_its_base_is_noticed(check, adapter, base):
-    edit_config(adapter, trained_on_base=None)
-    found = check()
-    assert found.faults == []
-    assert [notice.code for notice in found.notices] == ["base-not-recorded"]
-    assert check(trained_on_base=folder_digest(base)).notices == []
-
-
-def test_a_remembered_digest_holds_until_a_byte_changes(tmp_path):
-    memory, folder = tmp_path / "memory", tmp_path / "model"
-    memory.mkdir()
-    folder.mkdir()
-    (folder / "weights").write_bytes(b"a" * 5000)
-    time.sleep(2.1)  # younger files are not remembered
-    before = folder_digest(folder, memory)
-    assert before == folder_digest(folder) == folder_digest(folder, memory)
-    was = (folder / "weights").stat()
-    (folder / "weights").write_bytes(b"a" * 4999 + b"b")
-    os.utime(folder / "weights", ns=(was.st_atime_ns, was.st_mtime_ns))  # the clock is turned back
-    assert folder_digest(folder, memory) == folder_digest(folder) != before
-
-
-@pytest.fixture(scope="module")
-def server(base, trained):
-    """The server that ships with mlx-lm, started with the adapter."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlx_lm", "server", "--model", str(base), "--adapter-path",
-    str(trained),
-               "--port", str(port)]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
-
-
-def test_a_server_that_ignores_the_adapter_is_named(server, engine, base, trained):
-    assert served.check(engine, trained, Server(server), PROBE) == []
-    [fault] = served.check(engine, trained, Server(server, str(base)), PROBE)
-    assert (fault.code, fault.severity) == ("served-base", "void")
-    with pytest.raises(EngineError, match="cannot be asked"):
-        served.check(engine, trained, Server(server + "/nothing/here"), PROBE)
-
-
-def test_what_a_server_serves_in_its_place_is_named(monkeypatch, engine, base, trained):
-    """Another adapter, the quantised base, something else; and stripped text is no alarm."""
-    other = make_adapter(base.parent / "other", base, seed=7)
-    small = MlxEngine(base, bits=4)
-
-    def told(box, adapter, change=str):
-        box.mount(adapter)
-        ids = [box.encode(prompt, "completion") for prompt in PROBE]
-        said = [a.text for _, a in sorted(box.generate(ids, Decoding(served.TOKENS)))]
-        box.mount(None)
-        answers = dict(zip(PROBE, map(change, said), strict=True))
-        monkeypatch.setattr(served, "_complete", lambda url, model, prompt: answers[prompt])
-        others, quantised = {"other": other}, lambda bits: MlxEngine(base, bits)
-        found = served.check(engine, trained, Server("http://x"), PROBE, others, quantised)
-        return [(fault.code, fault.severity) for fault in found]
-
-    assert told(engine, trained, str.strip) == []
-    assert told(engine, other) == [("served-another", "void")]
-    assert told(small, trained) == [("served-quantised", "void")]
-    assert told(engine, trained, lambda text: "Quite another text.") == [("served-other", "void")]
 
 
 def test_preflight_alone_on_the_command_line(check, adapter, tmp_path, monkeypatch):

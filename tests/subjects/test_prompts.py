@@ -50,7 +50,6 @@ TEMPLATES = {
     "a closed thought": (TEMPLATE.replace("assistant\n", "assistant\n<think></think>\n"), []),
     "no beginning of an answer": (ONE.replace("<|end|>", "."), ["no-generation-prompt"]),
     "an end token at the end": (ONE.replace("<|end|>\n", "<|endoftext|>"), ["prompt-ended"]),
-    "a refusal": ("{{ raise_exception('never') }}", ["prompt-refused"]),
     "a clock": ("{{ strftime_now('%d %b %Y') }}" + TEMPLATE, ["clock"]),
 }
 
@@ -59,11 +58,20 @@ TEMPLATES = {
 def test_a_template_that_spoils_the_prompt_is_named(engine, kind):
     template, codes = TEMPLATES[kind]
     box = engine(template)
-    if "prompt-refused" in codes:
-        with pytest.raises(EngineError, match="refuses the question: TemplateError: never"):
-            box.encode("Tell me.", "chat")
-        return
     assert [fault.code for fault in prompts.faults(asked(), box)] == codes
+
+
+def test_a_template_that_refuses_ends_in_one_sentence(engine):
+    box = engine("{{ raise_exception('never') }}")
+    for system in (None, "Be brief."):
+        with pytest.raises(EngineError, match="refuses the question: TemplateError: never"):
+            box.encode("Tell me.", "chat", system)
+
+
+def test_a_raw_prompt_is_shown_with_the_start_token_that_is_sent(engine):
+    box = engine(TEMPLATE)
+    box.encode = lambda prompt, mode, system=None: [1, *box.tokenizer.encode(prompt)]
+    assert prompts.rendered(asked("completion"), box) == {"s": "<|start|>Tell me."}
 
 
 def test_a_start_token_twice(engine):
@@ -92,13 +100,8 @@ def test_the_date_of_a_template_is_the_same_every_day(engine):
     assert "clock" not in engine(TEMPLATE).identity
 
 
-def test_answers_that_play_on_are_found(engine):
+def test_what_a_template_writes_and_no_answer_may_hold(engine):
     box = engine(TEMPLATE, additional_special_tokens=["<|start|>", "<|end|>"])
-    tokens = prompts.control_tokens(asked(), box.tokenizer)
-    assert tokens == ["<|start|>"], "<|end|> ends answers (eos_token_id of config.json)"
+    found = prompts.control_tokens(asked(), box.tokenizer)
+    assert found == ["<|start|>"], "<|end|> ends answers (eos_token_id of config.json)"
     assert prompts.control_tokens(asked("completion"), box.tokenizer) == []
-    good, bad = ["Yes."] * 9, "Yes.\n<|start|>user\nAnd now?"
-    assert prompts.ran_on(tokens, {("s", "base"): [*good, *good, bad]}) == []
-    [fault] = prompts.ran_on(tokens, {("s", "base"): good, ("s", "adapter"): [*good[:4], bad]})
-    assert fault.code == "control-tokens"
-    assert "1 of 5 answers of adapter hold '<|start|>'" in fault.text

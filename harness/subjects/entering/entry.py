@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.content import library as libraries
@@ -36,10 +37,15 @@ def entered(
                 " out, or change them there"
             )
         entry = libraries.resolve(place, library, adapter, _known(library, base))
+        where = f"{place.library}: adapters.{adapter}.path: "
     else:
-        entry = _foreign(place, library, adapter, base, suites)
-    if recognised(entry.path) == "peft":
-        return entry.mounting(peft.converted(entry.path, entry.base_path, cache))
+        entry, where = _foreign(place, library, adapter, base, suites), ""
+    try:
+        form = recognised(entry.path)
+    except WorkspaceError as error:
+        raise WorkspaceError(f"{where}{error}") from None
+    if form == "peft":
+        return replace(entry, converted=peft.converted(entry.path, entry.base_path, cache))
     return entry
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.errors import WorkspaceError
 
-#: endings that are read; of other data it is said that it was not
+#: endings that are read, and those of what lies beside data; all else is said not to be read
 READ = (".jsonl", ".json", ".parquet")
-OTHER = (".csv", ".tsv", ".arrow", ".txt", ".zip", ".tar", ".zst", ".bz2", ".xz", ".pkl", ".npy")
+BESIDE = ("", ".md", ".py", ".ipynb", ".sh", ".yaml", ".yml", ".toml", ".cfg", ".log", ".lock")
 _SPLITS = {"train": "train", "valid": "valid", "val": "valid", "dev": "valid", "eval": "valid",
            "test": "test"}  # fmt: skip
 _SAID_BY = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "model": "assistant",
@@ -32,7 +32,7 @@ def files(path: Path) -> tuple[list[Path], list[Path]]:
         p for p in below if not any(part.startswith(".") for part in p.relative_to(path).parts)
     ]
     data = [p for p in shown if _ending(p) in READ]
-    unread = [p for p in shown if p.suffix in OTHER]
+    unread = [p for p in shown if _ending(p) not in READ and p.suffix not in BESIDE]
     if not data:
         also = f"; found {unread[0].name}, which is not read" if unread else ""
         raise WorkspaceError(
