@@ -19,6 +19,7 @@ from harness.judging.answer import Answer
 from harness.judging.observed.placed import close_packages
 
 DAY = 86_400.0  # seconds
+OTHERWISE = "<otherwise>"  #: a variable's value where it is not to be what this process has
 MOMENTS = 13  #: the days of a week, the ends of months and a leap day
 
 
@@ -37,6 +38,14 @@ class Surroundings:
     # not in the repr, which names a sitting: they are other paths in each audit
     folder: Path | None = field(default=None, repr=False)
     hidden: tuple[Path, ...] = field(default=(), repr=False)
+
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """What its environment is given: an audit that runs in CI tries it outside, and one in
+        plain C in another language."""
+        return tuple(
+            (name, _otherwise(name) if value == OTHERWISE else value)
+            for name, value in self.environment
+        )
 
     def enter(self) -> None:
         """Change what the environment's variables do not: for good, in this process."""
@@ -57,18 +66,24 @@ class Surroundings:
             close_packages()
 
 
-#: where an audit runs in CI or in plain C, the elsewhere of it is neither
-_CI = tuple((name, "" if os.environ.get(name) else "true") for name in ("CI", "GITHUB_ACTIONS"))
-_LANG = "C" if os.environ.get("LANG", "C") != "C" else "de_DE.UTF-8"
-OTHER_USER = (*_CI, ("USER", "nobody"), ("LOGNAME", "nobody"), ("DEBUG", "1"), ("EXTRA", "1"))
+OTHER_USER = (
+    ("CI", OTHERWISE), ("GITHUB_ACTIONS", OTHERWISE), ("USER", "nobody"), ("LOGNAME", "nobody"),
+    ("DEBUG", "1"), ("EXTRA", "1"),
+)  # fmt: skip
 STRANGE = (
-    ("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", _LANG), ("PYTHONHASHSEED", "4711"),
+    ("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", OTHERWISE), ("PYTHONHASHSEED", "4711"),
 )  # fmt: skip
 HERE = Surroundings()
 _ALL = STRANGE + OTHER_USER
 WITH_NETWORK = Surroundings(_ALL, days=366, packages=False)
 ELSEWHERE = Surroundings(_ALL, days=366, network=False, packages=False)
 BARE = Surroundings(_ALL, days=366, network=False, programs=False, packages=False)
+
+
+def _otherwise(name: str) -> str:
+    if name == "LANG":
+        return "C" if os.environ.get("LANG", "C") != "C" else "de_DE.UTF-8"
+    return "" if os.environ.get(name) else "true"
 
 
 class Exploding(Answer):

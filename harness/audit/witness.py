@@ -78,7 +78,7 @@ class Witness:
         spent: defaultdict[str, float] = defaultdict(float)
         left = list(range(len(asked)))
         setup = Setup(
-            self.folder, self.digest, self.sandbox, around.environment, around.enter, self.notes
+            self.folder, self.digest, self.sandbox, around.variables(), around.enter, self.notes
         )
         if self.pulse:
             self.pulse.expect(len(asked))
