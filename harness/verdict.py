@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 
 class Name(enum.StrEnum):
@@ -22,60 +24,23 @@ class Name(enum.StrEnum):
         return list(Name).index(self)
 
 
-#: every code a suite or a run may be given, with what it means; those of a subject are its faults'
-CODES: dict[str, tuple[Name, str]] = {
-    "held": (
-        Name.SHIP,
-        '"not worse than base by more than δ (95 % one-sided)"; the sentence carries the margin',
-    ),
-    "improved": (Name.SHIP, "a primary facet gained over base, and over its canon as a prompt"),
-    "secondary": (Name.SHIP, "no gain claimed and no loss found"),
-    "not-degenerate": (Name.SHIP, "no more loops and endless answers than base"),
-    "claim-holds": (Name.SHIP, "a published number is what was measured"),
-    "broken": (Name.NO_SHIP, "the interval of adapter minus base lies below −δ"),
-    "regressed": (Name.NO_SHIP, "the interval of adapter minus base lies below 0"),
-    "stopped": (
-        Name.NO_SHIP,
-        "lost beyond doubt before the end: by an e-process, or as nothing left can save it",
-    ),
-    "worse": (Name.NO_SHIP, "a primary facet is worse than base"),
-    "secondary-worse": (Name.NO_SHIP, "a secondary facet is worse than base"),
-    "worse-than-prompt": (Name.NO_SHIP, "base with the facet's canon as system prompt is better"),
-    "degenerate": (Name.NO_SHIP, "answers loop or never stop more often than base's"),
-    "claim-false": (Name.NO_SHIP, "a published number is not what was measured"),
-    "undecided": (Name.INCONCLUSIVE, "a margin is neither held nor broken"),
-    "degeneration-undecided": (Name.INCONCLUSIVE, "the same of loops and endless answers"),
-    "no-gain": (Name.INCONCLUSIVE, "no gain over base is established"),
-    "no-gain-over-prompt": (Name.INCONCLUSIVE, "a gain over base, but none over a prompt"),
-    "too-few": (Name.INCONCLUSIVE, "under 20 prompts no rate is printed"),
-    "provisional": (
-        Name.INCONCLUSIVE,
-        "a facet's verifier is PROVISIONAL: the rates are shown and decide nothing",
-    ),
-    "facet-not-measured": (Name.INCONCLUSIVE, "a claimed facet has no suite"),
-    "no-claim": (Name.INCONCLUSIVE, "no primary facet, so nothing was to gain"),
-    "claim-not-measured": (Name.INCONCLUSIVE, "a published number was not measured"),
-    "spent": (Name.INCONCLUSIVE, "the held-out prompts were asked too often"),
-    "certificate": (
-        Name.VOID,
-        "a guard's verifier is not VALID, or a facet's neither that nor PROVISIONAL",
-    ),
-    "verifiers-weak": (Name.VOID, "J of the suite's verifiers may be too low"),
-    "registration": (Name.VOID, "the run differs from what was registered"),
-    "not-registered": (Name.VOID, "the policy asks for a registration and there is none"),
-    "subject": (Name.VOID, "receipts of another subject than was registered"),
-    "prompt": (Name.VOID, "receipts of another prompt than was registered"),
-    "control-tokens": (
-        Name.VOID,
-        "answers hold tokens of the template that end none; `eos_token_id` of the base lacks them",
-    ),
-    "sampler": (Name.VOID, "arms that were sampled differently"),
-    "base-against-base": (Name.VOID, "base measured twice differs from itself"),
-    "sentinel": (Name.VOID, "a verifier was wrong about an answer known beforehand"),
-    "unverified": (Name.VOID, "too many answers could not be judged"),
-    "not-measured": (Name.VOID, "an owed suite was not measured, or a sentinel not judged"),
-    "incomplete": (Name.VOID, "a suite was measured in part"),
-}
+class Code(NamedTuple):
+    """What a reason's code says: the verdict it calls for, its meaning, and what to do next."""
+
+    verdict: Name
+    meaning: str
+    next: str
+
+
+def _codes() -> dict[str, Code]:
+    rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return {
+        code: Code(Name(row["verdict"]), row["meaning"], row["next"]) for code, row in rows.items()
+    }
+
+
+#: every code a suite or a run may be given; those of a subject are its faults'
+CODES = _codes()
 
 
 @dataclass(frozen=True)
@@ -94,7 +59,7 @@ class Reason:
 
 def reason(code: str, about: str, text: str, cases: Sequence[str] = ()) -> Reason:
     """The reason of one of :data:`CODES`, with the verdict that it calls for."""
-    return Reason(CODES[code][0], code, about, text, list(cases))
+    return Reason(CODES[code].verdict, code, about, text, list(cases))
 
 
 @dataclass(frozen=True)
@@ -122,9 +87,9 @@ def decide(reasons: Sequence[Reason]) -> Verdict:
 
 
 def table() -> str:
-    """Every code with its verdict and meaning as a Markdown table, as ``docs/method.md`` has it."""
-    rows = [f"| `{code}` | {verdict} | {text} |" for code, (verdict, text) in CODES.items()]
-    return "\n".join(["| code | verdict | meaning |", "|---|---|---|", *rows])
+    """Every code as a row of a Markdown table, as ``docs/method.md`` has it."""
+    rows = [f"| `{code}` | {' | '.join(told)} |" for code, told in CODES.items()]
+    return "\n".join(["| code | verdict | meaning | next step |", "|---|---|---|---|", *rows])
 
 
 def _rank(reason: Reason) -> int:
