@@ -45,6 +45,7 @@ class MlxEngine:
         self._widens = dtype == "auto" and mx.default_device() == mx.cpu
         self._ready()
         self._modules, self._weights = _own(self._model)
+        blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
         self.context = int(config.get("max_position_embeddings") or 2**31)
         self.identity = _identity(mx, self._model) | ({"blas": library} if library else {})
