@@ -50,7 +50,9 @@ def worst(found: Result) -> str:
     A loss may be as many times what the verifiers see of it as J's lower bound allows; a gain that
     is seen is at least that gain."""
     low, margin = found.comparison.difference.low, found.contrast.margin
-    if found.held and low < 0:
+    if low >= 0:
+        return f"worst case {ahead(low)}, a loss of {100 * margin:g} allowed"
+    if found.held:
         low = max(-1.0, low / found.held.youden)
     close = abs(low + margin) < 0.0005  # what rounds to the margin is written more finely
     return f"worst case {ahead(low, 2 if close else 1)}, {100 * margin:g} allowed"
