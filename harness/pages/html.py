@@ -14,7 +14,7 @@ from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 from harness.subjects.faults import faults
-from harness.verdict import CODES, Name, Reason
+from harness.verdict import CODES, Reason
 
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
@@ -92,12 +92,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def next_step(reason: Reason) -> str:
-    """What to do about a reason: a code's next step, or the remedy of a fault of the subject; empty
-    where it supports SHIP."""
-    if reason.verdict is Name.SHIP:
-        return ""
-    told = CODES.get(reason.code)
-    return told.next if told else faults().get(reason.code, {}).get("remedy", "")
+    """What to do about a reason: its code's next step, or the remedy of a fault of the subject;
+    empty where it is nothing."""
+    if reason.code in CODES:
+        step = CODES[reason.code].next
+        return "" if step.startswith("none") else step
+    return faults().get(reason.code, {}).get("remedy", "")
 
 
 def visible(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 from conftest import ROOT
@@ -185,8 +186,26 @@ def test_what_decides_is_followed_by_what_to_do_next_once():
     assert told(void)[1][1] == f"next: {faults()['wrong-base']['remedy']}"
 
 
-def test_every_code_says_what_to_do_next_and_those_that_ship_nothing():
+def test_every_code_says_what_to_do_next():
     for code, (verdict, meaning, step) in CODES.items():
         assert meaning
-        assert step.startswith("nothing") is (verdict is Name.SHIP), code
-        assert bool(next_step(Reason(verdict, code, "x", ""))) is (verdict is not Name.SHIP)
+        assert step
+        shown = next_step(Reason(verdict, code, "x", ""))
+        assert verdict is Name.SHIP or shown == step, code
+    assert next_step(Reason(Name.SHIP, "held", "humaneval", "")) == ""
+
+
+def test_with_several_answers_a_prompt_the_number_of_prompts_is_said_to_be_about_that():
+    found = registration([GUARD, FACET], Policy(samples=2, temperature=0.6, **QUIET))
+    needed = []
+    for gained in (2, 4):
+        rows = [
+            replace(row, sample=sample)
+            for row in pair("godot", 40, 20, gained, 1)
+            for sample in range(2)
+        ]
+        guard = [replace(row, sample=sample) for row in HELD for sample in range(2)]
+        said = judge(found, guard + rows).reasons["godot"]
+        assert said.code == "no-gain"
+        needed.append(int(re.search(r", about (\d+) prompts would show it", said.text)[1]))
+    assert needed[0] > 2 * needed[1] > 80
