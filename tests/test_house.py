@@ -32,7 +32,7 @@ ALLOWED = {
     "deciding": "errors verdict digests content audit subjects evidence stats",
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"
     " deciding stats pages",
-    "pages": "errors verdict digests files content audit evidence stats",
+    "pages": "errors verdict digests files content audit subjects evidence stats",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"
     " subjects evidence deciding gate pages",
     "__main__": "doors",
