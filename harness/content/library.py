@@ -98,8 +98,9 @@ class Library(Draft):
 
 @dataclass(frozen=True)
 class Entry:
-    """One adapter with its paths resolved. ``path`` is what is judged and released; ``converted``,
-    where an engine cannot mount that, is the same in another form."""
+    """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
+    gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
+    in another form."""
 
     name: str
     adapter: Adapter
@@ -109,6 +110,12 @@ class Entry:
     base_path: Path
     root: Path
     converted: Path | None = None
+    held: Path | None = None
+
+    @property
+    def read(self) -> Path:
+        """The folder whose bytes are digested and looked at."""
+        return self.held or self.path
 
     @property
     def lineage(self) -> str:
@@ -118,7 +125,7 @@ class Entry:
     @property
     def mount(self) -> Path:
         """The folder that an engine mounts."""
-        return self.converted or self.path
+        return self.converted or self.read
 
 
 def load(workspace: Workspace) -> Library:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.audit.auditor import certify
@@ -22,6 +23,7 @@ from harness.content.strict import nearest
 from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.deciding import judge
+from harness.digests import stamps
 from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
@@ -34,7 +36,7 @@ from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter, prompts
+from harness.subjects import adapter, identity, prompts
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
@@ -79,7 +81,8 @@ class Wanted:
 class Prepared:
     """A gate that can be run: who judges and answers, and everything that decides but the answers.
 
-    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier."""
+    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
+    ``verifiers`` who judges, and ``stamps`` those of the base's files from before it was loaded."""
 
     wanted: Wanted
     judges: Judges
@@ -93,6 +96,8 @@ class Prepared:
     registration: Registration
     registered: Registration | None
     invalid: list[Reason]
+    verifiers: dict[str, Verifier]
+    stamps: dict[str, str]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -192,8 +197,12 @@ def prepare(
         )
         if hidden is not None:
             certificates = {id: redacted(held) for id, held in certificates.items()}
+        copy = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
+        wanted = replace(wanted, entry=identity.taken(wanted.entry, copy))
+        began = stamps(wanted.entry.base_path)
         engine = load(wanted.entry.base_path)
         found = preflight(wanted, engine)
+        found.add(identity.moved(wanted.entry.base_path, began))
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
         ledger = Ledger(place.runs / "looks.jsonl")
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
@@ -215,6 +224,8 @@ def prepare(
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),
+            verifiers=needed,
+            stamps=began,
         )
 
 

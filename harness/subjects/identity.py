@@ -3,14 +3,21 @@ training wrote down."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import files
 from harness.content.library import Entry
-from harness.digests import differing, folder_digest
+from harness.digests import differing, folder_digest, read_by_loaders, stamps
+from harness.engines.base import read_config
 from harness.subjects.base import Fault, Preflight
+from harness.subjects.entering import peft
+from harness.subjects.entering.folders import CONFIG
 
 #: how the name of a model says in which numbers it is stored
 _STORED = re.compile(
@@ -126,12 +133,29 @@ def _numbers(base: dict[str, Any]) -> str:
     return f"{bits}-bit" if bits else str(base.get("torch_dtype") or base.get("dtype") or "unknown")
 
 
-def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
+def taken(entry: Entry, folder: Path) -> Entry:
+    """The entry with its adapter copied into ``folder``, which is this process's own: that copy is
+    digested, looked at and mounted, whatever becomes of the adapter meanwhile."""
+    read_config(entry.path / CONFIG)  # what is wrong with it is said of the folder that was named
+    held = files.make_folder(folder / "adapter")
+    for path in read_by_loaders(entry.path):
+        copy = held / path.relative_to(entry.path)
+        files.make_folder(copy.parent)
+        shutil.copyfile(path, copy)
+        at = path.stat()
+        os.utime(copy, ns=(at.st_atime_ns, at.st_mtime_ns))  # the log of a training is held to it
+    form = entry.converted and peft.converted(held, entry.base_path, folder)
+    return replace(entry, held=held, converted=form)
+
+
+def changed(
+    entry: Entry, found: Preflight, began: Mapping[str, str], memory: Path | None = None
+) -> list[Fault]:
     """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored
-    would not be shipped."""
+    would not be shipped. ``began`` are the base's stamps from before it was loaded."""
     now = {"base": folder_digest(entry.base_path, memory), "adapter": folder_digest(entry.path)}
     before = {"base": found.base_digest, "adapter": found.adapter_digest}
-    return [
+    faults = [
         Fault(
             "changed-in-run",
             f"the {part} was {before[part]} when it was scored and is {digest} now"
@@ -140,3 +164,15 @@ def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[
         for part, digest in now.items()
         if digest != before[part]
     ]
+    return faults or list(moved(entry.base_path, began))
+
+
+def moved(base: Path, began: Mapping[str, str]) -> Iterator[Fault]:
+    """A fault if a file of the base was written or replaced since, even if it was put back: what
+    was loaded in between need not be what was digested."""
+    now = stamps(base)
+    names = [name for name in {**began, **now} if began.get(name) != now.get(name)]
+    if names:
+        shown = ", ".join(str(base / name) for name in names[:5])
+        text = f"written, replaced or renamed while the gate ran, if only for a moment: {shown}"
+        yield Fault("changed-in-run", f"files of the base were {text}")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import time
 
 import mlx.core as mx
@@ -11,7 +12,7 @@ from mlx_lm.tuner.utils import load_adapters
 from mlx_lm.utils import load_model
 from tiny_model import edit_config, make_base
 
-from harness.digests import folder_digest
+from harness.digests import SealNotice, folder_digest
 
 
 def fuse(adapter, base):
@@ -105,3 +106,10 @@ def test_a_remembered_digest_holds_until_a_byte_changes(tmp_path):
     (folder / "weights").write_bytes(b"a" * 4999 + b"b")
     os.utime(folder / "weights", ns=(was.st_atime_ns, was.st_mtime_ns))  # the clock is turned back
     assert folder_digest(folder, memory) == folder_digest(folder) != before
+    (folder / "weights").write_bytes(b"a" * 5000)
+    time.sleep(2.1)
+    assert folder_digest(folder, memory) == before
+    with sqlite3.connect(memory / "digests.sqlite") as db:
+        db.execute("UPDATE sealed SET digest = ?", ("0" * 64,))
+    with pytest.warns(SealNotice, match="the digest kept of .*weights has not this cache's seal"):
+        assert folder_digest(folder, memory) == before
