@@ -14,6 +14,8 @@ from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 
 Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
+#: what no gate lets ship
+HELD_BACK: tuple[Status, ...] = ("queued", "training", "superseded")
 
 
 class Base(strict.Model):

@@ -16,6 +16,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "registered": True,
         "degeneration_held": True,
         "max_false_passes": 0.05,
+        "contamination_check": True,
     },
 }
 
@@ -49,7 +50,8 @@ class Policy(strict.Model):
     first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
     ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
-    without a registration written before is VOID."""
+    without a registration written before is VOID. contamination_check: training data that was not
+    searched for the held-out prompts makes a run INCONCLUSIVE."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -77,6 +79,7 @@ class Policy(strict.Model):
     again: bool = True
     sentinels: int = Field(default=5, ge=0)
     registered: bool = False
+    contamination_check: bool = False
 
     @property
     def proof(self) -> Proof:

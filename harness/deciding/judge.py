@@ -155,6 +155,7 @@ def judge(
         *(degeneration.reasons(registration, looped) if whole else ()),
         *claims.coverage(registration, scores),
         *claims.claims(registration, scores | dict.fromkeys(weak)),
+        *claims.unchecked(registration),
     ]
     flagged = _with_flagged(registration, certificates, rows)
     return Judged(scores, looped, decide(found), by_suite, flagged)

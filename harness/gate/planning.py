@@ -55,6 +55,7 @@ def register(
             for id, known in sentinels.items()
         },
         policy=policy,
+        contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
     )
 
 

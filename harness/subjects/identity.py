@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import files
-from harness.content.library import Entry
+from harness.content.library import HELD_BACK, Entry
 from harness.digests import differing, folder_digest, read_by_loaders, stamps
 from harness.engines.base import read_config
 from harness.subjects.base import Fault, Preflight
@@ -55,8 +55,12 @@ def identity(
     base: dict[str, Any],
     memory: Path | None,
 ) -> Iterator[Fault]:
-    """Whether base and adapter are the bytes that the library pins, and whether the adapter was
-    trained on this base; ``base`` is the base's ``config.json``."""
+    """Whether the library lets the adapter ship, whether base and adapter are the bytes that it
+    pins, and whether the adapter was trained on this base; ``base`` is the base's
+    ``config.json``."""
+    if entry.adapter.status in HELD_BACK:
+        text = f"its status in the library is {entry.adapter.status}: it is not to be released"
+        yield Fault("status", text, "block")
     pinned = {
         "base": (entry.base_name, entry.base.digest, found.base_digest),
         "adapter": (entry.name, entry.adapter.digest, found.adapter_digest),

@@ -21,6 +21,7 @@ from harness.gate import recheck
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
+from harness.gate.release import release_check
 from harness.gate.session import register_gate, run_gate
 from harness.verdict import Verdict
 
@@ -172,7 +173,8 @@ def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
     assert second.speaker.asked == 0, "every answer is in the cache"
     assert head(root / "one") == head(root / "two")
     for run in ("one", "two"):
-        assert recheck.recheck(root / run, root / "adapter")[1] == []
+        checked = release_check(root / run, str(root / "adapter"), str(root))
+        assert (checked.exit_code, checked.against) == (0, [])
     looks = [json.loads(line) for line in (root / "runs" / "looks.jsonl").read_text().splitlines()]
     assert len(looks) == 2, "one for each set of prompts; the second gate is the same look"
 
