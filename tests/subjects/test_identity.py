@@ -86,6 +86,14 @@ def test_the_library_pins_the_bytes_of_an_adapter(check, adapter):
     assert [fault.code for fault in check(digest=pin).faults] == ["adapter-changed"]
 
 
+@pytest.mark.parametrize("status", ["queued", "training", "superseded"])
+def test_what_the_library_does_not_let_ship_does_not_ship(check, adapter, status):
+    [fault] = check(status=status).faults
+    assert (fault.code, fault.severity) == ("status", "block")
+    assert fault.text.startswith(f"its status in the library is {status}")
+    assert check(status="shipped").faults == []
+
+
 def test_an_adapter_that_does_not_name_its_base_is_noticed(check, adapter, base):
     edit_config(adapter, trained_on_base=None)
     found = check()
