@@ -93,7 +93,7 @@ def validity(
             found.append(reason("registration", "policy", text))
     elif policy.registered:
         text = (
-            f"the policy ({policy.profile}) asks for a registration before the run; `harness gate"
+            f"the policy ({policy.described}) asks for a registration before the run; `harness gate"
             " --register` writes it"
         )
         found.append(reason("not-registered", "policy", text))

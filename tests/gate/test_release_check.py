@@ -26,7 +26,7 @@ SUITES = {"humaneval": 164, "godot": 40}
 
 
 def workspace(folder: Path, gained: int, lost: int) -> Path:
-    """A workspace, its adapter, and its run, in which the adapter gained and lost so many of the guard."""
+    """A workspace and its run, in which the adapter gained and lost so many of the guard."""
     for suite, n in SUITES.items():
         rows = [{"id": f"{suite}/{i}", "prompt": prompt(suite, i)} for i in range(n)]
         role = {"role": "guard", "margin": 0.05} if suite == "humaneval" else {"role": "facet"}

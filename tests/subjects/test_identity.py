@@ -87,7 +87,7 @@ def test_the_library_pins_the_bytes_of_an_adapter(check, adapter):
 
 
 @pytest.mark.parametrize("status", ["queued", "training", "superseded"])
-def test_what_the_library_does_not_let_ship_does_not_ship(check, adapter, status):
+def test_what_the_library_does_not_let_ship_does_not_ship(check, status):
     [fault] = check(status=status).faults
     assert (fault.code, fault.severity) == ("status", "block")
     assert fault.text.startswith(f"its status in the library is {status}")
