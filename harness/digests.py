@@ -16,6 +16,7 @@ import secrets
 import sqlite3
 import time
 import warnings
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from fnmatch import fnmatchcase
@@ -144,21 +145,19 @@ def _open(memory: Path) -> sqlite3.Connection:
     return db
 
 
-def stamps(folder: Path) -> dict[str, str]:
-    """By relative name what tells, of every file of ``folder`` that a loader reads and of the links
-    on the way, that it was written, replaced or renamed: also if it was put back since."""
-    found = {p.relative_to(folder).as_posix(): p for p in (folder, *read_by_loaders(folder))}
-    links = {name: _stamp(p, link=True) for name, p in found.items() if p.is_symlink()}
-    return {
-        name: f"{'' if path == folder else _stamp(path)} {links.get(name, '')}"
-        for name, path in found.items()
-    }
+def stamps(paths: Iterable[Path]) -> dict[str, str]:
+    """By path what tells that a file, or the link to it, was written, replaced or renamed, even if
+    it was put back since."""
+    return {str(path): f"{_stamp(path)} {_stamp(path, link=True)}" for path in paths}
 
 
 def _stamp(path: Path, *, link: bool = False) -> str:
     """What changes with the bytes: device, inode, size, and the times of the last write and the
     last change of state."""
-    at = path.lstat() if link else path.stat()
+    try:
+        at = path.stat(follow_symlinks=not link)
+    except OSError:
+        return "missing"
     return f"{at.st_dev}:{at.st_ino}:{at.st_size}:{at.st_mtime_ns}:{at.st_ctime_ns}"
 
 

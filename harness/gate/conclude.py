@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.pages import html
 from harness.subjects.base import Fault
-from harness.subjects.identity import changed
+from harness.subjects.identity import changed, moved
 from harness.verdict import Verdict
 
 
@@ -27,7 +27,7 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     invalid, registration = prepared.invalid, prepared.registration
     if not invalid:
         found = prepared.preflight
-        faults = [*found.faults, *_changed(prepared)]
+        faults = [*found.faults, *(_changed(prepared) or moved(prepared.stamps))]
         invalid = subject_reasons(faults)
         run.write("preflight.json", asdict(replace(found, faults=faults)))
     run.write("secret.json", {"secret": prepared.judges.secret.hex()})
@@ -44,10 +44,10 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     return judged.verdict
 
 
-def _changed(prepared: Prepared) -> Iterator[Fault]:
+def _changed(prepared: Prepared) -> list[Fault]:
     """What is judged, or judges it, and is not what it was when the gate began."""
     wanted, place = prepared.wanted, prepared.wanted.workspace
-    yield from changed(wanted.entry, prepared.preflight, prepared.stamps, workspace.cache_folder())
+    faults = changed(wanted.entry, prepared.preflight, workspace.cache_folder())
     audits, root = place.folder("audits"), place.folder("suites")
     hidden = wanted.library.certification
     audited = place.root / hidden if hidden else audits
@@ -57,11 +57,13 @@ def _changed(prepared: Prepared) -> Iterator[Fault]:
         known = _digest(fixtures.read, audited, id)
         if names := binding.differences(bound, {"source": source, "fixtures": known}):
             text = f"{', '.join(names[:5])} of verifier {id} changed since its audit"
-            yield Fault("changed-in-run", f"{text}; it was certified as it was before")
+            faults.append(Fault("changed-in-run", f"{text}; it was certified as it was before"))
     for id, each in wanted.suites.items():
         now = _digest(suite.load, each.path, root)
         if now != each.digest:
-            yield Fault("changed-in-run", f"suite {id} was {each.digest} when asked and is {now}")
+            text = f"suite {id} was {each.digest} when it was asked and is {now}"
+            faults.append(Fault("changed-in-run", text))
+    return faults
 
 
 def _digest(read: Callable[..., Known | Suite], *where: Any) -> str:

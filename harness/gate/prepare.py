@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.audit.auditor import certify
+from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, redacted
 from harness.audit.workspace import resolve_sandbox
 from harness.content import library, suite, workspace
@@ -23,7 +24,7 @@ from harness.content.strict import nearest
 from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.deciding import judge
-from harness.digests import stamps
+from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
@@ -82,7 +83,8 @@ class Prepared:
     """A gate that can be run: who judges and answers, and everything that decides but the answers.
 
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
-    ``verifiers`` who judges, and ``stamps`` those of the base's files from before it was loaded."""
+    ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
+    bound to, that may not be written while the gate runs."""
 
     wanted: Wanted
     judges: Judges
@@ -200,10 +202,14 @@ def prepare(
             certificates = {id: redacted(held) for id, held in certificates.items()}
         copy = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
         wanted = replace(wanted, entry=identity.taken(wanted.entry, copy))
-        began = stamps(wanted.entry.base_path)
-        engine = load(wanted.entry.base_path)
+        base = wanted.entry.base_path
+        began = stamps([base, *read_by_loaders(base)])
+        engine = load(base)
         found = preflight(wanted, engine)
-        found.add(identity.moved(wanted.entry.base_path, began))
+        found.add(identity.moved(began))
+        began.pop(str(base))  # who writes a note into it now has changed nothing that was read
+        for id, verifier in needed.items():
+            began |= stamps(binding.sources(verifier, certificates[id].binding))
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
         ledger = Ledger(place.runs / "looks.jsonl")
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)

@@ -152,14 +152,12 @@ def taken(entry: Entry, folder: Path) -> Entry:
     return replace(entry, held=held, converted=form)
 
 
-def changed(
-    entry: Entry, found: Preflight, began: Mapping[str, str], memory: Path | None = None
-) -> list[Fault]:
+def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
     """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored
-    would not be shipped. ``began`` are the base's stamps from before it was loaded."""
+    would not be shipped."""
     now = {"base": folder_digest(entry.base_path, memory), "adapter": folder_digest(entry.path)}
     before = {"base": found.base_digest, "adapter": found.adapter_digest}
-    faults = [
+    return [
         Fault(
             "changed-in-run",
             f"the {part} was {before[part]} when it was scored and is {digest} now"
@@ -168,15 +166,12 @@ def changed(
         for part, digest in now.items()
         if digest != before[part]
     ]
-    return faults or list(moved(entry.base_path, began))
 
 
-def moved(base: Path, began: Mapping[str, str]) -> Iterator[Fault]:
-    """A fault if a file of the base was written or replaced since, even if it was put back: what
-    was loaded in between need not be what was digested."""
-    now = stamps(base)
-    names = [name for name in {**began, **now} if began.get(name) != now.get(name)]
-    if names:
-        shown = ", ".join(str(base / name) for name in names[:5])
-        text = f"written, replaced or renamed while the gate ran, if only for a moment: {shown}"
-        yield Fault("changed-in-run", f"files of the base were {text}")
+def moved(began: Mapping[str, str]) -> Iterator[Fault]:
+    """A fault if files of these stamps were written or replaced since, even if they were put back:
+    what was read in between need not be what was digested."""
+    now = stamps(map(Path, began))
+    if names := [name for name in began if now[name] != began[name]]:
+        text = "written, replaced or renamed while the gate ran, if only for a moment"
+        yield Fault("changed-in-run", f"{text}: {', '.join(names[:5])}")

@@ -221,7 +221,7 @@ def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNa
     held = {id: certificate(id) for id in found.certificates} | gate.certificates
     prepared = SimpleNamespace(
         wanted=wanted, registration=found, certificates=held, invalid=[], settings=settings(found),
-        judges=SimpleNamespace(secret=SECRET),
+        judges=SimpleNamespace(secret=SECRET), stamps={},
         preflight=Preflight(found.base_digest, found.adapter_digest, None),
         kept=SimpleNamespace(answered={a.id: 0 for p in gate.plans for a in p.arms},
                              from_cache={a.id: 0 for p in gate.plans for a in p.arms},

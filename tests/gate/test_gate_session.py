@@ -354,9 +354,9 @@ def test_what_judges_or_is_judged_and_changes_in_the_run_is_void_and_named(root:
             [found] = said()
             (root / name).write_bytes(before)
             assert found.startswith(text)
-        [found] = said()  # all is as it was, and what was loaded need not have been
-        assert found.startswith("files of the base were written, replaced or renamed while")
-        assert found.endswith("base/tokenizer.json")
+        [found] = said()  # all is as it was, and what was read meanwhile need not have been
+        assert found.startswith("written, replaced or renamed while the gate ran, if only for a")
+        assert found.endswith(f"{root}/base/tokenizer.json, {root}/verifiers/sums.py")
 
 
 def test_a_base_that_is_swapped_while_it_is_loaded_is_void(root: Path):

@@ -256,6 +256,9 @@ def test_the_statement_names_the_files_of_the_adapter(clean: Path):
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
     assert statement["predicate"]["result"] == "PASSED"
+    profile = "custom (standard, but again false, sentinels 0)"
+    assert statement["predicate"]["profile"] == profile
+    assert f"profile {profile}" in (clean / "scorecard.html").read_text()
     import hashlib
 
     digest = hashlib.sha256(
