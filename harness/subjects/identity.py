@@ -15,10 +15,12 @@ from harness import files
 from harness.content.library import HELD_BACK, Entry
 from harness.digests import differing, folder_digest, read_by_loaders, stamps
 from harness.engines.base import read_config
+from harness.errors import WorkspaceError, boundary
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.entering import peft
 from harness.subjects.entering.folders import CONFIG
 
+COPY = "a gate reads a copy of the adapter; TMPDIR names another place for it"
 #: how the name of a model says in which numbers it is stored
 _STORED = re.compile(
     r"[-_.](?:\d+[-_]?bits?|bf16|fp16|f16|fp32|bnb|unsloth|mlx|awq|gptq|gguf|mxfp4|int\d|fp8|q\d\w*)"
@@ -145,7 +147,8 @@ def taken(entry: Entry, folder: Path) -> Entry:
     for path in read_by_loaders(entry.path):
         copy = held / path.relative_to(entry.path)
         files.make_folder(copy.parent)
-        shutil.copyfile(path, copy)
+        with boundary(WorkspaceError, path, f"cannot be copied to {copy.parent}", COPY):
+            shutil.copyfile(path, copy)
         at = path.stat()
         os.utime(copy, ns=(at.st_atime_ns, at.st_mtime_ns))  # the log of a training is held to it
     form = entry.converted and peft.converted(held, entry.base_path, folder)
