@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -41,8 +40,8 @@ def open_run(prepared: Prepared) -> Run:
     for id, certificate in prepared.certificates.items():
         run.write(f"certificates/{id}.json", certificate.to_json())
     run.write("preflight.json", asdict(prepared.preflight))
-    if not prepared.invalid and prepared.wanted.options.limit is None:
-        prepared.ledger.record(prepared.registration)
+    if not prepared.invalid:
+        prepared.ledger.record(prepared.look)
     return run
 
 
@@ -199,13 +198,10 @@ class Measuring:
         )
 
     def _chosen(self) -> set[str]:
-        """The cases to measure: all, or a seeded sample, as the first few of a benchmark are
-        none."""
-        cases, limit = self._suite.cases, self._prepared.wanted.options.limit
-        if limit is None or limit >= len(cases):
-            return {case.id for case in cases}
-        kept = random.Random(self._suite.digest).sample(range(len(cases)), limit)
-        return {cases[number].id for number in kept}
+        """The cases to measure."""
+        return {
+            case.id for case in planning.chosen(self._suite, self._prepared.wanted.options.limit)
+        }
 
     def _in_order(self, arm: Arm) -> list[Case]:
         """Every case in the order in which an arm is asked."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
-from harness.evidence.ledger import Ledger
+from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
 from harness.gate.progress import Progress, silent
@@ -90,6 +90,7 @@ class Prepared:
     preflight: Preflight
     known: dict[str, list[Fixture]]
     ledger: Ledger
+    look: Look
     registration: Registration
     registered: Registration | None
     invalid: list[Reason]
@@ -195,15 +196,15 @@ def prepare(
         engine = load(wanted.entry.base_path)
         found = preflight(wanted, engine)
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
-        ledger = Ledger(place.runs / "looks.jsonl")
-        plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration = plan.model_copy(update={"look": ledger.look(plan)})
+        ledger = Ledger(place.looks)
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
+        plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(
-            wanted=wanted,
+            wanted=replace(wanted, suites=suites),
             judges=judges,
             engine=engine,
             kept=Kept(engine, cache),
@@ -212,6 +213,7 @@ def prepare(
             preflight=found,
             known=known,
             ledger=ledger,
+            look=planning.look(registration, suites, wanted.options.limit),
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),

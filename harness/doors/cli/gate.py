@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from harness.doors.cli.common import (
     suite_option,
     train_data_option,
 )
+
+if TYPE_CHECKING:
+    from harness.gate.prepare import Prepared
 
 
 @click.command(
@@ -55,11 +59,20 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
         if register:
             out.say(str(register_gate(options, progress)))
             return 0
-        verdict, folder = run_gate(options, progress)
+        begun: list[Prepared] = []
+
+        def begin(prepared: Prepared) -> None:
+            begun.append(prepared)
+            if not quiet:
+                out.say(prepared.registration.look_text)
+
+        verdict, folder = run_gate(options, progress, begun=begin)
     out.say(verdict.name, STYLES[verdict.name])
     if not quiet:
         out.rows([(f"{r.verdict:<12}", f"{r.about}: {r.text}") for r in verdict.reasons], gap=1)
         out.say(f"scorecard: {folder / 'scorecard.html'}")
+        if (recorded := begun[0].ledger.recorded) is not None:
+            out.say(f"next: git add {os.path.relpath(recorded)}")
     return verdict.name.exit_code
 
 

@@ -191,6 +191,7 @@ class GatePlugin:
         write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
         title = one_line(f"{self.verdict.name}: {self.wanted.entry.name}")
         terminalreporter.section(title, green=good, red=not good, bold=True)
+        write(one_line(prepared.registration.look_text))
         for reason in self.verdict.reasons:
             write(one_line(f"{reason.verdict:<12} {reason.about}: {reason.text}"))
         kept = prepared.kept
@@ -198,6 +199,8 @@ class GatePlugin:
             parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
             write(f"answers from the cache: {', '.join(parts)}")
         write(f"scorecard: {_shown(run.folder / 'scorecard.html')}")
+        if prepared.ledger.recorded:
+            write(f"next: git add {_shown(prepared.ledger.recorded)}")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
