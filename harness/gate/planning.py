@@ -23,6 +23,7 @@ from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import arms, contrasts
 from harness.subjects.base import Preflight
+from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
 
 def register(
@@ -100,6 +101,22 @@ def look(found: Registration, suites: Mapping[str, Suite], limit: int | None = N
         harness=found.harness,
         parents=found.ledger.last,
     )
+
+
+def keep_apart(found: Suite) -> None:
+    """Refuse dev prompts that show a held-out one, by the preflight's own rule; raises
+    :class:`WorkspaceError`."""
+    held, dev = ([case.prompt for case in cases] for cases in (found.cases, found.dev))
+    same = {short(prompt): number for number, prompt in enumerate(held)}
+    alike = [(same[short(prompt)], n) for n, prompt in enumerate(dev) if short(prompt) in same]
+    alike += [(number, n) for number, n, _ in near_duplicates(held, dev, SIMILAR)]
+    if alike:
+        number, n = alike[0]
+        raise WorkspaceError(
+            f"{found.path.parent / (found.spec.dev or '')}: prompt {found.dev[n].id!r} is a near"
+            f" duplicate of the held-out {found.cases[number].id!r}, which may not be looked at for"
+            " free; write another"
+        )
 
 
 def chosen(found: Suite, limit: int | None) -> Sequence[Case]:

@@ -134,6 +134,8 @@ def look_up(options: Options) -> Wanted:
     cache = workspace.cache_folder()
     entry = subject.entered(place, found, options.adapter, options.base, named, cache)
     suites = [suite.load(file, root) for file in suite.owed(entry.adapter.suites, root)]
+    for each in suites:
+        planning.keep_apart(each)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 

@@ -14,8 +14,8 @@ from gates import FACET, GAINED, GUARD, HELD, QUIET, codes, judge, plan, registr
 
 from harness.content.case import Case
 from harness.content.policy import Looks, Policy
-from harness.content.suite import Suite, SuiteFile
-from harness.errors import RunError
+from harness.content.suite import Suite, SuiteFile, load
+from harness.errors import RunError, WorkspaceError
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import Registration, prompt_digest
 from harness.gate import planning
@@ -229,9 +229,6 @@ def test_alpha_is_spent_as_the_policy_registered_and_beyond_the_plan_prompts_are
 
 
 def test_a_pool_smaller_than_its_draw_is_refused(tmp_path):
-    from harness.content.suite import load
-    from harness.errors import WorkspaceError
-
     spec = GODOT.spec.model_dump(exclude_none=True) | {"prompts": "a.jsonl", "draw": 2}
     (tmp_path / "a.yaml").write_text(json.dumps(spec))
     (tmp_path / "a.jsonl").write_text('{"id": "a", "prompt": "b"}\n')
@@ -242,3 +239,28 @@ def test_a_pool_smaller_than_its_draw_is_refused(tmp_path):
     (tmp_path / "a.yaml").write_text(json.dumps(spec | {"draw": 1}))
     loaded = load(tmp_path / "a.yaml", tmp_path)
     assert loaded.digest == replace(loaded, pool=loaded.cases, cases=()).digest
+
+
+LONG = "Write GDScript for Godot 4 that extends Area2D and emits a signal when a lamp is lit by {}"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "refused"),
+    [
+        (LONG.format("the player"), True),
+        (LONG.format("a coin"), True),
+        (f"{LONG.format('the player').upper()}\n", True),
+        ("Write scene  7", True),
+        ("Describe the tavern at the harbour as its owner would to a tired sailor", False),
+    ],
+)
+def test_a_dev_prompt_that_shows_a_held_out_one_is_refused(prompt, refused):
+    held = suite("godot", [*PROMPTS, LONG.format("the player")])
+    found = replace(held, dev=(Case("dev/0", "Something else", {}), Case("dev/1", prompt, {})))
+    assert found.digest == held.digest, "dev prompts are in no registration"
+    if refused:
+        said = r"prompt 'dev/1' is a near duplicate of the held-out 'godot/(40|7)'.*write another"
+        with pytest.raises(WorkspaceError, match=said):
+            planning.keep_apart(found)
+    else:
+        planning.keep_apart(found)

@@ -19,6 +19,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import SENTINEL
 from harness.gate import recheck
 from harness.gate.conclude import conclude
+from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.session import register_gate, run_gate
@@ -300,6 +301,34 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     Gate(root, run_dir=str(root / "two")).run()
     found = card(root / "two")
     assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))
+
+
+def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
+    with pytest.raises(WorkspaceError, match="no suite that adder owes has dev prompts: sums, gen"):
+        list(dev_lines(Gate(root).options))
+    suite = root / "suites" / "sums.yaml"
+    suite.write_text(f"{FACET}dev: dev.jsonl\n")
+    rows = [
+        {"id": f"dev-{i}", "prompt": f"{i}+7", "expect": {"sum": str(i + 7)}} for i in range(41, 44)
+    ]
+    (root / "suites" / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
+    gate = Gate(root, {"42+7"})
+    said = list(dev_lines(gate.options, load=lambda _: gate.speaker))
+    assert said == [
+        "sums: base 0/3, adapter 2/3",
+        "  right failed 4 of 6",
+        "    dev-41 base: wrong: ?",
+        "    dev-42 base: wrong: ?",
+        "    dev-43 base: wrong: ?",
+        "    dev-42 adapter: wrong: ?",
+        "dev prompts only: no verdict, and no look was counted",
+    ]
+    after = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
+    assert after == before, "no run, no verdict, no look"
+    with Gate(root).prepared() as prepared:
+        assert prepared.registration.look == 1
+        assert "dev-41" not in prepared.registration.model_dump_json()
 
 
 def test_a_gate_demands_the_certification_that_the_library_names_and_shows_none_of_it(root: Path):

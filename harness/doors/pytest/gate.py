@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from harness.content.suite import suite_id
-from harness.doors.console import Steps, Terminal, one_line, plain
+from harness.doors.console import Steps, Terminal, one_line, plain, steps
 from harness.errors import HarnessError, boundary
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
+from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.progress import silent
@@ -95,22 +96,11 @@ class GatePlugin:
     """Holds the one gate of a pytest session."""
 
     def __init__(self, config: pytest.Config) -> None:
-        get = config.getoption
-        if get("gate_limit") is not None and get("gate_limit") < 1:
-            raise pytest.UsageError(
-                f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
-            )
         if getattr(config.option, "numprocesses", None):
             raise pytest.UsageError(
                 "--adapter cannot be combined with -n: one process holds the model; leave -n out"
             )
-        names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
-        paths = tuple(str(arg).partition("::")[0] for arg in config.args)
-        options = Options(
-            **{name: get(f"gate_{name}") for name in names},
-            suite=tuple(get("gate_suite")),
-            paths=paths,
-        )
+        options = options_of(config)
         self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)
         loud = config.option.verbose >= 0 and sys.__stderr__ is not None
         self._progress = self._step if loud else silent
@@ -220,6 +210,34 @@ class GatePlugin:
         with plugin("capturemanager").global_and_fixture_disabled():
             plugin("terminalreporter").ensure_newline()
             yield
+
+
+def options_of(config: pytest.Config) -> Options:
+    """The gate that a command line asks for."""
+    get = config.getoption
+    if get("gate_limit") is not None and get("gate_limit") < 1:
+        raise pytest.UsageError(
+            f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
+        )
+    names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
+    paths = tuple(str(arg).partition("::")[0] for arg in config.args)
+    return Options(
+        **{name: get(f"gate_{name}") for name in names}, suite=tuple(get("gate_suite")), paths=paths
+    )
+
+
+def show_dev(config: pytest.Config) -> int:
+    """Print what the dev prompts of an adapter show; no session, no verdict."""
+    if config.getoption("gate_adapter") is None:
+        raise pytest.UsageError("--gate-dev needs an adapter: add --adapter NAME")
+    out = Terminal()
+    try:
+        with boundary(), steps(config.option.verbose < 0) as progress:
+            for line in dev_lines(options_of(config), progress):
+                out.say(line)
+    except HarnessError as error:
+        raise pytest.UsageError(f"harness: {plain(str(error))}") from None
+    return pytest.ExitCode.OK
 
 
 def _shown(path: Path) -> str:
