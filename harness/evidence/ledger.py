@@ -33,8 +33,10 @@ class Seen(strict.Model):
 
 
 class Look(strict.Model):
-    """One time that an adapter's answers to held-out prompts were seen, and by which rules they
-    were judged; ``parents`` are the names of the last looks before it."""
+    """One time that an adapter's answers to held-out prompts were seen.
+
+    ``rules`` is the digest of all that they were judged by, other prompts and expectations
+    included; ``parents`` are the names of the last looks before it."""
 
     base: str
     lineage: str

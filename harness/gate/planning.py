@@ -17,7 +17,7 @@ from harness.content.fixtures import Fixture
 from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
-from harness.digests import folder_files, read_by_loaders
+from harness.digests import canonical_digest, folder_files, read_by_loaders
 from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
@@ -90,7 +90,7 @@ def look(found: Registration, suites: Mapping[str, Suite], limit: int | None = N
         base=found.base_digest,
         lineage=found.lineage,
         adapter=found.adapter_digest,
-        rules=found.rules,
+        rules=canonical_digest([found.rules, sorted(each.digest for each in suites.values())]),
         suites={
             id: Seen(
                 role=each.spec.role, prompts=sorted(short(c.prompt) for c in chosen(each, limit))

@@ -93,6 +93,12 @@ EVASIONS = {
     "new prompts of a public guard": ([suite("eval", ["def g():", "def h():"], "guard")], {}),
     "other rules on the same answers": ([GODOT], {"adapter_digest": FIRST,
                                                  "policy": {"secondary_margin": 0.1}}),
+    "the same bytes on a prompt more": ([suite("godot", [*PROMPTS, "Another"]), EVAL],
+                                        {"adapter_digest": FIRST}),
+    "the same bytes, and something else expected": (
+        [replace(GODOT, cases=tuple(replace(c, expect={"now": 1}) for c in GODOT.cases)), EVAL],
+        {"adapter_digest": FIRST},
+    ),
     "the same bytes under another name": ([GODOT], {"adapter_digest": FIRST, "lineage": "other",
                                                    "policy": {"secondary_margin": 0.1}}),
 }  # fmt: skip
@@ -191,7 +197,8 @@ def test_each_look_draws_prompts_that_the_lineage_has_not_seen_until_none_are_le
     one, first = drawn(FIRST)
     again, same = drawn(FIRST)
     two, second = drawn(SECOND)
-    three, third = drawn(FIRST, policy={"seed": 1})
+    pool = suite("godot", [*(case.prompt for case in pool.cases), "One more scene"], draw=30)
+    three, third = drawn(FIRST)
     assert [len(each) for each in (one, two, three)] == [30, 30, 30]
     assert len(one | two | three) == 90
     assert (again, same) == (one, first), "a repeated gate asks the same prompts"
