@@ -37,7 +37,7 @@ def dev_lines(
         void = [r for r in prepared.invalid if r.verdict is Name.VOID and r.code not in OF_A_RUN]
         if void:
             raise WorkspaceError("\n".join(["nothing can be judged:", *(r.text for r in void)]))
-        asked = replace(prepared, invalid=[])
+        asked = replace(prepared, invalid=[], look=None)
         with Run(Path(folder), asked.settings, asked.registration.digest) as run:
             for suite in wanted.suites:
                 measure(asked, run, suite, progress)

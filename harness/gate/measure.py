@@ -29,7 +29,7 @@ Question = tuple[Case, int]  #: a prompt, and which of its K answers
 
 
 def open_run(prepared: Prepared) -> Run:
-    """The run folder with its documents, and the look in the ledger; close it when done.
+    """The run folder with its documents; close it when done.
 
     Raises :class:`RunError` for a folder that holds another run."""
     secret.keep(prepared.judges.secret)
@@ -40,15 +40,15 @@ def open_run(prepared: Prepared) -> Run:
     for id, certificate in prepared.certificates.items():
         run.write(f"certificates/{id}.json", certificate.to_json())
     run.write("preflight.json", asdict(prepared.preflight))
-    if not prepared.invalid:
-        prepared.ledger.record(prepared.look)
     return run
 
 
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
-    """Ask what is not in the run yet; nothing where nothing may be judged, or where a guard was
-    lost beyond doubt."""
+    """Ask what is not in the run yet, once the ledger has this look; nothing where nothing may be
+    judged, or where a guard was lost beyond doubt."""
     if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
+        if prepared.look is not None:
+            prepared.ledger.record(prepared.look)
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
 
 

@@ -79,7 +79,8 @@ class Wanted:
 class Prepared:
     """A gate that can be run: who judges and answers, and everything that decides but the answers.
 
-    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier."""
+    ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
+    ``look`` is what the ledger is told, ``None`` where nothing held out is seen."""
 
     wanted: Wanted
     judges: Judges
@@ -90,7 +91,7 @@ class Prepared:
     preflight: Preflight
     known: dict[str, list[Fixture]]
     ledger: Ledger
-    look: Look
+    look: Look | None
     registration: Registration
     registered: Registration | None
     invalid: list[Reason]
