@@ -198,6 +198,7 @@ LOOK = Look(
     lineage="gamedev",
     adapter=ADAPTER,
     rules="sha256:rules",
+    level=0.05,
     suites={"godot": Seen(role="facet", prompts=["0" * 12])},
     day="2026-01-01",
     harness=__version__,

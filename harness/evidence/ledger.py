@@ -36,12 +36,14 @@ class Look(strict.Model):
     """One time that an adapter's answers to held-out prompts were seen.
 
     ``rules`` is the digest of all that they were judged by, other prompts and expectations
-    included; ``parents`` are the names of the last looks before it."""
+    included, and ``level`` the alpha that it was tested at; ``parents`` are the names of the last
+    looks before it."""
 
     base: str
     lineage: str
     adapter: str
     rules: str
+    level: float
     suites: dict[str, Seen]
     day: str
     harness: str
@@ -71,7 +73,8 @@ class Look(strict.Model):
 
 class Standing(strict.Model):
     """What the ledger held when a gate was registered: its ``last`` looks (all others are ancestors
-    of these), the ``lineages`` on this base with this one, and whether this one is ``new`` there.
+    of these), the ``lineages`` on this base with this one, whether this one is ``new`` there, and
+    the alpha that its looks at these prompts have spent.
 
     ``faults`` say what of it is missing or was edited; ``spent`` are the suites whose pool holds
     too few prompts that the lineage has not seen."""
@@ -79,6 +82,7 @@ class Standing(strict.Model):
     last: list[str] = []
     lineages: int = 1
     new: bool = True
+    alpha: float = 0.0
     faults: list[str] = []
     spent: list[str] = []
 
@@ -106,10 +110,13 @@ class Before:
     @property
     def number(self) -> int:
         """Which look this is at the suite that was seen most often, from 1."""
-        return 1 + max(self._looks_at(suite, seen) for suite, seen in self.mine.suites.items())
+        return 1 + max(map(len, self._levels()))
 
-    def _looks_at(self, suite: str, seen: Seen) -> int:
-        return len({(one.adapter, one.rules) for one in self.counted if one.saw(suite, seen)})
+    def _levels(self) -> Iterator[list[float]]:
+        """For each suite the levels of the looks that count against it."""
+        for suite, seen in self.mine.suites.items():
+            saw = [one for one in self.counted if one.saw(suite, seen)]
+            yield list({(one.adapter, one.rules): one.level for one in saw}.values())
 
     @property
     def seen(self) -> set[str]:
@@ -126,6 +133,7 @@ class Before:
             last=sorted(self.looks.keys() - followed),
             lineages=len(names | {self.mine.lineage}),
             new=self.mine.lineage not in names,
+            alpha=max(map(sum, self._levels())),
             faults=list(faults),
             spent=list(spent),
         )

@@ -147,6 +147,11 @@ class Registration(strict.Model):
         return alpha if first else look_alpha(alpha, self.look)
 
     @property
+    def budget(self) -> float:
+        """What all looks at the same prompts may spend together, whatever plans they had."""
+        return self.policy.alpha * (1.0 if self.policy.spend_first_look else 1.5)
+
+    @property
     def look_text(self) -> str:
         """Which look this is and what it costs, in a line."""
         at, alpha = self.ledger, self.policy.alpha

@@ -91,6 +91,7 @@ def look(found: Registration, suites: Mapping[str, Suite], limit: int | None = N
         lineage=found.lineage,
         adapter=found.adapter_digest,
         rules=canonical_digest([found.rules, sorted(each.digest for each in suites.values())]),
+        level=found.alpha,
         suites={
             id: Seen(
                 role=each.spec.role, prompts=sorted(short(c.prompt) for c in chosen(each, limit))

@@ -235,6 +235,22 @@ def test_alpha_is_spent_as_the_policy_registered_and_beyond_the_plan_prompts_are
     assert said == [False, True]
 
 
+def test_a_plan_that_is_changed_at_each_look_spends_no_more_than_one(tmp_path):
+    def spent(folder: Path, plans: list[Looks]) -> list[bool]:
+        looks = [
+            look(folder, f"sha256:{n:064}", GODOT, policy={"looks": each})
+            for n, each in enumerate(plans)
+        ]
+        return ["spent" in [code for _, code in codes(judge(
+            BOTH.model_copy(update={"ledger": one.ledger, "look": one.look, "policy": one.policy}),
+            HELD + GAINED))] for one in looks]  # fmt: skip
+
+    changing = [Looks(plan="equal", expected=n) for n in (1, 2, 3)]
+    assert spent(tmp_path / "a", changing) == [False, False, True], "1 + 1/2 + 1/3 of alpha"
+    assert spent(tmp_path / "b", [changing[2]] * 3) == [False] * 3
+    assert spent(tmp_path / "c", [Looks()] * 5) == [False] * 5
+
+
 def test_a_pool_smaller_than_its_draw_is_refused(tmp_path):
     spec = GODOT.spec.model_dump(exclude_none=True) | {"prompts": "a.jsonl", "draw": 2}
     (tmp_path / "a.yaml").write_text(json.dumps(spec))
