@@ -52,7 +52,7 @@ def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
     """Gate one adapter, with the verdict as exit code.
 
     The same as `pytest suites/ --adapter NAME`."""
-    from harness.doors.console import STYLES, Terminal, steps
+    from harness.doors.console import STYLES, Terminal, steps, told
     from harness.gate.dev import dev_lines
     from harness.gate.prepare import Options
     from harness.gate.session import register_gate, run_gate
@@ -78,7 +78,7 @@ def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
         verdict, folder = run_gate(options, progress, begun=begin)
     out.say(verdict.name, STYLES[verdict.name])
     if not quiet:
-        out.rows([(f"{r.verdict:<12}", f"{r.about}: {r.text}") for r in verdict.reasons], gap=1)
+        out.rows(told(verdict), gap=1)
         out.say(f"scorecard: {folder / 'scorecard.html'}")
         if (recorded := begun[0].ledger.recorded) is not None:
             out.say(f"next: git add {os.path.relpath(recorded)}")
