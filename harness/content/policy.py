@@ -16,6 +16,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "registered": True,
         "degeneration_held": True,
         "max_false_passes": 0.05,
+        "label": "trained",
     },
 }
 
@@ -49,7 +50,9 @@ class Policy(strict.Model):
     first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
     ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
-    without a registration written before is VOID."""
+    without a registration written before is VOID. label: the suites of which so many of the
+    adapter's passes (``labels``) must be labelled by other means before they decide: ``all``, or
+    with ``trained`` those of which a verifier was also reward or filter of the training."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -77,6 +80,8 @@ class Policy(strict.Model):
     again: bool = True
     sentinels: int = Field(default=5, ge=0)
     registered: bool = False
+    label: Literal["none", "trained", "all"] = "none"
+    labels: int = Field(default=59, ge=1)
 
     @property
     def proof(self) -> Proof:

@@ -55,6 +55,7 @@ def register(
             for id, known in sentinels.items()
         },
         policy=policy,
+        trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
     )
 
 

@@ -137,7 +137,7 @@ def test_every_reason_of_a_suite_is_shown_here():
         "certificate", "control-tokens", "claim-false", "claim-holds", "claim-not-measured",
         "degenerate",
         "degeneration-undecided", "facet-not-measured", "no-claim", "not-degenerate",
-        "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
+        "not-registered", "prompt", "registration", "sentinel", "spent", "subject", "unlabelled",
         "verifiers-weak",
     }  # fmt: skip
     shown = {code for gate in GATES.values() for code in gate.codes.values()}
