@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,11 @@ PROFILES: dict[str, dict[str, Any]] = {
         "max_false_passes": 0.05,
     },
 }
+
+
+DRAWN = 0.3  # two drawn answers to prompts of Beta(1.2, 0.6) difficulty differ .29 of the time
+#: of more than a fifth of the prompts nobody says that they may be lost
+Margin = Annotated[float, Field(gt=0, le=0.2)]
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,22 @@ class Policy(strict.Model):
     whose sensitivity + specificity
     - 1 may be that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
     (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
-    by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is
-    refused at registration where an unchanged adapter with this share of flips would be HELD more
-    rarely than ``min_power``. most_looks: then the held-out set is spent. spend_first_look: the
+    by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a plan is
+    refused where an unchanged adapter would ship more rarely than ``min_power``, if this share of
+    prompts gets another outcome each time that it is answered once (by default .05, and .3 where
+    answers are drawn). most_looks: then the held-out set is spent. spend_first_look: the
     first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
     ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
-    without a registration written before is VOID."""
+    without a registration written before is VOID. shown_only: guards that are shown and decide
+    nothing, since base is too bad at them to lose anything. max_cut: share of an arm's answers that
+    may be none: cut, empty, without the code that was asked for."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    margins: dict[str, float] = {}
+    margins: dict[str, Margin] = {}
     secondary: list[str] = []
-    secondary_margin: float = Field(default=0.05, gt=0, lt=1)
+    secondary_margin: Margin = 0.05
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
     degeneration_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
@@ -77,6 +85,8 @@ class Policy(strict.Model):
     again: bool = True
     sentinels: int = Field(default=5, ge=0)
     registered: bool = False
+    shown_only: list[str] = []
+    max_cut: float = Field(default=0.1, ge=0, lt=1)
 
     @property
     def proof(self) -> Proof:
@@ -86,4 +96,7 @@ class Policy(strict.Model):
     @model_validator(mode="before")
     @classmethod
     def _profile(cls, data: Any) -> Any:
-        return PROFILES.get(str(data.get("profile")), {}) | data if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        drawn = {"discordance": DRAWN} if data.get("temperature") else {}
+        return PROFILES.get(str(data.get("profile")), {}) | drawn | data

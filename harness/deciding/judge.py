@@ -12,13 +12,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import claims, degeneration, reasons, scorecard
+from harness.deciding import churn, claims, degeneration, guards, reasons, scorecard
 from harness.deciding.degeneration import Degeneration
 from harness.deciding.scorecard import SuiteScore
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, differences
 from harness.subjects.base import Fault, Preflight
 from harness.verdict import Name, Reason, Verdict, decide, reason
+
+#: what is found of a suite before base is read against itself
+UNREAD = ("not-measured", "stopped", "incomplete", "sampler", "unverified", "too-few")
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,15 @@ def judge(
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
     weak = _provisional(registration, certificates)
     by_suite = reasons.of_suites(registration, scores, weak)
+    by_suite |= _of_base(registration, certificates, rows, by_suite)
+    by_suite |= guards.reasons(registration, certificates, rows, scores, by_suite)
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     whole = any(score.complete for score in scores.values() if score is not None)
     found = [
         *claims.foreign(registration, rows),
         *claims.ran_on(registration, rows),
+        *claims.no_answers(registration, rows),
         *claims.sentinels(registration, rows, measured),
         *by_suite.values(),
         *(degeneration.reasons(registration, looped) if whole else ()),
@@ -158,6 +164,21 @@ def judge(
     ]
     flagged = _with_flagged(registration, certificates, rows)
     return Judged(scores, looped, decide(found), by_suite, flagged)
+
+
+def _of_base(
+    registration: Registration,
+    certificates: Mapping[str, Certificate],
+    rows: Sequence[Receipt],
+    found: Mapping[str, Reason],
+) -> dict[str, Reason]:
+    """What base's own differences leave undecided: of the whole run, where therefore nothing
+    mounted was asked, else of what was measured by the rules."""
+    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.arms if a.mount}
+    if not any((row.suite, row.arm) in mounted for row in rows):
+        return churn.halts(registration, certificates, rows)
+    unsound = churn.unsound(registration, certificates, rows)
+    return {id: said for id, said in unsound.items() if found[id].code not in UNREAD}
 
 
 def _with_flagged(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.deciding.contrasts import Result
-from harness.deciding.feasible import remedy
+from harness.deciding.feasible import discordance, remedy
 from harness.deciding.outcomes import MIN_RATE_N
 from harness.deciding.scorecard import SuiteScore
 from harness.evidence.registration import Registration
@@ -113,18 +113,6 @@ def _unfit(
         return reason("unverified", suite, text)
     if score.headline is None:
         return reason("too-few", suite, f"{score.prompts} prompts; a rate needs {MIN_RATE_N}")
-    return _unsound(suite, score)
-
-
-def _unsound(suite: str, score: SuiteScore) -> Reason | None:
-    for found in score.results.values():
-        if found.contrast.needs == "sound" and found.held and found.state is not GuardState.HELD:
-            text = (
-                f"{found.contrast.second} measured twice against itself is {found.state} at a"
-                f" margin of {points(found.contrast.margin)}: the pipeline is faulty, or"
-                f" {score.prompts} prompts are too few for its noise"
-            )
-            return reason("base-against-base", suite, text)
     return None
 
 
@@ -167,7 +155,8 @@ def _shown(registration: Registration, suite: str, score: SuiteScore, found: Res
     else:
         unjudged = score.first.unverified + score.second.unverified
         why = f"margin {margin}: the {unjudged} unjudged answers decide it"
-    decides = remedy(score.prompts, held.observed, found.comparison.discordance, registration)
+    flips = discordance(found.comparison, score.samples)
+    decides = remedy(score.prompts, held.observed, flips, registration)
     return reason("undecided", suite, f"{why}: {numbers(score)}{lost}. {decides}", cases)
 
 
