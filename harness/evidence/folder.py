@@ -10,12 +10,12 @@ from pathlib import Path
 from harness.audit.certificate import Certificate
 from harness.errors import RunError
 from harness.evidence import attestation, documents, receipts, registration
-from harness.evidence.documents import Decision, Derived, Scorecard, Secret, Settings
+from harness.evidence.documents import Churn, Decision, Derived, Scorecard, Secret, Settings
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.subjects.base import Preflight
 
-RECEIPTS, AHEAD = "receipts.jsonl", "registered.json"
+RECEIPTS, AHEAD, CHURN = "receipts.jsonl", "registered.json", "churn.json"
 LAST = ("scorecard.json", "verdict.json", "attestation.json")  #: written when a run ends
 DOCUMENTS = ("settings.json", "registration.json", "preflight.json", "secret.json", *LAST)
 
@@ -32,7 +32,8 @@ class RunFolder:
     """The documents of a run by their names; what cannot be read is a :class:`RunError` that names
     file and field.
 
-    ``registered`` is ``None`` where nobody had registered the run ahead, ``certificates`` are by
+    ``registered`` is ``None`` where nobody had registered the run ahead, ``churn`` where base was
+    not read against itself yet, ``certificates`` are by
     verifier, ``chained`` are the receipts, each with the digest that its line states."""
 
     def __init__(self, path: Path) -> None:
@@ -49,6 +50,9 @@ class RunFolder:
     )
     chained = cached_property(lambda self: receipts.read(self / RECEIPTS))
     secret = cached_property(lambda self: documents.read(self / "secret.json", Secret))
+    churn = cached_property(
+        lambda self: documents.read(self / CHURN, Churn) if self.has(CHURN) else None
+    )
     scorecard = cached_property(lambda self: documents.read(self / "scorecard.json", Scorecard))
     verdict = cached_property(lambda self: documents.read(self / "verdict.json", Decision))
     attestation = cached_property(lambda self: attestation.read(self / attestation.NAME))
@@ -82,7 +86,7 @@ class RunFolder:
             for row in self.attestation["predicate"]["configuration"]:
                 if row["name"].endswith(".json") and not self.has(row["name"]):
                     raise documents.damaged(f"{self / row['name']}: no such file")
-        _ = self.registered, self.certificates
+        _ = self.registered, self.certificates, self.churn
         if whole:
             _ = self.chained
 

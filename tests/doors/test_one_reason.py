@@ -149,7 +149,8 @@ GATES = {
 
 def test_every_reason_of_a_suite_is_shown_here():
     of_runs = {
-        "certificate", "control-tokens", "cut", "empty", "no-guard", "claim-false", "claim-holds", "claim-not-measured",
+        "certificate", "control-tokens", "cut", "empty", "no-guard", "claim-false",
+        "claim-holds", "claim-not-measured",
         "degenerate",
         "degeneration-undecided", "facet-not-measured", "no-claim", "not-degenerate",
         "not-registered", "prompt", "registration", "sentinel", "spent", "subject",

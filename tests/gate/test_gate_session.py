@@ -16,7 +16,7 @@ import pytest
 from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
-from harness.evidence.receipts import SENTINEL
+from harness.evidence.receipts import CHURN, SENTINEL
 from harness.gate import recheck
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run, so_far
@@ -162,7 +162,7 @@ def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
     arms = {(r.suite, r.arm): sum((o.suite, o.arm) == (r.suite, r.arm) for o in rows) for r in rows}
     assert arms == {
         ("sums", "base"): 40, ("sums", "canon"): 40, ("sums", "adapter"): 40, (SENTINEL,
-        SENTINEL): 10,
+        SENTINEL): 10, (CHURN, CHURN): 1,
         ("general", "base"): 120, ("general", "again"): 120, ("general", "adapter"): 120,
     }  # fmt: skip
     second = Gate(root, run_dir=str(root / "two"))

@@ -81,7 +81,7 @@ def flip(rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("change", "first"),
     [
-        (flip, "receipts.jsonl:223: humaneval humaneval/58 (adapter): its digest does not follow"),
+        (flip, "receipts.jsonl:264: humaneval humaneval/58 (adapter): its digest does not follow"),
         (
             lambda rows: rows.pop(0),
             "receipts.jsonl:1: humaneval humaneval/1 (base): its digest does not follow",
@@ -98,7 +98,7 @@ def flip(rows: list[dict[str, Any]]) -> None:
             lambda rows: rows[0].update(answer="better"),
             "receipts.jsonl:1: humaneval humaneval/0 (base): its digest",
         ),
-        (lambda rows: rows.pop(), "receipts.jsonl: found 407 that end in"),
+        (lambda rows: rows.pop(), "receipts.jsonl: found 408 that end in"),
     ],
     ids=["edited", "first-dropped", "moved", "repeated", "answer-edited", "last-dropped"],
 )
@@ -120,7 +120,7 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
         text.append(receipts.line(row, head) + "\n")
     (run / "receipts.jsonl").write_text("".join(text))
     differences = recheck.recheck(run).differences
-    assert differences[0].startswith("receipts.jsonl: found 408 that end in")
+    assert differences[0].startswith("receipts.jsonl: found 409 that end in")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_resumed_run_goes_on_with_the_chain_and_refuses_an_edited_one(
     assert second.head == json.loads((clean / "verdict.json").read_text())["receipts_digest"]
     lines(folder, flip)
     with pytest.raises(
-        RunError, match=r"receipts\.jsonl:223: this receipt or one before it was edited"
+        RunError, match=r"receipts\.jsonl:264: this receipt or one before it was edited"
     ):
         Run(folder, settings, found.digest)
 
