@@ -147,7 +147,7 @@ def judge(
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
     weak = _provisional(registration, certificates)
     by_suite = reasons.of_suites(registration, scores, weak)
-    by_suite |= _of_base(registration, certificates, rows, by_suite)
+    by_suite = _of_base(registration, certificates, rows, by_suite)
     by_suite |= guards.reasons(registration, certificates, rows, scores, by_suite)
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
@@ -172,13 +172,14 @@ def _of_base(
     rows: Sequence[Receipt],
     found: Mapping[str, Reason],
 ) -> dict[str, Reason]:
-    """What base's own differences leave undecided: of the whole run, where therefore nothing
-    mounted was asked, else of what was measured by the rules."""
+    """The reasons ``found`` but for what base's own differences leave undecided: the whole run,
+    where therefore nothing mounted was asked, or a suite that is in order otherwise."""
     mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.arms if a.mount}
     if not any((row.suite, row.arm) in mounted for row in rows):
-        return churn.halts(registration, certificates, rows)
+        return churn.halts(registration, certificates, rows) or dict(found)
     unsound = churn.unsound(registration, certificates, rows)
-    return {id: said for id, said in unsound.items() if found[id].code not in UNREAD}
+    left = {id: said for id, said in unsound.items() if found[id].code not in UNREAD}
+    return {**found, **left}
 
 
 def _with_flagged(
