@@ -59,8 +59,14 @@ def unsound(
     registration: Registration, certificates: Certificates, rows: Sequence[Receipt]
 ) -> dict[str, Reason]:
     """By suite why nothing is read where base is not HELD against itself."""
+    return _unsound(registration, certificates, differences(registration, certificates, rows))
+
+
+def _unsound(
+    registration: Registration, certificates: Certificates, seen: Mapping[str, Churned]
+) -> dict[str, Reason]:
     found = {}
-    for id, one in differences(registration, certificates, rows).items():
+    for id, one in seen.items():
         if one.state == GuardState.REGRESSED:
             text = (
                 f"base measured twice differs from itself on {one.flipped} of {one.prompts} prompts"
@@ -83,10 +89,8 @@ def halts(
     In the noise that was measured a plan needs the power that it was accepted for."""
     if not all(_known(plan, registration, rows) for plan in registration.plans.values()):
         return {}
-    found, seen = (
-        unsound(registration, certificates, rows),
-        differences(registration, certificates, rows),
-    )
+    seen = differences(registration, certificates, rows)
+    found = _unsound(registration, certificates, seen)
     for id, power in short(registration, _left(registration, certificates, seen)).items():
         if id in seen and id not in found:
             why = (
@@ -99,7 +103,7 @@ def halts(
     text = (
         f"not asked of the adapter, since base differs from itself too much on {', '.join(found)}"
     )
-    others = registration.plans.keys() - found.keys()
+    others = (id for id in registration.plans if id not in found)
     return found | {id: reason("noise", id, text) for id in others}
 
 
@@ -132,24 +136,28 @@ def _noise(
 def _churned(
     registration: Registration, asked: Contrast, arms: Arms, cases: list[str], j: float
 ) -> Churned:
-    """HELD at the policy's alpha, but REGRESSED only where no chance explains it: a sound pipeline
-    may not be void one time in ten."""
+    """HELD at the policy's alpha; REGRESSED only where a difference is neither chance nor within
+    the margin both ways: a sound pipeline may not be void one time in ten."""
     first, second = arms[asked.first], arms[asked.second]
-    held, fault = (read(asked, arms, cases, j, a) for a in (registration.policy.alpha, FAULT))
+    alpha, other = registration.policy.alpha, {"first": asked.second, "second": asked.first}
+    held = read(asked, arms, cases, j, alpha)
+    states, unlike = {held.state}, GuardState.INCONCLUSIVE
+    if _differs(read(asked, arms, cases, j, FAULT)):
+        states.add(read(asked.model_copy(update=other), arms, cases, j, alpha).state)
+        unlike = GuardState.REGRESSED
     total = 0.0
     for case in cases:
         a, b = (arm[case].count("pass") / len(arm[case]) for arm in (first, second))
         total += a * (1 - b) + b * (1 - a)
-    seen = held.comparison
     return Churned(
         prompts=len(cases),
-        flipped=len(seen.gained) + len(seen.lost),
+        flipped=len(held.comparison.gained) + len(held.comparison.lost),
         discordance=round(total / len(cases), 6),
-        state=GuardState.HELD if held.state is GuardState.HELD else _differs(fault),
+        state=GuardState.HELD if states == {GuardState.HELD} else unlike,
     )
 
 
-def _differs(found: Result) -> GuardState:
+def _differs(found: Result) -> bool:
+    """Whether the whole interval lies on one side of zero, however the unjudged are counted."""
     seen = found.comparison
-    better = seen.difference.low > 0 and seen.plain.low > 0
-    return GuardState.REGRESSED if found.worse or better else GuardState.INCONCLUSIVE
+    return found.worse or (seen.difference.low > 0 and seen.plain.low > 0)

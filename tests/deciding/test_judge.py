@@ -76,7 +76,7 @@ def test_the_worked_gate_same_answers_and_two_certificates(
     assert score.rates["adapter"].floor == pytest.approx(floor, abs=6e-4)
     assert judged.verdict.name is (Name.SHIP if state is GuardState.HELD else Name.INCONCLUSIVE)
     if state is GuardState.INCONCLUSIVE:
-        assert "288 prompts would decide it" in judged.verdict.reasons[0].text
+        assert "299 prompts would decide it" in judged.verdict.reasons[0].text
 
 
 def test_lost_four_and_won_one_is_held_at_five_points_and_not_at_three():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 from gates import (
@@ -13,18 +16,27 @@ from gates import (
     GAINED,
     GUARD,
     HELD,
+    PASS,
     QUIET,
+    certificate,
     codes,
+    flips,
     judge,
     pair,
     plan,
+    receipt,
+    receipts,
     registration,
 )
 
 from harness.content import suite
 from harness.content.policy import Policy
+from harness.deciding import churn, contrasts
+from harness.deciding.contrasts import counted
+from harness.deciding.feasible import power, remedy, undecidable
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Finding, Receipt
+from harness.stats.paired import GuardState
 from harness.verdict import Name
 
 NO_BLOCK = Finding("ok", "godot.ok", FAIL, "no-code", "", "no gdscript block to take")
@@ -150,3 +162,118 @@ def test_a_bad_answer_is_an_answer():
     assert judge(raw, silent + GAINED).verdict.name is Name.SHIP, "they failed on both arms"
     mute = with_answers(HELD[::-1], "base", 40, answer="")
     assert codes(judge(raw, mute + GAINED))[0] == ("VOID", "empty"), "base lost them to nobody"
+
+
+NOISE = registration([plan("humaneval", 164, "guard", again=True), FACET])
+
+
+def base_twice(both: int, gained: int, lost: int) -> list[Receipt]:
+    base, again = flips(164, both, gained, lost)
+    return receipts("humaneval", base=base, again=again, adapter=base) + GAINED
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "found"),
+    [
+        (0, 0, ("SHIP", "held")),
+        (1, 9, ("INCONCLUSIVE", "noise")),  # REGRESSED once in twenty, and no fault
+        (20, 20, ("INCONCLUSIVE", "noise")),
+        (0, 20, ("VOID", "base-against-base")),
+        (20, 0, ("VOID", "base-against-base")),  # better than itself is a fault too
+    ],
+)
+def test_base_that_differs_from_itself_by_chance_is_noise_and_otherwise_a_fault(
+    gained, lost, found
+):
+    judged = judge(NOISE, base_twice(60, gained, lost))
+    assert (judged.verdict.name, judged.reasons["humaneval"].code) == found
+    asked = [row for row in base_twice(60, gained, lost) if row.arm != "adapter"]
+    before = judge(NOISE, asked)
+    if found[0] == "SHIP":
+        assert codes(before)[0] == ("VOID", "not-measured")
+    else:
+        assert codes(before)[0] == found, "known before the adapter is asked"
+        assert before.reasons.keys() == {"humaneval", "godot"}
+
+
+def test_a_sound_base_is_hardly_ever_void_with_several_answers_a_prompt():
+    """At K = 4 an unchanged adapter was VOID in every second gate."""
+    random, found = np.random.default_rng(3), Counter()
+    policy = Policy(samples=4, **QUIET)
+    registered = registration([plan("humaneval", 100, "guard", again=True), FACET], policy)
+    held = {f"{id}.ok": certificate(f"{id}.ok") for id in registered.plans}
+    for _ in range(60):
+        difficulty = random.beta(1.2, 0.6, size=100)
+        rows = [
+            receipt("humaneval", i, arm, PASS if random.random() < p else FAIL, sample=k)
+            for arm in ("base", "again")
+            for i, p in enumerate(difficulty)
+            for k in range(4)
+        ]
+        found[churn.differences(registered, held, rows)["humaneval"].state] += 1
+    assert found["REGRESSED"] == 0
+    assert found["INCONCLUSIVE"] > 15, "too few prompts for this noise"
+
+
+@pytest.mark.parametrize(
+    ("n", "samples", "margin", "discordance", "again"),
+    [
+        (20, 1, 0.16, 0.05, None),  # where the exact test decides: Tango alone says .72
+        (164, 1, 0.05, 0.1, None),
+        (164, 1, 0.1, 0.3, 0.05),
+        (164, 10, 0.03, 0.286, 0.05),
+        (100, 2, 0.1, 0.2, 0.05),
+        (164, 4, 0.05, 0.45, 0.05),
+    ],
+)
+def test_power_is_how_often_simulated_gates_hold(n, samples, margin, discordance, again):
+    """By the code that decides; for several answers it may promise less, never more."""
+    random, held, gates = np.random.default_rng(1), 0, 250
+    mean = 2 / 3 if discordance < 0.4 else 0.5
+    size = discordance / (2 * mean * (1 - mean) - discordance)
+    for _ in range(gates):
+        if again is None:  # greedy: base is what it is, and the adapter flips
+            base = random.random(n) < 0.5
+            arms = [base, base ^ (random.random(n) < discordance)]
+        else:
+            rate = random.beta(mean * size, (1 - mean) * size, size=n)
+            arms = [random.binomial(samples, rate) for _ in range(3)]
+        leads = [counted((arm.astype(int) - arms[0].astype(int)).tolist()) for arm in arms[1:]]
+        held += all(
+            contrasts._state(lead, n, samples, margin, 0.05) is GuardState.HELD for lead in leads
+        )
+    promised = power(n, samples, margin, discordance, 0.05, again)
+    error = 3 * (promised * (1 - promised) / gates) ** 0.5
+    assert promised <= held / gates + error
+    assert promised >= held / gates - error - (0.06 if samples > 1 else 0)
+
+
+def test_a_plan_is_as_strong_as_all_that_has_to_hold():
+    """Two guards of .7 each are .5 together; what is shown only asks for nothing."""
+    guards = [plan(id, 164, "guard", margin=0.05) for id in ("humaneval", "mbpp", "apps")]
+    policy = {"discordance": 0.08, **QUIET}
+    youdens = dict.fromkeys(("humaneval", "mbpp", "apps", "godot"), 1.0)
+    one, three = registration(guards[:1], Policy(**policy)), registration(guards, Policy(**policy))
+    assert undecidable(one, youdens) == []
+    refused = undecidable(three, youdens)
+    assert [line.partition(":")[0] for line in refused] == ["humaneval", "mbpp", "apps"]
+    assert all("prompts would decide it 80 % of the time" in line for line in refused)
+    shown = Policy(shown_only=["mbpp", "apps"], **policy)
+    assert undecidable(registration(guards, shown), youdens) == []
+    second = registration([guards[0], FACET], Policy(secondary=["godot"], **policy))
+    assert [line.partition(":")[0] for line in undecidable(second, youdens)] == ["godot"]
+
+
+def test_what_is_recommended_decides():
+    """20 prompts at 5 points never decide, however little flips."""
+    text = remedy(20, 0.05, 0.0, BOTH)
+    assert "fresh" not in text
+    many = int(text.split()[0])
+    assert power(20, 1, 0.05, 0.05, 0.05) < 0.1
+    assert 0.8 <= power(many, 1, 0.05, 0.05, 0.05) < 0.85
+    assert remedy(many, 0.05, 0.05, BOTH).startswith(f"{many} fresh prompts would decide it")
+    drawn = registration([GUARD, FACET], Policy(samples=4, temperature=0.6))
+    some = re.match(r"(\d+) prompts, or (\d+) answers a prompt,", remedy(164, 0.04, 0.3, drawn))
+    prompts, answers = map(int, some.groups())
+    assert power(prompts, 4, 0.04, 0.3, 0.05, 0.05) >= 0.8 > power(164, 4, 0.04, 0.3, 0.05, 0.05)
+    assert power(164, answers, 0.04, 0.3, 0.05, 0.05) >= 0.8
