@@ -55,9 +55,11 @@ class Policy(strict.Model):
     first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
     ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
-    without a registration written before is VOID. shown_only: guards that are shown and decide
-    nothing, since base is too bad at them to lose anything. max_cut: share of an arm's answers that
-    may be none: cut, empty, without the code that was asked for."""
+    without a registration written before is VOID. gains: ``one`` primary facet has to gain, and
+    the others to be held (by their suite's margin, else by ``secondary_margin``), or ``every``
+    one. shown_only: guards that are shown and decide nothing, since base is too bad at them to lose
+    anything. max_cut: share of an arm's answers that may be none: cut, empty, without the code that
+    was asked for."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -85,6 +87,7 @@ class Policy(strict.Model):
     again: bool = True
     sentinels: int = Field(default=5, ge=0)
     registered: bool = False
+    gains: Literal["one", "every"] = "one"
     shown_only: list[str] = []
     max_cut: float = Field(default=0.1, ge=0, lt=1)
 

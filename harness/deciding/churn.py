@@ -13,7 +13,7 @@ from harness.deciding import scorecard
 from harness.deciding.contrasts import Result, read
 from harness.deciding.feasible import powers, remedy, short
 from harness.deciding.outcomes import MIN_RATE_N, Arms, by_arm
-from harness.deciding.reasons import points
+from harness.deciding.sentences import name, points
 from harness.evidence.documents import Churn, Churned
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Plan, Registration
@@ -69,9 +69,9 @@ def _unsound(
     for id, one in seen.items():
         if one.state == GuardState.REGRESSED:
             text = (
-                f"base measured twice differs from itself on {one.flipped} of {one.prompts} prompts"
-                " and mostly one way, which chance does less than once in 500 times: the pipeline"
-                " is faulty"
+                f"{name(id)} cannot be read: base measured twice differs from itself on"
+                f" {one.flipped} of {one.prompts} prompts and mostly one way, which chance does"
+                " less than once in 500 times: the pipeline is faulty"
             )
             found[id] = reason("base-against-base", id, text)
         elif one.state != GuardState.HELD and id not in registration.policy.shown_only:
@@ -100,9 +100,8 @@ def halts(
             found[id] = _noise(registration, certificates, id, seen[id], why)
     if not found:
         return {}
-    text = (
-        f"not asked of the adapter, since base differs from itself too much on {', '.join(found)}"
-    )
+    noisy = ", ".join(found)
+    text = f"nothing was asked of the adapter, since base differs from itself too much on {noisy}"
     others = (id for id in registration.plans if id not in found)
     return found | {id: reason("noise", id, text) for id in others}
 
@@ -127,7 +126,8 @@ def _noise(
     margin, j = plan.margin or 0.0, scorecard.youden(plan, certificates)
     decides = remedy(one.prompts, margin * j, one.discordance, registration)
     text = (
-        f"base measured twice differs from itself on {one.flipped} of {one.prompts} prompts, {why}"
+        f"{name(id)} cannot be decided in its noise: base measured twice differs from itself on"
+        f" {one.flipped} of {one.prompts} prompts, {why}"
         f" at a margin of {points(margin)}. {decides}"
     )
     return reason("noise", id, text)

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from harness.content.library import Claim
 from harness.deciding.guards import none_decides
-from harness.deciding.reasons import items
 from harness.deciding.scorecard import SuiteScore
+from harness.deciding.sentences import items
 from harness.evidence.receipts import NOBODYS, SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
 from harness.stats.subjects.degeneration import COMPRESSION_LIMIT, highest_zlib_ratio, loop_period

@@ -8,14 +8,15 @@ from harness.deciding import scorecard
 from harness.deciding.churn import Certificates
 from harness.deciding.contrasts import hold
 from harness.deciding.outcomes import by_arm
-from harness.deciding.reasons import numbers, points
 from harness.deciding.scorecard import SuiteScore
+from harness.deciding.sentences import name, numbers, points
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.stats.paired import GuardState
 from harness.verdict import Reason, reason
 
-READ = ("held", "undecided", "broken", "regressed", "noise")  # codes of a guard that was read
+OPEN = ("held", "undecided")  # codes of a guard that lost nothing
+READ = (*OPEN, "broken", "regressed", "noise")  # and of one that was read
 
 
 def reasons(
@@ -31,15 +32,14 @@ def reasons(
         score = scores[id]
         if plan.role != "guard" or score is None or found[id].code not in READ:
             continue
+        seen, code = numbers(score, registration.alpha), found[id].code
         if id in registration.policy.shown_only:
-            other[id] = reason("shown-only", id, f"it decides nothing: {numbers(score)}")
-        elif found[id].code in ("held", "undecided") and at_floor(
-            registration, certificates, rows, id
-        ):
+            other[id] = reason("shown-only", id, f"{name(id)} is only shown: {seen}")
+        elif code in OPEN and at_floor(registration, certificates, rows, id):
             text = (
-                f"base passes {score.second.passes} of {score.prompts * score.samples}: an adapter"
-                f" that lost all of them would not be BROKEN at a margin of {points(plan.margin)},"
-                f" so this guard cannot show a loss: {numbers(score)}"
+                f"{name(id)} cannot show a loss: base passes {score.second.passes} of"
+                f" {score.prompts * score.samples}, and an adapter that lost all of them would not"
+                f" be BROKEN at a margin of {points(plan.margin)}: {seen}"
             )
             other[id] = reason("guard-at-floor", id, text)
     return other
