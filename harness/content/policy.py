@@ -46,10 +46,10 @@ class Policy(strict.Model):
     by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is
     refused at registration where an unchanged adapter with this share of flips would be HELD more
     rarely than ``min_power``. most_looks: then the held-out set is spent. spend_first_look: the
-    first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
-    ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
-    known-bad answers, so many of each, put before every verifier in every run. registered: a run
-    without a registration written before is VOID."""
+    first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost ends the
+    run as NO-SHIP, one that can no longer be held as INCONCLUSIVE. again: base is measured against
+    itself. sentinels: known-good and known-bad answers, so many of each, put before every verifier
+    in every run. registered: a run without a registration written before is VOID."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)

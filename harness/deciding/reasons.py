@@ -8,7 +8,9 @@ from harness.deciding.contrasts import Result
 from harness.deciding.feasible import remedy
 from harness.deciding.outcomes import MIN_RATE_N
 from harness.deciding.scorecard import SuiteScore
+from harness.deciding.stopping import UNREACHABLE
 from harness.evidence.registration import Registration
+from harness.stats.clusters import LEAST_CLUSTERS
 from harness.stats.intervals import z_quantile
 from harness.stats.multiplicity import holm
 from harness.stats.paired import GuardState
@@ -90,7 +92,7 @@ def _unfit(
         text = f"the adapter owes this suite and it was not measured{why}"
         return reason("not-measured", suite, text)
     if score.stop is not None:
-        return _stopped(suite, score)
+        return _stopped(registration, suite, score)
     if not score.complete:
         text = (
             f"{score.second.n} of {score.prompts} prompts have every answer of every arm; a part of"
@@ -112,7 +114,11 @@ def _unfit(
         )
         return reason("unverified", suite, text)
     if score.headline is None:
-        return reason("too-few", suite, f"{score.prompts} prompts; a rate needs {MIN_RATE_N}")
+        text = (
+            f"{score.prompts} prompts in {score.plan.units} groups; a rate needs {MIN_RATE_N} in at"
+            f" least {LEAST_CLUSTERS}"
+        )
+        return reason("too-few", suite, text)
     return _unsound(suite, score)
 
 
@@ -128,7 +134,7 @@ def _unsound(suite: str, score: SuiteScore) -> Reason | None:
     return None
 
 
-def _stopped(suite: str, score: SuiteScore) -> Reason:
+def _stopped(registration: Registration, suite: str, score: SuiteScore) -> Reason:
     stop, lost = score.stop, score.headline.comparison.lost if score.headline else []
     assert stop is not None
     margin = points(score.plan.margin)
@@ -138,8 +144,14 @@ def _stopped(suite: str, score: SuiteScore) -> Reason:
     )
     if stop.evidence is not None:
         text = f"worse than base by more than {margin}: an e-value of {stop.evidence:.0f} {seen}"
+    elif stop.rule == UNREACHABLE:
+        psi = max(registration.policy.discordance, (stop.gained + stop.lost) / stop.at)
+        observed = (score.plan.margin or 0.0) * score.youden
+        decides = remedy(score.plan.units, observed, psi, registration)
+        text = f"a margin of {margin} can no longer be held, and no loss is shown, {seen}"
+        return reason("beyond-holding", suite, f"{text}. {decides}", lost)
     else:
-        text = f"a margin of {margin} cannot be held any more, whatever the rest brings: {seen}"
+        text = f"worse than base whatever the rest brings, margin {margin}, {seen}"
     return reason("stopped", suite, f"{text}; lost: {items(lost)}", lost)
 
 
@@ -167,7 +179,7 @@ def _shown(registration: Registration, suite: str, score: SuiteScore, found: Res
     else:
         unjudged = score.first.unverified + score.second.unverified
         why = f"margin {margin}: the {unjudged} unjudged answers decide it"
-    decides = remedy(score.prompts, held.observed, found.comparison.discordance, registration)
+    decides = remedy(score.plan.units, held.observed, found.comparison.discordance, registration)
     return reason("undecided", suite, f"{why}: {numbers(score)}{lost}. {decides}", cases)
 
 

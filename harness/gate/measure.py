@@ -47,8 +47,8 @@ def open_run(prepared: Prepared) -> Run:
 
 
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
-    """Ask what is not in the run yet; nothing where nothing may be judged, or where a guard was
-    lost beyond doubt."""
+    """Ask what is not in the run yet; nothing where nothing may be judged, or where a guard ended
+    the run."""
     if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
 
@@ -60,7 +60,7 @@ def so_far(prepared: Prepared, run: Run) -> Judged:
 
 
 def lost(prepared: Prepared, run: Run, suite: str) -> bool:
-    """Whether this guard is lost beyond doubt, looked at every few answers: alike in every run."""
+    """Whether this guard ends the run early, looked at every few answers: alike in every run."""
     plan, policy = prepared.registration.plans[suite], prepared.wanted.library.gate
     if plan.role != "guard" or not policy.early_stop:
         return False
