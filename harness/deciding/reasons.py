@@ -8,7 +8,7 @@ from harness.deciding.contrasts import Result
 from harness.deciding.feasible import remedy
 from harness.deciding.outcomes import MIN_RATE_N
 from harness.deciding.scorecard import SuiteScore
-from harness.deciding.stopping import UNREACHABLE
+from harness.deciding.stopping import CERTAIN, EVIDENCE, UNREACHABLE, WORSE
 from harness.evidence.registration import Registration
 from harness.stats.clusters import LEAST_CLUSTERS
 from harness.stats.intervals import z_quantile
@@ -142,16 +142,18 @@ def _stopped(registration: Registration, suite: str, score: SuiteScore) -> Reaso
         f"after {stop.at} of {score.prompts} prompts in the registered order, {stop.gained} gained"
         f" and {stop.lost} lost"
     )
-    if stop.evidence is not None:
-        text = f"worse than base by more than {margin}: an e-value of {stop.evidence:.0f} {seen}"
-    elif stop.rule == UNREACHABLE:
+    if stop.rule == UNREACHABLE:
         psi = max(registration.policy.discordance, (stop.gained + stop.lost) / stop.at)
         observed = (score.plan.margin or 0.0) * score.youden
         decides = remedy(score.plan.units, observed, psi, registration)
         text = f"a margin of {margin} can no longer be held, and no loss is shown, {seen}"
         return reason("beyond-holding", suite, f"{text}. {decides}", lost)
-    else:
-        text = f"worse than base whatever the rest brings, margin {margin}, {seen}"
+    shown = f"an e-value of {stop.evidence or 0:.0f} {seen}"
+    text = {
+        EVIDENCE: f"worse than base by more than {margin}: {shown}",
+        WORSE: f"worse than base, and a margin of {margin} can no longer be held: {shown}",
+        CERTAIN: f"worse than base whatever the rest brings, margin {margin}, {seen}",
+    }[stop.rule]
     return reason("stopped", suite, f"{text}; lost: {items(lost)}", lost)
 
 

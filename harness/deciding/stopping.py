@@ -13,16 +13,17 @@ from harness.evidence.registration import Plan, Registration
 from harness.stats.paired import GuardState
 from harness.stats.sequential import eprocess, stopped_at
 
-EVIDENCE, CERTAIN, UNREACHABLE = "e-process", "certain", "unreachable"
+EVIDENCE, WORSE, CERTAIN, UNREACHABLE = "e-process", "worse", "certain", "unreachable"
 
 
 @dataclass(frozen=True)
 class Stop:
     """What is decided of a guard after ``at`` prompts in the registered order.
 
-    By its ``rule`` it is lost, on the ``evidence`` of an e-process or because it is lost whatever
-    the rest brings (``certain``), or it is not lost but can no longer be held (``unreachable``).
-    ``gained`` and ``lost`` count prompts."""
+    By its ``rule`` it is lost: on the ``evidence`` of an e-process that it is worse by more than
+    the margin, or whatever the rest brings (``certain``). Else it can no longer be held, and there
+    is ``evidence`` that it is ``worse`` at all, or there is not (``unreachable``). ``gained`` and
+    ``lost`` count prompts."""
 
     rule: str
     at: int
@@ -51,8 +52,13 @@ def ended(plan: Plan, arms: Arms, j: float, registration: Registration) -> Stop 
     held = hold(best, second, units(ids, plan.groups), asked.margin, j, registration.alpha)
     if held is None or held.state is GuardState.HELD:
         return None
-    rule = CERTAIN if held.state in LOST else UNREACHABLE
-    return Stop(rule, len(order), *_flips(order, first, second))
+    at, so_far = len(order), _flips(order, first, second)
+    if held.state in LOST:
+        return Stop(CERTAIN, at, *so_far)
+    number, evidence = _against(tuple(ahead), 0.0, registration.alpha)
+    if number is not None:
+        return Stop(WORSE, at, *so_far, evidence=evidence)
+    return Stop(UNREACHABLE, at, *so_far)
 
 
 def _units_so_far(

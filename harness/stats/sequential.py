@@ -22,7 +22,7 @@ def eprocess(
     mean difference is ``-margin`` or better, ``P(M_t >= 1/alpha at any t) <= alpha``. K = 1 takes
     -1, 0, 1; K > 1 takes differences of means. Raises ``ValueError`` on values out of range.
     Source: Ville 1939; Waudby-Smith & Ramdas 2024, arXiv 2010.09686."""
-    margin = fraction("margin", margin)
+    margin = fraction("margin", margin, closed=True)
     most = 1 / (1 + margin)
     stakes = (
         reals("bets", bets, least=1)
