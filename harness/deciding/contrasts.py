@@ -39,8 +39,9 @@ class Comparison:
 
     ``difference`` is Tango's interval (the score interval where leads are no whole ones) at level
     1 - 2 alpha, with what could not be judged counted against the first arm; ``plain`` counts it as
-    not passed on both. ``gain_p`` is the one-sided p of "not better by more than min_gain", exact
-    for min_gain 0; ``midp`` McNemar's two-sided mid-p, ``None`` where leads are no whole ones."""
+    not passed on both. ``gain_p`` is the one-sided p of "not better by more than min_gain": for
+    min_gain 0 exact, and where leads are no whole ones no less than the score test's; ``midp`` is
+    McNemar's two-sided mid-p, ``None`` where leads are no whole ones."""
 
     n: int
     groups: int
@@ -233,11 +234,12 @@ def _newcombe(both: int, gains: int, losses: int, n: int, level: float) -> Inter
 
 @kept
 def _gain_p(found: Leads, min_gain: float) -> float:
-    if min_gain == 0:
-        return sign_flip(found.each)
     if found.scale == 1:
-        return NormalDist().cdf(-tango_z(*found.flips, found.n, min_gain))
-    return NormalDist().cdf(-score_z(found.differences, min_gain))
+        z = tango_z(*found.flips, found.n, min_gain)
+        return sign_flip(found.each) if min_gain == 0 else NormalDist().cdf(-z)
+    p = NormalDist().cdf(-score_z(found.differences, min_gain))
+    # many small gains hide a few large losses from a flip of signs, the reverse from the score
+    return max(p, sign_flip(found.each)) if min_gain == 0 else p
 
 
 @kept

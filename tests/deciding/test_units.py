@@ -13,7 +13,6 @@ from conftest import ROOT
 from gates import (
     FACET,
     FAIL,
-    GAINED,
     GUARD,
     PASS,
     QUIET,
@@ -181,6 +180,17 @@ def test_a_gain_of_answers_that_are_all_alike_is_the_exact_test_and_else_every_f
     reach = sum(np.dot(way, leads) >= sum(leads) for way in ways)
     assert sign_flip(leads) == pytest.approx(reach / len(ways))
     assert sign_flip([lead * 10**7 for lead in leads]) == sign_flip(leads), "in steps"
+
+
+def test_many_small_gains_do_not_hide_few_large_losses():
+    """Ten answers each: 39 prompts gain one of them, one prompt loses nine."""
+    policy = Policy(samples=10, temperature=0.6, **QUIET)
+    rows = [
+        *sampled("godot", "base", [*[outcomes(5, 10)] * 39, outcomes(9, 10)]),
+        *sampled("godot", "adapter", [*[outcomes(6, 10)] * 39, outcomes(0, 10)]),
+    ]
+    seen = judge(registration([FACET], policy), rows).scores["godot"].headline.comparison
+    assert sign_flip([1] * 39 + [-9]) < 0.05 < seen.gain_p
 
 
 def order(found):
