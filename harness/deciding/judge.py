@@ -70,6 +70,7 @@ def validity(
     ``registered`` is what ``harness gate --register`` wrote before the run, if it did."""
     policy, plans = registration.policy, registration.plans
     found = subject_reasons(preflight.faults)
+    found += [reason("ledger", "looks", text) for text in registration.ledger.faults]
     judging = {(c.verifier, plan.role) for plan in plans.values() for c in plan.criteria}
     unfit = {id for id, role in judging if not _may_judge(certificates[id], role)}
     for verifier in sorted(unfit):
