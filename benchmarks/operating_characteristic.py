@@ -2,7 +2,7 @@
 receipts.
 
     python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--part
-    table|facets|frauds|curves|looks]
+    table|facets|frauds|curves|looks|groups|partial]
 
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so
 that the guard decides. Receipts are drawn for an adapter whose true difference from base is known,
@@ -12,7 +12,9 @@ without an error, on so few fixtures that J's lower bound is J itself; the audit
 profile accepts none that would leave J under 0.82, that of the standard one none under 0.76.
 Verifiers of J = 0.8 are audited anew for each gate, and nearly always refused. Rates come with
 Wilson's 95 % interval. At K = 10 answers are steady (all ten alike: the
-hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty)."""
+hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty). The part ``groups`` has
+prompts that come in copies, known to the plan or not; ``partial`` has gates that end where a
+session would, with what was not asked missing."""
 
 from __future__ import annotations
 
@@ -32,15 +34,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from gates import certificate, judge, pair, plan, receipt, registration
 
 from harness.content.policy import Looks, Policy
-from harness.deciding.churn import halts
+from harness.deciding.instrument.churn import halts
+from harness.deciding.scorecard import lost
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
+from harness.gate.measure import LOST_EVERY
 from harness.stats.audits.imperfect import Audit, composite_youden_lower
 from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
 from harness.verdict import Name
 
-PARTS = ["table", "facets", "frauds", "curves", "looks"]
+PARTS = ["table", "facets", "frauds", "curves", "looks", "groups", "partial"]
 MIN_GOOD, MIN_BAD = 29, 59  # what known answers of the strict profile are worth at least
 
 AUDITED = 0.8  # J of the verifiers whose audit is drawn with the answers
@@ -52,7 +56,7 @@ FACET = pair("facet", 40, 0, 35, 0)
 @dataclass(frozen=True)
 class Cell:
     """One row of the table; ``difference`` and ``margin`` are true shares, ``discordance`` at least
-    the difference."""
+    the difference. ``copies`` of a prompt are alike in all, and ``grouped`` in the plan."""
 
     n: int
     samples: int
@@ -62,6 +66,8 @@ class Cell:
     youden: float
     difference: float
     profile: str = "standard"
+    copies: int = 1
+    grouped: bool = True
 
 
 class Simulator:
@@ -71,10 +77,10 @@ class Simulator:
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
         policy = Policy(profile=cell.profile, samples=cell.samples, registered=False, **CHEAP)
-        self.registration = registration(
-            [plan("guard", cell.n, "guard", margin=cell.margin, again=True), plan("facet", 40)],
-            policy,
-        )
+        first = {f"guard/{i}": f"guard/{i - i % cell.copies}" for i in range(cell.n)}
+        groups = first if cell.grouped and cell.copies > 1 else {}
+        guard = plan("guard", cell.n, "guard", margin=cell.margin, again=True, groups=groups)
+        self.registration = registration([guard, plan("facet", 40)], policy)
         self.certificates = {"guard.ok": certificate("guard.ok", *fixtures(cell.youden))}
         self.facet = facet(cell.samples)
         self._receipts = {
@@ -91,7 +97,9 @@ class Simulator:
     def draw(self, random: Generator) -> list[Receipt]:
         """The receipts of one gate. One greedy answer is the same whenever base gives it, and is
         judged alike."""
-        base, again, adapter = (self._seen(truth, random) for truth in self._truth(random))
+        copies, n = self.cell.copies, self.cell.n
+        truths = [np.repeat(truth, copies, axis=0)[:n] for truth in self._truth(random)]
+        base, again, adapter = (self._seen(truth, random) for truth in truths)
         same = self.cell.samples == 1 and self.cell.answers == "steady"
         seen = (base, base if same else again, adapter)
         guard = [
@@ -101,6 +109,20 @@ class Simulator:
             for k, outcome in enumerate(row)
         ]
         return guard + self.facet
+
+    def session(self, rows: list[Receipt]) -> list[Receipt]:
+        """What a session has of these receipts: it looks now and then whether it may end."""
+        asked: dict[str, list[Receipt]] = {}
+        for row in rows:
+            if (row.suite, row.arm) == ("guard", "adapter"):
+                asked.setdefault(row.case, []).append(row)
+        ordered = [row for id in self.registration.plans["guard"].counted for row in asked[id]]
+        base = [row for row in rows if (row.suite, row.arm) == ("guard", "base")]
+        for at in range(LOST_EVERY, len(ordered), LOST_EVERY):
+            found = base + ordered[:at]
+            if lost(self.registration, "guard", self.certificates, found):
+                return found
+        return rows
 
     def verdict(
         self, rows: list[Receipt], found: Registration | None = None, **validity: Any
@@ -127,19 +149,20 @@ class Simulator:
     def _truth(self, random: Generator) -> tuple[Any, Any, Any]:
         """True outcomes (prompt, sample) of base, base again and the adapter."""
         cell = self.cell
-        shape = (cell.n, cell.samples)
+        n = -(-cell.n // cell.copies)
+        shape = (n, cell.samples)
         if cell.answers == "sampled":
-            base = random.beta(1.2, 0.6, size=(cell.n, 1))
+            base = random.beta(1.2, 0.6, size=(n, 1))
             adapter = base * (1 + cell.difference / (1.2 / 1.8))
             twice = (random.random(shape) < base for _ in range(2))
             return (*twice, random.random(shape) < adapter)
         spread = max(cell.discordance, abs(cell.difference))
-        kind = random.random((cell.n, 1))
+        kind = random.random((n, 1))
         gain, loss = (
             kind < (spread + cell.difference) / 2,
             kind >= 1 - (spread - cell.difference) / 2,
         )
-        both = random.random((cell.n, 1)) < 0.8
+        both = random.random((n, 1)) < 0.8
         base, adapter = (
             np.where(gain, False, np.where(loss, True, both)),
             np.where(gain, True, np.where(loss, False, both)),
@@ -173,15 +196,16 @@ def facet(samples: int) -> list[Receipt]:
     ]
 
 
-def measured(cell: Cell, gates: int, seed: int) -> dict[str, Any]:
-    """Share of verdicts of one cell."""
+def measured(cell: Cell, gates: int, seed: int, *, partial: bool = False) -> dict[str, Any]:
+    """Share of verdicts of one cell; ``partial`` gates end early where a session would."""
     simulator, random = Simulator(cell), np.random.default_rng(seed)
     began = time.perf_counter()
     names = []
     for _ in range(gates):
         if cell.youden == AUDITED:
             simulator.audit(random)
-        names.append(simulator.verdict(simulator.draw(random)))
+        rows = simulator.draw(random)
+        names.append(simulator.verdict(simulator.session(rows) if partial else rows))
     seconds = time.perf_counter() - began
     ships = names.count(Name.SHIP)
     found = wilson(ships, gates)
@@ -371,6 +395,26 @@ def holds(rows: list[Receipt], margin: float) -> bool:
     return tango_noninferiority(leads.count(1), leads.count(-1), len(leads), margin).p <= 0.05
 
 
+def group_cells() -> Iterator[Cell]:
+    """Guards at the margin of which each prompt comes in copies, counted as such or not."""
+    for n, margin in ((164, 0.05), (400, 0.1)):
+        for copies in (2, 4, 8):
+            for grouped in (False, True):
+                yield Cell(
+                    n, 1, "steady", margin, margin, 1.0, -margin, copies=copies, grouped=grouped
+                )
+
+
+def partial_cells() -> Iterator[Cell]:
+    """Unchanged adapters, one that is at the margin and one that lost twice of it."""
+    for youden in (1.0, 0.95, 0.82):
+        for discordance in (0.02, 0.05, 0.1, 0.2, 0.3):
+            yield Cell(164, 1, "steady", 0.05, discordance, youden, 0.0)
+    for difference in (-0.05, -0.1):
+        yield Cell(164, 1, "steady", 0.05, 0.1, 1.0, difference)
+    yield Cell(164, 10, "sampled", 0.03, 0.1, 1.0, 0.0)
+
+
 def plotted(curves: dict[str, list[tuple[float, float, float, float]]], gates: int) -> str:
     """The curves as an SVG with intervals; x is the true difference in points, y the share of gates
     that ship."""
@@ -480,6 +524,17 @@ def main() -> None:
                 f"{name}: ships {naive / tried:.1%} where nothing forbids it, {gated / tried:.1%}"
                 " through the gate"
             )
+    if "groups" in parts:
+        for number, cell in enumerate(group_cells()):
+            row = measured(cell, chosen.gates, chosen.seed + number)
+            counted = "groups count once" if cell.grouped else "each counts"
+            print(f"copies of {cell.copies}, {counted:<18} {line(row)}", flush=True)
+    if "partial" in parts:
+        for number, cell in enumerate(partial_cells()):
+            tried = chosen.gates // (4 if cell.samples > 1 else 1)
+            row = measured(cell, tried, chosen.seed + number, partial=True)
+            shares = {name: f"{many / tried:.1%}" for name, many in row["verdicts"].items()}
+            print(f"{line(row)}  {shares}", flush=True)
     if "looks" in parts:
         tried = chosen.gates // 2
         for name, shipped in best_of(5, tried, chosen.seed):

@@ -94,8 +94,7 @@ def table() -> str:
 
 def _rank(reason: Reason) -> int:
     """Invalid evidence outranks a regression, which outranks what was left unmeasured: stopping
-    early may not hide it."""
-    if reason.code in ("not-measured", "incomplete"):
-        return 2
-    ranks = {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 3, Name.SHIP: 4}
-    return ranks[reason.verdict]
+    early may not hide it, nor be hidden by what it left."""
+    early = {"beyond-holding": 2, "not-measured": 3, "incomplete": 3}
+    ranks = {Name.VOID: 0, Name.NO_SHIP: 1, Name.INCONCLUSIVE: 4, Name.SHIP: 5}
+    return early.get(reason.code, ranks[reason.verdict])

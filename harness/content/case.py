@@ -10,8 +10,11 @@ from typing import Any
 @dataclass(frozen=True)
 class Case:
     """One held-out prompt: its id, its text and ``expect``, what the criteria need to know about
-    it."""
+    it.
+
+    Prompts of one ``group`` are variants of one task and count as one."""
 
     id: str
     prompt: str
     expect: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None

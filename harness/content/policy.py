@@ -89,8 +89,8 @@ class Policy(strict.Model):
     prompts gets another outcome each time that it is answered once (by default .05, and .3 where
     answers are drawn). looks: how alpha is spent over looks at the same prompts (:class:`Looks`).
     spend_first_look: the harmonic plan's first look too is tested at alpha / (m (m + 1)).
-    early_stop: a guard that is lost beyond doubt
-    ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
+    early_stop: a guard that is lost ends the run as NO-SHIP, one that can no longer be held as
+    INCONCLUSIVE. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
     without a registration written before is VOID. gains: ``one`` primary facet has to gain, and
     the others to be held (by their suite's margin, else by ``secondary_margin``), or ``every``

@@ -1,8 +1,9 @@
 """Suites: the held-out prompts of one facet or benchmark with their criteria and margins, as data.
 
 A suite is a YAML file below ``suites/``; its id is its path without the ending (``pocket/godot``).
-A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect"}``,
-or those of a benchmark that an installed package brings (``package:NAME``)."""
+A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect",
+"group"}``, the last two where there is something to say, or those of a benchmark that an installed
+package brings (``package:NAME``)."""
 
 from __future__ import annotations
 
@@ -53,11 +54,12 @@ class SuiteFile(strict.Model):
 
 
 class Row(strict.Model):
-    """The schema of one prompt."""
+    """The schema of one prompt; prompts of one ``group`` are variants of one task."""
 
     id: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
     expect: dict[str, JsonValue] = {}
+    group: str | None = Field(default=None, min_length=1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Suite:
     @property
     def digest(self) -> str:
         """``sha256:...`` of the suite's settings and prompts as canonical JSON."""
-        rows = [[case.id, case.prompt, dict(case.expect)] for case in self.pool or self.cases]
+        rows = [_row(case) for case in self.pool or self.cases]
         spec = self.spec.model_dump(exclude={"dev"} if self.spec.draw else {"dev", "draw"})
         text = json.dumps([self.id, spec, rows], sort_keys=True, ensure_ascii=False)
         return text_digest(text)
@@ -136,6 +138,11 @@ def held(paths: Sequence[str], root: Path) -> list[str]:
     return [suite_id(f, root) for f in files if any(f.is_relative_to(p) for p in places)]
 
 
+def _row(case: Case) -> list[object]:
+    group = [] if case.group is None else [case.group]
+    return [case.id, case.prompt, dict(case.expect), *group]
+
+
 def _cases(prompts: str, path: Path) -> list[Case]:
     if prompts.startswith("package:"):
         return _packaged(prompts.removeprefix("package:"), path)
@@ -150,7 +157,7 @@ def _cases(prompts: str, path: Path) -> list[Case]:
                 f"{source}:{line}: the prompt of {row.id!r} is already in the suite; prompts are"
                 " counted once"
             )
-        cases[row.id] = Case(row.id, row.prompt, row.expect)
+        cases[row.id] = Case(row.id, row.prompt, row.expect, row.group)
     if not cases:
         raise WorkspaceError(f"{source}: no prompts")
     return list(cases.values())

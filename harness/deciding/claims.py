@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from harness.content.library import Claim
-from harness.deciding.guards import none_decides
+from harness.deciding.instrument.guards import none_decides
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items
 from harness.evidence.receipts import NOBODYS, SENTINEL, Receipt

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.deciding.contrasts import Held, hold
-from harness.deciding.feasible import prompts_for_degeneration
-from harness.deciding.outcomes import Outcomes
+from harness.deciding.contrasts import LOST, Held, hold
+from harness.deciding.instrument.feasible import prompts_for_degeneration
+from harness.deciding.outcomes import Outcomes, units
 from harness.deciding.sentences import points
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
@@ -26,17 +26,17 @@ from harness.subjects.arms import ADAPTER, BASE
 from harness.verdict import Reason, reason
 
 ARMS = (BASE, ADAPTER)
-LOST = (GuardState.BROKEN, GuardState.REGRESSED)
 
 
 @dataclass(frozen=True)
 class Degeneration:
     """Degenerate answers of both arms: by sign and arm, by suite and arm, and the guard over every
-    paired prompt.
+    paired prompt, ``n`` of them in ``groups`` groups.
 
     ``new`` counts the prompts on which what is judged degenerates and base does not."""
 
     n: int
+    groups: int
     new: int
     signs: dict[str, dict[str, int]]
     suites: dict[str, dict[str, int]]
@@ -47,11 +47,15 @@ class Degeneration:
 def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degeneration:
     """Count the degenerate answers to every prompt that both arms have answered with every
     sample."""
-    counted = {id: set(plan.counted) for id, plan in registration.plans.items()}
+    plans = registration.plans
+    counted = {id: set(plan.counted) for id, plan in plans.items()}
+    groups = {
+        f"{id}:{c}": f"{id}:{g}" for id, plan in plans.items() for c, g in plan.groups.items()
+    }
     rows = [r for r in receipts if r.arm in ARMS and r.case in counted.get(r.suite, ())]
     limit = max(COMPRESSION_LIMIT, _percentile([_ratio(r.answer) for r in rows if r.arm == BASE]))
     signs: dict[str, dict[str, int]] = {}
-    suites = {id: dict.fromkeys(ARMS, 0) for id in registration.plans}
+    suites = {id: dict.fromkeys(ARMS, 0) for id in plans}
     outcomes: dict[str, Outcomes] = {arm: {} for arm in ARMS}
     for row in rows:
         found = _signs(row.answer, row.finish, limit)
@@ -65,7 +69,8 @@ def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degenera
     alpha, margin = registration.policy.alpha, registration.policy.degeneration_margin
 
     def held(chosen: list[str]) -> Held | None:
-        return hold(adapter, base, chosen, margin, 1.0, alpha) if chosen else None
+        asked = units(chosen, groups)
+        return hold(adapter, base, asked, margin, 1.0, alpha) if chosen else None
 
     def suffers(suite: str) -> bool:
         found = held([case for case in cases if case.startswith(f"{suite}:")])
@@ -73,7 +78,9 @@ def measure(registration: Registration, receipts: Iterable[Receipt]) -> Degenera
 
     new = sum(adapter[c].count("fail") > base[c].count("fail") for c in cases)
     worse = [id for id in suites if suffers(id)]
-    return Degeneration(len(cases), new, signs, suites, worse, held(cases))
+    return Degeneration(
+        len(cases), len(units(cases, groups)), new, signs, suites, worse, held(cases)
+    )
 
 
 def reasons(registration: Registration, found: Degeneration) -> list[Reason]:
@@ -95,7 +102,7 @@ def reasons(registration: Registration, found: Degeneration) -> list[Reason]:
     if held.state is GuardState.HELD:
         return [reason("not-degenerate", "answers", text)]
     needed = prompts_for_degeneration(policy)
-    if found.n < needed and not found.new and not policy.degeneration_held:
+    if found.groups < needed and not found.new and not policy.degeneration_held:
         text = f"{text}; no answer that base's was not, and {needed} prompts would prove the margin"
         return [reason("not-degenerate", "answers", text)]
     return [reason("degeneration-undecided", "answers", text)]

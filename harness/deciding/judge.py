@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import churn, claims, degeneration, guards, labels, reasons, scorecard
+from harness.deciding import claims, degeneration, labels, reasons, scorecard
 from harness.deciding.degeneration import Degeneration
+from harness.deciding.instrument import churn, guards
 from harness.deciding.scorecard import SuiteScore
 from harness.evidence.labels import Labels
 from harness.evidence.receipts import Receipt

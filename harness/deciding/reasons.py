@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 
 from harness.deciding import sentences as say
 from harness.deciding.contrasts import Result
-from harness.deciding.feasible import discordance, remedy
+from harness.deciding.instrument.feasible import discordance, remedy
 from harness.deciding.outcomes import MIN_RATE_N
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items, name, numbers, points
+from harness.deciding.stopping import CERTAIN, EVIDENCE, UNREACHABLE, WORSE
 from harness.evidence.registration import Registration
+from harness.stats.clusters import LEAST_CLUSTERS
 from harness.stats.multiplicity import holm
 from harness.stats.paired import GuardState
 from harness.verdict import Reason, reason
@@ -66,7 +68,7 @@ def _unfit(
         text = f"{name(suite)} was not measured{why}: the adapter owes it"
         return reason("not-measured", suite, text)
     if score.stop is not None:
-        return _stopped(suite, score)
+        return _stopped(registration, suite, score)
     if not score.complete:
         text = (
             f"{name(suite)} was measured in part: {score.second.n} of {score.prompts} prompts have"
@@ -88,12 +90,15 @@ def _unfit(
         )
         return reason("unverified", suite, text)
     if score.headline is None:
-        text = f"{name(suite)} is too small: {score.prompts} prompts, and a rate needs {MIN_RATE_N}"
+        text = (
+            f"{name(suite)} is too small: {score.prompts} prompts in {score.plan.units} groups, and"
+            f" a rate needs {MIN_RATE_N} in at least {LEAST_CLUSTERS}"
+        )
         return reason("too-few", suite, text)
     return None
 
 
-def _stopped(suite: str, score: SuiteScore) -> Reason:
+def _stopped(registration: Registration, suite: str, score: SuiteScore) -> Reason:
     stop, lost = score.stop, score.headline.comparison.lost if score.headline else []
     assert stop is not None
     margin = points(score.plan.margin)
@@ -101,10 +106,18 @@ def _stopped(suite: str, score: SuiteScore) -> Reason:
         f"after {stop.at} of {score.prompts} prompts in the registered order, {stop.gained} gained"
         f" and {stop.lost} lost"
     )
-    if stop.evidence is not None:
-        text = f"worse than base by more than {margin}: an e-value of {stop.evidence:.0f} {seen}"
-    else:
-        text = f"a margin of {margin} cannot be held any more, whatever the rest brings: {seen}"
+    if stop.rule == UNREACHABLE:
+        psi = max(registration.policy.discordance, (stop.gained + stop.lost) / stop.at)
+        observed = (score.plan.margin or 0.0) * score.youden
+        decides = remedy(score.plan.units, observed, psi, registration)
+        text = f"a margin of {margin} can no longer be held, and no loss is shown, {seen}"
+        return reason("beyond-holding", suite, f"{name(suite)} undecided: {text}. {decides}", lost)
+    shown = f"an e-value of {stop.evidence or 0:.0f} {seen}"
+    text = {
+        EVIDENCE: f"worse than base by more than {margin}: {shown}",
+        WORSE: f"worse than base, and a margin of {margin} can no longer be held: {shown}",
+        CERTAIN: f"worse than base whatever the rest brings, margin {margin}, {seen}",
+    }[stop.rule]
     return reason("stopped", suite, f"{name(suite)} is lost: {text}; lost: {items(lost)}", lost)
 
 
@@ -140,7 +153,7 @@ def _undecided(registration: Registration, score: SuiteScore, found: Result) -> 
         return reason("undecided", suite, text)
     lost = f"; lost: {items(cases)}" if cases else ""
     flips = discordance(found.comparison, score.samples)
-    decides = remedy(score.prompts, found.held.observed, flips, registration)
+    decides = remedy(score.plan.units, found.held.observed, flips, registration)
     text += f". Margin {say.margin(found, alpha)}: {numbers(score, alpha)}{lost}. {decides}"
     return reason("undecided", suite, text, cases)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.audit.certificate import Certificate
 from harness.deciding.contrasts import Result, read
-from harness.deciding.outcomes import MIN_RATE_N, Arms, Outcomes, Rate, by_arm, kept, rate
-from harness.deciding.stopping import Stop, lost_beyond_doubt
+from harness.deciding.outcomes import Arms, Outcomes, Rate, by_arm, enough, kept, rate, units
+from harness.deciding.stopping import Stop, ended
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Plan, Registration
 from harness.stats.audits.imperfect import Audit, composite_youden_lower
@@ -22,9 +22,9 @@ from harness.stats.audits.imperfect import Audit, composite_youden_lower
 class SuiteScore:
     """One suite measured on every registered arm over the same prompts.
 
-    ``results`` are by contrast and lack those with under 20 prompts; ``criteria`` are the rates by
-    criterion and arm. ``samplers`` are how each arm was decoded, ``missing`` the answers that are
-    not there."""
+    ``results`` are by contrast and lack those with too few prompts or groups; ``criteria`` are the
+    rates by criterion and arm. ``samplers`` are how each arm was decoded, ``missing``
+    the answers that are not there."""
 
     plan: Plan
     samples: int
@@ -58,7 +58,7 @@ class SuiteScore:
 
     @property
     def headline(self) -> Result | None:
-        """The contrast that a reader asks about first, ``None`` under 20 prompts."""
+        """The contrast that a reader asks about first, ``None`` where there is too little."""
         return self.results.get(self.plan.headline.id)
 
     def to_json(self) -> dict[str, Any]:
@@ -72,6 +72,7 @@ class SuiteScore:
             "first": plan.headline.first,
             "second": plan.headline.second,
             "prompts": self.prompts,
+            "groups": plan.units,
             "samples": self.samples,
             "youden": self.youden,
             "missing": self.missing,
@@ -92,10 +93,10 @@ def lost(
     certificates: Mapping[str, Certificate],
     receipts: Iterable[Receipt],
 ) -> Stop | None:
-    """Whether a guard is lost beyond doubt by the receipts so far, which end the run early."""
+    """Why the receipts so far end the run early: a guard is lost, or can no longer be held."""
     plan = registration.plans[suite]
     arms, _ = by_arm(plan, registration.policy.samples, receipts)
-    return lost_beyond_doubt(plan, arms, youden(plan, certificates), registration)
+    return ended(plan, arms, youden(plan, certificates), registration)
 
 
 def audits(plan: Plan, certificates: Mapping[str, Certificate]) -> list[Audit]:
@@ -144,12 +145,14 @@ def score(
         plan=plan,
         samples=policy.samples,
         youden=j,
-        rates={arm: rate(arms[arm], cases, weakest) for arm, cases in found.items()},
+        rates={
+            arm: rate(arms[arm], units(cases, plan.groups), weakest) for arm, cases in found.items()
+        },
         results=_results(registration, plan, arms, paired, j),
-        criteria={c.id: _criterion(n, rows, found) for n, c in enumerate(plan.criteria)},
+        criteria={c.id: _criterion(n, plan, rows, found) for n, c in enumerate(plan.criteria)},
         samplers={arm: sorted({row.sampler for row in answers}) for arm, answers in rows.items()},
         missing=sum(len(plan.counted) - len(answered) for answered in arms.values()),
-        stop=lost_beyond_doubt(plan, arms, j, registration) if early else None,
+        stop=ended(plan, arms, j, registration) if early else None,
     )
 
 
@@ -163,8 +166,9 @@ def _results(
         first, second = arms[asked.first], arms[asked.second]
         cases = [id for id in paired if id in first and id in second]
         alpha = registration.policy.alpha if asked.needs == "sound" else registration.alpha
-        if len(cases) >= MIN_RATE_N:
-            found[asked.id] = read(asked, arms, cases, j, alpha)
+        among = units(cases, plan.groups)
+        if enough(len(cases), len(among)):
+            found[asked.id] = read(asked, arms, among, j, alpha)
     return found
 
 
@@ -176,7 +180,7 @@ def _youden(seen: tuple[Audit, ...]) -> float:
 
 
 def _criterion(
-    number: int, rows: Mapping[str, list[Receipt]], cases: Mapping[str, list[str]]
+    number: int, plan: Plan, rows: Mapping[str, list[Receipt]], cases: Mapping[str, list[str]]
 ) -> dict[str, Rate]:
     """By arm how many answers passed one criterion."""
     found: dict[str, Rate] = {}
@@ -185,7 +189,7 @@ def _criterion(
         for row in answers:
             if row.case in wanted:
                 outcomes.setdefault(row.case, []).append(row.findings[number].outcome)
-        found[arm] = rate(outcomes, list(outcomes))
+        found[arm] = rate(outcomes, units(outcomes, plan.groups))
     return found
 
 

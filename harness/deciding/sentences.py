@@ -123,7 +123,7 @@ def gain_remedy(registration: Registration, found: Result, many: int) -> str:
         what = str(max(needed, MIN_RATE_N)) if needed else f"more than {MOST}"
     else:  # the spread of the differences, from the interval's width
         z = z_quantile(1 - registration.alpha)
-        spread = (seen.difference.high - seen.difference.low) / (2 * z) * seen.n**0.5
+        spread = (seen.difference.high - seen.difference.low) / (2 * z) * seen.groups**0.5
         far = (z_quantile(1 - alpha) + z_quantile(0.8)) * spread / (seen.delta - least)
         what = f"about {max(math.ceil(far**2), MIN_RATE_N)}"
     return f"If the true gain is the one seen, {what} prompts would show it 80 % of the time"

@@ -43,7 +43,8 @@ class Plan(strict.Model):
     and ``contrasts`` what is asked of them, the headline first. ``left_out`` are the cases that the
     training data shows: they are asked, and decide nothing. ``control_tokens`` are those of the
     chat template that end no answer, and that no answer may hold. ``mode`` is how prompts are sent:
-    a turn that says nothing is no answer, a completion that ends at once is one."""
+    a turn that says nothing is no answer, a completion that ends at once is one. ``groups`` names
+    the group of every case that shares one with another: together they count as one unit."""
 
     suite: str
     digest: str
@@ -57,11 +58,17 @@ class Plan(strict.Model):
     control_tokens: list[str] = []
     sampler: str
     mode: Literal["chat", "completion"] = "chat"
+    groups: dict[str, str] = {}
 
     @property
     def counted(self) -> list[str]:
         """The ids of the cases that decide, in the order in which the adapter is asked."""
         return [id for id, _ in self.cases if id not in self.left_out]
+
+    @property
+    def units(self) -> int:
+        """How many independent pieces of evidence those cases are: each group counts once."""
+        return len({self.groups.get(id, id) for id in self.counted})
 
     @property
     def headline(self) -> Contrast:

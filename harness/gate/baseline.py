@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.audit.certificate import Certificate
-from harness.deciding import churn, scorecard
-from harness.deciding.feasible import undecidable
+from harness.deciding import scorecard
+from harness.deciding.instrument import churn
+from harness.deciding.instrument.feasible import undecidable
 from harness.digests import canonical_digest
 from harness.evidence.documents import Churn
 from harness.evidence.receipts import CHURN, NOBODYS, Receipt, churn_link

@@ -52,7 +52,7 @@ def open_run(prepared: Prepared) -> Run:
 
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
     """Ask what is not in the run yet, first base about all suites; nothing where nothing may be
-    judged, where base's own noise leaves nothing to decide, or a guard was lost beyond doubt. The
+    judged, where base's own noise leaves nothing to decide, or a guard ended the run. The
     ledger has this look before the adapter is asked."""
     suites = prepared.wanted.suites
     if prepared.invalid or any(lost(prepared, run, id) for id in suites):
@@ -74,7 +74,7 @@ def so_far(prepared: Prepared, run: Run) -> Judged:
 
 
 def lost(prepared: Prepared, run: Run, suite: str) -> bool:
-    """Whether this guard is lost beyond doubt, looked at every few answers: alike in every run."""
+    """Whether this guard ends the run early, looked at every few answers: alike in every run."""
     plan, policy = prepared.registration.plans[suite], prepared.wanted.library.gate
     if plan.role != "guard" or not policy.early_stop or suite in policy.shown_only:
         return False

@@ -23,6 +23,7 @@ from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import Kind, arms, contrasts
 from harness.subjects.base import Preflight
+from harness.subjects.groups import groups
 from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
 
@@ -154,8 +155,11 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
     """What is asked of one suite, and in which order."""
     spec, guard = found.spec, found.spec.role == "guard"
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
-    if guard:
+    joined = groups(found.cases)
+    if guard:  # one group after the other: a stop on the way is a stop on a sample of groups
         random.Random(found.digest).shuffle(cases)
+        drawn = {id: place for place, (id, _) in enumerate(cases)}
+        cases.sort(key=lambda case: drawn[joined.get(case[0], case[0])])
     digests = (preflight.base_digest, preflight.adapter_digest)
     asked = arms(*digests, spec.canon, guard=guard, again=policy.again)
     own = policy.margins.get(found.id, spec.margin)
@@ -172,6 +176,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         cases=cases,
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if spec.mode == "chat" else [],
+        groups=joined,
         sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
         mode=spec.mode,
     )

@@ -65,5 +65,6 @@ class Pace:
         if self._judged:
             enough = self._judged >= MIN_RATE_N and self._samples == 1
             interval = wilson(self._elite, self._judged) if enough else None
-            parts.append(f"elite {Rate(self._elite, 0, self._judged, 1, interval).text()}")
+            n = self._judged
+            parts.append(f"elite {Rate(self._elite, 0, n, n, interval=interval).text()}")
         return ", ".join(parts)

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from harness import __version__, files
 from harness.audit.certificate import Certificate, State
-from harness.deciding import churn, degeneration, judge
+from harness.deciding import degeneration, judge
+from harness.deciding.instrument import churn
 from harness.errors import RunError
 from harness.evidence import attestation, documents, receipts
 from harness.evidence.documents import Decision, Scorecard

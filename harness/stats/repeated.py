@@ -1,11 +1,11 @@
 """Base against adapter with several answers a prompt (K > 1), or several prompts a group.
 
-The data are per-prompt differences ``d_i = mean of the adapter's K outcomes - mean of the base's``,
-each in -1..1. The gate is :func:`score_z`, which is Tango's test carried from {-1, 0, 1} to any
-differences in -1..1 and equals it at K = 1. The paired t test is not offered: where answers hardly
-vary within a prompt it is Wald's test, and an adapter exactly at the margin then passes it 8 to 16
-% of the time at a nominal 5 % (n = 164, margins .02 to .10; 30 % at n = 40), the score test at most
-5.5 %."""
+The data are differences ``d_i = mean of the adapter's outcomes - mean of the base's`` of each
+prompt, or of each group over all its prompts, every one in -1..1. The gate is :func:`score_z`,
+which is Tango's test carried from {-1, 0, 1} to any differences in -1..1 and equals it at K = 1.
+The paired t test is not offered: where answers hardly vary within a prompt it is Wald's test, and
+an adapter exactly at the margin then passes it 8 to 16 % of the time at a nominal 5 % (n = 164,
+margins .02 to .10; 30 % at n = 40), the score test at most 5.5 %."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import NormalDist
 
+import numpy as np
+from scipy.special import bdtr
+
 from harness.stats.intervals import z_quantile, z_two_sided
 from harness.stats.paired import GuardState, NonInferiority
 from harness.stats.values import Interval, fraction, reals, root
+
+TICKS = 1000  # the finest steps in which a sign-flip test counts leads
 
 
 def score_z(differences: Sequence[float], delta: float) -> float:
@@ -71,6 +76,27 @@ def guard_state(differences: Sequence[float], margin: float, alpha: float = 0.05
     return (
         GuardState.REGRESSED if score_z(differences, 0.0) < -critical else GuardState.INCONCLUSIVE
     )
+
+
+def sign_flip(leads: Sequence[int]) -> float:
+    """Exact one-sided p of "not better": the chance of a sum of leads at least as large as the one
+    seen, if each lead might as well have had the other sign.
+
+    Leads that are all of one size give McNemar's exact one-sided p. Beyond ``TICKS`` they are
+    rounded towards 0 to that many steps, gains and losses alike, which keeps the test exact.
+    Source: Fisher 1935, The Design of Experiments, section 21."""
+    step = max(1, -(-max(map(abs, leads), default=0) // TICKS))
+    rounded = [int(lead / step) for lead in leads]
+    sizes = [abs(lead) for lead in rounded if lead]
+    if len(set(sizes)) <= 1:
+        losses = sum(lead < 0 for lead in rounded)
+        return float(bdtr(losses, len(sizes), 0.5))
+    chance = np.zeros(sum(sizes) + 1)  # of each sum of the leads that keep a positive sign
+    chance[0] = 1.0
+    for size in sizes:
+        chance[size:] += chance[:-size].copy()
+        chance /= 2
+    return min(1.0, float(chance[sum(lead for lead in rounded if lead > 0) :].sum()))
 
 
 #: K outcomes allow few different values, so each is kept once with how often it came

@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.stats.paired import GuardState, guard_state
-from harness.stats.values import count, fraction, reals
+from harness.stats.values import fraction, reals
 
 
 def eprocess(
@@ -23,7 +22,7 @@ def eprocess(
     mean difference is ``-margin`` or better, ``P(M_t >= 1/alpha at any t) <= alpha``. K = 1 takes
     -1, 0, 1; K > 1 takes differences of means. Raises ``ValueError`` on values out of range.
     Source: Ville 1939; Waudby-Smith & Ramdas 2024, arXiv 2010.09686."""
-    margin = fraction("margin", margin)
+    margin = fraction("margin", margin, closed=True)
     most = 1 / (1 + margin)
     stakes = (
         reals("bets", bets, least=1)
@@ -51,16 +50,3 @@ def stopped_at(path: Sequence[float], alpha: float = 0.05) -> int | None:
     stop as NO-SHIP."""
     bound = 1 / fraction("alpha", alpha)
     return next((step for step, evidence in enumerate(path, 1) if evidence >= bound), None)
-
-
-def curtailed(
-    gains: int, losses: int, n: int, margin: float, *, open_gains: int, alpha: float = 0.05
-) -> bool:
-    """Whether a guard can no longer end HELD, even if every prompt still open that base fails
-    becomes a gain.
-
-    ``open_gains`` counts those prompts; base's outcomes are known beforehand. ``n`` is the full
-    number of prompts. The rule is certain, so it costs no error. Raises ``ValueError`` on counts
-    that do not fit ``n``."""
-    best = count("gains", gains) + count("open_gains", open_gains)
-    return guard_state(best, losses, n, margin, alpha) is not GuardState.HELD

@@ -31,9 +31,10 @@ from gates import (
 
 from harness.content import suite
 from harness.content.policy import Policy
-from harness.deciding import churn, contrasts
+from harness.deciding import contrasts
 from harness.deciding.contrasts import counted
-from harness.deciding.feasible import power, remedy, undecidable
+from harness.deciding.instrument import churn
+from harness.deciding.instrument.feasible import power, remedy, undecidable
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Finding, Receipt
 from harness.stats.paired import GuardState

@@ -30,7 +30,7 @@ from gates import (
 from pydantic import ValidationError
 
 from harness.content.policy import Policy
-from harness.deciding.feasible import undecidable
+from harness.deciding.instrument.feasible import undecidable
 from harness.verdict import Name, table
 
 DOCS = Path(__file__).parents[2] / "docs" / "method.md"

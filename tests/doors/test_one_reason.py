@@ -103,6 +103,12 @@ GATES = {
         {"humaneval": "stopped", "godot": "improved"},
         {"early_stop": True},
     ),
+    "beyond holding": Gate(
+        [plan("humaneval", 30, "guard"), FACET],
+        receipts("humaneval", base=[PASS] * 30, adapter=[PASS] * 29) + GAINED,
+        {"humaneval": "beyond-holding", "godot": "improved"},
+        {"early_stop": True},
+    ),
     "not measured": facet([], "not-measured"),
     "asked in part": facet([r for r in GAINED if r.case != "godot/3"], "incomplete"),
     "another sampler": facet(OTHER, "sampler"),

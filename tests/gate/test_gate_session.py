@@ -362,6 +362,22 @@ def test_an_obvious_regression_ends_the_run_at_the_same_place_every_time(root: P
     assert len([r for r in RunFolder(root / "one").receipts if r.arm == "adapter"]) < 120
 
 
+def test_a_guard_that_can_no_longer_be_held_ends_the_run_undecided(root: Path):
+    """Base knows all, and 120 prompts cannot show what its verifier leaves of 3 points."""
+    for name, old, new in (
+        ("library", "min_power: 0.3", "min_power: 0.01"),
+        ("suites/general", "0.1", "0.03"),
+    ):
+        file = root / f"{name}.yaml"
+        file.write_text(file.read_text().replace(old, new))
+    verdict = Gate(root, run_dir=str(root / "run")).run()
+    assert (verdict.name, codes(verdict)[0]) == ("INCONCLUSIVE", "beyond-holding")
+    assert "0 gained and 0 lost" in verdict.reasons[0].text
+    asked = [(r.suite, r.arm) for r in RunFolder(root / "run").receipts]
+    assert asked.count(("general", "adapter")) == 16
+    assert recheck.recheck(root / "run")[1] == []
+
+
 def test_a_run_is_held_against_its_registration(root: Path):
     gate = Gate(root)
     assert gate.register() == root / "registrations" / "adder.json"

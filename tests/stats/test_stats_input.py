@@ -64,7 +64,6 @@ NAN = math.nan
         lambda: multiplicity.look_alpha(0.05, 0),
         lambda: sequential.eprocess([2], 0.05),
         lambda: sequential.eprocess([0], 0.05, [1.0]),
-        lambda: sequential.curtailed(1, 1, 3, 0.05, open_gains=2),
         lambda: imperfect.certified_floor(1, 10, 0, 0),
         lambda: intervals.items_needed(0),
         lambda: agreement.cohens_kappa([[1, 2]]),

@@ -33,11 +33,11 @@ def undecidable(registration: Registration, youdens: Mapping[str, float]) -> lis
     policy, found = registration.policy, []
     for id, power in short(registration, powers(registration, youdens)).items():
         plan = registration.plans[id]
-        n, observed = len(plan.counted), (plan.margin or 0) * youdens[id]
+        n, observed = plan.units, (plan.margin or 0) * youdens[id]
         found.append(
-            f"{id}: a margin of {100 * (plan.margin or 0):g} points cannot be decided with {n}"
-            f" prompts: an unchanged adapter, of which {policy.discordance:.0%} of the answers come"
-            f" out otherwise, would be HELD {power:.0%} of the time, and the policy asks for"
+            f"{id}: a margin of {100 * (plan.margin or 0):g} points cannot be decided with"
+            f" {_counted(plan)}: an unchanged adapter, of which {policy.discordance:.0%} of the"
+            f" answers come out otherwise, would be HELD {power:.0%} of the time, and the policy asks for"
             f" {policy.min_power:.0%} of the whole plan."
             f" {remedy(n, observed, policy.discordance, registration)}"
         )
@@ -51,6 +51,11 @@ def undecidable(registration: Registration, youdens: Mapping[str, float]) -> lis
             f" with {asked} prompts in all, even without a single degenerate answer; {needed} could"
         )
     return found
+
+
+def _counted(plan: Plan) -> str:
+    many = f"{len(plan.counted)} prompts"
+    return many if plan.units == len(plan.counted) else f"{many} in {plan.units} groups"
 
 
 def powers(
@@ -72,7 +77,7 @@ def powers(
             psi = max(psi, policy.discordance)
         again = policy.alpha if churn is None and _twice(plan) and drawn(policy) else None
         observed = plan.margin * max(youdens[id], 1e-9)
-        n, alpha = len(plan.counted), registration.alpha
+        n, alpha = plan.units, registration.alpha
         found[id] = power(n, policy.samples, observed, psi, alpha, again)
     return found
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from harness.audit.certificate import Certificate
 from harness.deciding import scorecard
 from harness.deciding.contrasts import Result, read
-from harness.deciding.feasible import powers, remedy, short
-from harness.deciding.outcomes import MIN_RATE_N, Arms, by_arm
+from harness.deciding.instrument.feasible import powers, remedy, short
+from harness.deciding.outcomes import Arms, Units, by_arm, enough, units
 from harness.deciding.sentences import name, points
 from harness.evidence.documents import Churn, Churned
 from harness.evidence.receipts import Receipt
@@ -49,9 +49,10 @@ def differences(
                 arms, _ = by_arm(plan, registration.policy.samples, rows)
                 first, second = arms[asked.first], arms[asked.second]
                 cases = [case for case in plan.counted if case in first and case in second]
-                if len(cases) >= MIN_RATE_N:
+                among = units(cases, plan.groups)
+                if enough(len(cases), len(among)):
                     j = scorecard.youden(plan, certificates)
-                    found[id] = _churned(registration, asked, arms, cases, j)
+                    found[id] = _churned(registration, asked, arms, among, j)
     return found
 
 
@@ -124,7 +125,7 @@ def _noise(
 ) -> Reason:
     plan = registration.plans[id]
     margin, j = plan.margin or 0.0, scorecard.youden(plan, certificates)
-    decides = remedy(one.prompts, margin * j, one.discordance, registration)
+    decides = remedy(plan.units, margin * j, one.discordance, registration)
     text = (
         f"{name(id)} cannot be decided in its noise: base measured twice differs from itself on"
         f" {one.flipped} of {one.prompts} prompts, {why}"
@@ -134,18 +135,18 @@ def _noise(
 
 
 def _churned(
-    registration: Registration, asked: Contrast, arms: Arms, cases: list[str], j: float
+    registration: Registration, asked: Contrast, arms: Arms, among: Units, j: float
 ) -> Churned:
     """HELD at the policy's alpha; REGRESSED only where a difference is neither chance nor within
     the margin both ways: a sound pipeline may not be void one time in ten."""
     first, second = arms[asked.first], arms[asked.second]
     alpha, other = registration.policy.alpha, {"first": asked.second, "second": asked.first}
-    held = read(asked, arms, cases, j, alpha)
+    held = read(asked, arms, among, j, alpha)
     states, unlike = {held.state}, GuardState.INCONCLUSIVE
-    if _differs(read(asked, arms, cases, j, FAULT)):
-        states.add(read(asked.model_copy(update=other), arms, cases, j, alpha).state)
+    if _differs(read(asked, arms, among, j, FAULT)):
+        states.add(read(asked.model_copy(update=other), arms, among, j, alpha).state)
         unlike = GuardState.REGRESSED
-    total = 0.0
+    total, cases = 0.0, [case for unit in among for case in unit]
     for case in cases:
         a, b = (arm[case].count("pass") / len(arm[case]) for arm in (first, second))
         total += a * (1 - b) + b * (1 - a)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.deciding import scorecard
-from harness.deciding.churn import Certificates
 from harness.deciding.contrasts import hold
-from harness.deciding.outcomes import by_arm
+from harness.deciding.instrument.churn import Certificates
+from harness.deciding.outcomes import by_arm, units
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import name, numbers, points
 from harness.evidence.receipts import Receipt
@@ -54,7 +54,7 @@ def at_floor(
     base = arms[plan.headline.second]
     nothing = {case: ["fail"] * len(said) for case, said in base.items()}
     margin, alpha = plan.headline.margin, registration.alpha
-    found = hold(nothing, base, list(base), margin, j, alpha)
+    found = hold(nothing, base, units(base, plan.groups), margin, j, alpha)
     return found is not None and found.state is not GuardState.BROKEN
 
 

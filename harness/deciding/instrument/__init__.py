@@ -1,0 +1,1 @@
+"""What the instrument can show: base against itself, a guard, a plan."""
