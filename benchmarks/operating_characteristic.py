@@ -2,7 +2,7 @@
 receipts.
 
     python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--part
-    table|frauds|curves]
+    table|facets|frauds|curves]
 
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so
 that the guard decides. Receipts are drawn for an adapter whose true difference from base is known,
@@ -251,6 +251,60 @@ def frauds(gates: int, seed: int) -> Iterator[tuple[str, int, int]]:
         yield fraud, naive[fraud], gated[fraud]
 
 
+@dataclass(frozen=True)
+class Family:
+    """Facets beside a guard that holds: the true difference and discordance of each.
+
+    The last ``secondary`` of them are secondary."""
+
+    label: str
+    truths: tuple[tuple[float, float], ...]
+    n: int = 40
+    gains: str = "one"
+    profile: str = "standard"
+    secondary: int = 0
+
+
+SURE, BETTER, SAME, MARGIN = (0.6, 0.6), (0.25, 0.3), (0.0, 0.05), (-0.05, 0.1)
+FAMILIES = [
+    Family("20 facets, each +25 points", (BETTER,) * 20, gains="every"),
+    Family("20 facets, each +25 points", (BETTER,) * 20),
+    Family("3 facets, each +25 points", (BETTER,) * 3),
+    Family("20 facets, none changed", (SAME,) * 20),
+    Family("19 facets gain, one is at the margin", (SURE,) * 19 + (MARGIN,)),
+    Family("a facet gains, one is at the margin", (SURE, MARGIN), 164),
+    Family("a facet gains, one is at the margin", (SURE, MARGIN), 164, profile="strict"),
+    Family("a facet gains, one did not change", (SURE, SAME), 164),
+    Family("a secondary facet lost 10 points", (SURE, (-0.1, 0.15)), secondary=1),
+    Family("a secondary facet is at the margin", (SURE, MARGIN), 164, secondary=1),
+    Family("a secondary facet is at the margin", (SURE, MARGIN), 164, "one", "strict", 1),
+    Family("a secondary facet did not change", (SURE, SAME), 164, secondary=1),
+]
+
+
+def family(asked: Family, gates: int, seed: int) -> int:
+    """How many of ``gates`` gates ship."""
+    names = [f"facet{number}" for number in range(len(asked.truths))]
+    policy = Policy(
+        profile=asked.profile,
+        gains=asked.gains,
+        secondary=names[len(names) - asked.secondary :],
+        registered=False,
+        **CHEAP,
+    )
+    plans = [plan("guard", 164, "guard"), *(plan(name, asked.n) for name in names)]
+    found, random, ships = registration(plans, policy), np.random.default_rng(seed), 0
+    guard = pair("guard", 164, 80, 0, 0)
+    for _ in range(gates):
+        rows = list(guard)
+        for name, (difference, discordance) in zip(names, asked.truths, strict=True):
+            chances = [(discordance + difference) / 2, (discordance - difference) / 2]
+            gained, lost, same = random.multinomial(asked.n, [*chances, 1 - sum(chances)]).tolist()
+            rows += pair(name, asked.n, same // 2, gained, lost)
+        ships += judge(found, rows).verdict.name is Name.SHIP
+    return ships
+
+
 FRAUDS = ("peeking", "dropping failed items", "best of five seeds", "doubling the margin")
 
 
@@ -335,12 +389,14 @@ def main() -> None:
     parser.add_argument(
         "--profile", choices=["standard", "strict"], help="only the rows of this profile"
     )
-    parser.add_argument("--part", choices=["table", "frauds", "curves"], help="only this part")
+    parser.add_argument(
+        "--part", choices=["table", "facets", "frauds", "curves"], help="only this part"
+    )
     parser.add_argument(
         "--svg", type=Path, default=Path("operating-characteristic.svg"), help="where the curves go"
     )
     chosen = parser.parse_args()
-    parts = [chosen.part] if chosen.part else ["table", "frauds", "curves"]
+    parts = [chosen.part] if chosen.part else ["table", "facets", "frauds", "curves"]
     if "table" in parts:
         print(
             "profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a"
@@ -354,6 +410,15 @@ def main() -> None:
                     4 if cell.difference == 0 else 2 if cell.samples > 1 else 1
                 )
                 print(line(measured(cell, gates, chosen.seed + number)), flush=True)
+    if "facets" in parts:
+        for number, each in enumerate(FAMILIES):
+            tried = chosen.gates // (5 if len(each.truths) > 5 else 1)
+            shipped = wilson(ships := family(each, tried, chosen.seed + number), tried)
+            print(
+                f"{each.label}, {each.n} prompts ({each.profile}, gains: {each.gains}): ships"
+                f" {ships / tried:.1%} [{shipped.low:.1%}, {shipped.high:.1%}] of {tried}",
+                flush=True,
+            )
     if "frauds" in parts:
         tried = chosen.gates // 3
         for name, naive, gated in frauds(tried, chosen.seed):

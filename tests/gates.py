@@ -43,7 +43,7 @@ def plan(
     role: str = "facet",
     canon: str | None = None,
     again: bool = False,
-    margin: float | None = 0.05,
+    margin: float = 0.05,
     min_gain: float = 0.0,
     **changed: Any,
 ) -> Plan:
@@ -59,7 +59,7 @@ def plan(
         "digest": f"sha256:{suite}",
         "facet": suite,
         "arms": asked,
-        "contrasts": contrasts(asked, margin if guard else None, min_gain, None),
+        "contrasts": contrasts(asked, "guard" if guard else "primary", margin, min_gain),
         "criteria": [Criterion(id="ok", verifier=f"{suite}.ok")],
         "sampler": SAMPLER,
     }
@@ -97,7 +97,7 @@ def _secondary(found: Plan, policy: Policy) -> Plan:
     """The plan of a facet that the policy names as secondary."""
     if found.facet not in policy.secondary:
         return found
-    asked = contrasts(found.arms, None, 0.0, policy.secondary_margin)
+    asked = contrasts(found.arms, "secondary", policy.secondary_margin)
     return found.model_copy(update={"contrasts": asked})
 
 

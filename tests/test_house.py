@@ -26,13 +26,13 @@ ALLOWED = {
     "sandbox": "errors",
     "datasets": "errors files content judging sandbox stats",
     "audit": "errors digests files languages content judging sandbox stats",
-    "engines": "errors digests files",
+    "engines": "errors digests files content",
     "subjects": "errors digests files languages content engines stats judging",
     "evidence": "errors verdict digests files content audit subjects stats",
     "deciding": "errors verdict digests content audit subjects evidence stats",
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"
     " deciding stats pages",
-    "pages": "errors verdict digests files content audit evidence stats",
+    "pages": "errors verdict digests files content audit subjects evidence stats",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"
     " subjects evidence deciding gate pages",
     "__main__": "doors",

@@ -15,16 +15,19 @@ from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 
+Dtype = Literal["auto", "as-stored"]
 Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
 #: what no gate lets ship
 HELD_BACK: tuple[Status, ...] = ("queued", "training", "superseded")
 
 
 class Base(strict.Model):
-    """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes."""
+    """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes. CPUs compute in
+    float32, or, with ``dtype: as-stored``, in the type that the folder has."""
 
     path: str
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    dtype: Dtype = "auto"
 
 
 class Claim(strict.Model):
@@ -147,7 +150,7 @@ def load(workspace: Workspace) -> Library:
 
 
 def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) -> None:
-    """Whether ``gate.margins`` names guards and ``gate.secondary`` facets that are ``owed``, or
+    """Whether ``gate.margins`` names suites and ``gate.secondary`` facets that are ``owed``, or
     that another adapter of the library owes; raises :class:`WorkspaceError`."""
     own = {each.id: each.spec for each in owed}
     policy, said = library.gate, [*library.gate.margins, *library.gate.secondary]
@@ -156,14 +159,13 @@ def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) 
         named = [name for adapter in library.adapters.values() for name in adapter.suites]
         for path in suite.owed(named, root):
             own.setdefault(suite.suite_id(path, root), strict.load(path, suite.SuiteFile))
-    guards = [id for id, spec in own.items() if spec.role == "guard"]
     facets = [spec.facet for spec in own.values() if spec.role == "facet"]
-    wrong = [("margins", name, name, guards) for name in policy.margins if name not in guards]
+    wrong = [("margins", name, name, [*own]) for name in policy.margins if name not in own]
     for place, name in enumerate(policy.secondary):
         wrong += [("secondary", str(place), name, facets)] if name not in facets else []
     for key, at, name, names in wrong:
         line = strict.read_yaml(workspace.library)[1]["gate", key, at]
-        what = "guard" if key == "margins" else "facet"
+        what = "suite" if key == "margins" else "facet"
         raise WorkspaceError(
             f"{workspace.library}:{line}: key 'gate.{key}': found {name!r}; expected a {what} that"
             f" an adapter owes{strict.nearest(name, names)}"

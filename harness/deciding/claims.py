@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.content.library import Claim
-from harness.deciding.reasons import items
 from harness.deciding.scorecard import SuiteScore
+from harness.deciding.sentences import items
 from harness.evidence.receipts import SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
 from harness.verdict import Reason, reason

@@ -16,7 +16,7 @@ from functools import lru_cache
 from harness.deciding.contrasts import Held, hold
 from harness.deciding.feasible import prompts_for_degeneration
 from harness.deciding.outcomes import Outcomes
-from harness.deciding.reasons import points
+from harness.deciding.sentences import points
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.stats.paired import GuardState

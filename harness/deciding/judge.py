@@ -1,9 +1,9 @@
 """The verdict: what the evidence is worth first, then what it says.
 
 The order is fixed: evidence that is not valid is VOID whatever its numbers; a broken guard is
-NO-SHIP; SHIP needs every owed suite measured completely, every guard held on the true scale and
-every primary facet improved; anything else is INCONCLUSIVE. :func:`judge` is a pure function of the
-registration, the certificates and the receipts."""
+NO-SHIP; SHIP needs every owed suite measured completely, every guard held on the true scale, a gain
+on a primary facet and every other facet held; anything else is INCONCLUSIVE. :func:`judge` is a
+pure function of the registration, the certificates and the receipts."""
 
 from __future__ import annotations
 

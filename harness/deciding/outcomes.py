@@ -45,11 +45,12 @@ class Rate:
         return self.passes / (self.n * self.samples) if self.n >= MIN_RATE_N else None
 
     def text(self) -> str:
-        """``33/40 = 82.5 % [68.0, 91.3]``."""
+        """``33/40 = 82.5% [68.0%, 91.3%] (95 %)``."""
         counted = f"{self.passes}/{self.n * self.samples}"
         if self.value is None or self.interval is None:
             return counted
-        return f"{counted} = {self.value:.1%} [{self.interval.low:.1%}, {self.interval.high:.1%}]"
+        low, high = self.interval.low, self.interval.high
+        return f"{counted} = {self.value:.1%} [{low:.1%}, {high:.1%}] (95 %)"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``scorecard.json``."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
+from harness.deciding import sentences as say
 from harness.deciding.contrasts import Result
 from harness.deciding.feasible import remedy
 from harness.deciding.outcomes import MIN_RATE_N
 from harness.deciding.scorecard import SuiteScore
+from harness.deciding.sentences import items, name, numbers, points
 from harness.evidence.registration import Registration
-from harness.stats.intervals import z_quantile
 from harness.stats.multiplicity import holm
 from harness.stats.paired import GuardState
 from harness.verdict import Reason, reason
@@ -33,30 +34,6 @@ def of_suites(
     return {id: found[id] for id in scores}
 
 
-def numbers(score: SuiteScore) -> str:
-    """``adapter 57/164, base 60/164, 0 gained, 3 lost, difference in [-4.4, +0.3] points, McNemar
-    mid-p = 0.12``."""
-    asked, found = score.plan.headline, score.headline
-    text = f"{asked.first} {score.first.text()}, {asked.second} {score.second.text()}"
-    if found is None:
-        return text
-    seen = found.comparison
-    low, high = 100 * seen.difference.low, 100 * seen.difference.high
-    text += f", {len(seen.gained)} gained, {len(seen.lost)} lost"
-    text += f", difference in [{low:+.1f}, {high:+.1f}] points"
-    return text if seen.midp is None else f"{text}, McNemar mid-p = {seen.midp:.2g}"
-
-
-def items(names: Sequence[str], most: int = 8) -> str:
-    """``HumanEval/2, HumanEval/7 and 3 more``."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def points(share: float | None) -> str:
-    """A share as percentage points."""
-    return f"{100 * (share or 0):g} points"
-
-
 def _alone(
     registration: Registration,
     suite: str,
@@ -72,13 +49,12 @@ def _alone(
     if unfit is not None or score is None or score.headline is None:
         return unfit
     if provisional is not None:
-        text = f"its rates are shown and decide nothing: {numbers(score)}; {provisional}"
+        seen = numbers(score, registration.alpha)
+        text = f"{name(suite)} is shown and decides nothing: {seen}; {provisional}"
         return reason("provisional", suite, text)
     if score.headline.contrast.family:
         return None
-    if score.headline.contrast.needs == "shown":
-        return _shown(registration, suite, score, score.headline)
-    return _not_refuted(suite, score, score.headline)
+    return _margin(registration, score, score.headline)
 
 
 def _unfit(
@@ -87,32 +63,33 @@ def _unfit(
     """Why the suite's numbers decide nothing, or have already decided."""
     if score is None:
         why = f", since {stopped} ended the run early" if stopped else ""
-        text = f"the adapter owes this suite and it was not measured{why}"
+        text = f"{name(suite)} was not measured{why}: the adapter owes it"
         return reason("not-measured", suite, text)
     if score.stop is not None:
         return _stopped(suite, score)
     if not score.complete:
         text = (
-            f"{score.second.n} of {score.prompts} prompts have every answer of every arm; a part of"
-            " a suite decides nothing"
+            f"{name(suite)} was measured in part: {score.second.n} of {score.prompts} prompts have"
+            " every answer of every arm, and a part decides nothing"
         )
         return reason("incomplete", suite, text)
     plan, policy = score.plan, registration.policy
     if any(found != [plan.sampler] for found in score.samplers.values()):
         text = (
-            f"registered: {plan.sampler}; answered: {score.samplers}. Arms that are sampled"
-            " differently are no pair"
+            f"{name(suite)} was not asked as registered, and arms that are sampled differently are"
+            f" no pair: registered {plan.sampler}; answered {score.samplers}"
         )
         return reason("sampler", suite, text)
     unverified = max(score.first.unverified, score.second.unverified)
     if unverified > policy.max_unverified * score.prompts * score.samples:
         text = (
-            f"{unverified} of {score.prompts} answers of one arm could not be judged; at most"
-            f" {policy.max_unverified:.0%} may"
+            f"{name(suite)} was not judged: {unverified} of {score.prompts} answers of one arm are"
+            f" unverified, and at most {policy.max_unverified:.0%} may be"
         )
         return reason("unverified", suite, text)
     if score.headline is None:
-        return reason("too-few", suite, f"{score.prompts} prompts; a rate needs {MIN_RATE_N}")
+        text = f"{name(suite)} is too small: {score.prompts} prompts, and a rate needs {MIN_RATE_N}"
+        return reason("too-few", suite, text)
     return _unsound(suite, score)
 
 
@@ -120,9 +97,9 @@ def _unsound(suite: str, score: SuiteScore) -> Reason | None:
     for found in score.results.values():
         if found.contrast.needs == "sound" and found.held and found.state is not GuardState.HELD:
             text = (
-                f"{found.contrast.second} measured twice against itself is {found.state} at a"
-                f" margin of {points(found.contrast.margin)}: the pipeline is faulty, or"
-                f" {score.prompts} prompts are too few for its noise"
+                f"{name(suite)} cannot be read: {found.contrast.second} measured twice against"
+                f" itself is {found.state} at a margin of {points(found.contrast.margin)}: the"
+                f" pipeline is faulty, or {score.prompts} prompts are too few for its noise"
             )
             return reason("base-against-base", suite, text)
     return None
@@ -140,45 +117,43 @@ def _stopped(suite: str, score: SuiteScore) -> Reason:
         text = f"worse than base by more than {margin}: an e-value of {stop.evidence:.0f} {seen}"
     else:
         text = f"a margin of {margin} cannot be held any more, whatever the rest brings: {seen}"
-    return reason("stopped", suite, f"{text}; lost: {items(lost)}", lost)
+    return reason("stopped", suite, f"{name(suite)} is lost: {text}; lost: {items(lost)}", lost)
 
 
-def _shown(registration: Registration, suite: str, score: SuiteScore, found: Result) -> Reason:
-    """A margin that must be held before anything ships."""
-    held, margin, cases = found.held, points(found.contrast.margin), found.comparison.lost
+def _lost(found: Result) -> bool:
+    """Whether an arm is worse, and not by so little that its margin is held all the same."""
+    return found.worse and found.state is not GuardState.HELD
+
+
+def _margin(registration: Registration, score: SuiteScore, found: Result) -> Reason:
+    """A margin that must be held before anything ships: of a guard, or of a secondary facet."""
+    suite, guard, alpha = score.plan.suite, score.plan.role == "guard", registration.alpha
+    tested, seen = say.margin(found, alpha), numbers(score, alpha)
+    cases = found.comparison.lost
+    if found.state is GuardState.HELD:
+        text = f"{name(suite)} held: {say.worst(found)}. Not worse than base by more than {tested}"
+        return reason("held" if guard else "secondary", suite, f"{text}: {seen}", cases)
+    broken = found.state in (GuardState.BROKEN, GuardState.REGRESSED)
+    if broken or (not guard and _lost(found)):
+        code = str(found.state).lower() if guard else "secondary-worse"
+        text = f"{name(suite)} {code if guard else 'worse'}: {say.best(found)}, {say.worst(found)}"
+        lost = f"; lost: {items(cases)}" if cases else ""
+        return reason(code, suite, f"{text}. Margin {tested}: {seen}{lost}", cases)
+    return _undecided(registration, score, found)
+
+
+def _undecided(registration: Registration, score: SuiteScore, found: Result) -> Reason:
+    """A margin that is neither held nor broken, with what would decide it."""
+    suite, alpha, cases = score.plan.suite, registration.alpha, found.comparison.lost
+    prompted = found.contrast.second != score.plan.headline.second
+    beside = f" beside {say.prompted(found)}" if prompted else ""
+    text = f"{name(suite)} undecided{beside}: {say.undecided(score, found)}"
+    if found.held is None:
+        return reason("undecided", suite, text)
     lost = f"; lost: {items(cases)}" if cases else ""
-    if held is None:
-        return reason("undecided", suite, f"the verifiers leave nothing of the margin of {margin}")
-    level = f"{100 * (1 - registration.alpha):.4g} % one-sided"
-    scale = (
-        f"; on what the verifiers see, with J at least {held.youden:.3f}, that is"
-        f" {100 * held.observed:.2f} points"
-    )
-    exact = "" if held.exact_p is None else f", exact p = {held.exact_p:.3g}"
-    tests = f"p = {held.p:.3g}{exact}"
-    if held.state is GuardState.HELD:
-        text = f"not worse than base by more than {margin} ({level}){scale}, {tests}"
-        return reason("held", suite, f"{text}: {numbers(score)}", cases)
-    if held.state in (GuardState.BROKEN, GuardState.REGRESSED):
-        text = f"margin {margin} ({level}){scale}: {numbers(score)}{lost}"
-        return reason(held.state.lower(), suite, text, cases)
-    if held.agreed:
-        why = f"margin {margin} ({level}) is neither held nor broken{scale}, {tests}"
-    else:
-        unjudged = score.first.unverified + score.second.unverified
-        why = f"margin {margin}: the {unjudged} unjudged answers decide it"
-    decides = remedy(score.prompts, held.observed, found.comparison.discordance, registration)
-    return reason("undecided", suite, f"{why}: {numbers(score)}{lost}. {decides}", cases)
-
-
-def _not_refuted(suite: str, score: SuiteScore, found: Result) -> Reason:
-    """A margin that only may not be broken."""
-    margin, state = points(found.contrast.margin), found.state
-    if state is GuardState.BROKEN or (found.worse and state is not GuardState.HELD):
-        text = f"a secondary facet is worse than base, margin {margin}: {numbers(score)}"
-        return reason("secondary-worse", suite, text, found.comparison.lost)
-    text = f"no gain claimed, not found worse by more than {margin}: {numbers(score)}"
-    return reason("secondary", suite, text)
+    decides = remedy(score.prompts, found.held.observed, found.comparison.discordance, registration)
+    text += f". Margin {say.margin(found, alpha)}: {numbers(score, alpha)}{lost}. {decides}"
+    return reason("undecided", suite, text, cases)
 
 
 def _gains(
@@ -188,7 +163,9 @@ def _gains(
     known: Mapping[str, Reason],
 ) -> Iterator[tuple[str, Reason]]:
     """The claims of one family, held together by Holm; each is claimed over all that it is held
-    against, so its p is the largest. What is not measured counts as not shown."""
+    against, so its p is the largest. What is not measured counts as not shown.
+
+    One gain is enough where the policy asks for one: what does not gain beside it must be held."""
     claims = registration.family(family)
     open_ = {id: score for id in claims if id not in known and (score := scores[id]) is not None}
     ps = [
@@ -196,54 +173,57 @@ def _gains(
         for score in open_.values()
     ]
     adjusted = holm(ps + [1.0] * (len(claims) - len(open_)))
+    one = registration.policy.gains == "one" and min(adjusted) <= registration.alpha
     for (id, score), p in zip(open_.items(), adjusted, strict=False):
-        yield id, _gain(registration, score, family, p, len(claims))
+        yield id, _gain(registration, score, family, p, len(claims), one)
 
 
 def _of_family(score: SuiteScore, family: str) -> list[Result]:
     return [found for found in score.results.values() if found.contrast.family == family]
 
 
+def _beside(score: SuiteScore, gain: Result) -> Result:
+    """What the adapter may not lose where it is to gain; the gain itself, of which nothing is held,
+    where that was not asked."""
+    asked = ("not-worse", gain.contrast.second)
+    found = score.results.values()
+    return next((r for r in found if (r.contrast.question, r.contrast.second) == asked), gain)
+
+
 def _gain(
-    registration: Registration, score: SuiteScore, family: str, p: float, many: int
+    registration: Registration, score: SuiteScore, family: str, p: float, many: int, one: bool
 ) -> Reason:
-    suite, over_base, *over_others = score.plan.suite, *_of_family(score, family)
-    among = f"Holm-adjusted p = {p:.2g} among {many} primary facets"
-    text = f"{numbers(score)}, {among if many > 1 else f'one-sided p = {p:.2g}'}"
-    others = [(found.contrast.second, score.rates[found.contrast.second]) for found in over_others]
+    """What a primary facet comes to; ``one`` says that a gain in its family is shown and enough."""
+    suite, alpha, claims = score.plan.suite, registration.alpha, _of_family(score, family)
+    over_base, *over_others = claims
+    called, seen = name(suite), numbers(score, alpha)
     beside = "".join(
-        f"; base with the facet's {arm} as prompt {rate.text()}" for arm, rate in others
+        f"; {say.prompted(found)} {score.rates[found.contrast.second].text()}"
+        for found in over_others
     )
-    if over_base.worse:
-        lost = over_base.comparison.lost
-        text = f"the adapter is worse than its base: {numbers(score)}{beside}"
-        return reason("worse", suite, text, lost)
-    for found in over_others:
-        if found.worse:
-            text = f"a prompt does better than the adapter: {numbers(score)}{beside}"
-            return reason("worse-than-prompt", suite, text, found.comparison.lost)
-    if p <= registration.alpha:
-        return reason("improved", suite, f"{text}{beside}")
-    margin = over_base.contrast.margin
-    over = f" by more than {points(margin)}" if margin else ""
-    code, what = "no-gain", f"no gain{over} over base is established"
-    if over_others and over_base.comparison.gain_p <= registration.alpha:
-        code, what = "no-gain-over-prompt", "the adapter gains no more than a prompt does"
-    shows = _gain_remedy(registration, [over_base, *over_others][-1], many)
-    return reason(code, suite, f"{what}: {text}{beside}. {shows}")
-
-
-def _gain_remedy(registration: Registration, found: Result, many: int) -> str:
-    """The number of prompts that would show the gain that was seen, from McNemar's normal
-    approximation."""
-    seen = found.comparison
-    gain = seen.delta - found.contrast.margin
-    if gain <= 0:
-        return "The gain that was seen is none, so more prompts would not show one"
-    spread = max(seen.discordance - seen.delta**2, 0.0)
-    level = z_quantile(1 - registration.alpha / max(1, many))
-    needed = ((level * seen.discordance**0.5 + z_quantile(0.8) * spread**0.5) / gain) ** 2
-    return (
-        f"If the true gain is the one seen, {max(needed, MIN_RATE_N):.0f} prompts would show it 80"
-        " % of the time"
-    )
+    among = f"Holm-adjusted p = {p:.2g} among {many} primary facets"
+    tested = f"{seen}, {among if many > 1 else f'one-sided p = {p:.2g}'}{beside}"
+    if p <= alpha:
+        text = f"{called} improved: {'; '.join(map(say.lead, claims))}"
+        return reason("improved", suite, f"{text}. {tested}")
+    margins = [_beside(score, found) for found in claims]
+    every = registration.policy.gains == "every"
+    for found, margin in zip(claims, margins, strict=True):
+        if found.worse if every else _lost(margin):
+            code = "worse" if found is over_base else "worse-than-prompt"
+            text = f"{called} worse: {say.best(found)} than {say.prompted(found)}. {seen}{beside}"
+            return reason(code, suite, text, found.comparison.lost)
+    if one:
+        for margin in margins:
+            if margin.state is not GuardState.HELD:
+                return _undecided(registration, score, margin)
+        least = min(margins, key=lambda found: found.comparison.difference.low)
+        text = f"{called} held: {say.worst(least)}; no gain of its own is shown"
+        return reason("facet-held", suite, f"{text}. {tested}")
+    code, asked = "no-gain", over_base
+    if over_others and over_base.comparison.gain_p <= alpha:
+        code, asked = "no-gain-over-prompt", over_others[-1]
+    least_gain = asked.contrast.margin
+    by = f" by more than {points(least_gain)}" if least_gain else ""
+    text = f"{called} shows no gain{by}: {say.lead(asked)}. {tested}"
+    return reason(code, suite, f"{text}. {say.gain_remedy(registration, asked, many)}")

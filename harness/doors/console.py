@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.gate.progress import Progress, left, silent
-from harness.pages.html import visible
+from harness.pages.html import next_step, visible
+from harness.verdict import Verdict
 
 EVERY = 30.0  # seconds between two lines of one part in a log
 FRAME = 0.1  # seconds between two pictures of a bar
@@ -43,6 +44,18 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Text for one line: its line ends are spelt out too, so that none can forge another line."""
     return plain(text).replace("\n", "\\n")
+
+
+def told(verdict: Verdict) -> list[tuple[str, str]]:
+    """The rows of a verdict: each reason, and below those that decide what to do, said once."""
+    rows, said = [], {""}
+    for reason in verdict.reasons:
+        rows.append((f"{reason.verdict:<12}", f"{reason.about}: {reason.text}"))
+        step = next_step(reason)
+        if reason.verdict is verdict.name and step not in said:
+            said.add(step)
+            rows.append((" " * 12, f"next: {step}"))
+    return rows
 
 
 class Terminal(Console):

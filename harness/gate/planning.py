@@ -17,7 +17,7 @@ from harness.content.suite import Suite
 from harness.digests import folder_files, read_by_loaders
 from harness.errors import WorkspaceError
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
-from harness.subjects.arms import arms, contrasts
+from harness.subjects.arms import Kind, arms, contrasts
 from harness.subjects.base import Preflight
 
 
@@ -67,8 +67,9 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         random.Random(found.digest).shuffle(cases)
     digests = (preflight.base_digest, preflight.adapter_digest)
     asked = arms(*digests, spec.canon, guard=guard, again=policy.again)
-    margin = policy.margins.get(found.id, spec.margin) if guard else None
-    secondary = policy.secondary_margin if spec.facet in policy.secondary else None
+    own = policy.margins.get(found.id, spec.margin)
+    margin = policy.secondary_margin if own is None else own
+    kind: Kind = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"
     return Plan(
         suite=found.id,
         digest=found.digest,
@@ -76,7 +77,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         role=spec.role,
         criteria=[Criterion(id=c.id, verifier=c.verifier) for c in spec.criteria],
         arms=asked,
-        contrasts=contrasts(asked, margin, spec.min_gain, secondary),
+        contrasts=contrasts(asked, kind, margin, spec.min_gain),
         cases=cases,
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if spec.mode == "chat" else [],

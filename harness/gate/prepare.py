@@ -43,7 +43,7 @@ from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
-Load = Callable[[Path], Answering]
+Load = Callable[[Entry], Answering]
 
 
 @dataclass(frozen=True)
@@ -144,11 +144,11 @@ def look_up(options: Options) -> Wanted:
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 
-def load_engine(base: Path) -> Answering:
-    """The embedded engine on ``base``; raises :class:`EngineError`."""
+def load_engine(entry: Entry) -> Answering:
+    """The embedded engine on the base of ``entry``; raises :class:`EngineError`."""
     from harness.engines.mlx import MlxEngine
 
-    return MlxEngine(base)
+    return MlxEngine(entry.base_path, dtype=entry.base.dtype)
 
 
 def quantised(base: Path, bits: int) -> WhiteBox:
@@ -204,7 +204,7 @@ def prepare(
         wanted = replace(wanted, entry=identity.taken(wanted.entry, copy))
         base = wanted.entry.base_path
         began = stamps([base, *read_by_loaders(base)])
-        engine = load(base)
+        engine = load(wanted.entry)
         found = preflight(wanted, engine)
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read

@@ -13,6 +13,8 @@ from harness.errors import WorkspaceError
 from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
+from harness.subjects.faults import faults
+from harness.verdict import CODES, Reason
 
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
@@ -63,7 +65,8 @@ def filled(reports: Path, template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "number": number}
+    filters = {"percent": percent, "points": points, "number": number, "next_step": next_step}
+    environment.filters |= filters
     style = files.read_text(reports / "style.css")
     try:
         return environment.get_template(template).render(style=style, **values)
@@ -86,6 +89,15 @@ def points(value: float | None) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """A number with ``digits`` significant digits, or ``not measured``."""
     return "not measured" if value is None else f"{value:.{digits}g}"
+
+
+def next_step(reason: Reason) -> str:
+    """What to do about a reason: its code's next step, or the remedy of a fault of the subject;
+    empty where it is nothing."""
+    if reason.code in CODES:
+        step = CODES[reason.code].next
+        return "" if step.startswith("none") else step
+    return faults().get(reason.code, {}).get("remedy", "")
 
 
 def visible(value: Any) -> Any:

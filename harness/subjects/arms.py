@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from harness.subjects.base import Arm, Contrast
 
 BASE, ADAPTER, CANON, AGAIN = "base", "adapter", "canon", "again"  # ids of its arms
+Kind = Literal["guard", "primary", "secondary"]  # what a suite is of the adapter
 
 
 def arms(
@@ -30,24 +31,28 @@ def arms(
 
 
 def contrasts(
-    asked: Sequence[Arm], margin: float | None, min_gain: float, secondary: float | None
+    asked: Sequence[Arm], kind: Kind, margin: float, min_gain: float = 0.0
 ) -> list[Contrast]:
     """What is asked of these arms, the headline first.
 
-    A guard has a ``margin``; a facet that is not primary has the ``secondary`` one; any other facet
-    must gain more than ``min_gain`` over base, and anything over its canon as a prompt."""
+    Nothing may lose more than ``margin``. A primary facet is beside that to gain more than
+    ``min_gain`` over base, and anything over its canon as a prompt, over which it may not lose
+    either."""
     ids = {arm.id for arm in asked}
-    pair: dict[str, Any] = {"first": ADAPTER, "second": BASE}
-    if margin is not None:
+
+    def held(id: str, second: str = BASE) -> Contrast:
+        return Contrast(id=id, first=ADAPTER, second=second, question="not-worse", margin=margin)
+
+    if kind == "guard":
         again = Contrast(
             id=AGAIN, first=AGAIN, second=BASE, question="same", margin=margin, needs="sound"
         )
-        guard = Contrast(id="guard", question="not-worse", margin=margin, **pair)
-        return [guard, *([again] if AGAIN in ids else [])]
-    if secondary is not None:
-        rule: dict[str, Any] = {"question": "not-worse", "needs": "not-refuted"}
-        return [Contrast(id="secondary", margin=secondary, **rule, **pair)]
-    better: dict[str, Any] = {"question": "better", "family": "gains"}
-    gain = Contrast(id="gain", margin=min_gain, **better, **pair)
-    over = Contrast(id="gain-over-canon", first=ADAPTER, second=CANON, margin=0.0, **better)
-    return [gain, *([over] if CANON in ids else [])]
+        return [held("guard"), *([again] if AGAIN in ids else [])]
+    if kind == "secondary":
+        return [held("secondary")]
+    better: dict[str, Any] = {"first": ADAPTER, "question": "better", "family": "gains"}
+    gain = Contrast(id="gain", second=BASE, margin=min_gain, **better)
+    if CANON not in ids:
+        return [gain, held("held")]
+    over = Contrast(id="gain-over-canon", second=CANON, margin=0.0, **better)
+    return [gain, over, held("held"), held("held-over-canon", CANON)]

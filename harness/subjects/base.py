@@ -33,16 +33,16 @@ class Contrast(strict.Model):
     """One question about two arms on the same prompts.
 
     ``margin`` is the loss that ``not-worse`` and ``same`` allow and the gain that ``better`` asks
-    for. ``needs`` says what an answer is for: ``shown`` must be shown before anything ships,
-    ``not-refuted`` only may not be found false, and without ``sound`` nothing was measured. The
-    claims of a ``family`` are tested together."""
+    for. ``needs`` says what an answer is for: ``shown`` must be shown before anything ships, and
+    without ``sound`` nothing was measured. The claims of a ``family`` are tested together; the
+    policy says whether one of them is to be shown or every one."""
 
     id: str
     first: str
     second: str
     question: Literal["not-worse", "better", "same"]
     margin: float
-    needs: Literal["shown", "not-refuted", "sound"] = "shown"
+    needs: Literal["shown", "sound"] = "shown"
     family: str = ""
 
 

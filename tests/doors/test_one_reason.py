@@ -44,6 +44,7 @@ from harness.subjects.base import Preflight
 from harness.verdict import CODES, Name
 
 N = 40
+WIDE = plan("godot", 80)
 CANON = plan("godot", N, canon="Write GDScript.")
 PROVEN = {"humaneval.ok": certificate("humaneval.ok", 3000, 3000)}
 
@@ -115,7 +116,15 @@ GATES = {
     "a prompt is better": prompted(0, 30, 5, "worse-than-prompt"),
     "no gain over a prompt": prompted(0, 30, 30, "no-gain-over-prompt"),
     "no gain": facet(pair("godot", N, 10, 2, 2), "no-gain"),
-    "secondary": facet(pair("godot", N, 10, 2, 2), "secondary", secondary=["godot"]),
+    "secondary": facet(pair("godot", 80, 40, 0, 0), "secondary", WIDE, secondary=["godot"]),
+    "secondary, undecided": facet(
+        pair("godot", 80, 40, 2, 4), "undecided", WIDE, secondary=["godot"]
+    ),
+    "no gain, and held beside one": Gate(
+        [GUARD, FACET, plan("shaders", 80)],
+        HELD + GAINED + pair("shaders", 80, 40, 0, 0),
+        {"humaneval": "held", "godot": "improved", "shaders": "facet-held"},
+    ),
     "secondary, worse": facet(pair("godot", N, 0, 0, 20), "secondary-worse", secondary=["godot"]),
     "of a provisional verifier": Gate(
         [GUARD, FACET],
@@ -184,6 +193,11 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
         failure = case.find("failure")
         assert (failure is None) is ships
         assert ships or f"{reason['verdict']} {reason['code']}: {reason['text']}" in failure.text
+        step = CODES[reason["code"]].next
+        assert ships or f"next: {step}" in failure.text
+        decides = not ships and reason["verdict"] == verdict["verdict"]
+        assert (f"Next: {step}" in html.unescape(page)) is decides
+        assert (f"next: {step}" in output.partition(" gamedev ===")[2]) is decides
     assert (result.ret == 0) is (verdict["verdict"] == Name.SHIP)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.content.library import Entry
 from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
@@ -360,7 +361,8 @@ def test_what_judges_or_is_judged_and_changes_in_the_run_is_void_and_named(root:
 
 
 def test_a_base_that_is_swapped_while_it_is_loaded_is_void(root: Path):
-    def swapped(base: Path) -> Speaker:
+    def swapped(_entry: Entry) -> Speaker:
+        base = root / "base"
         (base / "config.json").rename(root / "aside")
         (root / "aside").rename(base / "config.json")
         return Speaker(set(), prompted=False)

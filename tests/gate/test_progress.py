@@ -25,7 +25,7 @@ def test_the_note_names_pace_rest_and_what_was_reached():
     clock.now += 10
     assert (
         pace.note(24, 40)
-        == "100 tok/s, 2.4 judged/s, 0:07 left, elite 20/24 = 83.3% [64.1%, 93.3%]"
+        == "100 tok/s, 2.4 judged/s, 0:07 left, elite 20/24 = 83.3% [64.1%, 93.3%] (95 %)"
     )
     assert "left" not in pace.note(40, 40)
 

@@ -46,7 +46,7 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
     """Gate one adapter, with the verdict as exit code.
 
     The same as `pytest suites/ --adapter NAME`."""
-    from harness.doors.console import STYLES, Terminal, steps
+    from harness.doors.console import STYLES, Terminal, steps, told
     from harness.gate.prepare import Options
     from harness.gate.session import register_gate, run_gate
 
@@ -58,7 +58,7 @@ def gate(quiet: bool, register: bool, **chosen: Any) -> int:
         verdict, folder = run_gate(options, progress)
     out.say(verdict.name, STYLES[verdict.name])
     if not quiet:
-        out.rows([(f"{r.verdict:<12}", f"{r.about}: {r.text}") for r in verdict.reasons], gap=1)
+        out.rows(told(verdict), gap=1)
         out.say(f"scorecard: {folder / 'scorecard.html'}")
     return verdict.name.exit_code
 

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from harness.content.suite import suite_id
-from harness.doors.console import Steps, Terminal, one_line, plain
+from harness.doors.console import Steps, Terminal, one_line, plain, told
 from harness.errors import HarnessError, boundary
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.progress import silent
+from harness.pages.html import next_step
 from harness.verdict import Name, Reason, Verdict
 
 
@@ -26,9 +27,12 @@ class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
     """What the gate found against an item; shown as its text, without a traceback."""
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
-        super().__init__(
-            "\n".join(one_line(f"{r.verdict} {r.code}: {r.text}") for r in reasons), pytrace=False
-        )
+        lines = []
+        for found in reasons:
+            lines.append(one_line(f"{found.verdict} {found.code}: {found.text}"))
+            if step := next_step(found):
+                lines.append(f"next: {step}")
+        super().__init__("\n".join(lines), pytrace=False)
 
 
 class Void(Finding):
@@ -197,8 +201,8 @@ class GatePlugin:
         write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
         title = one_line(f"{self.verdict.name}: {self.wanted.entry.name}")
         terminalreporter.section(title, green=good, red=not good, bold=True)
-        for reason in self.verdict.reasons:
-            write(one_line(f"{reason.verdict:<12} {reason.about}: {reason.text}"))
+        for row in told(self.verdict):
+            write(one_line(" ".join(row)))
         kept = prepared.kept
         if kept.answered:
             parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
