@@ -44,7 +44,7 @@ WEAKER = {
     "registered": -1,
     "contamination_check": -1,
 }
-MARGIN = 0.05  # a wider margin of a guard is said; source: METHOD 11
+MARGIN = 0.05  # a wider one of a suite is said; source: METHOD 11
 
 
 @dataclass(frozen=True)

@@ -87,17 +87,14 @@ def test_a_bad_prompt_names_its_line(place, row, message):
     assert re.search(message, str(error.value).replace("\n", " "))
 
 
-GUARD = "expected a guard that an adapter owes"
+OWED = "expected a suite that an adapter owes"
 
 
 @pytest.mark.parametrize(
     ("gate", "message"),
     [
-        (
-            "margins: {mini/jav: 0.1}",
-            f"key 'gate.margins': found 'mini/jav'; {GUARD}; did you mean",
-        ),
-        ("margins: {mini/godot: 0.1}", f"key 'gate.margins': found 'mini/godot'; {GUARD};"),
+        ("margins: {mini/jav: 0.1}", f"key 'gate.margins': found 'mini/jav'; {OWED}; did you mean"),
+        ("margins: {godot: 0.1}", f"key 'gate.margins': found 'godot'; {OWED};"),
         ("margins: {mini/java: 1.5}", "key 'gate.margins.mini/java': found float 1.5; expected"),
         ("secondary: [godo]", "key 'gate.secondary': found 'godo'; expected a facet that"),
         ("sentinel: 5", "unknown key 'gate.sentinel'; did you mean 'sentinels'?"),
@@ -132,5 +129,5 @@ def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
 
 def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
     neither = {"profile", "margins", "secondary", "contamination", "samples", "temperature"}
-    neither |= {"seed", "early_stop"}
+    neither |= {"seed", "early_stop", "gains"}
     assert {*Policy.model_fields} - WEAKER.keys() == neither
