@@ -43,7 +43,10 @@ WEAKER = {
     "sentinels": -1,
     "registered": -1,
     "contamination_check": -1,
+    "labels": -1,
 }
+#: the words of a key, each demanding less than the one before it
+WORDS = {"contamination": ["block", "warn"], "label": ["all", "trained", "none"]}
 MARGIN = 0.05  # a wider one of a suite is said; source: METHOD 11
 
 
@@ -138,8 +141,11 @@ class Policy(strict.Model):
         weak = {
             key: own[key] for key, way in WEAKER.items() if way * (own[key] - getattr(of, key)) > 0
         }
-        if self.contamination == "warn":
-            weak["contamination"] = self.contamination
+        weak |= {
+            key: own[key]
+            for key, words in WORDS.items()
+            if words.index(own[key]) > words.index(getattr(of, key))
+        }
         weak |= {f"margins.{id}": wide for id, wide in self.margins.items() if wide > MARGIN}
         said = ", ".join(f"{key} {json.dumps(value)}" for key, value in weak.items())
         return f"custom ({self.profile}, but {said})" if weak else self.profile
