@@ -97,6 +97,7 @@ OWED = "expected a suite that an adapter owes"
         ("margins: {godot: 0.1}", f"key 'gate.margins': found 'godot'; {OWED};"),
         ("margins: {mini/java: 1.5}", "key 'gate.margins.mini/java': found float 1.5; expected"),
         ("secondary: [godo]", "key 'gate.secondary': found 'godo'; expected a facet that"),
+        ("shown_only: [mini/godot]", "key 'gate.shown_only': found 'mini/godot'; expected a guard"),
         ("sentinel: 5", "unknown key 'gate.sentinel'; did you mean 'sentinels'?"),
     ],
 )
@@ -117,8 +118,8 @@ def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message
         ({"profile": "strict", "alpha": 0.1}, "custom (strict, but alpha 0.1)"),
         ({"profile": "strict", "registered": False}, "custom (strict, but registered false)"),
         (
-            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.3}},
-            "custom (standard, but again false, sentinels 0, margins.humaneval 0.3)",
+            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.2}},
+            "custom (standard, but again false, sentinels 0, margins.humaneval 0.2)",
         ),
         ({"contamination": "warn"}, 'custom (standard, but contamination "warn")'),
         ({"profile": "strict", "label": "none"}, 'custom (strict, but label "none")'),
@@ -131,5 +132,5 @@ def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
 def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
     neither = {"profile", "secondary", "samples", "temperature", "seed", "early_stop", "gains"}
     neither |= {"looks"}  # each of its plans keeps all looks together within what it promises
-    known = {*WEAKER, *WORDS, "margins"}
+    known = {*WEAKER, *WORDS, "margins", "shown_only"}
     assert {*Policy.model_fields} == known | neither
