@@ -151,23 +151,30 @@ def load(workspace: Workspace) -> Library:
 
 
 def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) -> None:
-    """Whether ``gate.margins`` names guards and ``gate.secondary`` facets that are ``owed``, or
-    that another adapter of the library owes; raises :class:`WorkspaceError`."""
+    """Whether ``gate.margins`` names suites, ``gate.shown_only`` guards and ``gate.secondary``
+    facets that are ``owed``, or that another adapter of the library owes; raises
+    :class:`WorkspaceError`."""
     own = {each.id: each.spec for each in owed}
-    policy, said = library.gate, [*library.gate.margins, *library.gate.secondary]
-    if {*said} - own.keys() - {spec.facet for spec in own.values()}:
+    policy = library.gate
+    if (
+        {*policy.margins, *policy.secondary, *policy.shown_only}
+        - own.keys()
+        - {spec.facet for spec in own.values()}
+    ):
         root = workspace.folder("suites")
         named = [name for adapter in library.adapters.values() for name in adapter.suites]
         for path in suite.owed(named, root):
             own.setdefault(suite.suite_id(path, root), strict.load(path, suite.SuiteFile))
     guards = [id for id, spec in own.items() if spec.role == "guard"]
     facets = [spec.facet for spec in own.values() if spec.role == "facet"]
-    wrong = [("margins", name, name, guards) for name in policy.margins if name not in guards]
-    for place, name in enumerate(policy.secondary):
-        wrong += [("secondary", str(place), name, facets)] if name not in facets else []
+    wrong = [("margins", name, name, [*own]) for name in policy.margins if name not in own]
+    lists = {"secondary": (policy.secondary, facets), "shown_only": (policy.shown_only, guards)}
+    for key, (said, names) in lists.items():
+        places = enumerate(said)
+        wrong += [(key, str(place), name, names) for place, name in places if name not in names]
     for key, at, name, names in wrong:
         line = strict.read_yaml(workspace.library)[1]["gate", key, at]
-        what = "guard" if key == "margins" else "facet"
+        what = {"margins": "suite", "secondary": "facet"}.get(key, "guard")
         raise WorkspaceError(
             f"{workspace.library}:{line}: key 'gate.{key}': found {name!r}; expected a {what} that"
             f" an adapter owes{strict.nearest(name, names)}"

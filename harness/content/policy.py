@@ -43,9 +43,12 @@ WEAKER = {
     "sentinels": -1,
     "registered": -1,
     "contamination_check": -1,
+    "labels": -1,
     "max_cut": 1,
 }
-MARGIN = 0.05  # a wider margin of a guard is said; source: METHOD 11
+#: the words of a key, each demanding less than the one before it
+WORDS = {"contamination": ["block", "warn"], "label": ["all", "trained", "none"]}
+MARGIN = 0.05  # a wider one of a suite is said; source: METHOD 11
 DRAWN = 0.3  # two drawn answers to prompts of Beta(1.2, 0.6) difficulty differ .29 of the time
 #: of more than a fifth of the prompts nobody says that they may be lost
 Margin = Annotated[float, Field(gt=0, le=0.2)]
@@ -143,13 +146,18 @@ class Policy(strict.Model):
     def described(self) -> str:
         """The profile, with every key by which it was weakened: ``custom (strict, but alpha
         0.1)``."""
-        of, own = Policy.model_validate({"profile": self.profile}), self.model_dump()
+        given, own = {"profile": self.profile, "temperature": self.temperature}, self.model_dump()
+        of = Policy.model_validate(given)
         weak = {
             key: own[key] for key, way in WEAKER.items() if way * (own[key] - getattr(of, key)) > 0
         }
-        if self.contamination == "warn":
-            weak["contamination"] = self.contamination
+        weak |= {
+            key: own[key]
+            for key, words in WORDS.items()
+            if words.index(own[key]) > words.index(getattr(of, key))
+        }
         weak |= {f"margins.{id}": wide for id, wide in self.margins.items() if wide > MARGIN}
+        weak |= {"shown_only": self.shown_only} if self.shown_only else {}
         said = ", ".join(f"{key} {json.dumps(value)}" for key, value in weak.items())
         return f"custom ({self.profile}, but {said})" if weak else self.profile
 

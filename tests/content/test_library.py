@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, write_workspace
 
 from harness.content import library, suite, workspace
-from harness.content.policy import WEAKER, Policy
+from harness.content.policy import WEAKER, WORDS, Policy
 from harness.errors import WorkspaceError
 from harness.gate.prepare import Options, look_up
 
@@ -87,19 +87,17 @@ def test_a_bad_prompt_names_its_line(place, row, message):
     assert re.search(message, str(error.value).replace("\n", " "))
 
 
-GUARD = "expected a guard that an adapter owes"
+OWED = "expected a suite that an adapter owes"
 
 
 @pytest.mark.parametrize(
     ("gate", "message"),
     [
-        (
-            "margins: {mini/jav: 0.1}",
-            f"key 'gate.margins': found 'mini/jav'; {GUARD}; did you mean",
-        ),
-        ("margins: {mini/godot: 0.1}", f"key 'gate.margins': found 'mini/godot'; {GUARD};"),
+        ("margins: {mini/jav: 0.1}", f"key 'gate.margins': found 'mini/jav'; {OWED}; did you mean"),
+        ("margins: {godot: 0.1}", f"key 'gate.margins': found 'godot'; {OWED};"),
         ("margins: {mini/java: 1.5}", "key 'gate.margins.mini/java': found float 1.5; expected"),
         ("secondary: [godo]", "key 'gate.secondary': found 'godo'; expected a facet that"),
+        ("shown_only: [mini/godot]", "key 'gate.shown_only': found 'mini/godot'; expected a guard"),
         ("sentinel: 5", "unknown key 'gate.sentinel'; did you mean 'sentinels'?"),
     ],
 )
@@ -120,10 +118,11 @@ def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message
         ({"profile": "strict", "alpha": 0.1}, "custom (strict, but alpha 0.1)"),
         ({"profile": "strict", "registered": False}, "custom (strict, but registered false)"),
         (
-            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.3}},
-            "custom (standard, but again false, sentinels 0, margins.humaneval 0.3)",
+            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.2}},
+            "custom (standard, but again false, sentinels 0, margins.humaneval 0.2)",
         ),
         ({"contamination": "warn"}, 'custom (standard, but contamination "warn")'),
+        ({"profile": "strict", "label": "none"}, 'custom (strict, but label "none")'),
     ],
 )
 def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
@@ -131,6 +130,7 @@ def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
 
 
 def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
-    neither = {"profile", "margins", "secondary", "contamination", "samples", "temperature"}
-    neither |= {"seed", "early_stop"}
-    assert {*Policy.model_fields} - WEAKER.keys() == neither
+    neither = {"profile", "secondary", "samples", "temperature", "seed", "early_stop", "gains"}
+    neither |= {"looks"}  # each of its plans keeps all looks together within what it promises
+    known = {*WEAKER, *WORDS, "margins", "shown_only"}
+    assert {*Policy.model_fields} == known | neither

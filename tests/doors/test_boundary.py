@@ -94,8 +94,9 @@ def test_a_full_disk_leaves_the_old_page_and_no_draft(run: Path, monkeypatch: py
 def test_recheck(run: Path, file: Path, tmp_path: Path):
     refused(cli("recheck", file), f"{file}: not a run folder")
     refused(cli("recheck", tmp_path / "none"), f"{tmp_path}/none: not a run folder")
-    refused(cli("recheck", run, "--adapter", "none"), "none: neither an adapter", "known:")
-    refused(cli("recheck", run, "--adapter", tmp_path / "none"), f"{tmp_path}/none: no such folder")
+    check = ("release-check", run, "--adapter")
+    refused(cli(*check, "none"), "none: neither an adapter", "known:")
+    refused(cli(*check, tmp_path / "none"), f"{tmp_path}/none: no such folder")
     assert cli("recheck", run).exit_code == 0
 
 

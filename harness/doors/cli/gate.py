@@ -89,7 +89,7 @@ def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
     cls=Command,
     codes={
         0: "The adapter may be scored.",
-        1: "A rule of its training forbids to ship it.",
+        1: "A rule of its training, or its status, forbids to ship it.",
         3: "Scoring it would say nothing.",
     },
 )
