@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from harness.audit import store
+from harness.engines.blas import preload
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, open_sandbox
 from harness.sandbox.backends.docker import build_image
@@ -38,6 +39,7 @@ LONG = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    preload()  # before a test imports mlx
     config.option.loadscopereorder = False  # pytest-xdist would begin with the most tests
 
 

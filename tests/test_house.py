@@ -26,7 +26,7 @@ ALLOWED = {
     "sandbox": "errors",
     "datasets": "errors files content judging sandbox stats",
     "audit": "errors digests files languages content judging sandbox stats",
-    "engines": "errors digests files",
+    "engines": "errors digests files content",
     "subjects": "errors digests files languages content engines stats judging",
     "evidence": "errors verdict digests files content audit subjects stats",
     "deciding": "errors verdict digests content audit subjects evidence stats",

@@ -13,14 +13,17 @@ from harness.content.policy import Policy
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 
+Dtype = Literal["auto", "as-stored"]
 Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
 
 
 class Base(strict.Model):
-    """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes."""
+    """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes. CPUs compute in
+    float32, or, with ``dtype: as-stored``, in the type that the folder has."""
 
     path: str
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    dtype: Dtype = "auto"
 
 
 class Claim(strict.Model):

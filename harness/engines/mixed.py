@@ -118,6 +118,7 @@ def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, 
                 or not isinstance(engine.module(name), nn.Linear | nn.QuantizedLinear)
             ):
                 raise EngineError(f"{adapter}: {name} is not a low-rank change of a linear layer")
+            a, b = engine.widened(a), engine.widened(b)
             factors[name][number] = (a, b, float(config["lora_parameters"]["scale"]))
     stacks = {}
     for name, held in factors.items():

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.engines import prompting
+from harness.content.library import Dtype
+from harness.engines import blas, prompting
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.batch import BATCH, Batches
 from harness.errors import EngineError
@@ -19,9 +20,13 @@ from harness.errors import EngineError
 
 class MlxEngine:
     """A base loaded by ``mlx_lm``, quantised to ``bits`` where that is asked; raises
-    :class:`EngineError` when the folder is no model."""
+    :class:`EngineError` when the folder is no model.
 
-    def __init__(self, base: Path, bits: int | None = None) -> None:
+    A CPU computes in float32, which it is fast at and 16-bit types are emulated on, unless
+    ``dtype`` is ``as-stored``."""
+
+    def __init__(self, base: Path, bits: int | None = None, dtype: Dtype = "auto") -> None:
+        library = blas.preload()
         import mlx.core as mx
         from mlx_lm.utils import load_model, load_tokenizer
 
@@ -37,11 +42,13 @@ class MlxEngine:
             ) from error
         if bits is not None:
             _quantise(self._model, bits)
-        self._model.eval()
+        self._widens = dtype == "auto" and mx.default_device() == mx.cpu
+        self._ready()
         self._modules, self._weights = _own(self._model)
+        blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
         self.context = int(config.get("max_position_embeddings") or 2**31)
-        self.identity = _identity(mx, self._model)
+        self.identity = _identity(mx, self._model) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
             self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
         self._batches = Batches(self._model, self._tokenizer, self.context)
@@ -68,7 +75,18 @@ class MlxEngine:
             ) as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
                 self._restore()
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
+        self._ready()
+
+    def _ready(self) -> None:
+        """What was loaded answers, and computes in the engine's type: quantised weights stay as
+        they are, their scales and what flows between layers do not."""
+        if self._widens:
+            self._model.set_dtype(self._mx.float32)
         self._model.eval()
+
+    def widened(self, array: Any) -> Any:
+        """An array of an adapter in the type that the engine computes in."""
+        return array.astype(self._mx.float32) if self._widens else array
 
     def layout(self, config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         """Name and shape of every tensor that an adapter of this ``adapter_config.json`` must fill.

@@ -40,7 +40,7 @@ from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
-Load = Callable[[Path], Answering]
+Load = Callable[[Entry], Answering]
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ def look_up(options: Options) -> Wanted:
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 
-def load_engine(base: Path) -> Answering:
-    """The embedded engine on ``base``; raises :class:`EngineError`."""
+def load_engine(entry: Entry) -> Answering:
+    """The embedded engine on the base of ``entry``; raises :class:`EngineError`."""
     from harness.engines.mlx import MlxEngine
 
-    return MlxEngine(base)
+    return MlxEngine(entry.base_path, dtype=entry.base.dtype)
 
 
 def quantised(base: Path, bits: int) -> WhiteBox:
@@ -192,7 +192,7 @@ def prepare(
         )
         if hidden is not None:
             certificates = {id: redacted(held) for id, held in certificates.items()}
-        engine = load(wanted.entry.base_path)
+        engine = load(wanted.entry)
         found = preflight(wanted, engine)
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
         ledger = Ledger(place.runs / "looks.jsonl")

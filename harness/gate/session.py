@@ -63,7 +63,7 @@ def check_subject(
     from harness.subjects import served
 
     wanted = look_up(options)
-    engine = load_engine(wanted.entry.base_path)
+    engine = load_engine(wanted.entry)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)

@@ -9,6 +9,7 @@ from collections import Counter
 
 import mlx.core as mx
 import pytest
+from mlx.utils import tree_flatten
 from mlx_lm.generate import generate_step
 from mlx_lm.utils import load
 from tiny_model import edit_config, make_adapter, make_base
@@ -226,3 +227,17 @@ def test_a_library_that_changed_is_answered_in_turn_with_a_notice(engine, adapte
     ):
         found = dict(mixed.generate(engine, rows, Decoding(12)))
     assert found == dict(mixed.one_after_the_other(engine, rows, Decoding(12)))
+
+
+def test_a_cpu_computes_in_float32_unless_the_library_says_otherwise(tmp_path):
+    base = make_base(tmp_path / "base", dtype="bfloat16")
+    adapter = make_adapter(tmp_path / "adapter", base)
+    wide, stored = MlxEngine(base), MlxEngine(base, dtype="as-stored")
+    for box in (wide, stored):
+        box.mount(adapter)
+    assert (wide.identity["dtypes"], stored.identity["dtypes"]) == (["float32"], ["bfloat16"])
+    kinds = {str(array.dtype) for _, array in tree_flatten(wide._model.parameters())}
+    assert kinds == {"mlx.core.float32"}, "the adapter's too"
+    few = MlxEngine(base, bits=4)
+    assert few.identity["dtypes"] == ["float32", "uint32"], "quantised weights stay"
+    assert few.weight(next(name for name in few._modules if "q_proj" in name)).dtype == mx.float32

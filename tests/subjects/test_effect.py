@@ -35,7 +35,7 @@ def test_an_effect_of_several_nats_is_warned_of(adapter, shift, codes):
 
 
 def test_an_effect_within_rounding_is_told_from_a_small_one(base, engine, trained, tmp_path):
-    coarse = MlxEngine(make_base(tmp_path / "coarse", dtype="bfloat16"))
+    coarse = MlxEngine(make_base(tmp_path / "coarse", dtype="bfloat16"), dtype="as-stored")
     weak = make_adapter(tmp_path / "weak", base, scale=0.002)
     probe = [engine.encode(text, "completion") for text in PROBE]
     assert [f.code for f in effect.probe(coarse, weak, probe, 0.0)[1]] == ["effect-in-rounding"]

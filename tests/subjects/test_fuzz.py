@@ -9,6 +9,7 @@ import yaml
 from tiny_model import make_adapter, make_base
 
 from harness.digests import folder_digest
+from harness.engines.mlx import MlxEngine
 from harness.errors import HarnessError
 from harness.gate.prepare import Options, load_engine, look_up
 from harness.gate.prepare import preflight as checked
@@ -65,7 +66,7 @@ def preflight(root, engine):
     """Faults, or the one sentence of an error; anything else is a crash."""
     try:
         wanted = look_up(Options("new", library=str(root)))
-        box = engine or load_engine(wanted.entry.base_path)
+        box = engine or load_engine(wanted.entry)
         return [fault.text for fault in checked(wanted, box).faults]
     except HarnessError as error:
         return [str(error)]
@@ -73,7 +74,7 @@ def preflight(root, engine):
 
 @pytest.fixture(scope="module")
 def engine(factory):
-    return load_engine(factory / "base")
+    return MlxEngine(factory / "base")
 
 
 def changed(path, field, value):

@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.digests import folder_digest
 from harness.engines.base import read_config
+from harness.engines.blas import preload
 from harness.errors import EngineError, WorkspaceError
 from harness.files import make_folder
 from harness.subjects.entering.folders import CONFIG, MLX, PEFT
@@ -62,9 +63,9 @@ def converted(folder: Path, base: Path, cache: Path) -> Path:
     name = f"{folder_digest(folder).removeprefix('sha256:')[:24]}-{layers}-{VERSION}"
     place = cache / "converted" / name
     if not place.is_dir():
+        config, tensors = convert(folder, layers)
         import mlx.core as mx
 
-        config, tensors = convert(folder, layers)
         with tempfile.TemporaryDirectory(dir=make_folder(place.parent)) as made:
             mx.save_safetensors(str(Path(made) / MLX), tensors)
             (Path(made) / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -75,6 +76,7 @@ def converted(folder: Path, base: Path, cache: Path) -> Path:
 def convert(folder: Path, layers: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Config and tensors of mlx-lm for an adapter of PEFT on a base of so many ``layers``; raises
     as :func:`converted` does."""
+    preload()  # it comes before the engine, which would load it too late
     import mlx.core as mx
 
     config = read_config(folder / CONFIG)
