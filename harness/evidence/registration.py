@@ -97,7 +97,8 @@ class Registration(strict.Model):
     decide otherwise.
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known
-    answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``."""
+    answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
+    ``contamination_checked``: the training data was searched for the held-out prompts."""
 
     harness: str
     adapter: str
@@ -113,6 +114,7 @@ class Registration(strict.Model):
     sentinels: dict[str, list[Pair]] = {}
     policy: Policy
     look: int = Field(default=1, ge=1, le=100_000)
+    contamination_checked: bool = True
 
     @property
     def digest(self) -> str:

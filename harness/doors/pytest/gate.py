@@ -95,6 +95,11 @@ class SuiteFile(pytest.File):
         )
 
 
+def spread(config: pytest.Config) -> bool:
+    """Whether pytest-xdist hands items to other processes, or this is one of those."""
+    return getattr(config.option, "dist", "no") != "no" or hasattr(config, "workerinput")
+
+
 class GatePlugin:
     """Holds the one gate of a pytest session."""
 
@@ -104,9 +109,10 @@ class GatePlugin:
             raise pytest.UsageError(
                 f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
             )
-        if getattr(config.option, "numprocesses", None):
+        if getattr(config.option, "numprocesses", None) or spread(config):
             raise pytest.UsageError(
-                "--adapter cannot be combined with -n: one process holds the model; leave -n out"
+                "--adapter cannot be combined with -n, --dist or --tx: one process holds the model"
+                " and makes the verdict; leave them out"
             )
         names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
         paths = tuple(str(arg).partition("::")[0] for arg in config.args)
