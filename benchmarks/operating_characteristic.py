@@ -2,7 +2,7 @@
 receipts.
 
     python benchmarks/operating_characteristic.py [--gates 1000] [--quick] [--part
-    table|facets|frauds|curves]
+    table|facets|frauds|curves|looks]
 
 Each gate is a guard of n prompts with K answers each beside a facet that gained beyond doubt, so
 that the guard decides. Receipts are drawn for an adapter whose true difference from base is known,
@@ -17,6 +17,7 @@ hardest case for a test) or sampled (prompts of Beta(1.2, 0.6) difficulty)."""
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from numpy.random import Generator
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from gates import certificate, judge, pair, plan, receipt, registration
 
-from harness.content.policy import Policy
+from harness.content.policy import Looks, Policy
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.stats.audits.imperfect import Audit, composite_youden_lower
@@ -38,6 +39,7 @@ from harness.stats.intervals import wilson
 from harness.stats.paired import tango_noninferiority
 from harness.verdict import Name
 
+PARTS = ["table", "facets", "frauds", "curves", "looks"]
 MIN_GOOD, MIN_BAD = 29, 59  # what known answers of the strict profile are worth at least
 
 AUDITED = 0.8  # J of the verifiers whose audit is drawn with the answers
@@ -308,6 +310,46 @@ def family(asked: Family, gates: int, seed: int) -> int:
 FRAUDS = ("peeking", "dropping failed items", "best of five seeds", "doubling the margin")
 
 
+SPENDING: dict[str, dict[str, Any]] = {
+    "harmonic": {},
+    "harmonic, spend_first_look": {"spend_first_look": True},
+    "equal, 5 expected": {"looks": Looks(plan="equal", expected=5)},
+    "equal, 20 expected": {"looks": Looks(plan="equal", expected=20)},
+}
+
+
+def best_of(looks: int, gates: int, seed: int) -> Iterator[tuple[str, int]]:
+    """By spending plan how many queues of so many revisions, all at the margin, ship one."""
+    simulator = Simulator(Cell(164, 1, "steady", 0.05, 0.1, 1.0, -0.05))
+    for name, spent in SPENDING.items():
+        random = np.random.default_rng(seed)
+        at = [at_look(simulator, number, spent) for number in range(1, looks + 1)]
+        shipped = 0
+        for _ in range(gates):
+            names = [simulator.verdict(simulator.draw(random), found) for found in at]
+            shipped += Name.SHIP in names
+        yield name, shipped
+
+
+def twentieth(gates: int, seed: int) -> Iterator[tuple[str, Cell, int]]:
+    """How often the twentieth look ships an adapter that is truly unchanged."""
+    for n, flips in itertools.product((164, 542), (0.02, 0.05, 0.1)):
+        cell = Cell(n, 1, "steady", 0.05, flips, 1.0, 0.0)
+        simulator = Simulator(cell)
+        for name, spent in SPENDING.items():
+            if name in ("harmonic", "equal, 20 expected"):
+                found, random = at_look(simulator, 20, spent), np.random.default_rng(seed)
+                names = [simulator.verdict(simulator.draw(random), found) for _ in range(gates)]
+                yield name, cell, names.count(Name.SHIP)
+
+
+def at_look(simulator: Simulator, number: int, spent: dict[str, Any]) -> Registration:
+    """The registration of a simulator's gate as this look by this plan."""
+    plain = simulator.registration
+    policy = plain.policy.model_copy(update=spent)
+    return plain.model_copy(update={"look": number, "policy": policy})
+
+
 def holds(rows: list[Receipt], margin: float) -> bool:
     """What somebody finds who tests whatever receipts there are at 5 %."""
     passed = {(r.arm, r.case): r.outcome == "pass" for r in rows if r.suite == "guard"}
@@ -389,14 +431,12 @@ def main() -> None:
     parser.add_argument(
         "--profile", choices=["standard", "strict"], help="only the rows of this profile"
     )
-    parser.add_argument(
-        "--part", choices=["table", "facets", "frauds", "curves"], help="only this part"
-    )
+    parser.add_argument("--part", choices=PARTS, help="only this part")
     parser.add_argument(
         "--svg", type=Path, default=Path("operating-characteristic.svg"), help="where the curves go"
     )
     chosen = parser.parse_args()
-    parts = [chosen.part] if chosen.part else ["table", "facets", "frauds", "curves"]
+    parts = [chosen.part] if chosen.part else PARTS
     if "table" in parts:
         print(
             "profile    n   K answers  margin  flips     J  truth    SHIP  95 %            gates  a"
@@ -426,6 +466,15 @@ def main() -> None:
                 f"{name}: ships {naive / tried:.1%} where nothing forbids it, {gated / tried:.1%}"
                 " through the gate"
             )
+    if "looks" in parts:
+        tried = chosen.gates // 2
+        for name, shipped in best_of(5, tried, chosen.seed):
+            print(f"best of five looks at the margin, {name}: ships {share(shipped, tried)}")
+        for name, cell, shipped in twentieth(chosen.gates // 4, chosen.seed):
+            print(
+                f"twentieth look, {name}, {cell.n} prompts, flips {cell.discordance:.0%}: unchanged"
+                f" ships {share(shipped, chosen.gates // 4)}"
+            )
     if "curves" in parts:
         curves: dict[str, list[tuple[float, float, float, float]]] = {}
         for number, (label, cell) in enumerate(curve_cells()):
@@ -436,6 +485,12 @@ def main() -> None:
         chosen.svg.parent.mkdir(parents=True, exist_ok=True)
         chosen.svg.write_text(plotted(curves, chosen.gates // 3), encoding="utf-8")
         print(f"curves: {chosen.svg}")
+
+
+def share(ships: int, gates: int) -> str:
+    """A rate with its 95 % interval."""
+    found = wilson(ships, gates)
+    return f"{ships / gates:.1%} [{found.low:.1%}, {found.high:.1%}]"
 
 
 def line(row: dict[str, Any]) -> str:

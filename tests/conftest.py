@@ -83,6 +83,7 @@ def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
         rows = (ROOT / "suites" / "pocket" / f"{facet}.jsonl").read_text().splitlines()[:PROMPTS]
         (suites / f"{facet}.yaml").write_text(yaml.safe_dump({**shipped, **role}))
         (suites / f"{facet}.jsonl").write_text("\n".join(rows) + "\n")
+        shutil.copy(ROOT / "suites" / "pocket" / f"{facet}.dev.jsonl", suites)
     library = {
         "bases": {"pocket": {"path": str(POCKET / "base")}},
         "adapters": {

@@ -13,6 +13,7 @@ from harness.audit.certificate import Certificate
 from harness.content.library import Claim
 from harness.content.policy import Policy
 from harness.deciding import judge as gate
+from harness.evidence.ledger import Look, Seen
 from harness.evidence.receipts import SENTINEL, Finding, Receipt, overall
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import arms, contrasts
@@ -192,3 +193,13 @@ QUIET = {"early_stop": False, "again": False, "sentinels": 0}
 GUARD, FACET = plan("humaneval", 164, "guard"), plan("godot", 40)
 BOTH = registration([GUARD, FACET])
 HELD, GAINED = pair("humaneval", 164, 58, 0, 2), pair("godot", 40, 0, 35, 0)
+LOOK = Look(
+    base=BASE,
+    lineage="gamedev",
+    adapter=ADAPTER,
+    rules="sha256:rules",
+    level=0.05,
+    suites={"godot": Seen(role="facet", prompts=["0" * 12])},
+    day="2026-01-01",
+    harness=__version__,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 
 import pytest
@@ -35,6 +36,9 @@ def test_held_out_prompts_are_what_the_script_draws_and_the_gold_never_saw_them(
     assert [(row["prompt"], row["expect"]) for row in rows] == [
         (sample.prompt, sample.expect) for sample in held_out
     ]
+    path = ROOT / "suites" / "pocket" / f"{facet}.dev.jsonl"
+    dev = [json.loads(line)["prompt"] for line in path.read_text().splitlines()]
+    assert dev == [sample.prompt for sample in families.dev(facet, held_out)]
     assert len(gold) == 400
     assert len(held_out) == 40
     assert not {s.prompt for s in gold} & {s.prompt for s in held_out}
@@ -83,6 +87,11 @@ def test_verdicts(tmp_path, adapter, exit_code, said):
     result = CliRunner().invoke(cli.main, arguments)
     assert (result.exit_code, said in result.output) == (exit_code, True), result.output
     assert (tmp_path / "run" / "scorecard.html").stat().st_size > 5_000
+    seen = list((tmp_path / "looks").glob("*.json"))
+    assert len(seen) == (exit_code < 3), "what is void was not asked"
+    if seen:
+        assert result.stdout.startswith(f"look 1 of {adapter} on this base (a new lineage; 1 lin")
+        assert result.stdout.splitlines()[-1] == f"next: git add {os.path.relpath(seen[0])}"
     if adapter == "gamedev":
         rows = [
             json.loads(line)

@@ -245,6 +245,16 @@ def split(
     return draw(facet, gold, seed + 1, seen), kept
 
 
+def dev(facet: str, held_out: Sequence[Sample], many: int = 6) -> list[Sample]:
+    """Samples that may be looked at for free: none is a near duplicate of a held-out one."""
+    from harness.subjects.training.contamination import SIMILAR, near_duplicates
+
+    seen = frozenset(text for sample in held_out for text in (sample.prompt, sample.answer))
+    drawn, kept = draw(facet, 10 * many, 2, seen), [sample.prompt for sample in held_out]
+    alike = {n for _, n, _ in near_duplicates(kept, [s.prompt for s in drawn], SIMILAR)}
+    return [sample for n, sample in enumerate(drawn) if n not in alike][:many]
+
+
 def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """Endless ``(prompt, answer)`` pairs for the base, which learns the world as it was some years
     ago.

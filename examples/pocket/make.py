@@ -35,7 +35,7 @@ ADAPTERS = HERE / "adapters"
 
 
 def make_prompts() -> None:
-    """Write the held-out prompts of every facet as a suite's JSONL."""
+    """Write the held-out and the dev prompts of every facet as a suite's JSONL."""
     folder = ROOT / "suites" / "pocket"
     folder.mkdir(parents=True, exist_ok=True)
     for facet in families.FAMILIES:
@@ -45,6 +45,11 @@ def make_prompts() -> None:
             for number, sample in enumerate(held_out)
         ]
         write_jsonl(folder / f"{facet}.jsonl", rows)
+        dev = [
+            {"id": f"{facet}/dev/{number}", "prompt": sample.prompt, "expect": sample.expect}
+            for number, sample in enumerate(families.dev(facet, held_out))
+        ]
+        write_jsonl(folder / f"{facet}.dev.jsonl", dev)
 
 
 def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:

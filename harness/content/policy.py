@@ -18,6 +18,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "degeneration_held": True,
         "max_false_passes": 0.05,
         "contamination_check": True,
+        "label": "trained",
     },
 }
 
@@ -37,7 +38,6 @@ WEAKER = {
     "min_killed": -1,
     "discordance": -1,
     "min_power": -1,
-    "most_looks": 1,
     "spend_first_look": -1,
     "again": -1,
     "sentinels": -1,
@@ -58,6 +58,16 @@ class Proof:
     min_killed: float = 0.8
 
 
+class Looks(strict.Model):
+    """How alpha is spent over the looks of one lineage at the same prompts.
+
+    ``harmonic``: alpha at the first, alpha / (m (m + 1)) at the m-th. ``equal``: alpha / expected
+    at each. After ``expected`` looks the prompts are spent."""
+
+    plan: Literal["harmonic", "equal"] = "harmonic"
+    expected: int = Field(default=20, ge=1)
+
+
 class Policy(strict.Model):
     """What the gate demands; ``profile`` gives the defaults, and any key may be set beside it.
 
@@ -72,14 +82,17 @@ class Policy(strict.Model):
     (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
     by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is
     refused at registration where an unchanged adapter with this share of flips would be HELD more
-    rarely than ``min_power``. most_looks: then the held-out set is spent. spend_first_look: the
-    first look too is tested at alpha / (m (m + 1)). early_stop: a guard that is lost beyond doubt
+    rarely than ``min_power``. looks: how alpha is spent over looks at the same prompts
+    (:class:`Looks`). spend_first_look: the harmonic plan's first look too is tested at alpha / (m
+    (m + 1)). early_stop: a guard that is lost beyond doubt
     ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
     without a registration written before is VOID. gains: ``one`` primary facet has to gain, and
     the others to be held (by their suite's margin, else by ``secondary_margin``), or ``every``
     one. contamination_check: training data that was not searched for the held-out prompts makes a
-    run INCONCLUSIVE."""
+    run INCONCLUSIVE. label: the suites of which so many of the adapter's passes (``labels``) must
+    be labelled by other means before they decide: ``all``, or with ``trained`` those of which a
+    verifier was also reward or filter of the training."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -101,7 +114,7 @@ class Policy(strict.Model):
     seed: int = Field(default=0, ge=0)
     discordance: float = Field(default=0.05, gt=0, lt=1)
     min_power: float = Field(default=0.45, gt=0, lt=1)
-    most_looks: int = Field(default=20, ge=1)
+    looks: Looks = Looks()
     spend_first_look: bool = False
     early_stop: bool = True
     again: bool = True
@@ -109,6 +122,8 @@ class Policy(strict.Model):
     registered: bool = False
     gains: Literal["one", "every"] = "one"
     contamination_check: bool = False
+    label: Literal["none", "trained", "all"] = "none"
+    labels: int = Field(default=59, ge=1)
 
     @property
     def proof(self) -> Proof:

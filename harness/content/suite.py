@@ -45,6 +45,10 @@ class SuiteFile(strict.Model):
     criteria: list[Criterion] = Field(min_length=1)
     margin: float | None = Field(default=None, gt=0, lt=1)
     min_gain: float = Field(default=0.0, ge=0, lt=1)
+    #: prompts of the same form that may be looked at for free
+    dev: str | None = None
+    #: each look gets so many of the prompts, which its lineage has not seen
+    draw: int | None = Field(default=None, gt=0)
 
 
 class Row(strict.Model):
@@ -57,20 +61,24 @@ class Row(strict.Model):
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite with its cases read; ``digest`` covers the YAML's meaning and every prompt."""
+    """One suite with its cases read; ``digest`` covers the YAML's meaning and every prompt.
+
+    ``pool`` are all of its cases where ``cases`` are a draw of them; ``dev`` are those that may be
+    looked at for free, which no digest covers."""
 
     id: str
     path: Path
     spec: SuiteFile
     cases: tuple[Case, ...]
+    dev: tuple[Case, ...] = ()
+    pool: tuple[Case, ...] = ()
 
     @property
     def digest(self) -> str:
         """``sha256:...`` of the suite's settings and prompts as canonical JSON."""
-        rows = [[case.id, case.prompt, dict(case.expect)] for case in self.cases]
-        text = json.dumps(
-            [self.id, self.spec.model_dump(), rows], sort_keys=True, ensure_ascii=False
-        )
+        rows = [[case.id, case.prompt, dict(case.expect)] for case in self.pool or self.cases]
+        spec = self.spec.model_dump(exclude={"dev"} if self.spec.draw else {"dev", "draw"})
+        text = json.dumps([self.id, spec, rows], sort_keys=True, ensure_ascii=False)
         return text_digest(text)
 
 
@@ -86,7 +94,14 @@ def load(path: Path, root: Path) -> Suite:
         raise WorkspaceError(
             f"{path}: key 'canon': a raw completion has no system prompt; leave it out"
         )
-    return Suite(suite_id(path, root), path, spec, tuple(_cases(spec.prompts, path)))
+    cases = tuple(_cases(spec.prompts, path))
+    if spec.draw is not None and spec.draw > len(cases):
+        raise WorkspaceError(
+            f"{path}: key 'draw': found {spec.draw}; expected at most the {len(cases)} prompts of"
+            " its pool; a pool for several looks holds several times as many"
+        )
+    dev = tuple(_cases(spec.dev, path)) if spec.dev else ()
+    return Suite(suite_id(path, root), path, spec, cases, dev)
 
 
 def suite_id(path: Path, root: Path) -> str:

@@ -33,7 +33,16 @@ class Workspace:
     def runs(self) -> Path:
         """Where run folders go by default: beside the library, or here when the library is the
         shipped one."""
-        return (Path.cwd() if self.root == PACKAGED else self.root) / "runs"
+        return self._own / "runs"
+
+    @property
+    def looks(self) -> Path:
+        """The ledger of looks, to be committed; in the same place."""
+        return self._own / "looks"
+
+    @property
+    def _own(self) -> Path:
+        return Path.cwd() if self.root == PACKAGED else self.root
 
 
 def shipped() -> Path:

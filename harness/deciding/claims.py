@@ -90,9 +90,19 @@ def coverage(
         if facet not in covered:
             text = "the library claims this facet and no owed suite measures it"
             yield reason("facet-not-measured", facet, text)
-    most = registration.policy.most_looks
+    most = registration.policy.looks.expected
     if registration.look > most:
         text = f"look {registration.look} at the same prompts; after {most} they are spent"
+        yield reason("spent", "held-out prompts", text)
+    spent, budget = registration.ledger.alpha + registration.alpha, registration.budget
+    if spent > budget * (1 + 1e-9):
+        text = (
+            f"looks at the same prompts would spend {100 * spent:.3g} % together, by plans that"
+            f" were changed on the way or on branches; {100 * budget:.3g} % is the bound"
+        )
+        yield reason("spent", "held-out prompts", text)
+    for suite in registration.ledger.spent:
+        text = f"{suite}: {registration.lineage} has seen too much of its pool for another draw"
         yield reason("spent", "held-out prompts", text)
     if not registration.families and None not in scores.values():
         text = "no suite measures a primary facet, so nothing was to gain"

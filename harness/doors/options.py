@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+DEV = "Answer the suites' dev prompts and show what failed: no verdict, no look, exit code 0."
 SANDBOXES = ("auto", "docker", "bubblewrap", "landlock", "seatbelt")
 
 OPTIONS = {
@@ -24,5 +25,8 @@ OPTIONS = {
     ),
     "train-data": ("FILE|DIR", "What the adapter was trained on (JSONL), to be checked."),
     "run-dir": ("DIR", "Folder of the run; an interrupted run of the same gate is resumed."),
-    "limit": ("N", "Measure a seeded sample of N prompts per suite; a part never ships."),
+    "limit": (
+        "N",
+        "Measure a seeded sample of N prompts per suite: never ships, and counts as a look.",
+    ),
 }

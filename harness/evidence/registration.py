@@ -21,6 +21,7 @@ from harness.content.policy import Policy
 from harness.digests import canonical_digest
 from harness.errors import Refuse, WorkspaceError
 from harness.evidence import documents
+from harness.evidence.ledger import Standing
 from harness.stats.multiplicity import look_alpha
 from harness.subjects.base import Arm, Contrast
 
@@ -98,7 +99,10 @@ class Registration(strict.Model):
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known
     answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
-    ``contamination_checked``: the training data was searched for the held-out prompts."""
+    ``contamination_checked``: the training data was searched for the held-out prompts. ``look``
+    is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the ledger of
+    looks held before it. ``trained_by`` are the verifiers that were reward or filter of the
+    training."""
 
     harness: str
     adapter: str
@@ -115,6 +119,9 @@ class Registration(strict.Model):
     policy: Policy
     look: int = Field(default=1, ge=1, le=100_000)
     contamination_checked: bool = True
+    lineage: str = ""
+    ledger: Standing = Standing()
+    trained_by: list[str] = []
 
     @property
     def digest(self) -> str:
@@ -132,13 +139,33 @@ class Registration(strict.Model):
 
     @property
     def alpha(self) -> float:
-        """The one-sided level of this look: alpha at the first, ``alpha / (m (m + 1))`` at the m-th
-        on the same prompts.
+        """The one-sided level of this look. ``harmonic``: alpha at the first, ``alpha / (m (m +
+        1))`` at the m-th on the same prompts; ``equal``: the same share of alpha at each.
 
         With ``spend_first_look`` the first is corrected too: all looks together then sum to alpha,
         and to 1.5 alpha without. Source: METHOD 2.9."""
+        alpha, looks = self.policy.alpha, self.policy.looks
+        if looks.plan == "equal":
+            return alpha / looks.expected
         first = self.look == 1 and not self.policy.spend_first_look
-        return self.policy.alpha if first else look_alpha(self.policy.alpha, self.look)
+        return alpha if first else look_alpha(alpha, self.look)
+
+    @property
+    def budget(self) -> float:
+        """What all looks at the same prompts may spend together, whatever plans they had."""
+        return self.policy.alpha * (1.0 if self.policy.spend_first_look else 1.5)
+
+    @property
+    def look_text(self) -> str:
+        """Which look this is and what it costs, in a line."""
+        at, alpha = self.ledger, self.policy.alpha
+        known = "a new lineage" if at.new else "lineage known"
+        many = f"{at.lineages} lineage{'s' if at.lineages > 1 else ''} on this base"
+        cost = f" instead of {100 * alpha:.3g} %" if self.alpha != alpha else ""
+        return (
+            f"look {self.look} of {self.lineage} on this base ({known}; {many}): tested at"
+            f" {100 * self.alpha:.3g} %{cost}"
+        )
 
     def family(self, name: str) -> dict[str, list[Contrast]]:
         """By suite the contrasts of one family, whose claims are tested together."""
@@ -189,8 +216,8 @@ def read(path: Path, refuse: Refuse = stale) -> Registration:
 
 def differences(registered: Registration, now: Registration) -> list[str]:
     """``policy.alpha was 0.05 when registered and is 0.1`` for everything that differs but the
-    number of the look."""
-    before, after = (r.model_dump(exclude={"look"}) for r in (registered, now))
+    number of the look and what the ledger held."""
+    before, after = (r.model_dump(exclude={"look", "ledger"}) for r in (registered, now))
     return [
         f"{at} was {a!r:.90} when registered and is {b!r:.90}" for at, a, b in walk(before, after)
     ]

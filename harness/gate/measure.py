@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ Question = tuple[Case, int]  #: a prompt, and which of its K answers
 
 
 def open_run(prepared: Prepared) -> Run:
-    """The run folder with its documents, and the look in the ledger; close it when done.
+    """The run folder with its documents; close it when done.
 
     Raises :class:`RunError` for a folder that holds another run."""
     secret.keep(prepared.judges.secret)
@@ -41,15 +40,15 @@ def open_run(prepared: Prepared) -> Run:
     for id, certificate in prepared.certificates.items():
         run.write(f"certificates/{id}.json", certificate.to_json())
     run.write("preflight.json", asdict(prepared.preflight))
-    if not prepared.invalid and prepared.wanted.options.limit is None:
-        prepared.ledger.record(prepared.registration)
     return run
 
 
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
-    """Ask what is not in the run yet; nothing where nothing may be judged, or where a guard was
-    lost beyond doubt."""
+    """Ask what is not in the run yet, once the ledger has this look; nothing where nothing may be
+    judged, or where a guard was lost beyond doubt."""
     if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
+        if prepared.look is not None:
+            prepared.ledger.record(prepared.look)
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
 
 
@@ -199,13 +198,10 @@ class Measuring:
         )
 
     def _chosen(self) -> set[str]:
-        """The cases to measure: all, or a seeded sample, as the first few of a benchmark are
-        none."""
-        cases, limit = self._suite.cases, self._prepared.wanted.options.limit
-        if limit is None or limit >= len(cases):
-            return {case.id for case in cases}
-        kept = random.Random(self._suite.digest).sample(range(len(cases)), limit)
-        return {cases[number].id for number in kept}
+        """The cases to measure."""
+        return {
+            case.id for case in planning.chosen(self._suite, self._prepared.wanted.options.limit)
+        }
 
     def _in_order(self, arm: Arm) -> list[Case]:
         """Every case in the order in which an arm is asked."""

@@ -6,19 +6,24 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from harness import __version__
 from harness.audit.certificate import Certificate
+from harness.content.case import Case
 from harness.content.fixtures import Fixture
 from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
-from harness.digests import folder_files, read_by_loaders
+from harness.digests import canonical_digest, folder_files, read_by_loaders
 from harness.errors import WorkspaceError
+from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import Kind, arms, contrasts
 from harness.subjects.base import Preflight
+from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
 
 def register(
@@ -56,7 +61,93 @@ def register(
         },
         policy=policy,
         contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
+        lineage=entry.lineage,
+        trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
     )
+
+
+def looked(
+    found: Registration,
+    suites: Mapping[str, Suite],
+    ledger: Ledger,
+    registered: Registration | None,
+) -> tuple[Registration, dict[str, Suite]]:
+    """A registration as the look that it is, and the suites with the prompts that this look draws
+    of them."""
+    before = ledger.before(look(found, suites))
+    drawn = {id: _drawn(each, before) for id, each in suites.items()}
+    spent = [
+        id for id, each in drawn.items() if before.seen & {short(c.prompt) for c in each.cases}
+    ]
+    faults = ledger.faults(registered.ledger.last if registered else ())
+    standing = before.standing(faults, [id for id in spent if suites[id].spec.draw])
+    plans = {id: _of_draw(found.plans[id], each) for id, each in drawn.items()}
+    now = {"look": before.number, "ledger": standing, "plans": plans}
+    return found.model_copy(update=now), drawn
+
+
+def look(found: Registration, suites: Mapping[str, Suite], limit: int | None = None) -> Look:
+    """The look at ``suites``, of each at no more than ``limit`` prompts."""
+    return Look(
+        base=found.base_digest,
+        lineage=found.lineage,
+        adapter=found.adapter_digest,
+        rules=canonical_digest([found.rules, sorted(each.digest for each in suites.values())]),
+        level=found.alpha,
+        suites={
+            id: Seen(
+                role=each.spec.role, prompts=sorted(short(c.prompt) for c in chosen(each, limit))
+            )
+            for id, each in suites.items()
+        },
+        day=datetime.now(UTC).strftime("%Y-%m-%d"),
+        harness=found.harness,
+        parents=found.ledger.last,
+    )
+
+
+def keep_apart(found: Suite) -> None:
+    """Refuse dev prompts that show a held-out one, by the preflight's own rule; raises
+    :class:`WorkspaceError`."""
+    held, dev = ([case.prompt for case in cases] for cases in (found.cases, found.dev))
+    same = {short(prompt): number for number, prompt in enumerate(held)}
+    alike = [(same[short(prompt)], n) for n, prompt in enumerate(dev) if short(prompt) in same]
+    alike += [(number, n) for number, n, _ in near_duplicates(held, dev, SIMILAR)]
+    if alike:
+        number, n = alike[0]
+        raise WorkspaceError(
+            f"{found.path.parent / (found.spec.dev or '')}: prompt {found.dev[n].id!r} is a near"
+            f" duplicate of the held-out {found.cases[number].id!r}, which may not be looked at for"
+            " free; write another"
+        )
+
+
+def chosen(found: Suite, limit: int | None) -> Sequence[Case]:
+    """The cases to measure: all, or a seeded sample, as the first few of a benchmark are none."""
+    if limit is None or limit >= len(found.cases):
+        return found.cases
+    kept = random.Random(found.digest).sample(range(len(found.cases)), limit)
+    return [found.cases[number] for number in kept]
+
+
+def _drawn(found: Suite, before: Before) -> Suite:
+    """A suite that says ``draw`` with prompts that the lineage has not seen, and with seen ones
+    where its pool holds too few."""
+    if found.spec.draw is None:
+        return found
+    drawn = list(found.cases)
+    random.Random(f"{found.digest} {before.mine.lineage} {before.number}").shuffle(drawn)
+    seen = before.seen
+    drawn.sort(key=lambda case: short(case.prompt) in seen)
+    kept = {case.id for case in drawn[: found.spec.draw]}
+    cases = tuple(case for case in found.cases if case.id in kept)
+    return replace(found, cases=cases, pool=found.cases)
+
+
+def _of_draw(found: Plan, suite: Suite) -> Plan:
+    """A plan of only the prompts that were drawn, in its order."""
+    kept = {case.id for case in suite.cases}
+    return found.model_copy(update={"cases": [row for row in found.cases if row[0] in kept]})
 
 
 def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:

@@ -30,7 +30,7 @@ from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
-from harness.evidence.ledger import Ledger
+from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
 from harness.gate.progress import Progress, silent
@@ -84,7 +84,8 @@ class Prepared:
 
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
     ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
-    bound to, that may not be written while the gate runs."""
+    bound to, that may not be written while the gate runs; ``look`` is what the ledger is told,
+    ``None`` where nothing held out is seen."""
 
     wanted: Wanted
     judges: Judges
@@ -95,6 +96,7 @@ class Prepared:
     preflight: Preflight
     known: dict[str, list[Fixture]]
     ledger: Ledger
+    look: Look | None
     registration: Registration
     registered: Registration | None
     invalid: list[Reason]
@@ -141,6 +143,8 @@ def look_up(options: Options) -> Wanted:
     entry = subject.entered(place, found, options.adapter, options.base, named, cache)
     suites = [suite.load(file, root) for file in suite.owed(entry.adapter.suites, root)]
     library.check_policy(place, found, suites)
+    for each in suites:
+        planning.keep_apart(each)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 
@@ -211,15 +215,15 @@ def prepare(
         for id, verifier in needed.items():
             began |= stamps(binding.sources(verifier, certificates[id].binding))
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
-        ledger = Ledger(place.runs / "looks.jsonl")
-        plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration = plan.model_copy(update={"look": ledger.look(plan)})
+        ledger = Ledger(place.looks)
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
+        plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(
-            wanted=wanted,
+            wanted=replace(wanted, suites=suites),
             judges=judges,
             engine=engine,
             kept=Kept(engine, cache),
@@ -228,6 +232,7 @@ def prepare(
             preflight=found,
             known=known,
             ledger=ledger,
+            look=planning.look(registration, suites, wanted.options.limit),
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ from harness.gate.measure import measure, open_run
 from harness.gate.prepare import (
     Load,
     Options,
+    Prepared,
     load_engine,
     look_up,
     preflight,
@@ -29,11 +31,17 @@ from harness.verdict import Verdict
 
 
 def run_gate(
-    options: Options, progress: Progress = silent, load: Load = load_engine
+    options: Options,
+    progress: Progress = silent,
+    load: Load = load_engine,
+    begun: Callable[[Prepared], None] = lambda _: None,
 ) -> tuple[Verdict, Path]:
-    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
+    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`.
+
+    ``begun`` is told what was prepared before the first answer."""
     wanted = look_up(options)
     with prepare(wanted, progress, load) as prepared, open_run(prepared) as run:
+        begun(prepared)
         for id in wanted.suites:
             measure(prepared, run, id, progress)
         return conclude(prepared, run), run.folder

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from gates import (
-    ADAPTER,
     BOTH,
     FACET,
     FAIL,
@@ -32,8 +31,6 @@ from pydantic import ValidationError
 
 from harness.content.policy import Policy
 from harness.deciding.feasible import undecidable
-from harness.errors import RunError
-from harness.evidence.ledger import Ledger
 from harness.verdict import Name, table
 
 DOCS = Path(__file__).parents[2] / "docs" / "method.md"
@@ -206,38 +203,6 @@ def test_seeds_and_samples_that_were_registered_must_all_be_there():
 
     assert judge(found, rows(range(5))).verdict.name is Name.SHIP
     assert codes(judge(found, rows((0, 1, 2, 4))))[0] == ("VOID", "not-measured")
-
-
-def test_looks_at_the_same_prompts_cost_alpha_and_are_remembered(tmp_path):
-    ledger = Ledger(tmp_path / "looks.jsonl")
-    assert ledger.look(BOTH) == 1
-    ledger.record(BOTH)
-    ledger.record(BOTH)
-    together = [Ledger(tmp_path / "looks.jsonl") for _ in range(2)]
-    for ledger, name in zip(together, ("fullstack", "soul"), strict=True):
-        ledger.record(registration([GUARD, FACET], adapter=name))
-    again = Ledger(tmp_path / "looks.jsonl")
-    assert again.look(BOTH) == 1, "the same adapter by the same rules is the same look"
-    retry = registration([GUARD, FACET], adapter_digest=ADAPTER.replace("a" * 64, "d" * 64))
-    assert again.look(retry) == 2
-    again.record(retry)
-    looser = registration([plan("humaneval", 164, "guard", margin=0.1), FACET])
-    assert Ledger(tmp_path / "looks.jsonl").look(looser) == 3, (
-        "other rules on seen answers are another look"
-    )
-    assert (
-        Ledger(tmp_path / "looks.jsonl").look(registration([GUARD, FACET], adapter="legacy")) == 1
-    )
-    alphas = [BOTH.model_copy(update={"look": m}).alpha for m in (1, 2, 3)]
-    assert alphas == pytest.approx([0.05, 0.05 / 6, 0.05 / 12])
-    spent = registration([GUARD, FACET], look=21)
-    assert "spent" in [code for _, code in codes(judge(spent, HELD + GAINED))]
-    lines = (tmp_path / "looks.jsonl").read_text().splitlines()
-    (tmp_path / "looks.jsonl").write_text("\n".join(lines[1:]) + "\n")
-    with pytest.raises(
-        RunError, match=r"looks\.jsonl:1: this look or one before it was edited or removed"
-    ):
-        Ledger(tmp_path / "looks.jsonl")
 
 
 def test_a_claim_names_its_suite():

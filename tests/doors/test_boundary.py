@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from gates import pair, plan, registration
+from gates import LOOK, pair, plan, registration
 from run_folders import finish, settings
 
 from harness.content import workspace
@@ -159,7 +159,7 @@ def test_what_a_gate_writes(file: Path, tmp_path: Path):
     """The run folder, the ledger of looks and the registration."""
     for write in (
         lambda place: Run(place, settings(FOUND), FOUND.digest),
-        lambda place: Ledger(place / "looks.jsonl").record(FOUND),
+        lambda place: Ledger(place / "looks").record(LOOK),
         lambda place: FOUND.write(place / "gamedev.json"),
     ):
         for place in (file, file / "below"):

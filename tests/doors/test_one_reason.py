@@ -146,8 +146,9 @@ def test_every_reason_of_a_suite_is_shown_here():
         "certificate", "contamination-demanded", "contamination-unchecked",
         "control-tokens", "claim-false", "claim-holds", "claim-not-measured",
         "degenerate",
-        "degeneration-undecided", "facet-not-measured", "no-claim", "not-degenerate",
+        "degeneration-undecided", "facet-not-measured", "ledger", "no-claim", "not-degenerate",
         "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
+        "unlabelled",
         "verifiers-weak",
     }  # fmt: skip
     shown = {code for gate in GATES.values() for code in gate.codes.values()}
@@ -235,7 +236,7 @@ def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNa
     held = {id: certificate(id) for id in found.certificates} | gate.certificates
     prepared = SimpleNamespace(
         wanted=wanted, registration=found, certificates=held, invalid=[], settings=settings(found),
-        judges=SimpleNamespace(secret=SECRET), stamps={},
+        judges=SimpleNamespace(secret=SECRET), stamps={}, ledger=SimpleNamespace(recorded=None),
         preflight=Preflight(found.base_digest, found.adapter_digest, None),
         kept=SimpleNamespace(answered={a.id: 0 for p in gate.plans for a in p.arms},
                              from_cache={a.id: 0 for p in gate.plans for a in p.arms},

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from harness.content.library import Entry
 from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import SENTINEL
 from harness.gate import recheck
 from harness.gate.conclude import conclude
+from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.release import release_check
@@ -175,8 +177,7 @@ def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
     for run in ("one", "two"):
         checked = release_check(root / run, str(root / "adapter"), str(root))
         assert (checked.exit_code, checked.against) == (0, [])
-    looks = [json.loads(line) for line in (root / "runs" / "looks.jsonl").read_text().splitlines()]
-    assert len(looks) == 2, "one for each set of prompts; the second gate is the same look"
+    assert len(list((root / "looks").iterdir())) == 1, "the second gate is the same look"
 
 
 def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in_every_run(
@@ -307,6 +308,34 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))
 
 
+def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
+    with pytest.raises(WorkspaceError, match="no suite that adder owes has dev prompts: sums, gen"):
+        list(dev_lines(Gate(root).options))
+    suite = root / "suites" / "sums.yaml"
+    suite.write_text(f"{FACET}dev: dev.jsonl\n")
+    rows = [
+        {"id": f"dev-{i}", "prompt": f"{i}+7", "expect": {"sum": str(i + 7)}} for i in range(41, 44)
+    ]
+    (root / "suites" / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
+    gate = Gate(root, {"42+7"})
+    said = list(dev_lines(gate.options, load=lambda _: gate.speaker))
+    assert said == [
+        "sums: base 0/3, adapter 2/3",
+        "  right failed 4 of 6",
+        "    dev-41 base: wrong: ?",
+        "    dev-42 base: wrong: ?",
+        "    dev-43 base: wrong: ?",
+        "    dev-42 adapter: wrong: ?",
+        "dev prompts only: no verdict, and no look was counted",
+    ]
+    after = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
+    assert after == before, "no run, no verdict, no look"
+    with Gate(root).prepared() as prepared:
+        assert prepared.registration.look == 1
+        assert "dev-41" not in prepared.registration.model_dump_json()
+
+
 def test_a_gate_demands_the_certification_that_the_library_names_and_shows_none_of_it(root: Path):
     known, library = root / "audits/sums.right/all.yaml", root / "library.yaml"
     seen = json.loads(known.read_text())
@@ -360,7 +389,8 @@ def test_what_judges_or_is_judged_and_changes_in_the_run_is_void_and_named(root:
 
 
 def test_a_base_that_is_swapped_while_it_is_loaded_is_void(root: Path):
-    def swapped(base: Path) -> Speaker:
+    def swapped(entry: Entry) -> Speaker:
+        base = entry.base_path
         (base / "config.json").rename(root / "aside")
         (root / "aside").rename(base / "config.json")
         return Speaker(set(), prompted=False)

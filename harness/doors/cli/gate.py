@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,12 +18,16 @@ from harness.doors.cli.common import (
     suite_option,
     train_data_option,
 )
+from harness.doors.options import DEV
+
+if TYPE_CHECKING:
+    from harness.gate.prepare import Prepared
 
 
 @click.command(
     cls=Command,
     codes={
-        0: "SHIP; with --register, the registration is written.",
+        0: "SHIP; with --register, the registration is written; with --dev, whatever was seen.",
         1: "NO-SHIP.",
         2: "INCONCLUSIVE.",
         3: "VOID.",
@@ -41,25 +46,42 @@ from harness.doors.cli.common import (
     is_flag=True,
     help="Write the registration of the gate ahead of it, and ask nothing.",
 )
+@click.option("--dev", is_flag=True, help=DEV)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-def gate(quiet: bool, register: bool, **chosen: Any) -> int:
+def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
     """Gate one adapter, with the verdict as exit code.
 
     The same as `pytest suites/ --adapter NAME`."""
     from harness.doors.console import STYLES, Terminal, steps, told
+    from harness.gate.dev import dev_lines
     from harness.gate.prepare import Options
     from harness.gate.session import register_gate, run_gate
 
+    if dev and (register or chosen["run_dir"]):
+        raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
     out, options = Terminal(), Options(**chosen)
     with steps(quiet) as progress:
+        if dev:
+            for line in dev_lines(options, progress):
+                out.say(line)
+            return 0
         if register:
             out.say(str(register_gate(options, progress)))
             return 0
-        verdict, folder = run_gate(options, progress)
+        begun: list[Prepared] = []
+
+        def begin(prepared: Prepared) -> None:
+            begun.append(prepared)
+            if not quiet:
+                out.say(prepared.registration.look_text)
+
+        verdict, folder = run_gate(options, progress, begun=begin)
     out.say(verdict.name, STYLES[verdict.name])
     if not quiet:
         out.rows(told(verdict), gap=1)
         out.say(f"scorecard: {folder / 'scorecard.html'}")
+        if (recorded := begun[0].ledger.recorded) is not None:
+            out.say(f"next: git add {os.path.relpath(recorded)}")
     return verdict.name.exit_code
 
 

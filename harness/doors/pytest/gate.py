@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from harness.content.suite import suite_id
-from harness.doors.console import Steps, Terminal, one_line, plain, told
+from harness.doors.console import Steps, Terminal, one_line, plain, steps, told
 from harness.errors import HarnessError, boundary
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
+from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.progress import silent
@@ -104,23 +105,12 @@ class GatePlugin:
     """Holds the one gate of a pytest session."""
 
     def __init__(self, config: pytest.Config) -> None:
-        get = config.getoption
-        if get("gate_limit") is not None and get("gate_limit") < 1:
-            raise pytest.UsageError(
-                f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
-            )
         if getattr(config.option, "numprocesses", None) or spread(config):
             raise pytest.UsageError(
                 "--adapter cannot be combined with -n, --dist or --tx: one process holds the model"
                 " and makes the verdict; leave them out"
             )
-        names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
-        paths = tuple(str(arg).partition("::")[0] for arg in config.args)
-        options = Options(
-            **{name: get(f"gate_{name}") for name in names},
-            suite=tuple(get("gate_suite")),
-            paths=paths,
-        )
+        options = options_of(config)
         self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)
         loud = config.option.verbose >= 0 and sys.__stderr__ is not None
         self._progress = self._step if loud else silent
@@ -201,6 +191,7 @@ class GatePlugin:
         write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
         title = one_line(f"{self.verdict.name}: {self.wanted.entry.name}")
         terminalreporter.section(title, green=good, red=not good, bold=True)
+        write(one_line(prepared.registration.look_text))
         for row in told(self.verdict):
             write(one_line(" ".join(row)))
         kept = prepared.kept
@@ -208,6 +199,8 @@ class GatePlugin:
             parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
             write(f"answers from the cache: {', '.join(parts)}")
         write(f"scorecard: {_shown(run.folder / 'scorecard.html')}")
+        if prepared.ledger.recorded:
+            write(f"next: git add {_shown(prepared.ledger.recorded)}")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -227,6 +220,34 @@ class GatePlugin:
         with plugin("capturemanager").global_and_fixture_disabled():
             plugin("terminalreporter").ensure_newline()
             yield
+
+
+def options_of(config: pytest.Config) -> Options:
+    """The gate that a command line asks for."""
+    get = config.getoption
+    if get("gate_limit") is not None and get("gate_limit") < 1:
+        raise pytest.UsageError(
+            f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
+        )
+    names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
+    paths = tuple(str(arg).partition("::")[0] for arg in config.args)
+    return Options(
+        **{name: get(f"gate_{name}") for name in names}, suite=tuple(get("gate_suite")), paths=paths
+    )
+
+
+def show_dev(config: pytest.Config) -> int:
+    """Print what the dev prompts of an adapter show; no session, no verdict."""
+    if config.getoption("gate_adapter") is None:
+        raise pytest.UsageError("--gate-dev needs an adapter: add --adapter NAME")
+    out = Terminal()
+    try:
+        with boundary(), steps(config.option.verbose < 0) as progress:
+            for line in dev_lines(options_of(config), progress):
+                out.say(line)
+    except HarnessError as error:
+        raise pytest.UsageError(f"harness: {plain(str(error))}") from None
+    return pytest.ExitCode.OK
 
 
 def _shown(path: Path) -> str:

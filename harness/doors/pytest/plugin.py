@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.doors.options import OPTIONS, SANDBOXES
+from harness.doors.options import DEV, OPTIONS, SANDBOXES
 
 if TYPE_CHECKING:
     from harness.doors.pytest.gate import GatePlugin
@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("harness", about)
     for name in OPTIONS:
         _add(parser, name, GATE)
+    parser.getgroup("harness").addoption(f"{GATE}dev", action="store_true", help=DEV)
 
 
 def _add(parser: pytest.Parser, name: str, prefix: str) -> None:
@@ -79,8 +80,19 @@ def _values(names: list[str], args: list[str]) -> set[str]:
     return set(vars(parser.parse_known_args(args)[0]).values())
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Show dev prompts instead of running a session."""
+    if not config.getoption("gate_dev", False):
+        return None
+    from harness.doors.pytest.gate import show_dev
+
+    return show_dev(config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("gate_adapter", None) is not None:
+    gates = config.getoption("gate_adapter", None) is not None
+    if gates and not config.getoption("gate_dev", False):
         from harness.doors.pytest.gate import GatePlugin
 
         config.pluginmanager.register(GatePlugin(config), "harness-gate")
