@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from math import comb
 
 import pytest
 from conftest import ROOT
@@ -15,8 +16,10 @@ from gates import (
     GAINED,
     GUARD,
     HELD,
+    OPEN,
     QUIET,
     certificate,
+    flips,
     judge,
     outcomes,
     pair,
@@ -24,6 +27,7 @@ from gates import (
     receipts,
     registration,
 )
+from scipy.special import bdtr
 
 from harness.content.policy import Policy
 from harness.doors.console import told
@@ -91,6 +95,16 @@ def test_a_facet_has_the_margin_of_its_suite_before_that_of_the_policy():
     assert beside("one", PROSE, *rows) == (Name.INCONCLUSIVE, "undecided")
     wide = plan("prose", 80, margin=0.15)
     assert beside("one", wide, *rows) == (Name.SHIP, "facet-held")
+
+
+def test_a_secondary_facet_that_is_worse_by_every_count_is_worse():
+    """Seven lost and one unjudged: BROKEN where that one counts as lost, REGRESSED where not."""
+    base, adapter = flips(80, 40, 0, 7)
+    rows = receipts("prose", base=[*base[:-1], OPEN], adapter=adapter)
+    found = registration([GUARD, FACET, PROSE], Policy(secondary=["prose"], **QUIET))
+    judged = judge(found, [*HELD, *GAINED, *rows])
+    assert not judged.scores["prose"].results["secondary"].held.agreed
+    assert judged.reasons["prose"].code == "secondary-worse"
 
 
 def test_many_facets_of_moderate_gain_can_ship_and_a_lost_secondary_one_cannot():
@@ -165,12 +179,28 @@ def test_the_prompts_that_would_show_a_gain_are_counted_out():
     seen = {"discordance": 6 / 40, "true_delta": 2 / 40}
     assert gain_power(needed, **seen) >= 0.8 > gain_power(needed - 1, **seen)
     assert needed == gain_prompts(**seen)
+    two = registration([GUARD, FACET, PROSE])
+    rows = pair("godot", 40, 10, 4, 2) + pair("prose", 80, 40, 0, 0)
+    among = judge(two, HELD + rows).reasons["godot"].text
+    assert f"{gain_prompts(**seen, alpha=0.025)} prompts would show it" in among
     none = judge(BOTH, HELD + pair("godot", 40, 10, 2, 2)).reasons["godot"].text
     assert "more prompts would not show one" in none
     least = registration([GUARD, plan("godot", 40, min_gain=0.05)])
     text = judge(least, HELD + pair("godot", 40, 10, 7, 3)).reasons["godot"].text
     assert "godot shows no gain by more than 5 points: 10.0 points higher than base" in text
     assert f"{gain_prompts(0.25, 0.1, min_gain=0.05)} prompts would show it" in text
+
+
+def test_the_power_of_a_gain_is_what_every_outcome_of_few_prompts_adds_up_to():
+    n, gain, loss, alpha = 14, 0.4, 0.1, 0.05
+    total = 0.0
+    for gained in range(n + 1):
+        for lost in range(n + 1 - gained):
+            rest = n - gained - lost
+            ways = comb(n, gained) * comb(n - gained, lost)
+            if float(bdtr(lost, gained + lost, 0.5)) <= alpha:
+                total += ways * gain**gained * loss**lost * (1 - gain - loss) ** rest
+    assert gain_power(n, gain + loss, gain - loss, alpha) == pytest.approx(total, abs=1e-12)
 
 
 def test_what_decides_is_followed_by_what_to_do_next_once():
@@ -180,6 +210,9 @@ def test_what_decides_is_followed_by_what_to_do_next_once():
     steps = [text for verdict, text in shown if not verdict.strip()]
     assert steps == [f"next: {CODES['no-gain'].next}"]
     assert shown[0][1].startswith("prose: prose shows no gain")
+    lost = judge(BOTH, pair("humaneval", 164, 60, 2, 20) + pair("godot", 40, 10, 2, 2)).verdict
+    steps = [text for verdict, text in told(lost) if not verdict.strip()]
+    assert steps == [f"next: {CODES['broken'].next}"], "the facet without a gain does not decide"
     ships = told(judge(BOTH, HELD + GAINED).verdict)
     assert all(verdict.strip() for verdict, _ in ships), "nothing is to do"
     void = decide([Reason(Name.VOID, "wrong-base", "subject", "another base")])
