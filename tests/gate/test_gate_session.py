@@ -301,6 +301,8 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     Gate(root, run_dir=str(root / "two")).run()
     found = card(root / "two")
     assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))
+    said = "look 2 of adder on this base (lineage known; 1 lineage on this base): tested at 0.833 %"
+    assert f"{said} instead of 5 %" in (root / "two" / "scorecard.html").read_text()
 
 
 def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
