@@ -74,7 +74,8 @@ def finish(
     run.write("secret.json", {"secret": SECRET.hex()})
     judged = judge(found, rows, registered=registered)
     card = judged.scorecard(found, len(rows), run.head)
-    run.write("scorecard.json", card | {"answers": {"base": {"answered": 1, "from_cache": 0}}})
+    answers = {"answered": 1, "from_cache": 0, "refused": 0}
+    run.write("scorecard.json", card | {"answers": {"base": answers}})
     run.write("verdict.json", judged.document(found, run.head))
     html.render(folder, REPORTS)
     covered = attestation.documents(folder)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
-import os
 import re
-import secrets
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
-from harness import files
+from harness import digests, files
 from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, State
 from harness.content.workspace import cache_folder
@@ -63,17 +59,9 @@ def store(certificate: Certificate) -> None:
 
 
 def seal(certificate: dict[str, Any]) -> str:
-    """What an audit on this machine puts on a certificate: a keyed digest. The key lies in the
-    cache folder, so that it keeps out what was made by hand or elsewhere, not its owner."""
-    path = cache_folder() / "seal.key"
-    if not path.exists():
-        with NamedTemporaryFile("w", dir=path.parent) as made:
-            made.write(secrets.token_hex(32))
-            made.flush()
-            with suppress(FileExistsError):  # another process was first
-                os.link(made.name, path)
-    key = files.read_text(path).encode()
-    return hmac.new(key, canonical_digest(certificate).encode(), "sha256").hexdigest()
+    """What an audit on this machine puts on a certificate: :func:`harness.digests.seal` by the key
+    of the cache folder."""
+    return digests.seal(cache_folder(), certificate)
 
 
 def remember_sandbox(asked: str, opened: str) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.content import strict
+from harness.content import strict, suite
 from harness.content.policy import Policy
+from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 
 Dtype = Literal["auto", "as-stored"]
 Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
+#: what no gate lets ship
+HELD_BACK: tuple[Status, ...] = ("queued", "training", "superseded")
 
 
 class Base(strict.Model):
@@ -101,8 +105,9 @@ class Library(Draft):
 
 @dataclass(frozen=True)
 class Entry:
-    """One adapter with its paths resolved. ``path`` is what is judged and released; ``converted``,
-    where an engine cannot mount that, is the same in another form."""
+    """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
+    gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
+    in another form."""
 
     name: str
     adapter: Adapter
@@ -112,6 +117,12 @@ class Entry:
     base_path: Path
     root: Path
     converted: Path | None = None
+    held: Path | None = None
+
+    @property
+    def read(self) -> Path:
+        """The folder whose bytes are digested and looked at."""
+        return self.held or self.path
 
     @property
     def lineage(self) -> str:
@@ -121,7 +132,7 @@ class Entry:
     @property
     def mount(self) -> Path:
         """The folder that an engine mounts."""
-        return self.converted or self.path
+        return self.converted or self.read
 
 
 def load(workspace: Workspace) -> Library:
@@ -136,6 +147,30 @@ def load(workspace: Workspace) -> Library:
                 f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
             )
     return library
+
+
+def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) -> None:
+    """Whether ``gate.margins`` names guards and ``gate.secondary`` facets that are ``owed``, or
+    that another adapter of the library owes; raises :class:`WorkspaceError`."""
+    own = {each.id: each.spec for each in owed}
+    policy, said = library.gate, [*library.gate.margins, *library.gate.secondary]
+    if {*said} - own.keys() - {spec.facet for spec in own.values()}:
+        root = workspace.folder("suites")
+        named = [name for adapter in library.adapters.values() for name in adapter.suites]
+        for path in suite.owed(named, root):
+            own.setdefault(suite.suite_id(path, root), strict.load(path, suite.SuiteFile))
+    guards = [id for id, spec in own.items() if spec.role == "guard"]
+    facets = [spec.facet for spec in own.values() if spec.role == "facet"]
+    wrong = [("margins", name, name, guards) for name in policy.margins if name not in guards]
+    for place, name in enumerate(policy.secondary):
+        wrong += [("secondary", str(place), name, facets)] if name not in facets else []
+    for key, at, name, names in wrong:
+        line = strict.read_yaml(workspace.library)[1]["gate", key, at]
+        what = "guard" if key == "margins" else "facet"
+        raise WorkspaceError(
+            f"{workspace.library}:{line}: key 'gate.{key}': found {name!r}; expected a {what} that"
+            f" an adapter owes{strict.nearest(name, names)}"
+        )
 
 
 def draft(workspace: Workspace) -> Draft:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,8 +17,33 @@ PROFILES: dict[str, dict[str, Any]] = {
         "registered": True,
         "degeneration_held": True,
         "max_false_passes": 0.05,
+        "contamination_check": True,
     },
 }
+
+
+#: which way a key demands less: 1 where more of it does, -1 where less (a switch that is off)
+WEAKER = {
+    "alpha": 1,
+    "secondary_margin": 1,
+    "degeneration_margin": 1,
+    "degeneration_held": -1,
+    "max_unverified": 1,
+    "min_effect": -1,
+    "max_flagged": 1,
+    "min_youden": -1,
+    "max_false_passes": 1,
+    "kind_correlation": -1,
+    "min_killed": -1,
+    "discordance": -1,
+    "min_power": -1,
+    "spend_first_look": -1,
+    "again": -1,
+    "sentinels": -1,
+    "registered": -1,
+    "contamination_check": -1,
+}
+MARGIN = 0.05  # a wider margin of a guard is said; source: METHOD 11
 
 
 @dataclass(frozen=True)
@@ -62,11 +88,12 @@ class Policy(strict.Model):
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
     without a registration written before is VOID. gains: ``one`` primary facet has to gain, and
     the others to be held (by their suite's margin, else by ``secondary_margin``), or ``every``
-    one."""
+    one. contamination_check: training data that was not searched for the held-out prompts makes a
+    run INCONCLUSIVE."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    margins: dict[str, float] = {}
+    margins: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}
     secondary: list[str] = []
     secondary_margin: float = Field(default=0.05, gt=0, lt=1)
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
@@ -91,11 +118,26 @@ class Policy(strict.Model):
     sentinels: int = Field(default=5, ge=0)
     registered: bool = False
     gains: Literal["one", "every"] = "one"
+    contamination_check: bool = False
 
     @property
     def proof(self) -> Proof:
         """What the certificates of its verifiers have to show."""
         return Proof(self.max_false_passes, self.kind_correlation, self.min_killed)
+
+    @property
+    def described(self) -> str:
+        """The profile, with every key by which it was weakened: ``custom (strict, but alpha
+        0.1)``."""
+        of, own = Policy.model_validate({"profile": self.profile}), self.model_dump()
+        weak = {
+            key: own[key] for key, way in WEAKER.items() if way * (own[key] - getattr(of, key)) > 0
+        }
+        if self.contamination == "warn":
+            weak["contamination"] = self.contamination
+        weak |= {f"margins.{id}": wide for id, wide in self.margins.items() if wide > MARGIN}
+        said = ", ".join(f"{key} {json.dumps(value)}" for key, value in weak.items())
+        return f"custom ({self.profile}, but {said})" if weak else self.profile
 
     @model_validator(mode="before")
     @classmethod

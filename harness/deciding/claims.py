@@ -122,6 +122,14 @@ def claims(registration: Registration, scores: Mapping[str, SuiteScore | None]) 
         yield reason("claim-holds" if fits else "claim-false", about, text)
 
 
+def unchecked(registration: Registration) -> Iterator[Reason]:
+    """That nobody looked for the held-out prompts in the training data."""
+    if not registration.contamination_checked:
+        text = "whether the training shows held-out prompts was not checked (--train-data)"
+        demanded = registration.policy.contamination_check
+        yield reason(f"contamination-{'demanded' if demanded else 'unchecked'}", "training", text)
+
+
 def _measured(
     registration: Registration, claim: Claim, scores: Mapping[str, SuiteScore | None]
 ) -> float | None:

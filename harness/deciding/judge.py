@@ -94,7 +94,7 @@ def validity(
             found.append(reason("registration", "policy", text))
     elif policy.registered:
         text = (
-            f"the policy ({policy.profile}) asks for a registration before the run; `harness gate"
+            f"the policy ({policy.described}) asks for a registration before the run; `harness gate"
             " --register` writes it"
         )
         found.append(reason("not-registered", "policy", text))
@@ -156,6 +156,7 @@ def judge(
         *(degeneration.reasons(registration, looped) if whole else ()),
         *claims.coverage(registration, scores),
         *claims.claims(registration, scores | dict.fromkeys(weak)),
+        *claims.unchecked(registration),
     ]
     flagged = _with_flagged(registration, certificates, rows)
     return Judged(scores, looped, decide(found), by_suite, flagged)

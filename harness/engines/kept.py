@@ -2,13 +2,15 @@
 
 A key is the digest of everything that decides an answer: weights, adapter, tokenizer and template
 (by the base's digest), what the engine reads of the prompt, decoding, library versions, device.
-Names never enter. SQLite in WAL mode serves several processes at once."""
+Names never enter. SQLite in WAL mode serves several processes at once. Every row is sealed by a key
+of the cache folder (:func:`harness.digests.seal`)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sqlite3
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,25 +18,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.digests import SealNotice, seal
 from harness.engines.base import Answering, Ask, Generation
 
 
 class Kept:
     """An engine that is asked only what was never asked before.
 
-    ``answered`` and ``from_cache`` count answers by the ``arm`` that they were asked for."""
+    ``answered``, ``from_cache`` and ``refused`` (kept without the cache's seal, so asked again)
+    count answers by the ``arm`` that they were asked for."""
 
     def __init__(self, engine: Answering, cache: Cache) -> None:
         self._engine, self._cache = engine, cache
         self.answered: Counter[str] = Counter()
         self.from_cache: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
 
     def answer(self, arm: str, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation, bool]]:
         """``(index of the ask, answer, whether it was kept)``; what is kept comes first."""
         keys = [key(self._engine, ask) for ask in asks]
         missing = []
         for number, name in enumerate(keys):
+            before = self._cache.refused
             known = self._cache.get(name)
+            self.refused[arm] += self._cache.refused - before
             self.answered[arm] += 1
             if known is None:
                 missing.append(number)
@@ -58,34 +65,53 @@ class Cache:
     """Answers by key in ``answers.sqlite`` below ``folder``, shared by any number of processes.
 
     A cache that fails (a full disk, a damaged file) costs time and nothing else: ``broken`` says
-    what it said, and from then on it holds nothing."""
+    what it said, and from then on it holds nothing. ``refused`` counts the answers without its
+    seal that were come upon."""
 
     def __init__(self, folder: Path) -> None:
         self.broken: str | None = None
-        path = folder / "answers.sqlite"
+        self.refused = 0
+        self._folder, self._path = folder, folder / "answers.sqlite"
         try:
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None)
         except sqlite3.Error as error:
             self.broken = f"{type(error).__name__}: {error}"
             self._db = sqlite3.connect(":memory:")
         with suppress(sqlite3.Error):  # refused while another process is just doing the same
             self._db.execute("PRAGMA journal_mode=WAL")
-        columns = "key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT"
-        self._run(f"CREATE TABLE IF NOT EXISTS answers ({columns})")
+        columns = "key TEXT PRIMARY KEY, text TEXT, tokens INTEGER, finish TEXT, seal TEXT"
+        self._run(f"CREATE TABLE IF NOT EXISTS sealed ({columns})")
 
     def get(self, key: str) -> Generation | None:
-        """The stored answer, or ``None``."""
-        rows = self._run("SELECT text, tokens, finish FROM answers WHERE key = ?", key)
-        return Generation(*rows[0]) if rows else None
+        """The stored answer, or ``None``; one without the seal of this cache is said, and goes."""
+        rows = self._run("SELECT key, text, tokens, finish, seal FROM sealed WHERE key = ?", key)
+        if not rows:
+            return None
+        *row, sealed = rows[0]
+        expected = self._seal(row)
+        if expected is not None and sealed == expected:
+            return Generation(*row[1:])
+        self.refused += 1
+        text = f"{self._path}: holds answers without this cache's seal; they are asked again"
+        warnings.warn(text, SealNotice, stacklevel=2)
+        self._run("DELETE FROM sealed WHERE key = ?", key)
+        return None
 
     def put(self, key: str, answer: Generation) -> None:
         """Store an answer; the first one stays."""
-        row = (key, answer.text, answer.tokens, answer.finish)
-        self._run("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", *row)
+        row = [key, answer.text, answer.tokens, answer.finish]
+        self._run("INSERT OR IGNORE INTO sealed VALUES (?, ?, ?, ?, ?)", *row, self._seal(row))
 
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+    def _seal(self, row: list[Any]) -> str | None:
+        try:
+            return seal(self._folder, row)
+        except OSError as error:
+            self.broken = f"{type(error).__name__}: {error}"
+            return None
 
     def _run(self, statement: str, *values: Any) -> list[Any]:
         if self.broken is not None:

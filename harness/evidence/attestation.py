@@ -52,10 +52,11 @@ class Resource(strict.Model):
 
 
 class Predicate(strict.Model):
-    """What ``attestation.json`` says of its subjects; it holds the ``format``, since nothing else
-    of an in-toto statement is free."""
+    """What ``attestation.json`` says of its subjects; it holds the ``format`` and by which
+    ``profile`` was judged, since nothing else of an in-toto statement is free."""
 
     format: int = Field(ge=FORMAT, le=FORMAT)
+    profile: str
     result: Literal["PASSED", "WARNED", "FAILED"]
     configuration: list[Resource]
     passedTests: list[str]
@@ -99,6 +100,7 @@ def statement(
         "predicateType": PREDICATE,
         "predicate": {
             "format": FORMAT,
+            "profile": registration.policy.described,
             "result": RESULTS[verdict.name],
             "configuration": [base, *covered],
             **tests,

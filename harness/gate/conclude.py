@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from harness.content import workspace
+from harness.audit.bound import binding
+from harness.content import fixtures, suite, workspace
+from harness.content.fixtures import Known
+from harness.content.suite import Suite
 from harness.deciding.judge import judge, subject_reasons
+from harness.errors import HarnessError
 from harness.evidence import attestation, secret
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.pages import html
-from harness.subjects.identity import changed
+from harness.subjects.base import Fault
+from harness.subjects.identity import changed, moved
 from harness.verdict import Verdict
 
 
@@ -20,8 +26,8 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     run folder."""
     invalid, registration = prepared.invalid, prepared.registration
     if not invalid:
-        entry, found = prepared.wanted.entry, prepared.preflight
-        faults = [*found.faults, *changed(entry, found, workspace.cache_folder())]
+        found = prepared.preflight
+        faults = [*found.faults, *(_changed(prepared) or moved(prepared.stamps))]
         invalid = subject_reasons(faults)
         run.write("preflight.json", asdict(replace(found, faults=faults)))
     run.write("secret.json", {"secret": prepared.judges.secret.hex()})
@@ -38,9 +44,38 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     return judged.verdict
 
 
+def _changed(prepared: Prepared) -> list[Fault]:
+    """What is judged, or judges it, and is not what it was when the gate began."""
+    wanted, place = prepared.wanted, prepared.wanted.workspace
+    faults = changed(wanted.entry, prepared.preflight, workspace.cache_folder())
+    audits, root = place.folder("audits"), place.folder("suites")
+    hidden = wanted.library.certification
+    audited = place.root / hidden if hidden else audits
+    for id, verifier in prepared.verifiers.items():
+        bound = prepared.certificates[id].binding
+        source = binding.today(bound, binding.root_of(verifier))["source"]
+        known = _digest(fixtures.read, audited, id)
+        if names := binding.differences(bound, {"source": source, "fixtures": known}):
+            text = f"{', '.join(names[:5])} of verifier {id} changed since its audit"
+            faults.append(Fault("changed-in-run", f"{text}; it was certified as it was before"))
+    for id, each in wanted.suites.items():
+        now = _digest(suite.load, each.path, root)
+        if now != each.digest:
+            text = f"suite {id} was {each.digest} when it was asked and is {now}"
+            faults.append(Fault("changed-in-run", text))
+    return faults
+
+
+def _digest(read: Callable[..., Known | Suite], *where: Any) -> str:
+    try:
+        return read(*where).digest
+    except HarnessError as error:
+        return f"not to be read: {error}"
+
+
 def _answers(prepared: Prepared) -> dict[str, Any]:
     """How many answers each arm gave in this process, and how many of them were kept."""
     kept, plans = prepared.kept, prepared.registration.plans.values()
     arms = dict.fromkeys(arm.id for plan in plans for arm in plan.arms)
-    counts = {arm: (kept.answered[arm], kept.from_cache[arm]) for arm in arms}
-    return {arm: {"answered": n, "from_cache": many} for arm, (n, many) in counts.items()}
+    counted = {name: getattr(kept, name) for name in ("answered", "from_cache", "refused")}
+    return {arm: {name: of[arm] for name, of in counted.items()} for arm in arms}

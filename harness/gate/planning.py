@@ -49,8 +49,8 @@ def register(
         base=entry.base_name,
         base_digest=preflight.base_digest,
         adapter_digest=preflight.adapter_digest,
-        files=folder_files(entry.path),
-        megabytes=round(sum(p.stat().st_size for p in read_by_loaders(entry.path)) / 1e6, 6),
+        files=folder_files(entry.read),
+        megabytes=round(sum(p.stat().st_size for p in read_by_loaders(entry.read)) / 1e6, 6),
         facets=entry.adapter.facets,
         claims=entry.adapter.claims,
         plans={id: plan(found, policy, preflight) for id, found in suites.items()},
@@ -61,6 +61,7 @@ def register(
         },
         policy=policy,
         lineage=entry.lineage,
+        contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
     )
 
 

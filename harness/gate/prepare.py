@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.audit.auditor import certify
+from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, redacted
 from harness.audit.workspace import resolve_sandbox
 from harness.content import library, suite, workspace
@@ -22,6 +24,7 @@ from harness.content.strict import nearest
 from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.deciding import judge
+from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
@@ -34,7 +37,7 @@ from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter, prompts
+from harness.subjects import adapter, identity, prompts
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
@@ -80,7 +83,9 @@ class Prepared:
     """A gate that can be run: who judges and answers, and everything that decides but the answers.
 
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
-    ``look`` is what the ledger is told, ``None`` where nothing held out is seen."""
+    ``look`` is what the ledger is told, ``None`` where nothing held out is seen;
+    ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
+    bound to, that may not be written while the gate runs."""
 
     wanted: Wanted
     judges: Judges
@@ -95,6 +100,8 @@ class Prepared:
     registration: Registration
     registered: Registration | None
     invalid: list[Reason]
+    verifiers: dict[str, Verifier]
+    stamps: dict[str, str]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -135,6 +142,7 @@ def look_up(options: Options) -> Wanted:
     cache = workspace.cache_folder()
     entry = subject.entered(place, found, options.adapter, options.base, named, cache)
     suites = [suite.load(file, root) for file in suite.owed(entry.adapter.suites, root)]
+    library.check_policy(place, found, suites)
     for each in suites:
         planning.keep_apart(each)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
@@ -196,8 +204,16 @@ def prepare(
         )
         if hidden is not None:
             certificates = {id: redacted(held) for id, held in certificates.items()}
+        copy = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
+        wanted = replace(wanted, entry=identity.taken(wanted.entry, copy))
+        base = wanted.entry.base_path
+        began = stamps([base, *read_by_loaders(base)])
         engine = load(wanted.entry)
         found = preflight(wanted, engine)
+        found.add(identity.moved(began))
+        began.pop(str(base))  # who writes a note into it now has changed nothing that was read
+        for id, verifier in needed.items():
+            began |= stamps(binding.sources(verifier, certificates[id].binding))
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
         ledger = Ledger(place.looks)
         path = wanted.registration_path
@@ -220,6 +236,8 @@ def prepare(
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),
+            verifiers=needed,
+            stamps=began,
         )
 
 

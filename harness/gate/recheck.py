@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 from harness import __version__, files
 from harness.audit.certificate import Certificate, State
 from harness.deciding import degeneration, judge
-from harness.digests import folder_digest
-from harness.errors import RunError, WorkspaceError
+from harness.errors import RunError
 from harness.evidence import attestation, documents, receipts
 from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import Held, RunFolder
@@ -51,11 +50,10 @@ class Rechecked(NamedTuple):
         return f"the receipts say {said}; {f'{differ} differ' if differ else f'all agrees{also}'}"
 
 
-def recheck(run: Path, adapter: Path | None = None) -> Rechecked:
+def recheck(run: Path) -> Rechecked:
     """Decide a finished run again from its documents, and compare.
 
-    ``adapter`` is the folder about to be released: its bytes must be those that were judged. Raises
-    :class:`RunError` where a document is missing or cannot be read."""
+    Raises :class:`RunError` where a document is missing or cannot be read."""
     found = RunFolder(run)
     found.check(whole=True)
     plan, rows = found.registration, found.receipts
@@ -74,7 +72,7 @@ def recheck(run: Path, adapter: Path | None = None) -> Rechecked:
         *_end(found, head),
         *_receipts(plan, rows),
         *unfit,
-        *_identity(plan, found.preflight, adapter),
+        *_identity(plan, found.preflight),
     ]
     if unfit:
         return Rechecked(None, _explained(found, differences), found, None, None)
@@ -207,16 +205,11 @@ def _derived(found: RunFolder, stood: Mapping[str, Certificate]) -> Iterator[str
         yield from _compare(f"certificates/{id}.json", stated, counted, "its counts say")
 
 
-def _identity(plan: Registration, preflight: Preflight, adapter: Path | None) -> Iterator[str]:
+def _identity(plan: Registration, preflight: Preflight) -> Iterator[str]:
     for key in ("base_digest", "adapter_digest"):
         stated, digest = getattr(preflight, key), getattr(plan, key)
         if stated != digest:
             yield f"preflight.json: {key}: found {stated}; registered was {digest}"
-    if adapter is not None:
-        if not adapter.is_dir():
-            raise WorkspaceError(f"{adapter}: no such folder; name the adapter's folder")
-        if (digest := folder_digest(adapter)) != plan.adapter_digest:
-            yield f"{adapter}: its bytes are {digest}; {plan.adapter_digest} was judged"
 
 
 def _compare(name: str, stated: Any, again: Any, source: str = "the receipts say") -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,25 +45,25 @@ def preflight(
 
     config = read_config(entry.mount / CONFIG)
     trained = recorded_base(entry, config, memory)
-    found = Preflight(folder_digest(entry.base_path, memory), folder_digest(entry.path), trained)
+    found = Preflight(folder_digest(entry.base_path, memory), folder_digest(entry.read), trained)
     found.tokenizer_digest = tokens.tokenizer_digest(entry.base_path)
     template = tokens.template(entry.base_path)
     found.template_digest = text_digest(template) if template else None
     base_config = read_config(entry.base_path / "config.json")
     found.add(identity(entry, config, found, base_config, memory))
-    found.add(tokens.drift(entry.path, entry.base_path, config))
+    found.add(tokens.drift(entry.read, entry.base_path, config))
     if entry.converted:
         found.add([Fault("converted", CONVERTED, "warn")])
     if entry.adapter.train is not None and entry.adapter.train.config is not None:
         found.add(_recorded(config, entry.root / entry.adapter.train.config))
     if not isinstance(engine, WhiteBox):
         return found
-    wrong = config_faults(config, entry.mount / CONFIG)
+    wrong = config_faults(config, entry.path / CONFIG)
     if wrong:
         found.add(wrong)
         return found
     tensors = examine(entry.mount, config, engine)
-    found.add(tensors.faults)
+    found.add(_as_named(tensors.faults, entry))
     found.tensors, found.tensors_expected = tensors.found, tensors.expected
     found.update = tensors.update
     if tensors.usable:
@@ -70,6 +71,12 @@ def preflight(
         found.add(weak)
     engine.mount(None)
     return found
+
+
+def _as_named(faults: Sequence[Fault], entry: Entry) -> list[Fault]:
+    """Sentences about the folder that was named, where its copy was read."""
+    mounted, named = str(entry.mount), str(entry.path)
+    return [replace(fault, text=fault.text.replace(mounted, named)) for fault in faults]
 
 
 def _recorded(config: dict[str, Any], path: Path) -> Iterator[Fault]:

@@ -3,15 +3,24 @@ training wrote down."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.content.library import Entry
-from harness.digests import differing, folder_digest
+from harness import files
+from harness.content.library import HELD_BACK, Entry
+from harness.digests import differing, folder_digest, read_by_loaders, stamps
+from harness.engines.base import read_config
+from harness.errors import WorkspaceError, boundary
 from harness.subjects.base import Fault, Preflight
+from harness.subjects.entering import peft
+from harness.subjects.entering.folders import CONFIG
 
+COPY = "a gate reads a copy of the adapter; TMPDIR names another place for it"
 #: how the name of a model says in which numbers it is stored
 _STORED = re.compile(
     r"[-_.](?:\d+[-_]?bits?|bf16|fp16|f16|fp32|bnb|unsloth|mlx|awq|gptq|gguf|mxfp4|int\d|fp8|q\d\w*)"
@@ -48,8 +57,12 @@ def identity(
     base: dict[str, Any],
     memory: Path | None,
 ) -> Iterator[Fault]:
-    """Whether base and adapter are the bytes that the library pins, and whether the adapter was
-    trained on this base; ``base`` is the base's ``config.json``."""
+    """Whether the library lets the adapter ship, whether base and adapter are the bytes that it
+    pins, and whether the adapter was trained on this base; ``base`` is the base's
+    ``config.json``."""
+    if entry.adapter.status in HELD_BACK:
+        text = f"its status in the library is {entry.adapter.status}: it is not to be released"
+        yield Fault("status", text, "block")
     pinned = {
         "base": (entry.base_name, entry.base.digest, found.base_digest),
         "adapter": (entry.name, entry.adapter.digest, found.adapter_digest),
@@ -126,6 +139,22 @@ def _numbers(base: dict[str, Any]) -> str:
     return f"{bits}-bit" if bits else str(base.get("torch_dtype") or base.get("dtype") or "unknown")
 
 
+def taken(entry: Entry, folder: Path) -> Entry:
+    """The entry with its adapter copied into ``folder``, which is this process's own: that copy is
+    digested, looked at and mounted, whatever becomes of the adapter meanwhile."""
+    read_config(entry.path / CONFIG)  # what is wrong with it is said of the folder that was named
+    held = files.make_folder(folder / "adapter")
+    for path in read_by_loaders(entry.path):
+        copy = held / path.relative_to(entry.path)
+        files.make_folder(copy.parent)
+        with boundary(WorkspaceError, path, f"cannot be copied to {copy.parent}", COPY):
+            shutil.copyfile(path, copy)
+        at = path.stat()
+        os.utime(copy, ns=(at.st_atime_ns, at.st_mtime_ns))  # the log of a training is held to it
+    form = entry.converted and peft.converted(held, entry.base_path, folder)
+    return replace(entry, held=held, converted=form)
+
+
 def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
     """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored
     would not be shipped."""
@@ -140,3 +169,12 @@ def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[
         for part, digest in now.items()
         if digest != before[part]
     ]
+
+
+def moved(began: Mapping[str, str]) -> Iterator[Fault]:
+    """A fault if files of these stamps were written or replaced since, even if they were put back:
+    what was read in between need not be what was digested."""
+    now = stamps(map(Path, began))
+    if names := [name for name in began if now[name] != began[name]]:
+        text = "written, replaced or renamed while the gate ran, if only for a moment"
+        yield Fault("changed-in-run", f"{text}: {', '.join(names[:5])}")

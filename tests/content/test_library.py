@@ -9,7 +9,9 @@ import pytest
 from conftest import ROOT, write_workspace
 
 from harness.content import library, suite, workspace
+from harness.content.policy import WEAKER, Policy
 from harness.errors import WorkspaceError
+from harness.gate.prepare import Options, look_up
 
 
 @pytest.fixture
@@ -83,3 +85,52 @@ def test_a_bad_prompt_names_its_line(place, row, message):
     with pytest.raises(WorkspaceError) as error:
         suite.load(path.with_suffix(".yaml"), root)
     assert re.search(message, str(error.value).replace("\n", " "))
+
+
+GUARD = "expected a guard that an adapter owes"
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        (
+            "margins: {mini/jav: 0.1}",
+            f"key 'gate.margins': found 'mini/jav'; {GUARD}; did you mean",
+        ),
+        ("margins: {mini/godot: 0.1}", f"key 'gate.margins': found 'mini/godot'; {GUARD};"),
+        ("margins: {mini/java: 1.5}", "key 'gate.margins.mini/java': found float 1.5; expected"),
+        ("secondary: [godo]", "key 'gate.secondary': found 'godo'; expected a facet that"),
+        ("sentinel: 5", "unknown key 'gate.sentinel'; did you mean 'sentinels'?"),
+    ],
+)
+def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message):
+    text = place.library.read_text()
+    place.library.write_text(f"gate:\n  {gate}\n{text}")
+    with pytest.raises(WorkspaceError, match=re.escape(f"library.yaml:2: {message}")):
+        look_up(Options("gamedev", library=str(place.root)))
+    place.library.write_text(f"gate: {{margins: {{mini/java: 0.1}}, secondary: [godot]}}\n{text}")
+    assert look_up(Options("gamedev", library=str(place.root))).library.gate.margins
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"profile": "strict"}, "strict"),
+        ({"alpha": 0.01, "margins": {"humaneval": 0.03}, "sentinels": 9}, "standard"),
+        ({"profile": "strict", "alpha": 0.1}, "custom (strict, but alpha 0.1)"),
+        ({"profile": "strict", "registered": False}, "custom (strict, but registered false)"),
+        (
+            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.3}},
+            "custom (standard, but again false, sentinels 0, margins.humaneval 0.3)",
+        ),
+        ({"contamination": "warn"}, 'custom (standard, but contamination "warn")'),
+    ],
+)
+def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
+    assert Policy.model_validate(keys).described == said
+
+
+def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
+    neither = {"profile", "margins", "secondary", "contamination", "samples", "temperature"}
+    neither |= {"seed", "early_stop", "gains", "looks"}
+    assert {*Policy.model_fields} - WEAKER.keys() == neither

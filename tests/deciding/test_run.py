@@ -215,3 +215,16 @@ def test_every_key_of_the_policy_and_every_reason_is_documented():
     undocumented = [key for key in Policy.model_fields if f"`{key}`" not in text]
     assert undocumented == []
     assert table() in text, "python -c 'from harness.verdict import table; print(table())'"
+
+
+def test_that_nobody_looked_for_contamination_is_a_line_and_strict_demands_a_look():
+    def of(checked: bool, **policy: object) -> list[tuple[str, str]]:
+        asked = Policy(**QUIET | policy)
+        found = registration([GUARD, FACET], asked, contamination_checked=checked)
+        return codes(judge(found, HELD + GAINED))
+
+    assert of(True) == [("SHIP", "held"), ("SHIP", "improved"), ("SHIP", "not-degenerate")]
+    assert ("SHIP", "contamination-unchecked") in of(False)
+    assert of(False)[0] == ("SHIP", "held")
+    assert of(False, contamination_check=True)[0] == ("INCONCLUSIVE", "contamination-demanded")
+    assert Policy.model_validate({"profile": "strict"}).contamination_check

@@ -29,7 +29,7 @@ PYTEST = {
     2: "Interrupted.",
     3: "Crashed.",
     4: "Could not run: a wrong option or file, a missing tool.",
-    5: "No suite was collected.",
+    5: "No suite was collected (`pytest suites/` without `--adapter`).",
 }
 
 

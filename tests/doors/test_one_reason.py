@@ -143,7 +143,8 @@ GATES = {
 
 def test_every_reason_of_a_suite_is_shown_here():
     of_runs = {
-        "certificate", "control-tokens", "claim-false", "claim-holds", "claim-not-measured",
+        "certificate", "contamination-demanded", "contamination-unchecked",
+        "control-tokens", "claim-false", "claim-holds", "claim-not-measured",
         "degenerate",
         "degeneration-undecided", "facet-not-measured", "ledger", "no-claim", "not-degenerate",
         "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
@@ -234,10 +235,11 @@ def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNa
     held = {id: certificate(id) for id in found.certificates} | gate.certificates
     prepared = SimpleNamespace(
         wanted=wanted, registration=found, certificates=held, invalid=[], settings=settings(found),
-        judges=SimpleNamespace(secret=SECRET), ledger=SimpleNamespace(recorded=None),
+        judges=SimpleNamespace(secret=SECRET), stamps={}, ledger=SimpleNamespace(recorded=None),
         preflight=Preflight(found.base_digest, found.adapter_digest, None),
         kept=SimpleNamespace(answered={a.id: 0 for p in gate.plans for a in p.arms},
-                             from_cache={a.id: 0 for p in gate.plans for a in p.arms}),
+                             from_cache={a.id: 0 for p in gate.plans for a in p.arms},
+                             refused={a.id: 0 for p in gate.plans for a in p.arms}),
     )  # fmt: skip
 
     @contextmanager
@@ -256,6 +258,6 @@ def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNa
 
     for name, replacement in (("prepare", prepare), ("open_run", open_run), ("measure", measure)):
         monkeypatch.setattr(door, name, replacement)
-    monkeypatch.setattr("harness.gate.conclude.changed", lambda *_: [])
+    monkeypatch.setattr("harness.gate.conclude._changed", lambda _: [])
     (root / "reports").symlink_to(ROOT / "reports")
     return prepared

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import PROMPTS, ROOT, receipts
 
-import harness.doors.pytest.gate  # noqa: F401
+from harness.doors.pytest import gate as door
 
 ITEMS = ["suites/mini/godot.yaml::elite", "suites/mini/java.yaml::held"]
 
@@ -39,6 +39,7 @@ def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(py
     [recorded] = (workspace / "looks").iterdir()
     lines = ["*SHIP: gamedev*", first, "*", "scorecard: runs/one/scorecard.html"]
     result.stdout.fnmatch_lines([*lines, f"next: git add looks/{recorded.name}"])
+    result.stdout.no_fnmatch_line("*no verdict was made*")
     one = workspace / "runs" / "one"
     assert verdict(one)["verdict"] == "SHIP"
     assert sum(row["arm"] in ("base", "adapter") for row in receipts(one)) == 2 * 2 * PROMPTS
@@ -186,6 +187,43 @@ def test_no_sandbox_is_an_error_that_names_what_to_install(pytester, workspace):
     assert "seatbelt" in result.stdout.str()
     assert "Traceback" not in result.stdout.str()
     assert not (workspace / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("test_other.py",),
+        ("suites", "test_other.py", "-k", "test_one"),
+        ("suites", "test_other.py", "-m", "not facet and not guard"),
+        ("suites", "-k", "nothing"),
+        ("suites", "test_other.py", "-p", "gone"),
+    ],
+)
+def test_an_adapter_without_a_verdict_is_a_failed_session(pytester, workspace, args):
+    pytester.makepyfile(test_other="def test_one(): pass")
+    gone = "def pytest_collection(session):\n    {0}.unregister(name='harness-gate')"
+    pytester.makepyfile(gone=gone.format("session.config.pluginmanager"))
+    pytester.syspathinsert()
+    result = pytester.runpytest_inprocess(*OWN, *args, "--adapter", "gamedev")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["harness: --adapter gamedev: no verdict was made, so *; name *"])
+    assert not (workspace / "runs").exists()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_crash_before_the_verdict_is_a_failed_session(pytester, monkeypatch):
+    monkeypatch.setattr(door, "prepare", lambda *_: 1 / 0)
+    result = refused(pytester, "--adapter", "gamedev")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*no verdict was made, so this session failed: what went wrong*"])
+
+
+@pytest.mark.parametrize("spread", [("-n", "1"), ("--dist", "load", "--tx", "2*popen")])
+@pytest.mark.usefixtures("workspace")
+def test_a_gate_is_not_spread_over_processes(pytester, spread):
+    result = refused(pytester, "--adapter", "gamedev", *spread)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--adapter cannot be combined with -n, --dist or --tx:*"])
 
 
 def test_other_pytest_sessions_are_left_alone(pytester):

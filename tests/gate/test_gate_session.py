@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.content.library import Entry
 from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
@@ -22,6 +23,7 @@ from harness.gate.conclude import conclude
 from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
+from harness.gate.release import release_check
 from harness.gate.session import register_gate, run_gate
 from harness.verdict import Verdict
 
@@ -105,6 +107,8 @@ class Gate:
         return register_gate(self.options, load=lambda _: self.speaker)
 
 
+CHANGED = "changed-in-run"
+
 pytestmark = pytest.mark.usefixtures("no_answers")
 
 
@@ -171,7 +175,8 @@ def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
     assert second.speaker.asked == 0, "every answer is in the cache"
     assert head(root / "one") == head(root / "two")
     for run in ("one", "two"):
-        assert recheck.recheck(root / run, root / "adapter")[1] == []
+        checked = release_check(root / run, str(root / "adapter"), str(root))
+        assert (checked.exit_code, checked.against) == (0, [])
     assert len(list((root / "looks").iterdir())) == 1, "the second gate is the same look"
 
 
@@ -303,6 +308,13 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))
     said = "look 2 of adder on this base (lineage known; 1 lineage on this base): tested at 0.833 %"
     assert f"{said} instead of 5 %" in (root / "two" / "scorecard.html").read_text()
+    [first] = RunFolder(root / "two").registration.ledger.last
+    checks = [release_check(root / "two", str(root / "adapter"), str(root)).against]
+    (root / "looks" / f"{first}.json").unlink()
+    checks.append(release_check(root / "two", str(root / "adapter"), str(root)).against)
+    assert [[first in text for text in check].count(True) for check in checks] == [0, 1]
+    verdict = Gate(root, run_dir=str(root / "three")).run()
+    assert (verdict.name, codes(verdict)) == ("VOID", ["ledger"]), "the second names the first"
 
 
 def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
@@ -356,3 +368,43 @@ def test_a_gate_demands_the_certification_that_the_library_names_and_shows_none_
     (root / "hidden").rmdir()
     with pytest.raises(WorkspaceError, match=r"key 'certification': no such folder: .*hidden"):
         Gate(root).run()
+
+
+def test_what_judges_or_is_judged_and_changes_in_the_run_is_void_and_named(root: Path):
+    named = {
+        "verifiers/sums.py": "verifiers/sums.py of verifier sums.right changed since its audit",
+        "audits/sums.right/all.yaml": "fixtures of verifier sums.right changed since its audit",
+        "suites/sums.jsonl": "suite sums was sha256:",
+        "suites/general.yaml": "suite general was sha256:",
+        "adapter/adapters.safetensors": "the adapter was sha256:",
+        "base/tokenizer.json": "the base was sha256:",
+    }
+
+    def said() -> list[str]:
+        reasons = conclude(prepared, run).reasons
+        return [one.text for one in reasons if (one.verdict, one.code) == ("VOID", CHANGED)]
+
+    with Gate(root, run_dir=str(root / "run")).prepared() as prepared, open_run(prepared) as run:
+        assert said() == []
+        for name, text in named.items():
+            before = (root / name).read_bytes()
+            (root / name).write_bytes(before.replace(b"0", b"7", 1) + b"\n")
+            [found] = said()
+            (root / name).write_bytes(before)
+            assert found.startswith(text)
+        [found] = said()  # all is as it was, and what was read meanwhile need not have been
+        assert found.startswith("written, replaced or renamed while the gate ran, if only for a")
+        assert found.endswith(f"{root}/base/tokenizer.json, {root}/verifiers/sums.py")
+
+
+def test_a_base_that_is_swapped_while_it_is_loaded_is_void(root: Path):
+    def swapped(entry: Entry) -> Speaker:
+        config = entry.base_path / "config.json"
+        config.rename(root / "aside")
+        (root / "aside").rename(config)
+        return Speaker(set(), prompted=False)
+
+    with prepare(look_up(Gate(root).options), load=swapped) as prepared:
+        assert [reason.code for reason in prepared.invalid] == [CHANGED]
+    with Gate(root).prepared() as prepared:
+        assert prepared.invalid == []

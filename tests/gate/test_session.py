@@ -18,7 +18,7 @@ import pytest
 import yaml
 from tiny_model import edit_config, make_adapter, make_base
 
-from harness.digests import folder_digest
+from harness.digests import SealNotice, folder_digest
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.kept import Cache, key
 from harness.errors import RunError, WorkspaceError
@@ -229,6 +229,18 @@ def test_an_adapter_that_changes_while_it_is_scored_is_void(library, tmp_path):
     assert (found.name, found.deciding[0].code) == ("VOID", "changed-in-run")
 
 
+def test_an_adapter_swapped_and_swapped_back_is_not_what_answers(library, reference, tmp_path):
+    weights = library / "adapter" / "adapters.safetensors"
+    judged = weights.read_bytes()
+    with gate(library, tmp_path / "run") as (prepared, run):
+        make_adapter(tmp_path / "other", library / "base", seed=8, size=0.5)
+        weights.write_bytes((tmp_path / "other" / "adapters.safetensors").read_bytes())
+        measure(prepared, run, "notes")
+        weights.write_bytes(judged)
+        conclude(prepared, run)
+    assert_same(tmp_path / "run", reference)
+
+
 def test_the_next_gate_pays_nothing_for_the_answers_that_are_known(library, reference, tmp_path):
     run_gate(options(library, tmp_path / "first"))
     run_gate(options(library, tmp_path / "second"))
@@ -301,6 +313,26 @@ def test_a_damaged_cache_costs_time_only(tmp_path):
     assert "not a database" in cache.broken
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(tmp_path / "answers.sqlite").execute("SELECT 1 FROM answers")
+
+
+def test_an_answer_edited_or_planted_in_the_cache_is_asked_again_and_said(tmp_path):
+    cache = Cache(tmp_path)
+    honest = Generation("text", 1, "eos")
+    for name in ("kept", "edited", "moved"):
+        cache.put(name, honest)
+    with sqlite3.connect(tmp_path / "answers.sqlite") as db:
+        db.execute("UPDATE sealed SET text = 'better' WHERE key = 'edited'")
+        db.execute("UPDATE sealed SET key = 'elsewhere' WHERE key = 'moved'")
+        db.execute("INSERT INTO sealed VALUES ('planted', 'better', 1, 'eos', NULL)")
+    for name in ("edited", "elsewhere", "planted"):
+        with pytest.warns(SealNotice, match=r"answers\.sqlite: holds answers without .* seal"):
+            assert cache.get(name) is None
+        cache.put(name, honest)
+        assert cache.get(name) == honest
+    assert (cache.get("kept"), cache.refused) == (honest, 3)
+    (tmp_path / "seal.key").write_text("another machine's")
+    with pytest.warns(SealNotice):
+        assert cache.get("kept") is None
 
 
 def test_a_cache_key_is_all_that_decides_an_answer():

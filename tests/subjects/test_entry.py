@@ -14,11 +14,14 @@ import yaml
 from click.testing import CliRunner
 from huggingface_hub import constants
 
+from harness.content.library import Entry
 from harness.digests import folder_digest
 from harness.doors.cli.main import main
 from harness.errors import HarnessError, WorkspaceError
+from harness.files import make_folder
 from harness.subjects.entering import peft
 from harness.subjects.entering.folders import recognised
+from harness.subjects.identity import taken
 
 PEFT = Path(__file__).parent.parent / "data" / "peft"
 SHAPES = ("plain", "rslora", "patterns", "layers", "dora")
@@ -40,6 +43,16 @@ def test_an_adapter_of_peft_answers_as_peft_does(engine, base, tmp_path, shape):
     found = last(engine, peft.converted(PEFT / shape, base, tmp_path), told["ids"])
     assert np.abs(found - wanted).max() < 2e-5
     assert np.abs(last(engine, None, told["ids"]) - wanted).max() > 0.5
+
+
+def test_a_conversion_edited_in_the_cache_is_not_what_a_gate_mounts(base, tmp_path):
+    kept = peft.converted(PEFT / "plain", base, make_folder(tmp_path / "cache"))
+    entry = Entry("mine", None, PEFT / "plain", "tiny", None, base, tmp_path, kept)
+    before = folder_digest(kept)
+    assert folder_digest(taken(entry, make_folder(tmp_path / "one")).mount) == before
+    (kept / "adapters.safetensors").write_bytes(b"another's")
+    assert folder_digest(taken(entry, make_folder(tmp_path / "two")).mount) == before
+    assert folder_digest(kept) != before
 
 
 def configured(**changes):

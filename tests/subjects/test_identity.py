@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import time
 
 import mlx.core as mx
@@ -11,7 +12,7 @@ from mlx_lm.tuner.utils import load_adapters
 from mlx_lm.utils import load_model
 from tiny_model import edit_config, make_base
 
-from harness.digests import folder_digest
+from harness.digests import SealNotice, folder_digest
 
 
 def fuse(adapter, base):
@@ -85,6 +86,14 @@ def test_the_library_pins_the_bytes_of_an_adapter(check, adapter):
     assert [fault.code for fault in check(digest=pin).faults] == ["adapter-changed"]
 
 
+@pytest.mark.parametrize("status", ["queued", "training", "superseded"])
+def test_what_the_library_does_not_let_ship_does_not_ship(check, status):
+    [fault] = check(status=status).faults
+    assert (fault.code, fault.severity) == ("status", "block")
+    assert fault.text.startswith(f"its status in the library is {status}")
+    assert check(status="shipped").faults == []
+
+
 def test_an_adapter_that_does_not_name_its_base_is_noticed(check, adapter, base):
     edit_config(adapter, trained_on_base=None)
     found = check()
@@ -105,3 +114,10 @@ def test_a_remembered_digest_holds_until_a_byte_changes(tmp_path):
     (folder / "weights").write_bytes(b"a" * 4999 + b"b")
     os.utime(folder / "weights", ns=(was.st_atime_ns, was.st_mtime_ns))  # the clock is turned back
     assert folder_digest(folder, memory) == folder_digest(folder) != before
+    (folder / "weights").write_bytes(b"a" * 5000)
+    time.sleep(2.1)
+    assert folder_digest(folder, memory) == before
+    with sqlite3.connect(memory / "digests.sqlite") as db:
+        db.execute("UPDATE sealed SET digest = ?", ("0" * 64,))
+    with pytest.warns(SealNotice, match="the digest kept of .*weights has not this cache's seal"):
+        assert folder_digest(folder, memory) == before

@@ -80,6 +80,11 @@ def differences(bound: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
+def sources(verifier: Verifier, bound: dict[str, Any]) -> list[Path]:
+    """The files that a certificate is bound to; the verifier may read them at any time."""
+    return [root_of(verifier) / name for name in bound["source"] if not name.endswith("/")]
+
+
 def root_of(verifier: Verifier) -> Path:
     """The workspace of a verifier: the folder above ``verifiers/``, else its own."""
     folder = Path((homes(verifier) or [str(verifier.path)])[0]).parent

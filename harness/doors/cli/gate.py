@@ -152,20 +152,14 @@ def preflight(
     codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--adapter",
-    metavar="NAME|DIR|ID",
-    help="Adapter about to be released: its files must be those that were judged.",
-)
-@library_option
-def recheck(run: Path, adapter: str | None, library: str | None) -> int:
+def recheck(run: Path) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
-    No model is needed, and no workspace unless --adapter is a name."""
+    No model and no workspace is needed."""
     from harness.doors.console import Terminal
     from harness.gate.recheck import recheck as again
 
-    found = again(run, _folder(adapter, library) if adapter else None)
+    found = again(run)
     out = Terminal()
     for text in found.differences:
         out.say(text)
@@ -173,13 +167,32 @@ def recheck(run: Path, adapter: str | None, library: str | None) -> int:
     return 1 if found.differences else 0
 
 
-def _folder(adapter: str, library: str | None) -> Path:
-    from harness.content import library as libraries
-    from harness.content import workspace
-    from harness.subjects.entering.entry import folder
+@click.command(
+    name="release-check",
+    cls=Command,
+    codes={
+        0: "SHIP, of exactly these bytes, by the policy of today, and every document agrees.",
+        1: "NO-SHIP, or something differs.",
+        2: "INCONCLUSIVE.",
+        3: "VOID.",
+    },
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@adapter_option
+@library_option
+def release_check(run: Path, adapter: str, library: str | None) -> int:
+    """Say whether RUN allows to release an adapter as it is now.
 
-    place = workspace.find(library)
-    return folder(place, libraries.load(place), adapter)
+    The verdict is made again from the receipts, and the adapter, the library and its policy are
+    held against what was registered."""
+    from harness.doors.console import Terminal
+    from harness.gate.release import release_check as check
+
+    found, out = check(run, adapter, library), Terminal()
+    for text in found.against:
+        out.say(text)
+    out.say(f"{run}: {found.sentence}")
+    return found.exit_code
 
 
 @click.command(

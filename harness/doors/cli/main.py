@@ -73,6 +73,7 @@ for command in (
     gate.gate,
     gate.preflight,
     gate.recheck,
+    gate.release_check,
     gate.report,
     audit.audit,
     judge.judge,

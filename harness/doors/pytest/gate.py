@@ -96,13 +96,19 @@ class SuiteFile(pytest.File):
         )
 
 
+def spread(config: pytest.Config) -> bool:
+    """Whether pytest-xdist hands items to other processes, or this is one of those."""
+    return getattr(config.option, "dist", "no") != "no" or hasattr(config, "workerinput")
+
+
 class GatePlugin:
     """Holds the one gate of a pytest session."""
 
     def __init__(self, config: pytest.Config) -> None:
-        if getattr(config.option, "numprocesses", None):
+        if getattr(config.option, "numprocesses", None) or spread(config):
             raise pytest.UsageError(
-                "--adapter cannot be combined with -n: one process holds the model; leave -n out"
+                "--adapter cannot be combined with -n, --dist or --tx: one process holds the model"
+                " and makes the verdict; leave them out"
             )
         options = options_of(config)
         self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)

@@ -9,6 +9,7 @@ and only in a session that gates: what anybody else calls ``--adapter`` or ``--l
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from harness.doors.pytest.gate import GatePlugin
 
 GATE = "--gate-"
+_RUNS = pytest.StashKey[bool]()  #: whether items run, and are not only listed
+_ENDED = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)  # any other exit code says already that the session is no gate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,6 +96,34 @@ def pytest_configure(config: pytest.Config) -> None:
         from harness.doors.pytest.gate import GatePlugin
 
         config.pluginmanager.register(GatePlugin(config), "harness-gate")
+
+
+def pytest_runtestloop(session: pytest.Session) -> None:
+    session.config.stash[_RUNS] = not session.config.option.collectonly
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A session that was asked for a verdict and made none has failed, whatever else passed."""
+    config = session.config
+    adapter = config.getoption("gate_adapter", None)
+    gate: GatePlugin | None = config.pluginmanager.get_plugin("harness-gate")
+    made = gate is not None and gate.verdict is not None
+    if adapter is None or made or not config.stash.get(_RUNS, False) or exitstatus not in _ENDED:
+        return
+    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    why = "none of the suites that it owes ran; name suites/, and leave out -k, -m or --deselect"
+    if exitstatus == pytest.ExitCode.TESTS_FAILED:
+        why = "what went wrong stands above"
+    from harness.doors.console import one_line
+
+    text = f"harness: --adapter {adapter}: no verdict was made, so this session failed: {why}"
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        print(one_line(text), file=sys.__stderr__)
+    else:
+        reporter.ensure_newline()
+        reporter.write_line(one_line(text), red=True)
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -1,0 +1,99 @@
+"""``harness release-check RUN``: whether a run allows to release an adapter as it is now.
+
+One predicate for whoever releases: the verdict, made again from the receipts, is SHIP; every
+document agrees, the page of the run's end among them; the bytes are those that were judged; and the
+workspace asks today what it asked then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.content import library as libraries
+from harness.content import suite, workspace
+from harness.content.library import HELD_BACK, Library
+from harness.content.workspace import Workspace
+from harness.digests import folder_digest
+from harness.errors import WorkspaceError
+from harness.evidence import attestation
+from harness.evidence.folder import RunFolder
+from harness.evidence.ledger import Ledger
+from harness.evidence.registration import Registration, walk
+from harness.gate.recheck import recheck
+from harness.subjects.entering.entry import folder
+from harness.verdict import Name
+
+
+class Release(NamedTuple):
+    """What stands against a release, a sentence each; ``exit_code`` is 0 where nothing does, else
+    that of the verdict, and 1 where the verdict is SHIP."""
+
+    exit_code: int
+    against: list[str]
+    sentence: str
+
+
+def release_check(run: Path, adapter: str, library: str | None = None) -> Release:
+    """Hold a run against the ``adapter`` (a name of the library, a folder, an id of the Hub) that
+    is about to be released, and against the workspace of ``library``.
+
+    Raises :class:`RunError` where a document of the run cannot be read, :class:`WorkspaceError`
+    where the workspace or the adapter cannot."""
+    found, place = recheck(run), workspace.find(library)
+    plan, listed = found.folder.registration, libraries.load(place)
+    verdict = found.verdict
+    wrong = verdict.deciding if verdict and verdict.name is not Name.SHIP else []
+    against = [
+        *(f"{each.verdict} {each.about} {each.code}: {each.text}" for each in wrong),
+        *found.differences,
+        *_page(found.folder),
+        *Ledger(place.looks).faults(plan.ledger.last),
+        *_bytes(plan, folder(place, listed, adapter)),
+        *_policy(plan, place, listed),
+        *_listed(plan, place, listed),
+    ]
+    if not against and verdict:
+        return Release(0, [], f"{verdict.name}: {plan.adapter} may be released as it is")
+    said = verdict.name if verdict else "nothing that could be judged"
+    code = verdict.name.exit_code if verdict else 1
+    return Release(code or 1, against, f"not to be released; the receipts say {said}")
+
+
+def _page(run: RunFolder) -> Iterator[str]:
+    """A page that no statement names could be any page; one that it names is compared by
+    :func:`recheck`."""
+    named = [row["name"] for row in run.attestation["predicate"]["configuration"]]
+    if attestation.PAGE not in named or not (run / attestation.PAGE).is_file():
+        yield f"{attestation.NAME}: the page of the run's end, {attestation.PAGE}, is not in it"
+
+
+def _bytes(plan: Registration, adapter: Path) -> Iterator[str]:
+    if not adapter.is_dir():
+        raise WorkspaceError(f"{adapter}: no such folder; name the adapter's folder")
+    if (digest := folder_digest(adapter)) != plan.adapter_digest:
+        yield f"{adapter}: its bytes are {digest}; {plan.adapter_digest} was judged"
+
+
+def _policy(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
+    before, now = plan.policy.model_dump(), listed.gate.model_dump()
+    for key, was, found in walk(before, now):
+        text = f"{place.library}: gate.{key} is {found!r:.90}"
+        yield f"{text}; the run was registered with {was!r:.90}"
+
+
+def _listed(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
+    """Whether the library lets the adapter ship, and has it owe what was measured, as it was."""
+    entry, root = listed.adapters.get(plan.adapter), place.folder("suites")
+    where = f"{place.library}: adapters.{plan.adapter}"
+    if entry is not None and entry.status in HELD_BACK:
+        yield f"{where}.status: is {entry.status}, which is not to be released"
+    if entry is not None and entry.base != plan.base:
+        yield f"{where}.base: is {entry.base!r}; it was judged on {plan.base!r}"
+    owed = list(plan.plans) if entry is None else entry.suites
+    now = {each.id: each.digest for each in (suite.load(p, root) for p in suite.owed(owed, root))}
+    for id in sorted(now.keys() | plan.plans.keys()):
+        if id not in plan.plans:
+            yield f"{where}.suites: owes {id}, which was not measured"
+        elif now.get(id) != plan.plans[id].digest:
+            yield f"suite {id}: is {now.get(id)}; {plan.plans[id].digest} was measured"

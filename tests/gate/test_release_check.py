@@ -1,0 +1,166 @@
+"""One predicate says whether a run allows a release: these bytes, this policy, this page, SHIP."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from auditing import write
+from gates import QUIET, pair, plan, prompt, registration
+from run_folders import change, finish
+
+from harness.content.policy import Policy
+from harness.content.suite import load
+from harness.digests import folder_digest, folder_files
+from harness.doors.cli.main import main
+from harness.errors import WorkspaceError
+from harness.evidence import attestation
+from harness.evidence.receipts import Receipt
+from harness.gate.release import release_check
+
+SUITES = {"humaneval": 164, "godot": 40}
+
+
+def workspace(folder: Path, gained: int, lost: int) -> Path:
+    """A workspace and its run, in which the adapter gained and lost so many of the guard."""
+    for suite, n in SUITES.items():
+        rows = [{"id": f"{suite}/{i}", "prompt": prompt(suite, i)} for i in range(n)]
+        role = {"role": "guard", "margin": 0.05} if suite == "humaneval" else {"role": "facet"}
+        spec = {"facet": suite, "mode": "chat", "max_tokens": 9, "prompts": f"{suite}.jsonl"}
+        spec |= {"criteria": [{"id": "ok", "verifier": f"{suite}.ok"}], **role}
+        write(folder / f"suites/{suite}.yaml", json.dumps(spec))
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write(folder / f"suites/{suite}.jsonl", lines)
+    write(folder / "adapter/adapters.safetensors", "weights, revision 6")
+    listed = {"path": "adapter", "base": "pocket", "status": "candidate", "facets": ["godot"]}
+    library = {
+        "bases": {"pocket": {"path": "base"}},
+        "adapters": {"gamedev": listed | {"suites": list(SUITES)}},
+        "gate": QUIET,
+    }
+    write(folder / "library.yaml", yaml.safe_dump(library))
+    digest, files = folder_digest(folder / "adapter"), folder_files(folder / "adapter")
+    digests = {id: load(folder / f"suites/{id}.yaml", folder / "suites").digest for id in SUITES}
+    found = registration(
+        [
+            plan("humaneval", 164, "guard", digest=digests["humaneval"]),
+            plan("godot", 40, digest=digests["godot"]),
+        ],
+        Policy(**QUIET),
+        adapter_digest=digest,
+        files=files,
+    )
+    rows = [
+        row if row.arm == "base" else Receipt(**{**row.__dict__, "subject": digest})
+        for row in [*pair("humaneval", 164, 58, gained, lost), *pair("godot", 40, 0, 35, 0)]
+    ]
+    finish(folder / "run", found, rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose run ships."""
+    return workspace(tmp_path_factory.mktemp("release") / "clean", 0, 2)
+
+
+@pytest.fixture
+def place(clean: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return shutil.copytree(clean, tmp_path / "workspace")
+
+
+def checked(place: Path, adapter: str = "gamedev") -> tuple[int, list[str]]:
+    found = release_check(place / "run", adapter, str(place))
+    return found.exit_code, found.against
+
+
+def in_library(old: str, new: str) -> Callable[[Path], object]:
+    def edit(place: Path) -> None:
+        text = (place / "library.yaml").read_text()
+        assert old in text
+        (place / "library.yaml").write_text(text.replace(old, new))
+
+    return edit
+
+
+def without_page(place: Path) -> None:
+    """A run whose statement was made again without the page."""
+    (place / "run" / attestation.PAGE).unlink()
+
+    def drop(statement: dict) -> None:
+        rows = statement["predicate"]["configuration"]
+        rows[:] = [row for row in rows if row["name"] != attestation.PAGE]
+
+    change(place / "run" / attestation.NAME, drop)
+
+
+def new_bytes(place: Path) -> None:
+    (place / "adapter" / "adapters.safetensors").write_text("weights, revision 7")
+
+
+def other_page(place: Path) -> None:
+    with (place / "run" / attestation.PAGE).open("a") as page:
+        page.write("<p>All is well.</p>")
+
+
+def new_margin(place: Path) -> None:
+    suite = place / "suites" / "humaneval.yaml"
+    suite.write_text(suite.read_text().replace("0.05", "0.04"))
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (new_bytes, "/adapter: its bytes are sha256:"),  # F1.9: revision 6 was scored
+        (in_library("sentinels: 0", "sentinels: 5"), "library.yaml: gate.sentinels is 5; the run"),
+        (in_library("gate:", "gate:\n  alpha: 0.01"), "library.yaml: gate.alpha is 0.01; the run"),
+        (in_library("status: candidate", "status: superseded"), "gamedev.status: is superseded"),
+        (in_library("    base: pocket", "    base: pebble"), "gamedev.base: is 'pebble'; it was"),
+        (in_library("suites:\n    - humaneval\n", "suites:\n"), "suite humaneval: is None;"),
+        (new_margin, "suite humaneval: is sha256:"),
+        (without_page, "attestation.json: the page of the run's end, scorecard.html, is not in it"),
+        (other_page, "attestation.json: predicate.configuration.scorecard.html.sha256: found"),
+        (lambda place: change(place / "run/verdict.json", lambda d: d.update(adapter="other")),
+         "verdict.json: adapter: found 'other'"),
+    ],
+)  # fmt: skip
+def test_what_differs_from_what_was_judged_is_not_released(place: Path, plant, said):
+    if "pebble" in said:
+        in_library("bases:", "bases:\n  pebble: {path: base}")(place)
+    plant(place)
+    code, against = checked(place)
+    assert (code, said in against[0]) == (1, True), against
+
+
+def test_the_same_bytes_anywhere_by_the_same_policy_may_be_released(place: Path, capsys):
+    assert checked(place) == (0, [])
+    copy = shutil.copytree(place / "adapter", place.parent / "download")
+    (copy / "README.md").write_text("no loader reads this")
+    assert checked(place, str(copy)) == (0, [])
+    asked = ["release-check", str(place / "run"), "--adapter", str(copy), "--library", str(place)]
+    with pytest.raises(SystemExit) as ended:
+        main(asked)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.endswith("run: SHIP: gamedev may be released as it is\n")
+    with pytest.raises(WorkspaceError, match="no such folder"):
+        checked(place, str(place / "nowhere"))
+
+
+def test_a_run_that_does_not_ship_gives_its_verdict_whatever_else_differs(tmp_path: Path):
+    place = workspace(tmp_path / "lost", 0, 30)
+    code, against = checked(place)
+    assert (code, len(against)) == (1, 1)
+    assert against[0].startswith("NO-SHIP humaneval broken: ")
+    place = workspace(tmp_path / "open", 2, 5)
+    new_bytes(place)
+    code, against = checked(place)
+    assert code == 2
+    assert [line.partition(":")[0] for line in against] == [
+        "INCONCLUSIVE humaneval undecided",
+        str(place / "adapter"),
+    ]
