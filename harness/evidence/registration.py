@@ -99,9 +99,9 @@ class Registration(strict.Model):
 
     ``files`` are the adapter's, by relative name and SHA-256 in hex. ``sentinels`` are the known
     answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
-    ``look`` is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the
-    ledger of looks held before it.
-    ``contamination_checked``: the training data was searched for the held-out prompts."""
+    ``contamination_checked``: the training data was searched for the held-out prompts. ``look``
+    is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the ledger of
+    looks held before it."""
 
     harness: str
     adapter: str
@@ -117,9 +117,9 @@ class Registration(strict.Model):
     sentinels: dict[str, list[Pair]] = {}
     policy: Policy
     look: int = Field(default=1, ge=1, le=100_000)
+    contamination_checked: bool = True
     lineage: str = ""
     ledger: Standing = Standing()
-    contamination_checked: bool = True
 
     @property
     def digest(self) -> str:

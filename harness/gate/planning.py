@@ -60,8 +60,8 @@ def register(
             for id, known in sentinels.items()
         },
         policy=policy,
-        lineage=entry.lineage,
         contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
+        lineage=entry.lineage,
     )
 
 

@@ -83,9 +83,9 @@ class Prepared:
     """A gate that can be run: who judges and answers, and everything that decides but the answers.
 
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
-    ``look`` is what the ledger is told, ``None`` where nothing held out is seen;
     ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
-    bound to, that may not be written while the gate runs."""
+    bound to, that may not be written while the gate runs; ``look`` is what the ledger is told,
+    ``None`` where nothing held out is seen."""
 
     wanted: Wanted
     judges: Judges

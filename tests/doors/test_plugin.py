@@ -35,11 +35,11 @@ def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(py
     result = gate(pytester, "--run-dir", "runs/one", "--junitxml", "junit.xml")
     assert result.ret == 0
     result.assert_outcomes(passed=2)
+    result.stdout.no_fnmatch_line("*no verdict was made*")
     first = "look 1 of gamedev on this base (a new lineage; 1 lineage on this base): tested at 5 %"
     [recorded] = (workspace / "looks").iterdir()
     lines = ["*SHIP: gamedev*", first, "*", "scorecard: runs/one/scorecard.html"]
     result.stdout.fnmatch_lines([*lines, f"next: git add looks/{recorded.name}"])
-    result.stdout.no_fnmatch_line("*no verdict was made*")
     one = workspace / "runs" / "one"
     assert verdict(one)["verdict"] == "SHIP"
     assert sum(row["arm"] in ("base", "adapter") for row in receipts(one)) == 2 * 2 * PROMPTS

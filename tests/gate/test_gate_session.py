@@ -399,9 +399,9 @@ def test_what_judges_or_is_judged_and_changes_in_the_run_is_void_and_named(root:
 
 def test_a_base_that_is_swapped_while_it_is_loaded_is_void(root: Path):
     def swapped(entry: Entry) -> Speaker:
-        config = entry.base_path / "config.json"
-        config.rename(root / "aside")
-        (root / "aside").rename(config)
+        base = entry.base_path
+        (base / "config.json").rename(root / "aside")
+        (root / "aside").rename(base / "config.json")
         return Speaker(set(), prompted=False)
 
     with prepare(look_up(Gate(root).options), load=swapped) as prepared:
