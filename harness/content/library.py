@@ -56,7 +56,7 @@ class Training(strict.Model):
     and a promise.
 
     ``completions_only`` says that prompts were masked; ``exempt`` names content rules that do not
-    hold for this corpus."""
+    hold for this corpus, ``verifiers`` those that were reward or filter of the training."""
 
     data: str | None = None
     log: str | None = None
@@ -64,6 +64,7 @@ class Training(strict.Model):
     env: dict[str, str | int | float] = {}
     completions_only: bool | None = None
     exempt: list[str] = []
+    verifiers: list[str] = []
 
 
 class Adapter(strict.Model):

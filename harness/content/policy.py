@@ -18,6 +18,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "degeneration_held": True,
         "max_false_passes": 0.05,
         "contamination_check": True,
+        "label": "trained",
     },
 }
 
@@ -89,7 +90,9 @@ class Policy(strict.Model):
     without a registration written before is VOID. gains: ``one`` primary facet has to gain, and
     the others to be held (by their suite's margin, else by ``secondary_margin``), or ``every``
     one. contamination_check: training data that was not searched for the held-out prompts makes a
-    run INCONCLUSIVE."""
+    run INCONCLUSIVE. label: the suites of which so many of the adapter's passes (``labels``) must
+    be labelled by other means before they decide: ``all``, or with ``trained`` those of which a
+    verifier was also reward or filter of the training."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -119,6 +122,8 @@ class Policy(strict.Model):
     registered: bool = False
     gains: Literal["one", "every"] = "one"
     contamination_check: bool = False
+    label: Literal["none", "trained", "all"] = "none"
+    labels: int = Field(default=59, ge=1)
 
     @property
     def proof(self) -> Proof:

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import claims, degeneration, reasons, scorecard
+from harness.deciding import claims, degeneration, labels, reasons, scorecard
 from harness.deciding.degeneration import Degeneration
 from harness.deciding.scorecard import SuiteScore
+from harness.evidence.labels import Labels
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, differences
 from harness.subjects.base import Fault, Preflight
@@ -27,13 +28,14 @@ class Judged:
 
     ``scores`` are ``None`` for a suite that was not measured, and ``reasons`` are empty where
     nothing may be judged. ``with_flagged`` are the numbers of suites of which cases were left out,
-    with these cases; they decide nothing."""
+    with these cases; they decide nothing. ``labelled`` is what labels of passing answers show."""
 
     scores: dict[str, SuiteScore | None]
     degeneration: Degeneration | None
     verdict: Verdict
     reasons: dict[str, Reason] = field(default_factory=dict)
     with_flagged: list[SuiteScore] = field(default_factory=list)
+    labelled: list[labels.Audited] = field(default_factory=list)
 
     def scorecard(self, registration: Registration, receipts: int, head: str) -> dict[str, Any]:
         """The part of ``scorecard.json`` that receipts decide; ``head`` is the last link of their
@@ -45,6 +47,7 @@ class Judged:
             "not_measured": {id: said.get(id) for id in self.scores if id not in measured},
             "degeneration": asdict(self.degeneration) if self.degeneration else None,
             "with_flagged": [score.to_json() for score in self.with_flagged],
+            "labelled": [asdict(one) for one in self.labelled],
             "look": registration.look,
             "alpha": registration.alpha,
             "receipts": receipts,
@@ -135,16 +138,21 @@ def judge(
     invalid: Sequence[Reason],
     certificates: Mapping[str, Certificate],
     receipts: Iterable[Receipt],
+    labelled: Labels | None = None,
 ) -> Judged:
-    """Numbers and verdict of a run from its receipts; nothing is scored where :func:`validity`
-    found ``invalid``."""
+    """Numbers and verdict of a run from its receipts, and from what passing answers were
+    ``labelled``; nothing is scored where :func:`validity` found ``invalid``."""
     rows = list(receipts)
     if invalid:
         return Judged(dict.fromkeys(registration.plans), None, decide(invalid))
     plans = registration.plans
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
     weak = _provisional(registration, certificates)
-    by_suite = reasons.of_suites(registration, scores, weak)
+    shown = labels.audited(registration, rows, labelled)
+    worst = labels.counted(registration, rows, labelled, shown)
+    decisive = {id: scorecard.score(registration, id, certificates, worst) for id in shown}
+    by_suite = reasons.of_suites(registration, scores | decisive, weak)
+    by_suite |= {id: labels.told(by_suite[id], one) for id, one in shown.items()}
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     whole = any(score.complete for score in scores.values() if score is not None)
@@ -153,13 +161,14 @@ def judge(
         *claims.ran_on(registration, rows),
         *claims.sentinels(registration, rows, measured),
         *by_suite.values(),
+        *labels.unlabelled(registration, rows, shown),
         *(degeneration.reasons(registration, looped) if whole else ()),
         *claims.coverage(registration, scores),
         *claims.claims(registration, scores | dict.fromkeys(weak)),
         *claims.unchecked(registration),
     ]
     flagged = _with_flagged(registration, certificates, rows)
-    return Judged(scores, looped, decide(found), by_suite, flagged)
+    return Judged(scores, looped, decide(found), by_suite, flagged, list(shown.values()))
 
 
 def _with_flagged(

@@ -40,6 +40,7 @@ COVERED = (
     "secret.json",
     "scorecard.json",
     "verdict.json",
+    "labels.json",
     PAGE,
 )
 

@@ -74,6 +74,7 @@ class Scorecard(strict.Model):
     not_measured: dict[str, dict[str, Any] | None]
     degeneration: dict[str, Any] | None
     with_flagged: list[dict[str, Any]]
+    labelled: list[dict[str, Any]]
     look: int
     alpha: float
     receipts: int

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from harness.audit.certificate import Certificate
 from harness.errors import RunError
-from harness.evidence import attestation, documents, receipts, registration
+from harness.evidence import attestation, documents, labels, receipts, registration
 from harness.evidence.documents import Decision, Derived, Scorecard, Secret, Settings
+from harness.evidence.labels import Labels
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.subjects.base import Preflight
@@ -32,7 +33,8 @@ class RunFolder:
     """The documents of a run by their names; what cannot be read is a :class:`RunError` that names
     file and field.
 
-    ``registered`` is ``None`` where nobody had registered the run ahead, ``certificates`` are by
+    ``registered`` is ``None`` where nobody had registered the run ahead, ``labels`` where nobody
+    has labelled it; ``certificates`` are by
     verifier, ``chained`` are the receipts, each with the digest that its line states."""
 
     def __init__(self, path: Path) -> None:
@@ -49,6 +51,9 @@ class RunFolder:
     )
     chained = cached_property(lambda self: receipts.read(self / RECEIPTS))
     secret = cached_property(lambda self: documents.read(self / "secret.json", Secret))
+    labels = cached_property(
+        lambda self: documents.read(self / labels.NAME, Labels) if self.has(labels.NAME) else None
+    )
     scorecard = cached_property(lambda self: documents.read(self / "scorecard.json", Scorecard))
     verdict = cached_property(lambda self: documents.read(self / "verdict.json", Decision))
     attestation = cached_property(lambda self: attestation.read(self / attestation.NAME))
@@ -82,7 +87,7 @@ class RunFolder:
             for row in self.attestation["predicate"]["configuration"]:
                 if row["name"].endswith(".json") and not self.has(row["name"]):
                     raise documents.damaged(f"{self / row['name']}: no such file")
-        _ = self.registered, self.certificates
+        _ = self.registered, self.certificates, self.labels
         if whole:
             _ = self.chained
 

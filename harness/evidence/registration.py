@@ -101,7 +101,8 @@ class Registration(strict.Model):
     answers that each verifier is shown during the run: ``[name of the fixture, good or bad]``.
     ``contamination_checked``: the training data was searched for the held-out prompts. ``look``
     is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the ledger of
-    looks held before it."""
+    looks held before it. ``trained_by`` are the verifiers that were reward or filter of the
+    training."""
 
     harness: str
     adapter: str
@@ -120,6 +121,7 @@ class Registration(strict.Model):
     contamination_checked: bool = True
     lineage: str = ""
     ledger: Standing = Standing()
+    trained_by: list[str] = []
 
     @property
     def digest(self) -> str:

@@ -62,6 +62,7 @@ def register(
         policy=policy,
         contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
         lineage=entry.lineage,
+        trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
     )
 
 

@@ -76,8 +76,7 @@ def recheck(run: Path) -> Rechecked:
     ]
     if unfit:
         return Rechecked(None, _explained(found, differences), found, None, None)
-    invalid = judge.validity(plan, found.preflight, stood, found.registered)
-    judged = judge.judge(plan, invalid, stood, rows)
+    judged = decided(found)
     card, decision = judged.scorecard(plan, len(rows), head), judged.document(plan, head)
     differences += [
         *_derived(found, stood),
@@ -93,6 +92,14 @@ def recheck(run: Path) -> Rechecked:
         documents.parse(made[0], Scorecard, found / "scorecard.json"),
         documents.parse(made[1], Decision, found / "verdict.json"),
     )
+
+
+def decided(found: RunFolder) -> judge.Judged:
+    """What the documents of a run say, as its end decided it, and with the labels it has."""
+    plan = found.registration
+    stood = {id: _as_it_stood(held) for id, held in found.certificates.items()}
+    invalid = judge.validity(plan, found.preflight, stood, found.registered)
+    return judge.judge(plan, invalid, stood, found.receipts, found.labels)
 
 
 def report(run: Path, reports: Path, out: Path | None = None) -> tuple[Path, Rechecked]:

@@ -136,7 +136,7 @@ def rejudge(
     that cannot be read, or one without what was chosen."""
     folder, place = RunFolder(run), workspace.find(library)
     rows = _chosen(folder, verifier, receipts)
-    cases = _Cases(place, folder)
+    cases = Cases(place, folder)
     loaded = discovery.discover(place.folder("verifiers"))
     verifiers = loaded.verifiers
     found = Rejudged()
@@ -183,7 +183,7 @@ def _chosen(
     ]
 
 
-class _Cases:
+class Cases:
     """The cases of a run's receipts as this workspace has them: a receipt holds the prompt, and not
     what was expected."""
 

@@ -69,6 +69,29 @@ def upper_bound(x: int, n: int, confidence: float = 0.95) -> float:
     return 1.0 if x == n else float(betaincinv(x + 1, n - x, confidence))
 
 
+def upper_count(x: int, n: int, total: int, confidence: float = 0.95) -> int:
+    """The most of ``total`` items that can be such when ``x`` of ``n`` drawn without replacement
+    are: the largest count of which ``x`` or fewer are drawn with a probability over ``1 -
+    confidence``; ``x`` itself where all were drawn.
+
+    Raises ``ValueError`` unless ``0 <= x <= n <= total``. Source: the hypergeometric twin of
+    Clopper & Pearson 1934; Wendell & Schmee 1996, J Am Stat Assoc 91:852."""
+    x, n = part("x", x, n)
+    _, total = part("n", n, total)
+    alpha = 1 - fraction("confidence", confidence)
+    most = x
+    while most < total - (n - x) and _drawn_at_most(x, n, most + 1, total) > alpha:
+        most += 1
+    return most
+
+
+def _drawn_at_most(x: int, n: int, such: int, total: int) -> float:
+    """P(X <= x) when ``n`` of ``total`` items are drawn, of which ``such`` are such."""
+    ways = math.comb(total, n)
+    hits = range(max(0, n - total + such), min(x, such) + 1)
+    return sum(math.comb(such, k) * math.comb(total - such, n - k) for k in hits) / ways
+
+
 def items_needed(max_rate: float, allowed: int = 0, confidence: float = 0.95) -> int:
     """The smallest n of which ``allowed`` errors give an :func:`upper_bound` of ``max_rate`` or
     less: 59 for 5 % without an error.

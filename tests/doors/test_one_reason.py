@@ -148,6 +148,7 @@ def test_every_reason_of_a_suite_is_shown_here():
         "degenerate",
         "degeneration-undecided", "facet-not-measured", "ledger", "no-claim", "not-degenerate",
         "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
+        "unlabelled",
         "verifiers-weak",
     }  # fmt: skip
     shown = {code for gate in GATES.values() for code in gate.codes.values()}

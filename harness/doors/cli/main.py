@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.doors.cli import audit, gate, judge, library, samples, sandbox
+from harness.doors.cli import audit, gate, judge, label, library, samples, sandbox
 from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command
 from harness.errors import HarnessError, boundary
 
@@ -78,6 +78,7 @@ for command in (
     audit.audit,
     judge.judge,
     judge.rejudge,
+    label.label,
     library.library,
     library.init,
     samples.humaneval,
