@@ -20,11 +20,10 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import SENTINEL
 from harness.gate import recheck
 from harness.gate.conclude import conclude
-from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.release import release_check
-from harness.gate.session import register_gate, run_gate
+from harness.gate.session import dev_lines, register_gate, run_gate
 from harness.verdict import Verdict
 
 VERIFIER = '''
@@ -331,11 +330,11 @@ def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
     said = list(dev_lines(gate.options, load=lambda _: gate.speaker))
     assert said == [
         "sums: base 0/3, adapter 2/3",
-        "  right failed 4 of 6",
+        "  right failed: base 3/3, adapter 1/3",
+        "    dev-42 adapter: wrong: ?",
         "    dev-41 base: wrong: ?",
         "    dev-42 base: wrong: ?",
         "    dev-43 base: wrong: ?",
-        "    dev-42 adapter: wrong: ?",
         "dev prompts only: no verdict, and no look was counted",
     ]
     after = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
