@@ -316,6 +316,22 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     assert (verdict.name, codes(verdict)) == ("VOID", ["ledger"]), "the second names the first"
 
 
+def test_each_revision_is_asked_prompts_of_the_pool_that_no_other_was(root: Path):
+    suite = root / "suites" / "sums.yaml"
+    suite.write_text(f"{FACET}draw: 20\n")
+    asked = []
+    for run, weights in (("one", "weights"), ("two", "revision 2"), ("again", "revision 2")):
+        (root / "adapter" / "adapters.safetensors").write_text(weights)
+        verdict = Gate(root, run_dir=str(root / run)).run()
+        assert verdict.name in ("SHIP", "INCONCLUSIVE"), codes(verdict)
+        assert recheck.recheck(root / run)[1] == []
+        asked.append({row.case for row in RunFolder(root / run).receipts if row.suite == "sums"})
+    assert [len(each) for each in asked] == [20, 20, 20]
+    assert asked[0].isdisjoint(asked[1])
+    assert asked[1] == asked[2], "the same bytes again are the same look"
+    assert [card(root / run)["look"] for run in ("one", "two", "again")] == [1, 2, 2]
+
+
 def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
     with pytest.raises(WorkspaceError, match="no suite that adder owes has dev prompts: sums, gen"):
         list(dev_lines(Gate(root).options))
