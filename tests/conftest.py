@@ -78,7 +78,9 @@ def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
     that nobody can lose."""
     suites = root / "suites" / "mini"
     suites.mkdir(parents=True)
-    for facet, role in (("godot", {"role": "facet"}), ("java", {"role": "guard", "margin": 0.3})):
+    parses = [{"id": "parses", "verifier": "java.parses"}]  # which base has to lose
+    guard = {"role": "guard", "margin": 0.2, "criteria": parses}
+    for facet, role in (("godot", {"role": "facet"}), ("java", guard)):
         shipped = yaml.safe_load((ROOT / "suites" / "pocket" / f"{facet}.yaml").read_text())
         rows = (ROOT / "suites" / "pocket" / f"{facet}.jsonl").read_text().splitlines()[:PROMPTS]
         (suites / f"{facet}.yaml").write_text(yaml.safe_dump({**shipped, **role}))

@@ -16,10 +16,11 @@ from gates import certificate, judge, plan, prompt, receipt, registration, senti
 from harness import __version__
 from harness.content.suite import load
 from harness.evidence import attestation
-from harness.evidence.receipts import Finding, Receipt
+from harness.evidence.receipts import CHURN, SENTINEL, Finding, Receipt
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.evidence.secret import commitment
+from harness.gate import baseline
 from harness.pages import html
 from harness.subjects.base import Preflight
 
@@ -69,8 +70,16 @@ def finish(
     run = begin(folder, found, **changed)
     if registered is not None:
         registered.write(folder / "registered.json")
-    for row in rows:
+    mounted = {arm.id for plan in found.plans.values() for arm in plan.arms if arm.mount}
+    later = {*mounted, SENTINEL}
+    first = [row for row in rows if row.arm not in {*later, CHURN}]
+    last = [row for row in rows if row.arm in later]
+    for row in first:
         run.add(row)
+    baseline.write_down(run, found, {f"{id}.ok": certificate(f"{id}.ok") for id in found.plans})
+    for row in last:
+        run.add(row)
+    rows = [*first, run.receipts[baseline.LINK], *last]
     run.write("secret.json", {"secret": SECRET.hex()})
     judged = judge(found, rows, registered=registered)
     card = judged.scorecard(found, len(rows), run.head)

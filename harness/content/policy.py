@@ -43,8 +43,12 @@ WEAKER = {
     "sentinels": -1,
     "registered": -1,
     "contamination_check": -1,
+    "max_cut": 1,
 }
 MARGIN = 0.05  # a wider margin of a guard is said; source: METHOD 11
+DRAWN = 0.3  # two drawn answers to prompts of Beta(1.2, 0.6) difficulty differ .29 of the time
+#: of more than a fifth of the prompts nobody says that they may be lost
+Margin = Annotated[float, Field(gt=0, le=0.2)]
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,12 @@ class Policy(strict.Model):
     whose sensitivity + specificity
     - 1 may be that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
     (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
-    by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a margin is
-    refused at registration where an unchanged adapter with this share of flips would be HELD more
-    rarely than ``min_power``. looks: how alpha is spent over looks at the same prompts
-    (:class:`Looks`). spend_first_look: the harmonic plan's first look too is tested at alpha / (m
-    (m + 1)). early_stop: a guard that is lost beyond doubt
+    by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a plan is
+    refused where an unchanged adapter would ship more rarely than ``min_power``, if this share of
+    prompts gets another outcome each time that it is answered once (by default .05, and .3 where
+    answers are drawn). looks: how alpha is spent over looks at the same prompts (:class:`Looks`).
+    spend_first_look: the harmonic plan's first look too is tested at alpha / (m (m + 1)).
+    early_stop: a guard that is lost beyond doubt
     ends the run as NO-SHIP. again: base is measured against itself. sentinels: known-good and
     known-bad answers, so many of each, put before every verifier in every run. registered: a run
     without a registration written before is VOID. gains: ``one`` primary facet has to gain, and
@@ -92,13 +97,15 @@ class Policy(strict.Model):
     one. contamination_check: training data that was not searched for the held-out prompts makes a
     run INCONCLUSIVE. label: the suites of which so many of the adapter's passes (``labels``) must
     be labelled by other means before they decide: ``all``, or with ``trained`` those of which a
-    verifier was also reward or filter of the training."""
+    verifier was also reward or filter of the training. shown_only: guards that are shown and decide
+    nothing, since base is too bad at them to lose anything. max_cut: share of an arm's answers that
+    may be none: cut, empty, without the code that was asked for."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    margins: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}
+    margins: dict[str, Margin] = {}
     secondary: list[str] = []
-    secondary_margin: float = Field(default=0.05, gt=0, lt=1)
+    secondary_margin: Margin = 0.05
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
     degeneration_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
@@ -124,6 +131,8 @@ class Policy(strict.Model):
     contamination_check: bool = False
     label: Literal["none", "trained", "all"] = "none"
     labels: int = Field(default=59, ge=1)
+    shown_only: list[str] = []
+    max_cut: float = Field(default=0.1, ge=0, lt=1)
 
     @property
     def proof(self) -> Proof:
@@ -147,4 +156,7 @@ class Policy(strict.Model):
     @model_validator(mode="before")
     @classmethod
     def _profile(cls, data: Any) -> Any:
-        return PROFILES.get(str(data.get("profile")), {}) | data if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        drawn = {"discordance": DRAWN} if data.get("temperature") else {}
+        return PROFILES.get(str(data.get("profile")), {}) | drawn | data

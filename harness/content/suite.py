@@ -17,6 +17,7 @@ from pydantic import Field, JsonValue
 
 from harness.content import strict
 from harness.content.case import Case
+from harness.content.policy import Margin
 from harness.digests import text_digest
 from harness.errors import WorkspaceError
 
@@ -43,7 +44,7 @@ class SuiteFile(strict.Model):
     #: the facet's rules as a system prompt; base with it is a baseline that the adapter must beat
     canon: str | None = None
     criteria: list[Criterion] = Field(min_length=1)
-    margin: float | None = Field(default=None, gt=0, lt=1)
+    margin: Margin | None = None
     min_gain: float = Field(default=0.0, ge=0, lt=1)
     #: prompts of the same form that may be looked at for free
     dev: str | None = None

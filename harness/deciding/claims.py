@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from harness.content.library import Claim
+from harness.deciding.guards import none_decides
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items
-from harness.evidence.receipts import SENTINEL, Receipt
+from harness.evidence.receipts import NOBODYS, SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
+from harness.stats.subjects.degeneration import COMPRESSION_LIMIT, highest_zlib_ratio, loop_period
+from harness.stats.values import Undefined
 from harness.verdict import Reason, reason
 
 RUNS_ON = 0.1  # share of an arm's answers that may hold a control token
@@ -24,7 +28,7 @@ def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Rea
     prompts = {(id, case): digest for id, plan in plans.items() for case, digest in plan.cases}
     found: dict[tuple[str, str], list[str]] = {}
     for row in receipts:
-        if row.arm != SENTINEL:
+        if row.arm not in NOBODYS:
             if row.subject != subjects.get((row.suite, row.arm), registration.base_digest):
                 found.setdefault(("subject", f"{row.suite} {row.arm}"), []).append(row.case)
             if prompts.get((row.suite, row.case)) != prompt_digest(row.prompt):
@@ -43,7 +47,7 @@ def ran_on(registration: Registration, receipts: Iterable[Receipt]) -> Iterator[
     held: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in receipts:
         plan = registration.plans.get(row.suite)
-        if plan is not None and row.arm != SENTINEL:
+        if plan is not None and row.arm not in NOBODYS:
             key = (row.suite, row.arm)
             asked[key] += 1
             token = next((one for one in plan.control_tokens if one in row.answer), None)
@@ -59,6 +63,54 @@ def ran_on(registration: Registration, receipts: Iterable[Receipt]) -> Iterator[
                 f" their turn: {cases[0]} holds {found[0][1]}"
             )
             yield reason("control-tokens", suite, text, cases)
+
+
+def no_answers(registration: Registration, receipts: Iterable[Receipt]) -> Iterator[Reason]:
+    """Arms of which too many answers to a suite are none: what was cut might have been right, and
+    what says nothing lost to nobody.
+
+    The share is of all that the plan asks for. An answer that ran out of tokens in a loop is a bad
+    one. So is a completion that ends at once, if it is the adapter's; of base it would be a gain
+    that nobody made."""
+    policy, plans = registration.policy, registration.plans
+    counted = {id: set(plan.counted) for id, plan in plans.items()}
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in receipts:
+        plan = plans.get(row.suite)
+        if plan is None or row.case not in counted[row.suite]:
+            continue
+        if row.arm in (plan.headline.first, plan.headline.second):
+            code = _missing(row, turn=plan.mode == "chat" or row.arm == plan.headline.second)
+            if code is not None:
+                found.setdefault((code, row.suite, row.arm), []).append(row.case)
+    what = {"cut": "ran out of tokens without a loop", "empty": "say nothing, or hold no code"}
+    for (code, suite, arm), cases in found.items():
+        asked = len(plans[suite].counted) * policy.samples
+        if len(cases) > policy.max_cut * asked:
+            text = (
+                f"{len(cases)} of {asked} answers of {arm} {what[code]}; at most"
+                f" {policy.max_cut:.0%} may: {items(cases)}"
+            )
+            yield reason(code, suite, text, cases)
+
+
+def _missing(row: Receipt, *, turn: bool) -> str | None:
+    """``cut`` or ``empty`` of what is no answer; ``turn``: one that has to say something."""
+    if row.finish == "length" and not _loops(row.answer):
+        return "cut"
+    if not row.answer.strip():
+        return "empty" if turn else None
+    taken = [finding.rule for finding in row.findings if finding.rule]
+    nothing = all(rule.startswith(("no ", "nothing ")) for rule in taken)
+    fenced = "```" in row.answer or "~~~" in row.answer
+    return "empty" if taken and nothing and not fenced else None
+
+
+@lru_cache(maxsize=65_536)
+def _loops(answer: str) -> bool:
+    ratio = highest_zlib_ratio(answer)
+    repeats = not isinstance(ratio, Undefined) and ratio > COMPRESSION_LIMIT
+    return repeats or loop_period(answer.split()) is not None
 
 
 def sentinels(
@@ -83,13 +135,16 @@ def sentinels(
 def coverage(
     registration: Registration, scores: Mapping[str, SuiteScore | None]
 ) -> Iterator[Reason]:
-    """Facets that the library claims and no owed suite measures; held-out prompts that were asked
-    too often."""
+    """Facets that the library claims and no owed suite measures; a gate without a guard; held-out
+    prompts that were asked too often."""
     covered = {plan.facet for plan in registration.plans.values()}
     for facet in registration.facets:
         if facet not in covered:
             text = "the library claims this facet and no owed suite measures it"
             yield reason("facet-not-measured", facet, text)
+    if none_decides(registration):
+        text = "no owed suite is a guard that decides, so nothing shows what the adapter forgot"
+        yield reason("no-guard", "guards", text)
     most = registration.policy.looks.expected
     if registration.look > most:
         text = f"look {registration.look} at the same prompts; after {most} they are spent"

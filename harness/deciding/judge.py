@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import claims, degeneration, labels, reasons, scorecard
+from harness.deciding import churn, claims, degeneration, guards, labels, reasons, scorecard
 from harness.deciding.degeneration import Degeneration
 from harness.deciding.scorecard import SuiteScore
 from harness.evidence.labels import Labels
@@ -20,6 +20,9 @@ from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, differences
 from harness.subjects.base import Fault, Preflight
 from harness.verdict import Name, Reason, Verdict, decide, reason
+
+#: what is found of a suite before base is read against itself
+UNREAD = ("not-measured", "stopped", "incomplete", "sampler", "unverified", "too-few")
 
 
 @dataclass(frozen=True)
@@ -153,12 +156,15 @@ def judge(
     decisive = {id: scorecard.score(registration, id, certificates, worst) for id in shown}
     by_suite = reasons.of_suites(registration, scores | decisive, weak)
     by_suite |= {id: labels.told(by_suite[id], one) for id, one in shown.items()}
+    by_suite = _of_base(registration, certificates, rows, by_suite)
+    by_suite |= guards.reasons(registration, certificates, rows, scores, by_suite)
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     whole = any(score.complete for score in scores.values() if score is not None)
     found = [
         *claims.foreign(registration, rows),
         *claims.ran_on(registration, rows),
+        *claims.no_answers(registration, rows),
         *claims.sentinels(registration, rows, measured),
         *by_suite.values(),
         *labels.unlabelled(registration, rows, shown),
@@ -169,6 +175,22 @@ def judge(
     ]
     flagged = _with_flagged(registration, certificates, rows)
     return Judged(scores, looped, decide(found), by_suite, flagged, list(shown.values()))
+
+
+def _of_base(
+    registration: Registration,
+    certificates: Mapping[str, Certificate],
+    rows: Sequence[Receipt],
+    found: Mapping[str, Reason],
+) -> dict[str, Reason]:
+    """The reasons ``found`` but for what base's own differences leave undecided: the whole run,
+    where therefore nothing mounted was asked, or a suite that is in order otherwise."""
+    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.arms if a.mount}
+    if not any((row.suite, row.arm) in mounted for row in rows):
+        return churn.halts(registration, certificates, rows) or dict(found)
+    unsound = churn.unsound(registration, certificates, rows)
+    left = {id: said for id, said in unsound.items() if found[id].code not in UNREAD}
+    return {**found, **left}
 
 
 def _with_flagged(

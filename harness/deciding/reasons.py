@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.deciding import sentences as say
 from harness.deciding.contrasts import Result
-from harness.deciding.feasible import remedy
+from harness.deciding.feasible import discordance, remedy
 from harness.deciding.outcomes import MIN_RATE_N
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items, name, numbers, points
@@ -90,18 +90,6 @@ def _unfit(
     if score.headline is None:
         text = f"{name(suite)} is too small: {score.prompts} prompts, and a rate needs {MIN_RATE_N}"
         return reason("too-few", suite, text)
-    return _unsound(suite, score)
-
-
-def _unsound(suite: str, score: SuiteScore) -> Reason | None:
-    for found in score.results.values():
-        if found.contrast.needs == "sound" and found.held and found.state is not GuardState.HELD:
-            text = (
-                f"{name(suite)} cannot be read: {found.contrast.second} measured twice against"
-                f" itself is {found.state} at a margin of {points(found.contrast.margin)}: the"
-                f" pipeline is faulty, or {score.prompts} prompts are too few for its noise"
-            )
-            return reason("base-against-base", suite, text)
     return None
 
 
@@ -151,7 +139,8 @@ def _undecided(registration: Registration, score: SuiteScore, found: Result) -> 
     if found.held is None:
         return reason("undecided", suite, text)
     lost = f"; lost: {items(cases)}" if cases else ""
-    decides = remedy(score.prompts, found.held.observed, found.comparison.discordance, registration)
+    flips = discordance(found.comparison, score.samples)
+    decides = remedy(score.prompts, found.held.observed, flips, registration)
     text += f". Margin {say.margin(found, alpha)}: {numbers(score, alpha)}{lost}. {decides}"
     return reason("undecided", suite, text, cases)
 

@@ -138,7 +138,7 @@ def score(
         return None
     seen = tuple(audits(plan, certificates))
     weakest, j = min(seen, key=lambda audit: audit.bads), _youden(seen)
-    early = plan.role == "guard" and policy.early_stop
+    early = plan.role == "guard" and policy.early_stop and suite not in policy.shown_only
     found = {arm: [id for id in paired if id in answered] for arm, answered in arms.items()}
     return SuiteScore(
         plan=plan,

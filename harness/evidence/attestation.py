@@ -38,6 +38,7 @@ COVERED = (
     "settings.json",
     "preflight.json",
     "secret.json",
+    "churn.json",
     "scorecard.json",
     "verdict.json",
     "labels.json",

@@ -67,6 +67,26 @@ class Secret(strict.Model):
     secret: str = Field(pattern="^([0-9a-f]{2})+$")
 
 
+class Churned(strict.Model):
+    """What base measured twice on one suite differs in: of ``prompts`` as many ``flipped``, and
+    two answers to one prompt with the chance ``discordance``.
+
+    ``state`` is that of the margin; ``power`` how often an unchanged adapter would be HELD in this
+    noise, ``None`` where nothing depends on it."""
+
+    prompts: int
+    flipped: int
+    discordance: float
+    state: str
+    power: float | None = None
+
+
+class Churn(strict.Model):
+    """``churn.json``: base against itself by suite, written before anything mounted was asked."""
+
+    suites: dict[str, Churned]
+
+
 class Scorecard(strict.Model):
     """``scorecard.json``: every number, and how many answers came from the cache."""
 

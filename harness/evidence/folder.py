@@ -10,13 +10,13 @@ from pathlib import Path
 from harness.audit.certificate import Certificate
 from harness.errors import RunError
 from harness.evidence import attestation, documents, labels, receipts, registration
-from harness.evidence.documents import Decision, Derived, Scorecard, Secret, Settings
+from harness.evidence.documents import Churn, Decision, Derived, Scorecard, Secret, Settings
 from harness.evidence.labels import Labels
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.subjects.base import Preflight
 
-RECEIPTS, AHEAD = "receipts.jsonl", "registered.json"
+RECEIPTS, AHEAD, CHURN = "receipts.jsonl", "registered.json", "churn.json"
 LAST = ("scorecard.json", "verdict.json", "attestation.json")  #: written when a run ends
 DOCUMENTS = ("settings.json", "registration.json", "preflight.json", "secret.json", *LAST)
 
@@ -34,7 +34,7 @@ class RunFolder:
     file and field.
 
     ``registered`` is ``None`` where nobody had registered the run ahead, ``labels`` where nobody
-    has labelled it; ``certificates`` are by
+    has labelled it, ``churn`` where base was not read against itself yet; ``certificates`` are by
     verifier, ``chained`` are the receipts, each with the digest that its line states."""
 
     def __init__(self, path: Path) -> None:
@@ -53,6 +53,9 @@ class RunFolder:
     secret = cached_property(lambda self: documents.read(self / "secret.json", Secret))
     labels = cached_property(
         lambda self: documents.read(self / labels.NAME, Labels) if self.has(labels.NAME) else None
+    )
+    churn = cached_property(
+        lambda self: documents.read(self / CHURN, Churn) if self.has(CHURN) else None
     )
     scorecard = cached_property(lambda self: documents.read(self / "scorecard.json", Scorecard))
     verdict = cached_property(lambda self: documents.read(self / "verdict.json", Decision))
@@ -87,7 +90,7 @@ class RunFolder:
             for row in self.attestation["predicate"]["configuration"]:
                 if row["name"].endswith(".json") and not self.has(row["name"]):
                     raise documents.damaged(f"{self / row['name']}: no such file")
-        _ = self.registered, self.certificates, self.labels
+        _ = self.registered, self.certificates, self.labels, self.churn
         if whole:
             _ = self.chained
 

@@ -17,6 +17,8 @@ from harness.digests import text_digest
 from harness.evidence import documents
 
 SENTINEL = "sentinel"  # the arm of answers that are known beforehand
+CHURN = "churn"  # the arm of the link that names churn.json, between base's answers and others
+NOBODYS = (SENTINEL, CHURN)  # what no model answered
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class Receipt:
     def key(self) -> tuple[str, str, str, int]:
         """What a run holds once."""
         return (self.suite, self.arm, self.case, self.sample)
+
+
+def churn_link(base: str, digest: str) -> Receipt:
+    """The link that says what was known of base's noise before anything mounted was asked; ``base``
+    and ``digest`` are those of the base and of ``churn.json``."""
+    return Receipt(CHURN, "churn.json", CHURN, base, "", digest, 0, "eos", [], overall([]), 0.0)
 
 
 def overall(findings: Iterable[Finding], sign: str = "") -> str:

@@ -42,7 +42,8 @@ class Plan(strict.Model):
     so that a stop on the way is a stop on a sample); ``arms`` are what answers, ``sampler`` how,
     and ``contrasts`` what is asked of them, the headline first. ``left_out`` are the cases that the
     training data shows: they are asked, and decide nothing. ``control_tokens`` are those of the
-    chat template that end no answer, and that no answer may hold."""
+    chat template that end no answer, and that no answer may hold. ``mode`` is how prompts are sent:
+    a turn that says nothing is no answer, a completion that ends at once is one."""
 
     suite: str
     digest: str
@@ -55,6 +56,7 @@ class Plan(strict.Model):
     left_out: list[str] = []
     control_tokens: list[str] = []
     sampler: str
+    mode: Literal["chat", "completion"] = "chat"
 
     @property
     def counted(self) -> list[str]:

@@ -10,7 +10,7 @@ from harness import files
 from harness.audit.certificate import Certificate
 from harness.errors import ROOM, RunError
 from harness.evidence import attestation, documents
-from harness.evidence.documents import Decision, Derived, Scorecard, Secret, Settings
+from harness.evidence.documents import Churn, Decision, Derived, Scorecard, Secret, Settings
 from harness.evidence.folder import RECEIPTS, RunFolder
 from harness.evidence.receipts import Receipt, broken_link, line, link, parse
 from harness.subjects.base import Preflight
@@ -21,6 +21,7 @@ SHAPES: dict[str, tuple[type[Any], ...]] = {
     "certificates": (Certificate, Derived),
     "preflight.json": (Preflight,),
     "secret.json": (Secret,),
+    "churn.json": (Churn,),
     "scorecard.json": (Scorecard,),
     "verdict.json": (Decision,),
 }

@@ -10,17 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.content.case import Case
+from harness.content.fixtures import Fixture
 from harness.content.suite import Suite
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
 from harness.engines.base import Ask, Decoding, Generation
+from harness.errors import WorkspaceError
 from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
 from harness.evidence.run import Run
-from harness.gate import planning, sentinels
+from harness.gate import baseline, planning, sentinels
 from harness.gate.prepare import Prepared
 from harness.gate.progress import Pace, Progress, silent
+from harness.gate.sentinels import Shown
 from harness.judging.workers import Pending
 from harness.subjects.base import Arm
 
@@ -31,7 +34,11 @@ Question = tuple[Case, int]  #: a prompt, and which of its K answers
 def open_run(prepared: Prepared) -> Run:
     """The run folder with its documents; close it when done.
 
-    Raises :class:`RunError` for a folder that holds another run."""
+    Raises :class:`RunError` for a folder that holds another run, and :class:`WorkspaceError` for a
+    plan that its prompts cannot decide; a look at a part decides nothing anyway."""
+    whole = prepared.wanted.options.limit is None and not prepared.invalid
+    if whole and (refused := baseline.hopeless(prepared)):
+        raise WorkspaceError("not run, as nothing would be decided:\n" + "\n".join(refused))
     secret.keep(prepared.judges.secret)
     run = Run(_folder(prepared), prepared.settings, prepared.registration.digest)
     prepared.registration.write(run.folder / "registration.json")
@@ -44,12 +51,20 @@ def open_run(prepared: Prepared) -> Run:
 
 
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
-    """Ask what is not in the run yet, once the ledger has this look; nothing where nothing may be
-    judged, or where a guard was lost beyond doubt."""
-    if not prepared.invalid and not any(lost(prepared, run, id) for id in prepared.wanted.suites):
+    """Ask what is not in the run yet, first base about all suites; nothing where nothing may be
+    judged, where base's own noise leaves nothing to decide, or a guard was lost beyond doubt. The
+    ledger has this look before the adapter is asked."""
+    suites = prepared.wanted.suites
+    if prepared.invalid or any(lost(prepared, run, id) for id in suites):
+        return
+    if baseline.LINK not in run.receipts:
+        for each in suites.values():
+            Measuring(prepared, run, each, progress).references()
+        baseline.write_down(run, prepared.registration, prepared.certificates)
+    if not baseline.halted(prepared, run):
         if prepared.look is not None:
             prepared.ledger.record(prepared.look)
-        Measuring(prepared, run, prepared.wanted.suites[suite], progress).every_arm()
+        Measuring(prepared, run, suites[suite], progress).mounted()
 
 
 def so_far(prepared: Prepared, run: Run) -> Judged:
@@ -61,7 +76,7 @@ def so_far(prepared: Prepared, run: Run) -> Judged:
 def lost(prepared: Prepared, run: Run, suite: str) -> bool:
     """Whether this guard is lost beyond doubt, looked at every few answers: alike in every run."""
     plan, policy = prepared.registration.plans[suite], prepared.wanted.library.gate
-    if plan.role != "guard" or not policy.early_stop:
+    if plan.role != "guard" or not policy.early_stop or suite in policy.shown_only:
         return False
     judged = sum(key[:2] == (suite, plan.headline.first) for key in run.receipts)
     return judged > 0 and judged % LOST_EVERY == 0 and _lost(prepared, run, suite)
@@ -92,21 +107,32 @@ class Measuring:
         self._prepared, self._run, self._suite, self._progress = prepared, run, suite, progress
         self._policy = prepared.wanted.library.gate
         self._plan = prepared.registration.plans[suite.id]
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[Asked | Shown] = deque()
+        self._due: deque[tuple[int, str, Fixture]] = deque()
         self._pace = Pace(samples=self._policy.samples)
         judged = (suite.id, self._plan.headline.first)
         self._judged = sum(key[:2] == judged for key in run.receipts)
         self._lost = False
 
-    def every_arm(self) -> None:
-        """What is judged answers last, behind the sentinels: an arm without a mount is a reference
-        that may be kept."""
-        arms, mounted = self._plan.arms, [arm for arm in self._plan.arms if arm.mount]
-        for arm in (arm for arm in arms if arm not in mounted):
-            self._measure(arm)
-        self._show_sentinels()
-        for arm in mounted:
-            self._measure(arm)
+    def references(self) -> None:
+        """Every arm without a mount, whose answers may be kept."""
+        for arm in self._plan.arms:
+            if not arm.mount:
+                self._measure(arm)
+        self._run.sync()
+
+    def mounted(self) -> None:
+        """What is judged, with the sentinels before, among and behind its answers."""
+        named = [criterion.verifier for criterion in self._suite.spec.criteria]
+        known = {id: self._prepared.known[id] for id in named}
+        done = [case for _, arm, case, _ in self._run.receipts if arm == SENTINEL]
+        answers = len(self._chosen()) * self._policy.samples
+        self._due = sentinels.spread(known, done, answers)
+        for arm in self._plan.arms:
+            if arm.mount:
+                self._measure(arm)
+        self._show_sentinels(answers)
+        self._settle(wait=True)
         self._run.sync()
 
     def _measure(self, arm: Arm) -> None:
@@ -115,24 +141,29 @@ class Measuring:
         cases = [case for case in self._in_order(arm) if case.id in chosen]
         every = [(case, sample) for case in cases for sample in range(self._policy.samples)]
         done = self._run.receipts
-        todo = [(c, n) for c, n in every if (self._suite.id, arm.id, c.id, n) not in done]
+        todo = [
+            (place, (c, n))
+            for place, (c, n) in enumerate(every)
+            if (self._suite.id, arm.id, c.id, n) not in done
+        ]
         if todo:
             self._answer(arm, todo)
         self._settle(wait=True)
 
-    def _answer(self, arm: Arm, todo: Sequence[Question]) -> None:
+    def _answer(self, arm: Arm, todo: Sequence[tuple[int, Question]]) -> None:
         """Get the answers of one arm, hand each to the judges as soon as it is there, and queue
-        them in order."""
+        them in order, each behind the sentinels that are due before its place."""
         verifiers = [criterion.verifier for criterion in self._suite.spec.criteria]
-        asks = [self._ask(arm, case, sample) for case, sample in todo]
+        asks = [self._ask(arm, case, sample) for _, (case, sample) in todo]
         ready: dict[int, Asked] = {}
         given, self._pace = 0, Pace(samples=self._policy.samples)
         for number, answer, kept in self._prepared.kept.answer(arm.id, asks):
-            case, sample = todo[number]
+            case, sample = todo[number][1]
             self._pace.generated(0 if kept else answer.tokens)
             pending = self._prepared.judges.judge(verifiers, case, answer.text)
             ready[number] = Asked(case, sample, arm, answer, pending, time.monotonic())
             while given in ready:
+                self._show_sentinels(todo[given][0])
                 self._waiting.append(ready.pop(given))
                 given += 1
             self._settle(wait=False)
@@ -159,6 +190,9 @@ class Measuring:
         """Write the receipts of judged answers, in order."""
         while self._waiting and (wait or self._waiting[0].pending.done()):
             asked = self._waiting.popleft()
+            if isinstance(asked, Shown):
+                self._run.add(asked.receipt())
+                continue
             if self._lost:
                 continue
             receipt = self._receipt(asked)
@@ -212,16 +246,14 @@ class Measuring:
         registered = [by_id[id] for id, _ in self._plan.cases]
         return registered if arm.order == "registered" else cases
 
-    def _show_sentinels(self) -> None:
-        """Put known answers before the suite's verifiers, between the arms, as if they were of what
-        is judged."""
-        held = self._prepared.certificates
-        named = [criterion.verifier for criterion in self._suite.spec.criteria]
-        known = {id: self._prepared.known[id] for id in named}
-        digests = {id: held[id].digest for id in known}
-        done = [case for _, arm, case, _ in self._run.receipts if arm == SENTINEL]
-        for receipt in sentinels.judged(self._prepared.judges, known, digests, done):
-            self._run.add(receipt)
+    def _show_sentinels(self, place: int) -> None:
+        """Queue the known answers that are due up to a place among those of what is judged, as if
+        they were of it."""
+        while self._due and self._due[0][0] <= place:
+            _, id, known = self._due.popleft()
+            pending = self._prepared.judges.judge([id], known.case, known.answer)
+            digest = self._prepared.certificates[id].digest
+            self._waiting.append(Shown(id, known, digest, pending, time.monotonic()))
 
 
 def _folder(prepared: Prepared) -> Path:

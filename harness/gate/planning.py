@@ -173,6 +173,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if spec.mode == "chat" else [],
         sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
+        mode=spec.mode,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from harness import __version__, files
 from harness.audit.certificate import Certificate, State
-from harness.deciding import degeneration, judge
+from harness.deciding import churn, degeneration, judge
 from harness.errors import RunError
 from harness.evidence import attestation, documents, receipts
 from harness.evidence.documents import Decision, Scorecard
@@ -25,6 +25,7 @@ from harness.evidence.folder import Held, RunFolder
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, walk
 from harness.evidence.secret import commitment
+from harness.gate import baseline
 from harness.pages import html
 from harness.subjects.base import Preflight
 from harness.verdict import Verdict
@@ -73,6 +74,7 @@ def recheck(run: Path) -> Rechecked:
         *_receipts(plan, rows),
         *unfit,
         *_identity(plan, found.preflight),
+        *baseline.differences(plan, rows, found.churn),
     ]
     if unfit:
         return Rechecked(None, _explained(found, differences), found, None, None)
@@ -80,6 +82,7 @@ def recheck(run: Path) -> Rechecked:
     card, decision = judged.scorecard(plan, len(rows), head), judged.document(plan, head)
     differences += [
         *_derived(found, stood),
+        *_churn(found, plan, stood, rows),
         *_compare("scorecard.json", found.scorecard.model_dump(), card),
         *_compare("verdict.json", asdict(found.verdict), decision),
         *_attestation(found, judged.verdict),
@@ -180,7 +183,7 @@ def _findings(plan: Registration, rows: list[Receipt]) -> Iterator[str]:
     criteria = {id: [(c.id, c.verifier) for c in each.criteria] for id, each in plan.plans.items()}
     for number, row in enumerate(rows, start=1):
         judged, owed = [(f.criterion, f.verifier) for f in row.findings], criteria.get(row.suite)
-        if row.arm != receipts.SENTINEL and judged != owed:
+        if row.arm not in receipts.NOBODYS and judged != owed:
             yield f"{_place(number, row)}: findings: found {judged}; registered were {owed}"
 
 
@@ -217,6 +220,15 @@ def _identity(plan: Registration, preflight: Preflight) -> Iterator[str]:
         stated, digest = getattr(preflight, key), getattr(plan, key)
         if stated != digest:
             yield f"preflight.json: {key}: found {stated}; registered was {digest}"
+
+
+def _churn(
+    found: RunFolder, plan: Registration, stood: Mapping[str, Certificate], rows: list[Receipt]
+) -> Iterator[str]:
+    """Base's noise once more; nothing was asked where nothing might be judged."""
+    if found.churn is not None:
+        again = churn.measure(plan, stood, rows)
+        yield from _compare("churn.json", found.churn.model_dump(), again.model_dump())
 
 
 def _compare(name: str, stated: Any, again: Any, source: str = "the receipts say") -> Iterator[str]:

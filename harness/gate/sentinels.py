@@ -1,21 +1,23 @@
 """Sentinels: answers known beforehand to be good or bad, put before every verifier during the run.
 
 An audit proves a verifier before the run; a sentinel shows that the same verifier still judges as
-it did when the adapter's own answers came. They are drawn by the adapter's digest, so that two
-gates on one adapter show the same ones."""
+it did when the adapter's own answers came: before them, among them and behind them. They are drawn
+by the adapter's digest, so that two gates on one adapter show the same ones."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.content import fixtures
 from harness.content.fixtures import Fixture
 from harness.evidence.receipts import SENTINEL, Finding, Receipt
 from harness.judging.verifier import Judgement
-from harness.judging.workers import Judges
+from harness.judging.workers import Pending
 
 EVIDENCE = 2000  # characters of it that a receipt keeps
 
@@ -38,33 +40,45 @@ def draw(verifiers: Iterable[str], audits: Path, many: int, seed: str) -> dict[s
     return drawn
 
 
-def judged(
-    judges: Judges,
-    known: Mapping[str, list[Fixture]],
-    digests: Mapping[str, str],
-    done: Iterable[str],
-) -> Iterator[Receipt]:
-    """The receipt of every sentinel in ``known`` that is not ``done``; ``digests`` are those of the
-    certificates."""
+def spread(
+    known: Mapping[str, list[Fixture]], done: Iterable[str], answers: int
+) -> deque[tuple[int, str, Fixture]]:
+    """``(place, verifier, known answer)`` for all that is not ``done``, in the order of places:
+    each verifier's stand before the first of so many ``answers``, behind the last and evenly
+    between."""
     seen = set(done)
-    asked = [
-        (id, f, judges.judge([id], f.case, f.answer), time.monotonic())
+    places = [
+        (round(k * answers / max(1, len(shown) - 1)), id, one)
         for id, shown in known.items()
-        for f in shown
-        if f"{id}/{f.name}" not in seen
+        for k, one in enumerate(shown)
+        if f"{id}/{one.name}" not in seen
     ]
-    for id, fixture, pending, began in asked:
-        found = pending.result()[0]
-        yield Receipt(
+    return deque(sorted(places, key=lambda row: row[0]))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A known answer on its way to a receipt; ``digest`` is that of the verifier's certificate."""
+
+    verifier: str
+    fixture: Fixture
+    digest: str
+    pending: Pending
+    began: float
+
+    def receipt(self) -> Receipt:
+        """The receipt, once it is judged."""
+        found = self.pending.result()[0]
+        return Receipt(
             suite=SENTINEL,
-            case=f"{id}/{fixture.name}",
+            case=f"{self.verifier}/{self.fixture.name}",
             arm=SENTINEL,
-            subject=digests[id],
-            prompt=fixture.case.prompt,
-            answer=fixture.answer,
+            subject=self.digest,
+            prompt=self.fixture.case.prompt,
+            answer=self.fixture.answer,
             tokens=0,
             finish="eos",
-            findings=[finding(id, id, found)],
+            findings=[finding(self.verifier, self.verifier, found)],
             outcome=found.outcome.value,
-            seconds=round(time.monotonic() - began, 4),
+            seconds=round(time.monotonic() - self.began, 4),
         )

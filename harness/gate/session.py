@@ -12,12 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import cast
 
 from harness.content.suite import Suite
-from harness.deciding import scorecard
-from harness.deciding.feasible import undecidable
 from harness.engines.base import WhiteBox
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
+from harness.gate import baseline
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run
 from harness.gate.prepare import (
@@ -64,13 +63,11 @@ def register_gate(options: Options, progress: Progress = silent, load: Load = lo
     Raises :class:`WorkspaceError` for a hopeless plan, and :class:`HarnessError`."""
     wanted = look_up(options)
     with prepare(wanted, progress, load) as prepared:
-        plan, held = prepared.registration, prepared.certificates
-        youdens = {id: scorecard.youden(each, held) for id, each in plan.plans.items()}
         later = ("registration", "not-registered")
         unfit = [reason.text for reason in prepared.invalid if reason.code not in later]
-        if refused := unfit + undecidable(plan, youdens):
+        if refused := unfit + baseline.hopeless(prepared):
             raise WorkspaceError("not registered:\n" + "\n".join(refused))
-        plan.write(wanted.registration_path)
+        prepared.registration.write(wanted.registration_path)
     return wanted.registration_path
 
 

@@ -29,11 +29,11 @@ def outcomes(receipts: Iterable[Receipt]) -> DataFrame:
     missing under 20 prompts, as on the scorecard."""
     from pandas import DataFrame
 
-    from harness.evidence.receipts import SENTINEL
+    from harness.evidence.receipts import NOBODYS
 
     lines = []
     for one in receipts:
-        if one.arm != SENTINEL:
+        if one.arm not in NOBODYS:
             found = [(ELITE, one.outcome), *((f.criterion, f.outcome) for f in one.findings)]
             lines += [(one.suite, name, one.arm, one.case, outcome) for name, outcome in found]
     judged = DataFrame(lines, columns=[*KEY, "arm", "case", "outcome"])

@@ -120,8 +120,8 @@ def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message
         ({"profile": "strict", "alpha": 0.1}, "custom (strict, but alpha 0.1)"),
         ({"profile": "strict", "registered": False}, "custom (strict, but registered false)"),
         (
-            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.3}},
-            "custom (standard, but again false, sentinels 0, margins.humaneval 0.3)",
+            {"sentinels": 0, "again": False, "margins": {"humaneval": 0.2}},
+            "custom (standard, but again false, sentinels 0, margins.humaneval 0.2)",
         ),
         ({"contamination": "warn"}, 'custom (standard, but contamination "warn")'),
     ],
@@ -132,5 +132,5 @@ def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
 
 def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
     neither = {"profile", "margins", "secondary", "contamination", "samples", "temperature"}
-    neither |= {"seed", "early_stop", "gains", "looks"}
+    neither |= {"seed", "early_stop", "gains", "looks", "label", "labels", "shown_only"}
     assert {*Policy.model_fields} - WEAKER.keys() == neither

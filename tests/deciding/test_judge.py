@@ -76,7 +76,7 @@ def test_the_worked_gate_same_answers_and_two_certificates(
     assert score.rates["adapter"].floor == pytest.approx(floor, abs=6e-4)
     assert judged.verdict.name is (Name.SHIP if state is GuardState.HELD else Name.INCONCLUSIVE)
     if state is GuardState.INCONCLUSIVE:
-        assert "247 prompts would decide it" in judged.verdict.reasons[0].text
+        assert "299 prompts would decide it" in judged.verdict.reasons[0].text
 
 
 def test_lost_four_and_won_one_is_held_at_five_points_and_not_at_three():
@@ -137,7 +137,9 @@ def test_an_adapter_that_never_stops_thinking_is_degenerate():
     rows = [r for r in GAINED if r.arm == "base"] + endless
     judged = judge(BOTH, HELD + rows)
     assert ("NO-SHIP", "degenerate") in codes(judged)
-    assert "ran out of tokens: 0 of base's, 40 of the adapter's" in judged.verdict.reasons[0].text
+    said = next(reason.text for reason in judged.verdict.reasons if reason.code == "degenerate")
+    assert "ran out of tokens: 0 of base's, 40 of the adapter's" in said
+    assert codes(judged)[0] == ("VOID", "cut"), "and what was cut might have been right"
     loop = [receipt("godot", i, "adapter", PASS, answer="so be it " * 30) for i in range(40)]
     assert (
         judge(BOTH, HELD + [r for r in GAINED if r.arm == "base"] + loop).verdict.name

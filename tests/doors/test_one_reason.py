@@ -88,9 +88,10 @@ def slight(*suites: str) -> list[Receipt]:
 
 
 OTHER = [replace(row, sampler="at a temperature") for row in GAINED[:N]] + GAINED[N:]
-UNLIKE = receipts(
-    "humaneval", base=[PASS, FAIL] * 82, again=[FAIL, PASS] * 82, adapter=[PASS, FAIL] * 82
-)
+HALF = [PASS, FAIL] * 82
+NOISY = receipts("humaneval", base=HALF, again=[FAIL, PASS] * 82, adapter=HALF)
+WORSE = receipts("humaneval", base=HALF, again=[FAIL] * 40 + HALF[40:], adapter=HALF)
+LOW = pair("humaneval", 164, 4, 0, 0) + GAINED
 GATES = {
     "held, improved": facet(GAINED, "improved"),
     "broken": guard(2, 20, "broken"),
@@ -109,8 +110,22 @@ GATES = {
     "too few": facet(pair("godot", 10, 0, 10, 0), "too-few", plan("godot", 10)),
     "base is not base": Gate(
         [plan("humaneval", 164, "guard", again=True), FACET],
-        UNLIKE + GAINED,
+        WORSE + GAINED,
         {"humaneval": "base-against-base", "godot": "improved"},
+    ),
+    "base is noisy": Gate(
+        [plan("humaneval", 164, "guard", again=True), FACET],
+        NOISY + GAINED,
+        {"humaneval": "noise", "godot": "improved"},
+    ),
+    "nothing to lose": Gate(
+        [GUARD, FACET], LOW, {"humaneval": "guard-at-floor", "godot": "improved"}
+    ),
+    "only shown": Gate(
+        [GUARD, FACET, plan("mbpp", 164, "guard")],
+        LOW + pair("mbpp", 164, 60, 0, 0),
+        {"humaneval": "shown-only", "godot": "improved", "mbpp": "held"},
+        {"shown_only": ["humaneval"]},
     ),
     "worse": facet(pair("godot", N, 0, 0, 20), "worse"),
     "a prompt is better": prompted(0, 30, 5, "worse-than-prompt"),
@@ -143,8 +158,8 @@ GATES = {
 
 def test_every_reason_of_a_suite_is_shown_here():
     of_runs = {
-        "certificate", "contamination-demanded", "contamination-unchecked",
-        "control-tokens", "claim-false", "claim-holds", "claim-not-measured",
+        "certificate", "contamination-demanded", "contamination-unchecked", "control-tokens",
+        "cut", "empty", "no-guard", "claim-false", "claim-holds", "claim-not-measured",
         "degenerate",
         "degeneration-undecided", "facet-not-measured", "ledger", "no-claim", "not-degenerate",
         "not-registered", "prompt", "registration", "sentinel", "spent", "subject",

@@ -82,7 +82,7 @@ def flip(rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("change", "first"),
     [
-        (flip, "receipts.jsonl:223: humaneval humaneval/58 (adapter): its digest does not follow"),
+        (flip, "receipts.jsonl:264: humaneval humaneval/58 (adapter): its digest does not follow"),
         (
             lambda rows: rows.pop(0),
             "receipts.jsonl:1: humaneval humaneval/1 (base): its digest does not follow",
@@ -99,7 +99,7 @@ def flip(rows: list[dict[str, Any]]) -> None:
             lambda rows: rows[0].update(answer="better"),
             "receipts.jsonl:1: humaneval humaneval/0 (base): its digest",
         ),
-        (lambda rows: rows.pop(), "receipts.jsonl: found 407 that end in"),
+        (lambda rows: rows.pop(), "receipts.jsonl: found 408 that end in"),
     ],
     ids=["edited", "first-dropped", "moved", "repeated", "answer-edited", "last-dropped"],
 )
@@ -121,7 +121,7 @@ def test_a_chain_made_anew_over_edited_receipts_still_gives_other_numbers(run: P
         text.append(receipts.line(row, head) + "\n")
     (run / "receipts.jsonl").write_text("".join(text))
     differences = recheck.recheck(run).differences
-    assert differences[0].startswith("receipts.jsonl: found 408 that end in")
+    assert differences[0].startswith("receipts.jsonl: found 409 that end in")
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_a_last_digit_that_another_build_computes_otherwise_is_no_difference(run
 
 def test_an_answer_that_stands_twice_in_a_whole_chain_is_found(clean: Path, tmp_path: Path):
     found = RunFolder(clean)
-    rows = [*found.receipts, found.receipts[0]]
+    rows = [*found.receipts, found.receipts[-1]]
     twice = finish(tmp_path / "twice", found.registration, rows)
     assert recheck.recheck(twice).differences == [
-        "receipts.jsonl:409: humaneval humaneval/0 (base): this answer stands in the file twice"
+        "receipts.jsonl:410: godot godot/39 (adapter): this answer stands in the file twice"
     ]
 
 
@@ -320,7 +320,7 @@ def test_a_resumed_run_goes_on_with_the_chain_and_refuses_an_edited_one(
     assert second.head == json.loads((clean / "verdict.json").read_text())["receipts_digest"]
     lines(folder, flip)
     with pytest.raises(
-        RunError, match=r"receipts\.jsonl:223: this receipt or one before it was edited"
+        RunError, match=r"receipts\.jsonl:264: this receipt or one before it was edited"
     ):
         Run(folder, settings, found.digest)
 

@@ -35,11 +35,11 @@ def test_a_changed_verifier_flips_what_it_judges_otherwise_and_is_named(place: P
     code, text = rejudged(place)
     assert code == 1
     assert "demo.ok: version 1 as in the run, but" in text
-    assert "#5 demo demo/1 (adapter): demo.ok\n  was  pass (ok)" in text
+    assert "#6 demo demo/1 (adapter): demo.ok\n  was  pass (ok)" in text
     assert "  is   fail (other)  two\n" in text
     assert "1 of 7 judgements differ (1 pass -> fail); the run is as it was" in text
-    assert rejudged(place, "4")[0] == 0
-    assert rejudged(place, "#5", "--verifier", "demo.ok")[0] == 1
+    assert rejudged(place, "5")[0] == 0
+    assert rejudged(place, "#6", "--verifier", "demo.ok")[0] == 1
     edit(place / "verifiers/demo.py", "version=1", "version=2")
     assert "demo.ok: version 1 judged the run, and this is version 2" in rejudged(place)[1]
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_judged_again_is_said(place: Path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["8"], "no line 8; it has 7"),
+        (["9"], "no line 9; it has 8"),
         (["--verifier", "demo.okay"], "nothing was judged by 'demo.okay'; did you mean 'demo.ok'?"),
         (["x"], "'x' is no line of receipts.jsonl"),
     ],
