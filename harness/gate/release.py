@@ -18,6 +18,7 @@ from harness.digests import folder_digest
 from harness.errors import WorkspaceError
 from harness.evidence import attestation
 from harness.evidence.folder import RunFolder
+from harness.evidence.ledger import Ledger
 from harness.evidence.registration import Registration, walk
 from harness.gate.recheck import recheck
 from harness.subjects.entering.entry import folder
@@ -47,6 +48,7 @@ def release_check(run: Path, adapter: str, library: str | None = None) -> Releas
         *(f"{each.verdict} {each.about} {each.code}: {each.text}" for each in wrong),
         *found.differences,
         *_page(found.folder),
+        *Ledger(place.looks).faults(plan.ledger.last),
         *_bytes(plan, folder(place, listed, adapter)),
         *_policy(plan, place, listed),
         *_listed(plan, place, listed),

@@ -1,14 +1,21 @@
-"""The gate as one call, for the doors: run it, register it, or look at the subject alone."""
+"""The gate as one call, for the doors: run it, register it, look at dev prompts, or at the subject
+alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
+from harness.content.suite import Suite
 from harness.engines.base import WhiteBox
 from harness.errors import WorkspaceError
+from harness.evidence.receipts import Receipt
+from harness.evidence.run import Run
 from harness.gate import baseline
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run
@@ -16,6 +23,7 @@ from harness.gate.prepare import (
     Load,
     Options,
     Prepared,
+    Wanted,
     load_engine,
     look_up,
     preflight,
@@ -26,7 +34,10 @@ from harness.gate.prepare import (
 from harness.gate.progress import Progress, silent
 from harness.subjects.base import Preflight
 from harness.subjects.entering.entry import siblings
-from harness.verdict import Verdict
+from harness.verdict import Name, Verdict
+
+OF_A_RUN = ("registration", "not-registered", "ledger")  # reasons that say nothing of the answers
+LINES, SHOWN = 3, 120  # lines and characters that are shown of an answer
 
 
 def run_gate(
@@ -80,3 +91,67 @@ def check_subject(
             )
         )
     return found
+
+
+def dev_lines(
+    options: Options, progress: Progress = silent, load: Load = load_engine
+) -> Iterator[str]:
+    """What dev prompts show, line by line: by suite the passes of base and adapter and every
+    criterion that failed. Nothing is left behind: no run, no look in the ledger, no verdict.
+
+    Raises :class:`WorkspaceError` where no suite has dev prompts or nothing may be judged, and
+    :class:`HarnessError`."""
+    wanted = _of_dev(look_up(replace(options, run_dir=None)))
+    with prepare(wanted, progress, load) as prepared, TemporaryDirectory() as folder:
+        void = [r for r in prepared.invalid if r.verdict is Name.VOID and r.code not in OF_A_RUN]
+        if void:
+            raise WorkspaceError("\n".join(["nothing can be judged:", *(r.text for r in void)]))
+        asked = replace(prepared, invalid=[], look=None)
+        with Run(Path(folder), asked.settings, asked.registration.digest) as run:
+            for suite in wanted.suites:
+                measure(asked, run, suite, progress)
+            rows = list(run.receipts.values())
+    for suite in wanted.suites:
+        yield from _of_suite(suite, [row for row in rows if row.suite == suite])
+    yield "dev prompts only: no verdict, and no look was counted"
+
+
+def _of_dev(wanted: Wanted) -> Wanted:
+    """A gate on dev prompts: base and adapter alone, to the end."""
+    suites = {id: _suite(each) for id, each in wanted.suites.items() if each.dev}
+    if not suites:
+        raise WorkspaceError(
+            f"no suite that {wanted.entry.name} owes has dev prompts: {', '.join(wanted.suites)};"
+            " write `dev: FILE.jsonl` into a suite's file, rows like its prompts"
+        )
+    policy = wanted.library.gate.model_copy(update={"again": False, "early_stop": False})
+    library = wanted.library.model_copy(update={"gate": policy})
+    return replace(wanted, suites=suites, library=library)
+
+
+def _suite(found: Suite) -> Suite:
+    spec = found.spec.model_copy(update={"canon": None, "draw": None})
+    return replace(found, spec=spec, cases=found.dev, dev=())
+
+
+def _of_suite(suite: str, rows: list[Receipt]) -> Iterator[str]:
+    asked, passed = Counter(row.arm for row in rows), Counter[str]()
+    passed.update(row.arm for row in rows if row.outcome == "pass")
+    yield f"{suite}: {', '.join(f'{arm} {passed[arm]}/{n}' for arm, n in asked.items())}"
+    failed: dict[str, list[tuple[str, str]]] = {}
+    for row in sorted(rows, key=lambda row: row.arm):
+        said = [(one.criterion, one.reason) for one in row.findings if one.outcome != "pass"]
+        for criterion, why in [*said, *([("ends", row.sign)] if row.sign else [])]:
+            text = f"    {row.case} {row.arm}: {why}: {_begins(row.answer)}"
+            failed.setdefault(criterion, []).append((row.arm, text))
+    for criterion, shown in failed.items():
+        many = Counter(arm for arm, _ in shown)
+        counts = ", ".join(f"{arm} {many[arm]}/{n}" for arm, n in asked.items())
+        yield f"  {criterion} failed: {counts}"
+        yield from (text for _, text in shown)
+
+
+def _begins(answer: str) -> str:
+    """The first lines of an answer that say something, as one."""
+    told = [line.strip() for line in answer.splitlines()]
+    return f"{' | '.join([x for x in told if x and not x.startswith('```')][:LINES]):.{SHOWN}}"

@@ -42,6 +42,7 @@ def page(
         "scorecard.html.j2",
         settings=found.settings,
         card=card,
+        look=found.registration.look_text,
         verdict=verdict,
         preflight=found.preflight,
         certificates=[asdict(one.certificate) | one.stated.model_dump() for one in held],

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from harness.doors.cli import main as cli
 from harness.doors.pytest import gate as door
 from harness.errors import WorkspaceError
-from harness.gate import dev
+from harness.gate import session
 
 SHOWN = ["mini/godot: base 0/6, adapter 6/6", "dev prompts only: no verdict"]
 
@@ -24,7 +24,7 @@ def shown(monkeypatch):
             raise WorkspaceError("no such base")
         return iter(SHOWN)
 
-    for place in (dev, door):
+    for place in (session, door):
         monkeypatch.setattr(place, "dev_lines", lines)
     return asked
 

@@ -21,11 +21,10 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import CHURN, SENTINEL
 from harness.gate import recheck
 from harness.gate.conclude import conclude
-from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.release import release_check
-from harness.gate.session import register_gate, run_gate
+from harness.gate.session import dev_lines, register_gate, run_gate
 from harness.verdict import Verdict
 
 VERIFIER = '''
@@ -421,6 +420,31 @@ def test_another_revision_is_another_look_at_a_lower_alpha(root: Path):
     Gate(root, run_dir=str(root / "two")).run()
     found = card(root / "two")
     assert (found["look"], found["alpha"]) == (2, pytest.approx(0.05 / 6))
+    said = "look 2 of adder on this base (lineage known; 1 lineage on this base): tested at 0.833 %"
+    assert f"{said} instead of 5 %" in (root / "two" / "scorecard.html").read_text()
+    [first] = RunFolder(root / "two").registration.ledger.last
+    checks = [release_check(root / "two", str(root / "adapter"), str(root)).against]
+    (root / "looks" / f"{first}.json").unlink()
+    checks.append(release_check(root / "two", str(root / "adapter"), str(root)).against)
+    assert [[first in text for text in check].count(True) for check in checks] == [0, 1]
+    verdict = Gate(root, run_dir=str(root / "three")).run()
+    assert (verdict.name, codes(verdict)) == ("VOID", ["ledger"]), "the second names the first"
+
+
+def test_each_revision_is_asked_prompts_of_the_pool_that_no_other_was(root: Path):
+    suite = root / "suites" / "sums.yaml"
+    suite.write_text(f"{FACET}draw: 20\n")
+    asked = []
+    for run, weights in (("one", "weights"), ("two", "revision 2"), ("again", "revision 2")):
+        (root / "adapter" / "adapters.safetensors").write_text(weights)
+        verdict = Gate(root, run_dir=str(root / run)).run()
+        assert verdict.name in ("SHIP", "INCONCLUSIVE"), codes(verdict)
+        assert recheck.recheck(root / run)[1] == []
+        asked.append({row.case for row in RunFolder(root / run).receipts if row.suite == "sums"})
+    assert [len(each) for each in asked] == [20, 20, 20]
+    assert asked[0].isdisjoint(asked[1])
+    assert asked[1] == asked[2], "the same bytes again are the same look"
+    assert [card(root / run)["look"] for run in ("one", "two", "again")] == [1, 2, 2]
 
 
 def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
@@ -437,11 +461,11 @@ def test_dev_prompts_show_what_fails_by_criterion_and_cost_nothing(root: Path):
     said = list(dev_lines(gate.options, load=lambda _: gate.speaker))
     assert said == [
         "sums: base 0/3, adapter 2/3",
-        "  right failed 4 of 6",
+        "  right failed: base 3/3, adapter 1/3",
+        "    dev-42 adapter: wrong: ?",
         "    dev-41 base: wrong: ?",
         "    dev-42 base: wrong: ?",
         "    dev-43 base: wrong: ?",
-        "    dev-42 adapter: wrong: ?",
         "dev prompts only: no verdict, and no look was counted",
     ]
     after = {path for path in root.rglob("*") if "__pycache__" not in path.parts}

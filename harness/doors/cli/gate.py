@@ -53,9 +53,8 @@ def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
 
     The same as `pytest suites/ --adapter NAME`."""
     from harness.doors.console import STYLES, Terminal, steps, told
-    from harness.gate.dev import dev_lines
     from harness.gate.prepare import Options
-    from harness.gate.session import register_gate, run_gate
+    from harness.gate.session import dev_lines, register_gate, run_gate
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")

@@ -16,10 +16,10 @@ from harness.doors.console import Steps, Terminal, one_line, plain, steps, told
 from harness.errors import HarnessError, boundary
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
-from harness.gate.dev import dev_lines
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.progress import silent
+from harness.gate.session import dev_lines
 from harness.pages.html import next_step
 from harness.verdict import Name, Reason, Verdict
 
