@@ -80,7 +80,7 @@ def no_answers(registration: Registration, receipts: Iterable[Receipt]) -> Itera
         if plan is None or row.case not in counted[row.suite]:
             continue
         if row.arm in (plan.headline.first, plan.headline.second):
-            code = _missing(row, turn=plan.mode == "chat" or row.arm == plan.headline.second)
+            code = _missing(row, plan.mode == "chat", row.arm == plan.headline.second)
             if code is not None:
                 found.setdefault((code, row.suite, row.arm), []).append(row.case)
     what = {"cut": "ran out of tokens without a loop", "empty": "say nothing, or hold no code"}
@@ -94,16 +94,17 @@ def no_answers(registration: Registration, receipts: Iterable[Receipt]) -> Itera
             yield reason(code, suite, text, cases)
 
 
-def _missing(row: Receipt, *, turn: bool) -> str | None:
-    """``cut`` or ``empty`` of what is no answer; ``turn``: one that has to say something."""
+def _missing(row: Receipt, turn: bool, base: bool) -> str | None:
+    """``cut`` or ``empty`` of what is no answer. A raw completion is code all of it, whether or not
+    it comes to anything."""
     if row.finish == "length" and not _loops(row.answer):
         return "cut"
     if not row.answer.strip():
-        return "empty" if turn else None
+        return "empty" if turn or base else None
     taken = [finding.rule for finding in row.findings if finding.rule]
     nothing = all(rule.startswith(("no ", "nothing ")) for rule in taken)
     fenced = "```" in row.answer or "~~~" in row.answer
-    return "empty" if taken and nothing and not fenced else None
+    return "empty" if turn and taken and nothing and not fenced else None
 
 
 @lru_cache(maxsize=65_536)

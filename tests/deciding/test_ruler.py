@@ -161,6 +161,9 @@ def test_a_bad_answer_is_an_answer():
     raw = registration([plan("humaneval", 164, "guard", mode="completion"), FACET])
     silent = with_answers(HELD[::-1], "adapter", 40, answer="")
     assert judge(raw, silent + GAINED).verdict.name is Name.SHIP, "they failed on both arms"
+    none = replace(NO_BLOCK, verifier="humaneval.ok", rule="nothing defines add")
+    torn = with_answers(HELD[::-1], "base", 90, answer="    retrun a +", findings=[none])
+    assert judge(raw, torn + GAINED).verdict.name is Name.SHIP, "code that defines nothing"
     mute = with_answers(HELD[::-1], "base", 40, answer="")
     assert codes(judge(raw, mute + GAINED))[0] == ("VOID", "empty"), "base lost them to nobody"
 
