@@ -32,7 +32,6 @@ from gates import (
 from harness.content import suite
 from harness.content.policy import Policy
 from harness.deciding import contrasts
-from harness.deciding.contrasts import counted
 from harness.deciding.instrument import churn
 from harness.deciding.instrument.feasible import power, remedy, undecidable
 from harness.errors import WorkspaceError
@@ -242,14 +241,18 @@ def test_power_is_how_often_simulated_gates_hold(n, samples, margin, discordance
         else:
             rate = random.beta(mean * size, (1 - mean) * size, size=n)
             arms = [random.binomial(samples, rate) for _ in range(3)]
-        leads = [counted((arm.astype(int) - arms[0].astype(int)).tolist()) for arm in arms[1:]]
-        held += all(
-            contrasts._state(lead, n, samples, margin, 0.05) is GuardState.HELD for lead in leads
-        )
+        base, *others = (outcomes(arm.astype(int).tolist(), samples) for arm in arms)
+        found = [contrasts.hold(arm, base, [[c] for c in base], margin, 1, 0.05) for arm in others]
+        held += all(one.state is GuardState.HELD for one in found)
     promised = power(n, samples, margin, discordance, 0.05, again)
     error = 3 * (promised * (1 - promised) / gates) ** 0.5
     assert promised <= held / gates + error
     assert promised >= held / gates - error - (0.06 if samples > 1 else 0)
+
+
+def outcomes(passes, samples):
+    """By case the outcomes of its samples, of which so many pass."""
+    return {f"{i}": ["pass"] * k + ["fail"] * (samples - k) for i, k in enumerate(passes)}
 
 
 def test_a_plan_is_as_strong_as_all_that_has_to_hold():

@@ -16,7 +16,7 @@ from harness.errors import RunError, WorkspaceError
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import read
 from harness.evidence.run import Run
-from harness.gate import recheck
+from harness.gate.finished import recheck
 
 FOUND = registration([plan("godot", 4)])
 ROWS = pair("godot", 4, 1, 2, 1)

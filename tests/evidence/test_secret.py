@@ -12,7 +12,7 @@ from run_folders import SECRET, begin, change, finish
 from harness.content.workspace import cache_folder
 from harness.errors import RunError
 from harness.evidence import secret
-from harness.gate import recheck
+from harness.gate.finished import recheck
 
 FOUND = registration([plan("godot", 4)])
 ROWS = pair("godot", 4, 1, 2, 1)

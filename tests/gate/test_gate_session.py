@@ -19,11 +19,11 @@ from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import CHURN, SENTINEL
-from harness.gate import recheck
 from harness.gate.conclude import conclude
+from harness.gate.finished import recheck
+from harness.gate.finished.release import release_check
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
-from harness.gate.release import release_check
 from harness.gate.session import dev_lines, register_gate, run_gate
 from harness.verdict import Verdict
 

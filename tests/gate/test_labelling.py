@@ -12,7 +12,7 @@ from run_folders import change, finish
 from harness.content.policy import Policy
 from harness.doors.cli.main import main
 from harness.evidence.folder import RunFolder
-from harness.gate import labelling, recheck
+from harness.gate.finished import labelling, recheck
 
 
 @pytest.fixture(scope="module")

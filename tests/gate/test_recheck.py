@@ -22,7 +22,7 @@ from harness.evidence.documents import Derived, Scorecard
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
-from harness.gate import recheck
+from harness.gate.finished import recheck
 
 N = {"humaneval": 164, "godot": 40}
 

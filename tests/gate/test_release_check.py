@@ -20,7 +20,7 @@ from harness.doors.cli.main import main
 from harness.errors import WorkspaceError
 from harness.evidence import attestation
 from harness.evidence.receipts import Receipt
-from harness.gate.release import release_check
+from harness.gate.finished.release import release_check
 
 SUITES = {"humaneval": 164, "godot": 40}
 

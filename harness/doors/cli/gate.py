@@ -156,7 +156,7 @@ def recheck(run: Path) -> int:
 
     No model and no workspace is needed."""
     from harness.doors.console import Terminal
-    from harness.gate.recheck import recheck as again
+    from harness.gate.finished.recheck import recheck as again
 
     found = again(run)
     out = Terminal()
@@ -185,7 +185,7 @@ def release_check(run: Path, adapter: str, library: str | None) -> int:
     The verdict is made again from the receipts, and the adapter, the library and its policy are
     held against what was registered."""
     from harness.doors.console import Terminal
-    from harness.gate.release import release_check as check
+    from harness.gate.finished.release import release_check as check
 
     found, out = check(run, adapter, library), Terminal()
     for text in found.against:
@@ -213,7 +213,7 @@ def report(run: Path, out: Path | None, library: str | None, table: str | None) 
     The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
-    from harness.gate.recheck import report as again
+    from harness.gate.finished.recheck import report as again
     from harness.pages import tables
 
     page, found = again(run, workspace.find(library).folder("reports"), out)

@@ -15,7 +15,7 @@ from harness.doors.cli.common import Command, library_option, sandbox_option
 if TYPE_CHECKING:
     from harness.doors.console import Terminal
     from harness.evidence.receipts import Finding
-    from harness.gate.rejudge import Again
+    from harness.gate.finished.rejudge import Again
 
 MOST = 300  # characters of evidence in a list
 CODES = {"pass": 0, "fail": 1, "unverified": 2}
@@ -57,7 +57,7 @@ def judge(
     from harness import files
     from harness.content import fixtures
     from harness.doors.console import Terminal
-    from harness.gate.rejudge import try_one
+    from harness.gate.finished.rejudge import try_one
 
     given = (prompt, expect) != (None, None)
     if given == (case is not None):
@@ -112,7 +112,7 @@ def rejudge(
     By the verifiers, suites and fixtures that are here now. RECEIPTS are lines of receipts.jsonl,
     such as 17 or '#17' (default: all). Nothing in the run is changed."""
     from harness.doors.console import Terminal, steps
-    from harness.gate.rejudge import rejudge as again
+    from harness.gate.finished.rejudge import rejudge as again
 
     numbers = [one.removeprefix("#") for one in receipts]
     strange = [one for one in numbers if not one.isdecimal()]

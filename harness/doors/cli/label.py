@@ -12,7 +12,7 @@ from harness.doors.cli.common import Command, library_option, sandbox_option
 
 if TYPE_CHECKING:
     from harness.evidence.labels import Row
-    from harness.gate.labelling import Sample
+    from harness.gate.finished.labelling import Sample
 
 KEYS = {"g": "good", "b": "bad", "u": "unsure"}
 
@@ -60,7 +60,7 @@ def label(
     as failures. What was labelled stays when you stop."""
     from harness.content import workspace
     from harness.doors.console import STYLES, Terminal, steps
-    from harness.gate import labelling
+    from harness.gate.finished import labelling
 
     if sum(chosen is not None for chosen in (by, sheet, given)) > 1:
         raise click.UsageError("--by, --sheet and --read exclude each other")
@@ -93,7 +93,7 @@ def _ask(asked: Sample) -> Iterable[Row]:
     """A person's labels, as they are given, until there are none left or the person stops."""
     from harness.doors.console import plain
     from harness.evidence.labels import Label
-    from harness.gate.labelling import labelled
+    from harness.gate.finished.labelling import labelled
 
     left = asked.left
     for number, row in enumerate(left, 1):

@@ -18,9 +18,9 @@ from harness.evidence import attestation, documents
 from harness.evidence.folder import RunFolder
 from harness.evidence.labels import DRAFT, NAME, Label, Labels, Row, Saved
 from harness.evidence.receipts import Receipt
+from harness.gate.finished.recheck import decided, recheck
+from harness.gate.finished.rejudge import Cases
 from harness.gate.progress import Progress, silent
-from harness.gate.recheck import decided, recheck
-from harness.gate.rejudge import Cases
 from harness.judging import discovery
 from harness.judging.verifier import Outcome
 from harness.judging.workers import Judges

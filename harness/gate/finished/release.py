@@ -20,7 +20,7 @@ from harness.evidence import attestation
 from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import Registration, walk
-from harness.gate.recheck import recheck
+from harness.gate.finished.recheck import recheck
 from harness.subjects.entering.entry import folder
 from harness.verdict import Name
 

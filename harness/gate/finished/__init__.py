@@ -1,0 +1,1 @@
+"""A finished run: decided again, judged again, labelled, released."""
