@@ -362,16 +362,19 @@ def test_an_obvious_regression_ends_the_run_at_the_same_place_every_time(root: P
 
 
 def test_a_guard_that_can_no_longer_be_held_ends_the_run_undecided(root: Path):
-    """Base knows all, and 120 prompts cannot show what its verifier leaves of 3 points."""
+    """Base knows all, so nothing can make up for two losses at what is left of 5 points."""
     for name, old, new in (
         ("library", "min_power: 0.3", "min_power: 0.01"),
-        ("suites/general", "0.1", "0.03"),
+        ("suites/general", "0.1", "0.05"),
     ):
         file = root / f"{name}.yaml"
         file.write_text(file.read_text().replace(old, new))
-    verdict = Gate(root, run_dir=str(root / "run")).run()
+    with Gate(root).prepared() as prepared:
+        first, second, *_ = prepared.registration.plans["general"].counted
+    breaks = {f"{id.removeprefix('general-')}+120" for id in (first, second)}
+    verdict = Gate(root, breaks, run_dir=str(root / "run")).run()
     assert (verdict.name, codes(verdict)[0]) == ("INCONCLUSIVE", "beyond-holding")
-    assert "0 gained and 0 lost" in verdict.reasons[0].text
+    assert "0 gained and 2 lost" in verdict.reasons[0].text
     asked = [(r.suite, r.arm) for r in RunFolder(root / "run").receipts]
     assert asked.count(("general", "adapter")) == 16
     assert recheck.recheck(root / "run")[1] == []

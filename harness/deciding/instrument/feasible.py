@@ -37,8 +37,8 @@ def undecidable(registration: Registration, youdens: Mapping[str, float]) -> lis
         found.append(
             f"{id}: a margin of {100 * (plan.margin or 0):g} points cannot be decided with"
             f" {_counted(plan)}: an unchanged adapter, of which {policy.discordance:.0%} of the"
-            f" answers come out otherwise, would be HELD {power:.0%} of the time, and the policy asks for"
-            f" {policy.min_power:.0%} of the whole plan."
+            f" answers come out otherwise, would be HELD {power:.0%} of the time, and the policy"
+            f" asks for {policy.min_power:.0%} of the whole plan."
             f" {remedy(n, observed, policy.discordance, registration)}"
         )
     asked, needed = (
