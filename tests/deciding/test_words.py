@@ -33,6 +33,7 @@ from harness.content.policy import Policy
 from harness.doors.console import told
 from harness.pages.html import next_step
 from harness.stats.gains import gain_power, gain_prompts
+from harness.stats.paired import GuardState
 from harness.subjects.faults import faults
 from harness.verdict import CODES, Name, Reason, decide
 
@@ -103,7 +104,8 @@ def test_a_secondary_facet_that_is_worse_by_every_count_is_worse():
     rows = receipts("prose", base=[*base[:-1], OPEN], adapter=adapter)
     found = registration([GUARD, FACET, PROSE], Policy(secondary=["prose"], **QUIET))
     judged = judge(found, [*HELD, *GAINED, *rows])
-    assert not judged.scores["prose"].results["secondary"].held.agreed
+    held = judged.scores["prose"].results["secondary"].held
+    assert (held.agreed, held.state) == (True, GuardState.REGRESSED), "they agree that it is lost"
     assert judged.reasons["prose"].code == "secondary-worse"
 
 
