@@ -2,6 +2,7 @@
 shipped for it, and its honest twin is."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from gates import FACET, GUARD, QUIET, certificate, codes, pair, registration
@@ -53,6 +54,9 @@ def test_where_labels_are_demanded_nothing_ships_without(policy, trained_by, dem
     found = judged(registered(trained_by, **policy)).verdict
     assert [r.about for r in found.reasons if r.code == "unlabelled"] == demanded
     assert found.name == ("INCONCLUSIVE" if demanded else "SHIP")
+    many = {"humaneval": "59 of 106 passes are to be", "godot": "35 of 35 passes are to be"}
+    said = {r.about: r.text for r in found.reasons if r.code == "unlabelled"}
+    assert {id: said[id][: len(many[id])] for id in said} == {id: many[id] for id in demanded}
 
 
 def test_strict_demands_them_of_a_verifier_that_was_the_reward():
@@ -76,6 +80,33 @@ def test_good_labels_let_it_ship_and_fakes_do_not():
 def test_a_part_of_a_sample_shows_nothing():
     found = registered(label="trained")
     assert ("INCONCLUSIVE", "unlabelled") in codes(judged(found, labelled(found, ROWS, part=0.9)))
+
+
+def test_fakes_count_as_failed_and_what_labels_leave_open_first_where_base_passed():
+    found, rows = registered(label="trained"), ROWS[::-1]  # what was gained comes first
+    [fake, *_] = (case for case, _ in labels.drawn(found, rows, "humaneval", HEAD))
+    said = labelled(found, rows, fake=[fake])
+    shown = labels.audited(found, rows, said)
+    after = labels.counted(found, rows, said, shown)
+    failed = [was.case for was, now in zip(rows, after, strict=True) if was.outcome != now.outcome]
+    good = {row.case for row in said.rows} - {fake}
+    base = {r.case for r in HELD if (r.arm, r.outcome) == ("base", "pass")}
+    assert len(failed) == shown["humaneval"].most == 6
+    assert fake in failed
+    assert set(failed) - {fake} <= base - good
+
+
+def test_labels_are_those_of_their_suite_whatever_its_cases_are_called():
+    twin = GUARD.model_copy(update={"suite": "twin", "criteria": GUARD.criteria})
+    found = registration([GUARD, twin, FACET], Policy(**QUIET))
+    rows = [*ROWS, *(replace(row, suite="twin") for row in HELD)]
+    sample = [case for case, _ in labels.drawn(found, rows, "humaneval", HEAD)]
+    bad = labelled(found, rows, fake=sample[:5])
+    clean = labelled(found, rows, suites=("twin",))
+    both = bad.model_copy(update={"rows": [*bad.rows, *clean.rows]})
+    shown = labels.audited(found, rows, both)
+    assert {id: one.fake for id, one in shown.items()} == {"humaneval": 5, "twin": 0}
+    assert shown["twin"].passes == 106
 
 
 def test_nobody_chooses_the_sample():
