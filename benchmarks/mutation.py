@@ -93,7 +93,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST, ast.AST]]:
         case ast.Constant(value=int(value)):
             yield "constant", node, ast.Constant(value + 1)
         case ast.Constant(value=float(value)):
-            yield "constant", node, ast.Constant(1.1 * value or 0.1)
+            yield "constant", node, ast.Constant(2 * value or 0.1)
         case ast.UnaryOp(op=ast.Not() | ast.USub() as op, operand=operand):
             yield "not" if isinstance(op, ast.Not) else "sign", node, operand
         case ast.BinOp(left=left, op=op, right=right) if type(op) in SIGNS:
@@ -157,8 +157,9 @@ def sample(found: Iterable[Mutant], seed: int, each: int) -> list[Mutant]:
 def run(one: Mutant | None, tests: Sequence[str], folder: Path) -> tuple[str, str]:
     """``killed``, ``survived`` or ``late``, and what the tests said, of a mutant in a copy of the
     tree; of the tree as it is without one."""
-    if one is not None:
-        (folder / one.module).write_text(one.source, encoding="utf-8")
+    place = folder / (one.module if one else "pyproject.toml")
+    before = place.read_bytes()
+    place.write_text(one.source if one else before.decode(), encoding="utf-8")
     options = ["-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider"]
     alone = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
     quick = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # half of the time goes into their imports
@@ -175,8 +176,7 @@ def run(one: Mutant | None, tests: Sequence[str], folder: Path) -> tuple[str, st
     except subprocess.TimeoutExpired:
         return "late", f"over {SECONDS} s"
     finally:
-        if one is not None:
-            shutil.copyfile(ROOT / one.module, folder / one.module)
+        place.write_bytes(before)
     lines = ended.stdout.strip().splitlines() or [ended.stderr[-300:]]
     said = next((line for line in lines if line.startswith(("FAILED", "ERROR"))), lines[-1])
     return "killed" if ended.returncode else "survived", said

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.deciding.contrasts import LOST, Held, hold
-from harness.deciding.instrument.feasible import prompts_for_degeneration
+from harness.deciding.instrument.feasible import degeneration_provable, prompts_for_degeneration
 from harness.deciding.outcomes import Outcomes, units
 from harness.deciding.sentences import points
 from harness.evidence.receipts import Receipt
@@ -101,8 +101,9 @@ def reasons(registration: Registration, found: Degeneration) -> list[Reason]:
         return [reason("degenerate", "answers", f"{text}{worst}")]
     if held.state is GuardState.HELD:
         return [reason("not-degenerate", "answers", text)]
-    needed = prompts_for_degeneration(policy)
-    if found.groups < needed and not found.new and not policy.degeneration_held:
+    provable = degeneration_provable(policy, found.groups)
+    if not provable and not found.new and not policy.degeneration_held:
+        needed = prompts_for_degeneration(policy)
         text = f"{text}; no answer that base's was not, and {needed} prompts would prove the margin"
         return [reason("not-degenerate", "answers", text)]
     return [reason("degeneration-undecided", "answers", text)]
@@ -133,5 +134,5 @@ def _ratio(answer: str) -> float:
 
 
 def _percentile(values: list[float], share: float = 0.99) -> float:
-    """The value that ``share`` of ``values`` do not exceed."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0
+    """The value that ``share``, under 1, of ``values`` do not exceed."""
+    return sorted(values)[int(share * len(values))] if values else 0.0

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import count
 
 from harness.content.policy import Policy
 from harness.deciding.contrasts import Comparison
@@ -41,11 +42,9 @@ def undecidable(registration: Registration, youdens: Mapping[str, float]) -> lis
             f" asks for {policy.min_power:.0%} of the whole plan."
             f" {remedy(n, observed, policy.discordance, registration)}"
         )
-    asked, needed = (
-        sum(len(plan.counted) for plan in registration.plans.values()),
-        prompts_for_degeneration(policy),
-    )
-    if asked < needed and policy.degeneration_held:
+    asked = sum(plan.units for plan in registration.plans.values())
+    if policy.degeneration_held and not degeneration_provable(policy, asked):
+        needed = prompts_for_degeneration(policy)
         found.append(
             f"degeneration: a margin of {100 * policy.degeneration_margin:g} points cannot be held"
             f" with {asked} prompts in all, even without a single degenerate answer; {needed} could"
@@ -206,11 +205,17 @@ def _differences(samples: int, psi: float) -> tuple[tuple[float, ...], float]:
     return (*leads.tolist(), *(-leads).tolist()), psi / samples
 
 
+def degeneration_provable(policy: Policy, n: int) -> bool:
+    """Whether ``n`` prompts hold the margin of degenerate answers if not one of them flips."""
+    return most_losses(n, policy.degeneration_margin, policy.alpha, 0, True)[0][1] >= 0
+
+
 def prompts_for_degeneration(policy: Policy) -> int:
-    """The fewest prompts with which Tango's interval without a single flip, ``z^2 / (n + z^2)``, is
-    inside the margin."""
+    """The fewest prompts of which that is true: searched from those with which Tango's interval
+    without a flip, ``z^2 / (n + z^2)``, is inside the margin."""
     margin = policy.degeneration_margin
-    return math.floor(z_quantile(1 - policy.alpha) ** 2 * (1 - margin) / margin) + 1
+    rough = math.floor(z_quantile(1 - policy.alpha) ** 2 * (1 - margin) / margin) + 1
+    return next(n for n in count(rough) if degeneration_provable(policy, n))
 
 
 def remedy(n: int, margin: float, discordance: float, registration: Registration) -> str:
