@@ -31,7 +31,10 @@ from gates import (
 )
 
 from harness.content.policy import Policy
+from harness.deciding import scorecard
+from harness.deciding.instrument.feasible import prompts_for_degeneration
 from harness.stats.paired import GuardState
+from harness.stats.power import noninferiority_power
 from harness.stats.subjects.equivalence import tost_paired
 from harness.verdict import Name
 
@@ -74,6 +77,7 @@ def test_the_worked_gate_same_answers_and_two_certificates(
     assert held.p == pytest.approx(p, abs=6e-5)
     assert held.state is state
     assert score.rates["adapter"].floor == pytest.approx(floor, abs=6e-4)
+    assert held.power == noninferiority_power(164, held.observed, 11 / 164, alpha=0.05)
     assert judged.verdict.name is (Name.SHIP if state is GuardState.HELD else Name.INCONCLUSIVE)
     if state is GuardState.INCONCLUSIVE:
         assert "299 prompts would decide it" in judged.verdict.reasons[0].text
@@ -156,6 +160,33 @@ def test_an_adapter_that_never_stops_thinking_is_degenerate():
         for r in GAINED
     ]
     assert codes(judge(small, guard + one))[0] == ("INCONCLUSIVE", "degeneration-undecided")
+
+
+def test_one_answer_of_base_that_repeats_itself_does_not_excuse_those_of_the_adapter():
+    """More than all but a hundredth of base's answers shrink; its worst is no measure."""
+    text = " ".join(f"{n * n} lamps" for n in range(60))
+    odd = {"base": "ab" * 400, "adapter": f"{'ab' * 150} {text[:60]}"}
+    rows = [
+        replace(row, answer=odd[row.arm] if row.case == "godot/0" else text)
+        for row in HELD + GAINED
+    ]
+    assert judge(BOTH, rows).degeneration.signs == {"repeats itself": {"base": 1, "adapter": 1}}
+
+
+@pytest.mark.parametrize(("margin", "alpha"), [(0.02, 0.05), (0.02, 0.025), (0.1, 0.05)])
+def test_so_many_prompts_without_a_degenerate_answer_prove_the_margin(margin, alpha):
+    """By the exact test too: 133 prompts, which Tango's alone asks for, were undecided."""
+    policy = Policy(alpha=alpha, degeneration_margin=margin, degeneration_held=True, **QUIET)
+    needed = prompts_for_degeneration(policy)
+    for n, proven in ((needed, True), (needed - 1, False)):
+        found = registration([plan("humaneval", n, "guard")], policy)
+        judged = judge(found, pair("humaneval", n, n // 2, 0, 0))
+        assert (("SHIP", "not-degenerate") in codes(judged)) is proven
+        assert (judged.degeneration.guard.state is GuardState.HELD) is proven
+        free = registration([plan("humaneval", n, "guard")], policy.model_copy(
+            update={"degeneration_held": False}))  # fmt: skip
+        rows = pair("humaneval", n, n // 2, 0, 0)
+        assert ("SHIP", "not-degenerate") in codes(judge(free, rows))
 
 
 def test_the_first_twenty_prompts_decide_nothing():
@@ -274,7 +305,17 @@ def test_an_obvious_regression_stops_the_run_and_no_stop_can_ship():
     worse = base + [receipt("humaneval", i, "adapter", FAIL) for i in order[:32]]
     judged = judge(found, worse)
     assert codes(judged)[0] == ("NO-SHIP", "stopped")
-    assert judged.scores["humaneval"].stop.at == 7, "seven losses in a row"
+    stop = judged.scores["humaneval"].stop
+    assert (stop.at, stop.lost) == (7, 7), "seven losses in a row"
+    assert 20 <= stop.evidence < 20 * 1.9, "from here on, and from no prompt later"
+    held = {"humaneval.ok": certificate("humaneval.ok")}
+    few = registration([plan("humaneval", 40, "guard")], policy)
+    base40 = receipts("humaneval", base=[PASS] * 40)
+    asked = receipt("humaneval", order[0] % 40, "adapter", PASS)
+    assert scorecard.lost(few, "humaneval", held, base40) is None, (
+        "nothing was asked of the adapter"
+    )
+    assert scorecard.lost(few, "humaneval", held, [*base40[1:], asked]) is None, "nor all of base"
     better = base + [receipt("humaneval", i, "adapter", PASS) for i in order[:32]]
     assert codes(judge(found, better))[0] == ("VOID", "incomplete")
     hopeless = base + [

@@ -33,7 +33,8 @@ from harness.content import suite
 from harness.content.policy import Policy
 from harness.deciding import contrasts
 from harness.deciding.instrument import churn
-from harness.deciding.instrument.feasible import power, remedy, undecidable
+from harness.deciding.instrument.feasible import power, powers, remedy, undecidable
+from harness.deciding.scorecard import youden
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Finding, Receipt
 from harness.stats.paired import GuardState
@@ -170,6 +171,15 @@ def test_a_bad_answer_is_an_answer():
 NOISE = registration([plan("humaneval", 164, "guard", again=True), FACET])
 
 
+CERTIFIED = {f"{id}.ok": certificate(f"{id}.ok") for id in NOISE.plans}
+
+
+def seen_margin(found) -> float:
+    """What the verifiers leave of the guard's margin."""
+    plan = found.plans["humaneval"]
+    return plan.margin * youden(plan, CERTIFIED)
+
+
 def base_twice(both: int, gained: int, lost: int) -> list[Receipt]:
     base, again = flips(164, both, gained, lost)
     return receipts("humaneval", base=base, again=again, adapter=base) + GAINED
@@ -190,6 +200,12 @@ def test_base_that_differs_from_itself_by_chance_is_noise_and_otherwise_a_fault(
 ):
     judged = judge(NOISE, base_twice(60, gained, lost))
     assert (judged.verdict.name, judged.reasons["humaneval"].code) == found
+    assert judged.reasons["godot"].code == "improved", "it was asked, whatever base's noise is"
+    seen = churn.measure(NOISE, CERTIFIED, base_twice(60, gained, lost)).suites["humaneval"]
+    assert (seen.flipped, seen.discordance) == (gained + lost, round((gained + lost) / 164, 6))
+    assert seen.power == round(
+        power(164, 1, seen_margin(NOISE), max(0.05, seen.discordance), 0.05), 4
+    )
     asked = [row for row in base_twice(60, gained, lost) if row.arm != "adapter"]
     before = judge(NOISE, asked)
     if found[0] == "SHIP":
@@ -197,6 +213,8 @@ def test_base_that_differs_from_itself_by_chance_is_noise_and_otherwise_a_fault(
     else:
         assert codes(before)[0] == found, "known before the adapter is asked"
         assert before.reasons.keys() == {"humaneval", "godot"}
+        part = [row for row in asked if row.case != "humaneval/0" or row.arm == "base"]
+        assert churn.halts(NOISE, CERTIFIED, part) == {}, "before all of base's answers are there"
 
 
 def test_a_sound_base_is_hardly_ever_void_with_several_answers_a_prompt():
@@ -269,6 +287,20 @@ def test_a_plan_is_as_strong_as_all_that_has_to_hold():
     assert undecidable(registration(guards, shown), youdens) == []
     second = registration([guards[0], FACET], Policy(secondary=["godot"], **policy))
     assert [line.partition(":")[0] for line in undecidable(second, youdens)] == ["godot"]
+
+
+def test_drawn_answers_have_the_discordance_that_base_showed_and_are_read_twice_before():
+    """Once base was read against itself that needs no power; greedy answers of another model have
+    the planned discordance still."""
+    youdens = {"humaneval": 1.0, "godot": 1.0}
+    drawn = registration([NOISE.plans["humaneval"], FACET], Policy(samples=4, temperature=0.6))
+    planned = drawn.policy.discordance
+    asked = (164, 4, 0.05)
+    assert powers(drawn, youdens)["humaneval"] == power(*asked, planned, 0.05, 0.05)
+    seen = powers(drawn, youdens, {"humaneval": 0.1})["humaneval"]
+    assert seen == power(*asked, 0.1, 0.05) > power(*asked, planned, 0.05)
+    greedy = powers(NOISE, youdens, {"humaneval": 0.01})["humaneval"]
+    assert greedy == power(164, 1, 0.05, 0.05, 0.05) == powers(NOISE, youdens)["humaneval"]
 
 
 def test_what_is_recommended_decides():

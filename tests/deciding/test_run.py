@@ -103,13 +103,15 @@ def test_unfit_verifiers_judge_nothing():
     assert judge(demanding, HELD + GAINED).verdict.name is Name.SHIP
 
 
-@pytest.mark.parametrize("known", [(28, 59), (29, 28), (0, 0)])
+@pytest.mark.parametrize("known", [(28, 59), (29, 28), (0, 0), (29, 0), (0, 59)])
 def test_a_facet_of_a_provisional_verifier_shows_its_rates_and_decides_nothing(known):
     thin = {"godot.ok": certificate("godot.ok", *known)}
     for rows in (GAINED, pair("godot", 40, 0, 0, 30)):
         judged = judge(BOTH, HELD + rows, thin)
         assert codes(judged)[0] == ("INCONCLUSIVE", "provisional")
         assert judged.scores["godot"].rates["adapter"].interval is not None
+        held = [each.held for each in judged.scores["godot"].results.values()]
+        assert any(held) is all(known), "of what was shown no good or no bad nothing is known"
         assert "of 40" in judged.verdict.reasons[0].text or "/40" in judged.verdict.reasons[0].text
     assert codes(judge(BOTH, HELD + GAINED[:-1], thin))[0] == ("VOID", "incomplete")
     assert codes(judge(BOTH, pair("humaneval", 164, 60, 2, 20) + GAINED, thin))[0][1] == "broken"
@@ -159,6 +161,13 @@ def test_a_run_that_differs_from_its_registration_is_void():
         "plans.humaneval.contrasts[0].margin was 0.05 when registered and is 0.1"
         in judged.verdict.reasons[0].text
     )
+    for changed, more in (({}, ""), ({"base": "pebble"}, " and 1 more")):
+        fields = {"adapter": "soul", "megabytes": 1.0, "lineage": "soul"} | changed
+        other = registration([GUARD, FACET], **fields)
+        [said] = judge(BOTH, HELD + GAINED, registered=other).verdict.reasons
+        assert said.text.count(" when registered and is ") == 3
+        assert said.text.partition("megabytes")[2].count(" more") == bool(more)
+        assert said.text.endswith(more)
     demanding = registration([GUARD, FACET], Policy(registered=True, **QUIET))
     assert codes(judge(demanding, HELD + GAINED))[0] == ("VOID", "not-registered")
 

@@ -224,6 +224,7 @@ def test_lost_and_no_longer_to_be_held_are_two_facts(lost, code, rule):
     assert codes(judged)[0] == code, "what it left unmeasured does not hide it"
     if rule == "unreachable":
         assert "no loss is shown" in said.text
+        assert "19% of the answers come out otherwise" in said.text, "more than was planned for"
         assert "would decide it" in said.text
     assert ("whatever the rest brings" in said.text) is (rule == "certain")
 

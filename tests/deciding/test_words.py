@@ -65,6 +65,15 @@ def test_beside_a_gain_a_facet_has_to_be_held_or_to_gain(prompts, gained, lost, 
         assert beside(gains, facet, *rows) == (CODES[code].verdict, code)
 
 
+def test_what_was_not_judged_makes_no_facet_worse():
+    """One lost and eight unjudged, which count for base in the worst case only; nine lost."""
+    facet, (base, adapter) = plan("prose", 400), flips(400, 200, 0, 9)
+    unsure = [*base[:200], *base[200:201], *[OPEN] * 8, *base[209:]]
+    for of_base, code in ((unsure, "no-gain"), (base, "worse")):
+        rows = receipts("prose", base=of_base, adapter=adapter)
+        assert beside("every", facet, *rows)[1] == code
+
+
 def test_held_facets_without_any_gain_ship_nothing():
     rows = pair("prose", 80, 40, 0, 0)
     same = pair("godot", 40, 20, 0, 0)

@@ -16,7 +16,7 @@ from harness.content.case import Case
 from harness.content.policy import Looks, Policy
 from harness.content.suite import Suite, SuiteFile, load
 from harness.errors import RunError, WorkspaceError
-from harness.evidence.ledger import Ledger
+from harness.evidence.ledger import Ledger, short
 from harness.evidence.registration import Registration, prompt_digest
 from harness.gate import planning
 
@@ -76,6 +76,11 @@ def test_the_best_of_five_seen_in_part_is_the_fifth_look_and_a_repeated_gate_the
     alone = look(tmp_path / "clean", revisions[-1], GODOT, EVAL, limit=N)
     assert (alone.look, alone.alpha) == (1, 0.05)
     assert {len(one["suites"]["eval"]["prompts"]) for one in files(tmp_path / "clean")} == {N}
+
+
+def test_a_prompt_is_named_as_committed_ledgers_name_it():
+    """Twelve digits, whatever its case and spaces are: another length would forget every look."""
+    assert short("Write scene 7") == short(" WRITE  scene 7\n") == "65e472f539b0"
 
 
 def files(folder: Path) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,11 @@ def test_a_last_digit_that_another_build_computes_otherwise_is_no_difference(run
 def test_an_answer_that_stands_twice_in_a_whole_chain_is_found(clean: Path, tmp_path: Path):
     found = RunFolder(clean)
     rows = [*found.receipts, found.receipts[-1]]
+    late = {"finish": "length", "answer": "and then"}
+    rows[0] = replace(rows[0], **late)  # of a guard, where only the test counts
+    cut = next(n for n, row in enumerate(rows) if (row.suite, row.outcome) == ("godot", "pass"))
+    sign = {"sign": "ran out of tokens", "outcome": "fail"}
+    rows[cut] = replace(rows[cut], **late, **sign)
     twice = finish(tmp_path / "twice", found.registration, rows)
     assert recheck.recheck(twice).differences == [
         "receipts.jsonl:410: godot godot/39 (adapter): this answer stands in the file twice"
