@@ -182,8 +182,11 @@ def run(one: Mutant | None, tests: Sequence[str], folder: Path) -> tuple[str, st
     return "killed" if ended.returncode else "survived", said
 
 
-def run_all(chosen: Sequence[Mutant], tests: Mapping[str, Sequence[str]]) -> dict[Mutant, str]:
-    """What became of each mutant, every file of tests having passed without one."""
+def run_all(
+    chosen: Sequence[Mutant], tests: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+) -> dict[Mutant, str]:
+    """What became of each mutant by the files of ``tests`` of its module, under their options; each
+    file has passed without one."""
     copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
 
     def judged(one: Mutant | None, files: Sequence[str]) -> str:
@@ -203,9 +206,10 @@ def run_all(chosen: Sequence[Mutant], tests: Mapping[str, Sequence[str]]) -> dic
         for number in range(AT_ONCE):
             ignored = shutil.ignore_patterns(*UNCOPIED)
             copies.put(shutil.copytree(ROOT, Path(temporary) / f"{number}", ignore=ignored))
-        every = dict.fromkeys(test for one in chosen for test in tests[one.module])
-        list(pool.map(judged, itertools.repeat(None), ([test] for test in every)))
-        states = list(pool.map(judged, chosen, (tests[one.module] for one in chosen)))
+        asked = [tests[one.module] for one in chosen]
+        clean = dict.fromkeys((file, *options) for files, options in asked for file in files)
+        list(pool.map(judged, itertools.repeat(None), clean))
+        states = list(pool.map(judged, chosen, ([*files, *options] for files, options in asked)))
     return dict(zip(chosen, states, strict=True))
 
 
@@ -231,7 +235,9 @@ def main() -> None:
         print("\n\n".join(one.diff for one in chosen), f"\n\n{len(chosen)} of {len(found)}")
         return
     asked = [one for one in chosen if options.equivalents or one.key not in why]
-    states = run_all(asked, {each["path"]: each["tests"] for each in modules})
+    quick = ["-k", f"not ({LISTED['simulated']})"]
+    tests = {m["path"]: (m["tests"], [] if m.get("simulated") else quick) for m in modules}
+    states = run_all(asked, tests)
     left = [one for one in asked if states[one] == "survived" and one.key not in why]
     for one in left:
         print(f"\nsurvived: {one.diff}")

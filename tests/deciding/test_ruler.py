@@ -156,7 +156,9 @@ def test_a_bad_answer_is_an_answer():
     loop = with_answers(GAINED, "base", 40, finish="length", answer="and so " * 40)
     other = replace(NO_BLOCK, rule="no gdscript block to take")
     python = with_answers(GAINED, "base", 40, answer="```python\nx = 1\n```", findings=[other])
-    for rows in (loop, python):
+    found = [NO_BLOCK, replace(NO_BLOCK, rule="calls what is not there")]
+    part = with_answers(GAINED, "base", 40, answer="extends Node", findings=found)
+    for rows in (loop, python, part):
         assert not {"cut", "empty"} & {code for code, _ in said(rows)}
     raw = registration([plan("humaneval", 164, "guard", mode="completion"), FACET])
     silent = with_answers(HELD[::-1], "adapter", 40, answer="")
