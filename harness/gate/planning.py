@@ -76,12 +76,12 @@ def looked(
     """A registration as the look that it is, and the suites with the prompts that this look draws
     of them."""
     before = ledger.before(look(found, suites))
-    drawn = {id: _drawn(each, before) for id, each in suites.items()}
-    spent = [
-        id for id, each in drawn.items() if before.seen & {short(c.prompt) for c in each.cases}
-    ]
+    pools = {id: each for id, each in suites.items() if each.spec.draw is not None}
+    seen = {id: _seen(each, found.plans[id].groups, before.seen) for id, each in pools.items()}
+    drawn = {**suites, **{id: _drawn(each, before, seen[id]) for id, each in pools.items()}}
+    spent = [id for id in pools if not seen[id].isdisjoint(c.id for c in drawn[id].cases)]
     faults = ledger.faults(registered.ledger.last if registered else ())
-    standing = before.standing(faults, [id for id in spent if suites[id].spec.draw])
+    standing = before.standing(faults, spent)
     plans = {id: _of_draw(found.plans[id], each) for id, each in drawn.items()}
     now = {"look": before.number, "ledger": standing, "plans": plans}
     return found.model_copy(update=now), drawn
@@ -131,15 +131,19 @@ def chosen(found: Suite, limit: int | None) -> Sequence[Case]:
     return [found.cases[number] for number in kept]
 
 
-def _drawn(found: Suite, before: Before) -> Suite:
-    """A suite that says ``draw`` with prompts that the lineage has not seen, and with seen ones
-    where its pool holds too few."""
-    if found.spec.draw is None:
-        return found
+def _seen(found: Suite, groups: Mapping[str, str], prompts: set[str]) -> set[str]:
+    """The cases of which one of their group is among ``prompts``."""
+    named = {case.id: groups.get(case.id, case.id) for case in found.cases}
+    gone = {named[case.id] for case in found.cases if short(case.prompt) in prompts}
+    return {id for id, group in named.items() if group in gone}
+
+
+def _drawn(found: Suite, before: Before, seen: set[str]) -> Suite:
+    """A suite that says ``draw`` with cases that are not ``seen``, and with seen ones where its
+    pool holds too few."""
     drawn = list(found.cases)
     random.Random(f"{found.digest} {before.mine.lineage} {before.number}").shuffle(drawn)
-    seen = before.seen
-    drawn.sort(key=lambda case: short(case.prompt) in seen)
+    drawn.sort(key=lambda case: case.id in seen)
     kept = {case.id for case in drawn[: found.spec.draw]}
     cases = tuple(case for case in found.cases if case.id in kept)
     return replace(found, cases=cases, pool=found.cases)

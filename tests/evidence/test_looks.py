@@ -19,6 +19,7 @@ from harness.errors import RunError, WorkspaceError
 from harness.evidence.ledger import Ledger, short
 from harness.evidence.registration import Registration, prompt_digest
 from harness.gate import planning
+from harness.subjects.groups import groups
 
 FIRST, SECOND, THIRD = (f"sha256:{letter * 64}" for letter in "123")
 N = 40
@@ -49,7 +50,8 @@ def look(
     """What a gate registers and records, as far as the ledger goes."""
     plans = [
         plan(each.id, 1, each.spec.role, digest=each.digest,
-             cases=[[case.id, prompt_digest(case.prompt)] for case in each.cases])
+             cases=[[case.id, prompt_digest(case.prompt)] for case in each.cases],
+             groups=groups(each.cases))
         for each in suites
     ]  # fmt: skip
     fields = {"lineage": "gamedev", "adapter_digest": adapter} | changed
@@ -215,6 +217,17 @@ def test_each_look_draws_prompts_that_the_lineage_has_not_seen_until_none_are_le
     spent = registration([GUARD, FACET], ledger=fourth.ledger)
     assert ("INCONCLUSIVE", "spent") in codes(judge(spent, HELD + GAINED))
     assert codes(judge(BOTH, HELD + GAINED))[0][0] == "SHIP"
+
+
+def test_a_variant_of_a_prompt_that_was_seen_is_not_drawn(tmp_path):
+    pool = suite("godot", [f"Scene {n}" for n in range(60)], draw=20)
+    variants = replace(
+        pool, cases=tuple(replace(c, group=f"{n // 10}") for n, c in enumerate(pool.cases))
+    )
+    for folder, one, spent in (("alone", pool, []), ("variants", variants, ["godot"])):
+        for adapter in (FIRST, SECOND):
+            found = look(tmp_path / folder, adapter, one)
+        assert found.ledger.spent == spent
 
 
 @pytest.mark.parametrize(
