@@ -154,11 +154,12 @@ def said(rows: list[Receipt]) -> list[tuple[str, str]]:
 def test_a_bad_answer_is_an_answer():
     """A loop, a wrong block, a completion that ends at once: nothing was cut."""
     loop = with_answers(GAINED, "base", 40, finish="length", answer="and so " * 40)
+    drone = with_answers(GAINED, "base", 40, finish="length", answer="la" * 400)
     other = replace(NO_BLOCK, rule="no gdscript block to take")
     python = with_answers(GAINED, "base", 40, answer="```python\nx = 1\n```", findings=[other])
     found = [NO_BLOCK, replace(NO_BLOCK, rule="calls what is not there")]
     part = with_answers(GAINED, "base", 40, answer="extends Node", findings=found)
-    for rows in (loop, python, part):
+    for rows in (loop, drone, python, part):
         assert not {"cut", "empty"} & {code for code, _ in said(rows)}
     raw = registration([plan("humaneval", 164, "guard", mode="completion"), FACET])
     silent = with_answers(HELD[::-1], "adapter", 40, answer="")

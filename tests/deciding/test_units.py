@@ -35,7 +35,7 @@ from harness.errors import WorkspaceError
 from harness.gate import planning
 from harness.stats.clusters import t_interval
 from harness.stats.paired import mcnemar_exact
-from harness.stats.repeated import sign_flip
+from harness.stats.repeated import score_interval, sign_flip
 from harness.subjects.base import Preflight
 from harness.subjects.groups import groups
 
@@ -191,6 +191,8 @@ def test_many_small_gains_do_not_hide_few_large_losses():
     ]
     seen = judge(registration([FACET], policy), rows).scores["godot"].headline.comparison
     assert sign_flip([1] * 39 + [-9]) < 0.05 < seen.gain_p
+    asked = score_interval([0.1] * 39 + [-0.9], 0.9)
+    assert (seen.plain.low, seen.plain.high) == pytest.approx((asked.low, asked.high))
 
 
 def order(found):
