@@ -171,6 +171,11 @@ def test_one_answer_of_base_that_repeats_itself_does_not_excuse_those_of_the_ada
         for row in HELD + GAINED
     ]
     assert judge(BOTH, rows).degeneration.signs == {"repeats itself": {"base": 1, "adapter": 1}}
+    often = [
+        replace(row, answer=odd["base"]) if row in GAINED[1:3] else one
+        for row, one in zip(HELD + GAINED, rows, strict=True)
+    ]
+    assert judge(BOTH, often).degeneration.signs == {}, "base itself does so in three of 204"
 
 
 @pytest.mark.parametrize(("margin", "alpha"), [(0.02, 0.05), (0.02, 0.025), (0.1, 0.05)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,8 @@ from pydantic import ValidationError
 
 from harness.content.policy import Policy
 from harness.deciding.instrument.feasible import undecidable
+from harness.deciding.judge import subject_reasons
+from harness.subjects.base import Fault
 from harness.verdict import Name, table
 
 DOCS = Path(__file__).parents[2] / "docs" / "method.md"
@@ -101,6 +103,15 @@ def test_unfit_verifiers_judge_nothing():
     demanding = registration([GUARD, FACET], Policy(min_youden=0.9, **QUIET))
     assert codes(judge(demanding, HELD + GAINED, least))[0] == ("VOID", "verifiers-weak")
     assert judge(demanding, HELD + GAINED).verdict.name is Name.SHIP
+
+
+def test_what_is_wrong_with_the_subject_voids_or_blocks_and_a_warning_does_neither():
+    text = "as it was found"
+    faults = [Fault("wrong-base", text), Fault("overlap", text, "block"), Fault("x", text, "warn")]
+    assert [asdict(each) for each in subject_reasons(faults)] == [
+        {"verdict": name, "code": code, "about": "subject", "text": text, "cases": []}
+        for name, code in ((Name.VOID, "wrong-base"), (Name.NO_SHIP, "overlap"))
+    ]
 
 
 @pytest.mark.parametrize("known", [(28, 59), (29, 28), (0, 0), (29, 0), (0, 59)])
