@@ -142,7 +142,9 @@ def test_many_facets_of_moderate_gain_can_ship_and_a_lost_secondary_one_cannot()
 )
 def test_the_first_sentence_of_a_guard_is_plain(gained, lost, first):
     judged = judge(BOTH, pair("humaneval", 164, 60, gained, lost) + GAINED, PROVEN)
-    assert judged.reasons["humaneval"].text[: len(first)] == first
+    said = judged.reasons["humaneval"].text
+    assert said[: len(first)] == first
+    assert ("; lost: humaneval/" in said) is (" held: " not in said)
 
 
 def test_the_worst_case_is_within_what_is_allowed_exactly_where_the_guard_is_held():
