@@ -85,7 +85,9 @@ def test_a_gain_in_a_family_is_shown_by_holm_before_it_is_enough():
     """Five gained and none lost: p = .031 alone, .0625 beside another facet."""
     slight, same = pair("godot", 40, 0, 5, 0), pair("prose", 80, 40, 0, 0)
     assert beside("one", PROSE, *same, first=slight) == (Name.INCONCLUSIVE, "no-gain")
-    assert judge(BOTH, HELD + slight).reasons["godot"].code == "improved"
+    for alpha, code in ((0.05, "improved"), (2**-5, "improved"), (0.031, "no-gain")):
+        alone = registration([GUARD, FACET], Policy(alpha=alpha, **QUIET))
+        assert judge(alone, HELD + slight).reasons["godot"].code == code, "at the level is enough"
 
 
 def test_a_facet_that_does_not_gain_is_held_beside_its_prompt_too():
