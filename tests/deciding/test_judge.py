@@ -299,7 +299,9 @@ def test_base_against_itself_must_hold_before_anything_else_is_read():
     still = receipts("humaneval", base=base, adapter=adapter, again=base)
     assert judge(found, still + GAINED).verdict.name is Name.SHIP
     third = found.model_copy(update={"look": 3})
-    one, late = (judge(f, still + GAINED).scores["humaneval"].results for f in (found, third))
+    held = {"humaneval.ok": certificate("humaneval.ok")}
+    scores = [scorecard.score(f, "humaneval", held, still) for f in (found, third)]
+    one, late = (score.results for score in scores)
     same = {id: one[id].comparison == late[id].comparison for id in one}
     assert same == {"guard": False, "again": True}, "the instrument is not corrected for looks"
     noisy = receipts("humaneval", base=base, adapter=adapter, again=outcomes(40, 164))
