@@ -328,7 +328,9 @@ def test_an_obvious_regression_stops_the_run_and_no_stop_can_ship():
     )
     assert scorecard.lost(few, "humaneval", held, [*base40[1:], asked]) is None, "nor all of base"
     better = base + [receipt("humaneval", i, "adapter", PASS) for i in order[:32]]
-    assert codes(judge(found, better))[0] == ("VOID", "incomplete")
+    part = judge(found, better)
+    assert codes(part)[0] == ("VOID", "incomplete")
+    assert part.scores["humaneval"].rates["base"].n == 32, "base is shown on the same prompts"
     hopeless = base + [
         receipt("humaneval", i, "adapter", FAIL if k % 8 == 0 else PASS)
         for k, i in enumerate(order[:80])
