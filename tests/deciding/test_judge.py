@@ -76,6 +76,8 @@ def test_the_worked_gate_same_answers_and_two_certificates(
     assert held.observed == pytest.approx(observed, abs=6e-5)
     assert held.p == pytest.approx(p, abs=6e-5)
     assert held.state is state
+    interval = "difference in [-4.3, +3.0] points (90 % interval), McNemar mid-p = 0.77"
+    assert interval in judged.reasons["humaneval"].text
     assert score.rates["adapter"].floor == pytest.approx(floor, abs=6e-4)
     assert held.power == noninferiority_power(164, held.observed, 11 / 164, alpha=0.05)
     assert judged.verdict.name is (Name.SHIP if state is GuardState.HELD else Name.INCONCLUSIVE)
