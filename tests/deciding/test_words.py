@@ -30,6 +30,7 @@ from gates import (
 from scipy.special import bdtr
 
 from harness.content.policy import Policy
+from harness.deciding.sentences import undecided
 from harness.doors.console import told
 from harness.pages.html import next_step
 from harness.stats.gains import gain_power, gain_prompts
@@ -161,6 +162,16 @@ def test_the_worst_case_is_within_what_is_allowed_exactly_where_the_guard_is_hel
                 assert (case < 5) is (found.code == "held"), found.text
     worked = judge(BOTH, pair("humaneval", 164, 124, 5, 6) + GAINED, weak).reasons["humaneval"]
     assert worked.text.startswith("HumanEval undecided: worst case 5.3 points lower, 5 allowed.")
+
+
+def test_a_margin_of_which_the_verifiers_leave_nothing_is_said_to_be_that():
+    score = judge(BOTH, HELD + GAINED).scores["humaneval"]
+    nothing = replace(score.headline, held=None)
+    said = "the verifiers leave nothing of the margin of 5 points"
+    assert (undecided(score, nothing), undecided(score, score.headline)[:10]) == (
+        said,
+        "worst case",
+    )
 
 
 def test_facets_are_named_and_read_as_plainly():
