@@ -33,7 +33,7 @@ from harness.content import suite
 from harness.content.policy import Policy
 from harness.deciding import contrasts
 from harness.deciding.instrument import churn
-from harness.deciding.instrument.feasible import power, powers, remedy, undecidable
+from harness.deciding.instrument.feasible import discordance, power, powers, remedy, undecidable
 from harness.deciding.scorecard import youden
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Finding, Receipt
@@ -310,6 +310,9 @@ def test_what_is_recommended_decides():
     """20 prompts at 5 points never decide, however little flips."""
     text = remedy(20, 0.05, 0.0, BOTH)
     assert "fresh" not in text
+    flipped = judge(BOTH, pair("humaneval", 164, 124, 5, 6) + GAINED).scores["humaneval"].headline
+    assert discordance(flipped.comparison, 1) == 11 / 164, "counted, or from the interval's width"
+    assert discordance(flipped.comparison, 4) == pytest.approx(4 * 11 / 164, rel=0.3)
     many = int(text.split()[0])
     assert power(20, 1, 0.05, 0.05, 0.05) < 0.1
     assert 0.8 <= power(many, 1, 0.05, 0.05, 0.05) < 0.85
