@@ -76,6 +76,8 @@ def test_the_worked_gate_same_answers_and_two_certificates(
     assert held.observed == pytest.approx(observed, abs=6e-5)
     assert held.p == pytest.approx(p, abs=6e-5)
     assert held.state is state
+    interval = "difference in [-4.3, +3.0] points (90 % interval), McNemar mid-p = 0.77"
+    assert interval in judged.reasons["humaneval"].text
     assert score.rates["adapter"].floor == pytest.approx(floor, abs=6e-4)
     assert held.power == noninferiority_power(164, held.observed, 11 / 164, alpha=0.05)
     assert judged.verdict.name is (Name.SHIP if state is GuardState.HELD else Name.INCONCLUSIVE)
@@ -298,6 +300,12 @@ def test_base_against_itself_must_hold_before_anything_else_is_read():
     base, adapter = flips(164, 58, 0, 2)
     still = receipts("humaneval", base=base, adapter=adapter, again=base)
     assert judge(found, still + GAINED).verdict.name is Name.SHIP
+    third = found.model_copy(update={"look": 3})
+    held = {"humaneval.ok": certificate("humaneval.ok")}
+    scores = [scorecard.score(f, "humaneval", held, still) for f in (found, third)]
+    one, late = (score.results for score in scores)
+    same = {id: one[id].comparison == late[id].comparison for id in one}
+    assert same == {"guard": False, "again": True}, "the instrument is not corrected for looks"
     noisy = receipts("humaneval", base=base, adapter=adapter, again=outcomes(40, 164))
     assert codes(judge(found, noisy + GAINED))[0] == ("VOID", "base-against-base")
 
@@ -322,7 +330,9 @@ def test_an_obvious_regression_stops_the_run_and_no_stop_can_ship():
     )
     assert scorecard.lost(few, "humaneval", held, [*base40[1:], asked]) is None, "nor all of base"
     better = base + [receipt("humaneval", i, "adapter", PASS) for i in order[:32]]
-    assert codes(judge(found, better))[0] == ("VOID", "incomplete")
+    part = judge(found, better)
+    assert codes(part)[0] == ("VOID", "incomplete")
+    assert part.scores["humaneval"].rates["base"].n == 32, "base is shown on the same prompts"
     hopeless = base + [
         receipt("humaneval", i, "adapter", FAIL if k % 8 == 0 else PASS)
         for k, i in enumerate(order[:80])

@@ -33,6 +33,7 @@ from harness.content.policy import Policy
 from harness.deciding.outcomes import rate, units
 from harness.errors import WorkspaceError
 from harness.gate import planning
+from harness.stats.audits.imperfect import Audit, certified_floor
 from harness.stats.clusters import t_interval
 from harness.stats.paired import mcnemar_exact
 from harness.stats.repeated import score_interval, sign_flip
@@ -164,6 +165,14 @@ def test_rates_of_several_answers_stay_within_0_and_1_and_hold_what_was_seen():
     assert t_interval([1.0] * 22 + [0.5]).interval.high > 1 == nearly.interval.high
     alike = rated([[PASS, FAIL]] * 30)
     assert alike.interval.low < alike.value == 0.5 < alike.interval.high
+
+
+def test_the_certified_floor_counts_a_group_as_passed_with_all_of_its_prompts():
+    half = {f"{n}{k}": [PASS if n < 10 or k == "a" else FAIL] for n in range(20) for k in "ab"}
+    pairs = [[f"{n}a", f"{n}b"] for n in range(20)]
+    found = rate(half, pairs, Audit(0, 299, 0, 164))
+    assert (found.passes, found.n, found.groups) == (30, 40, 20)
+    assert found.floor == certified_floor(10, 20, 0, 299)
 
 
 def test_a_gain_of_answers_that_are_all_alike_is_the_exact_test_and_else_every_flip_of_signs():

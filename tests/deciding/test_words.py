@@ -30,6 +30,7 @@ from gates import (
 from scipy.special import bdtr
 
 from harness.content.policy import Policy
+from harness.deciding.sentences import undecided
 from harness.doors.console import told
 from harness.pages.html import next_step
 from harness.stats.gains import gain_power, gain_prompts
@@ -85,7 +86,9 @@ def test_a_gain_in_a_family_is_shown_by_holm_before_it_is_enough():
     """Five gained and none lost: p = .031 alone, .0625 beside another facet."""
     slight, same = pair("godot", 40, 0, 5, 0), pair("prose", 80, 40, 0, 0)
     assert beside("one", PROSE, *same, first=slight) == (Name.INCONCLUSIVE, "no-gain")
-    assert judge(BOTH, HELD + slight).reasons["godot"].code == "improved"
+    for alpha, code in ((0.05, "improved"), (2**-5, "improved"), (0.031, "no-gain")):
+        alone = registration([GUARD, FACET], Policy(alpha=alpha, **QUIET))
+        assert judge(alone, HELD + slight).reasons["godot"].code == code, "at the level is enough"
 
 
 def test_a_facet_that_does_not_gain_is_held_beside_its_prompt_too():
@@ -142,7 +145,9 @@ def test_many_facets_of_moderate_gain_can_ship_and_a_lost_secondary_one_cannot()
 )
 def test_the_first_sentence_of_a_guard_is_plain(gained, lost, first):
     judged = judge(BOTH, pair("humaneval", 164, 60, gained, lost) + GAINED, PROVEN)
-    assert judged.reasons["humaneval"].text[: len(first)] == first
+    said = judged.reasons["humaneval"].text
+    assert said[: len(first)] == first
+    assert ("; lost: humaneval/" in said) is (" held: " not in said)
 
 
 def test_the_worst_case_is_within_what_is_allowed_exactly_where_the_guard_is_held():
@@ -157,6 +162,16 @@ def test_the_worst_case_is_within_what_is_allowed_exactly_where_the_guard_is_hel
                 assert (case < 5) is (found.code == "held"), found.text
     worked = judge(BOTH, pair("humaneval", 164, 124, 5, 6) + GAINED, weak).reasons["humaneval"]
     assert worked.text.startswith("HumanEval undecided: worst case 5.3 points lower, 5 allowed.")
+
+
+def test_a_margin_of_which_the_verifiers_leave_nothing_is_said_to_be_that():
+    score = judge(BOTH, HELD + GAINED).scores["humaneval"]
+    nothing = replace(score.headline, held=None)
+    said = "the verifiers leave nothing of the margin of 5 points"
+    assert (undecided(score, nothing), undecided(score, score.headline)[:10]) == (
+        said,
+        "worst case",
+    )
 
 
 def test_facets_are_named_and_read_as_plainly():
