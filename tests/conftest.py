@@ -13,12 +13,14 @@ import pytest
 import yaml
 
 from harness.audit import store
+from harness.content import suite
 from harness.engines.blas import preload
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, open_sandbox
 from harness.sandbox.backends.docker import build_image
 from harness.sandbox.base import Sandbox
 from harness.sandbox.limits import Limits
+from harness.subjects.groups import groups
 
 pytest_plugins = ["pytester", "tiny_subject"]
 pytest.register_assert_rewrite(
@@ -73,6 +75,15 @@ def no_answers(
     monkeypatch.setenv("HARNESS_CACHE", str(folder))
 
 
+def alone(path: Path) -> list[str]:
+    """The rows of a suite's prompts, one of each group of near duplicates."""
+    shipped = suite.load(path, ROOT / "suites")
+    shared = groups(shipped.cases)
+    first = {shared.get(case.id, case.id): case.id for case in reversed(shipped.cases)}
+    lines = path.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if json.loads(line)["id"] in first.values()]
+
+
 def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
     """A library of pocket adapters that owe two small suites: a facet that gamedev learnt, a guard
     that nobody can lose."""
@@ -82,7 +93,7 @@ def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
     guard = {"role": "guard", "margin": 0.2, "criteria": parses}
     for facet, role in (("godot", {"role": "facet"}), ("java", guard)):
         shipped = yaml.safe_load((ROOT / "suites" / "pocket" / f"{facet}.yaml").read_text())
-        rows = (ROOT / "suites" / "pocket" / f"{facet}.jsonl").read_text().splitlines()[:PROMPTS]
+        rows = alone(ROOT / "suites" / "pocket" / f"{facet}.yaml")[:PROMPTS]
         (suites / f"{facet}.yaml").write_text(yaml.safe_dump({**shipped, **role}))
         (suites / f"{facet}.jsonl").write_text("\n".join(rows) + "\n")
         shutil.copy(ROOT / "suites" / "pocket" / f"{facet}.dev.jsonl", suites)

@@ -133,7 +133,9 @@ def test_fixtures_are_of_no_suite_and_are_judged_as_labelled(id):
     assert sum(f.good for f in known) >= 29
     assert sum(not f.good for f in known) >= 59
     held_out = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "suites" / "pocket").glob("*.jsonl")
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "suites" / "pocket").glob("*.jsonl")
+        if not path.name.endswith(".dev.jsonl")  # nothing is decided by those
     )
     for fixture in known:
         found = VERIFIERS[id].judge(fixture.case, Answer(fixture.answer))

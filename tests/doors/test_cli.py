@@ -25,6 +25,7 @@ from harness.datasets import samples
 from harness.datasets.humaneval import problems
 from harness.doors.cli.common import COMMON
 from harness.doors.cli.main import main
+from harness.gate.finished import labelling
 from harness.sandbox import selfcheck
 from harness.sandbox.backends import docker
 
@@ -96,6 +97,23 @@ def released(adapter):
         if not folder.exists():  # the gate's own case made it
             run("gate", *asked, "--run-dir", folder)
         return [folder, *asked]
+
+    return arguments
+
+
+def labelled(adapter, most=None):
+    def arguments(request):
+        made, *options = released(adapter)(request)
+        folder = request.getfixturevalue("tmp_path")
+        run = shutil.copytree(made, folder / "run")
+        asked = labelling.sample(run)
+        rows = [
+            {"suite": row.suite, "case": row.case, "sample": row.sample, "label": "good"}
+            for row in asked.rows[:most]
+        ]
+        saved = {"receipts_digest": asked.head, "rows": rows}
+        (folder / "labels.json").write_text(json.dumps(saved))
+        return [run, "--read", folder / "labels.json", *options[2:]]
 
     return arguments
 
@@ -186,6 +204,10 @@ CASES = {
     ("harness release-check", 1): released("boasted"),
     ("harness release-check", 2): released("unmeasured"),
     ("harness release-check", 3): released("dead"),
+    ("harness label", 0): labelled("gamedev"),
+    ("harness label", 1): labelled("boasted"),
+    ("harness label", 2): labelled("gamedev", 1),
+    ("harness label", 3): labelled("dead"),
     ("harness report", 0): reported(edited=False),
     ("harness report", 1): reported(edited=True),
     ("harness audit", 0): audited("honest_sentence.it"),

@@ -321,12 +321,14 @@ def test_an_adapter_of_the_hub_is_of_one_commit_and_kept(hub, trained, monkeypat
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("form", ["mlx", "peft", "hub"])
 def test_one_command_brings_each_to_a_verdict(workspace, trained, form):
-    """Of one prompt, which decides nothing: INCONCLUSIVE, about the files that were named."""
+    """VOID, as a base without training ends no answer; about the files that were named."""
     mine = shutil.copytree(PEFT / "plain" if form == "peft" else trained, workspace / "mine")
     named = f"org/name@{COMMIT}" if form == "hub" else "./mine"
     options = ["--adapter", named, "--base", "tiny", "--suite", "s", "--run-dir", "run", "-q"]
     found = CliRunner().invoke(main, ["gate", *options], catch_exceptions=False)
-    assert (found.exit_code, found.stdout.strip()) == (2, "INCONCLUSIVE"), found.output
+    assert (found.exit_code, found.stdout.strip()) == (3, "VOID"), found.output
+    reasons = json.loads((workspace / "run" / "verdict.json").read_text())["reasons"]
+    assert {r["code"] for r in reasons if r["verdict"] == "VOID"} == {"cut"}
     registered = json.loads((workspace / "run" / "registration.json").read_text())
     assert registered["adapter_digest"] == folder_digest(mine)
     assert registered["plans"].keys() == {"s"}
