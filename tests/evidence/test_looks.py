@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gates import FACET, GAINED, GUARD, HELD, QUIET, codes, judge, plan, registration
+from gates import FACET, GAINED, GUARD, HELD, LOOK, QUIET, codes, judge, plan, registration
 
 from harness.content.case import Case
 from harness.content.policy import Looks, Policy
@@ -78,6 +78,22 @@ def test_the_best_of_five_seen_in_part_is_the_fifth_look_and_a_repeated_gate_the
     alone = look(tmp_path / "clean", revisions[-1], GODOT, EVAL, limit=N)
     assert (alone.look, alone.alpha) == (1, 0.05)
     assert {len(one["suites"]["eval"]["prompts"]) for one in files(tmp_path / "clean")} == {N}
+
+
+def test_a_look_made_on_two_branches_is_the_first_of_them_and_a_repeated_one_is_not_written(
+    tmp_path,
+):
+    one, other = tmp_path / "one", tmp_path / "other"
+    assert look(one, FIRST, GODOT).look == 1
+    look(other, SECOND, GODOT)
+    assert look(other, FIRST, GODOT).look == 2
+    shutil.copytree(other, one, dirs_exist_ok=True)
+    assert look(one, FIRST, GODOT).look == 1
+    first, again = Ledger(tmp_path / "a"), Ledger(tmp_path / "a")
+    first.record(LOOK)
+    again.record(LOOK)
+    assert first.recorded is not None
+    assert again.recorded is None, "nothing new is to be committed"
 
 
 def test_a_prompt_is_named_as_committed_ledgers_name_it():
