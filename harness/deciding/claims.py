@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 
 from harness.content.library import Claim
+from harness.deciding.degeneration import loops
 from harness.deciding.instrument.guards import none_decides
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items
 from harness.evidence.receipts import NOBODYS, SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
-from harness.stats.subjects.degeneration import COMPRESSION_LIMIT, highest_zlib_ratio, loop_period
-from harness.stats.values import Undefined
 from harness.verdict import Reason, reason
 
 RUNS_ON = 0.1  # share of an arm's answers that may hold a control token
@@ -97,7 +95,7 @@ def no_answers(registration: Registration, receipts: Iterable[Receipt]) -> Itera
 def _missing(row: Receipt, turn: bool, base: bool) -> str | None:
     """``cut`` or ``empty`` of what is no answer. A raw completion is code all of it, whether or not
     it comes to anything."""
-    if row.finish == "length" and not _loops(row.answer):
+    if row.finish == "length" and not loops(row.answer):
         return "cut"
     if not row.answer.strip():
         return "empty" if turn or base else None
@@ -105,13 +103,6 @@ def _missing(row: Receipt, turn: bool, base: bool) -> str | None:
     nothing = all(rule.startswith(("no ", "nothing ")) for rule in taken)
     fenced = "```" in row.answer or "~~~" in row.answer
     return "empty" if turn and taken and nothing and not fenced else None
-
-
-@lru_cache(maxsize=65_536)
-def _loops(answer: str) -> bool:
-    ratio = highest_zlib_ratio(answer)
-    repeats = not isinstance(ratio, Undefined) and ratio > COMPRESSION_LIMIT
-    return repeats or loop_period(answer.split()) is not None
 
 
 def sentinels(

@@ -119,6 +119,11 @@ def sign(answer: str, finish: str) -> str:
     return ", ".join(found)
 
 
+def loops(answer: str) -> bool:
+    """Whether an answer repeats itself, by whichever sign."""
+    return _ratio(answer) > COMPRESSION_LIMIT or bool(sign(answer, "eos"))
+
+
 def _signs(answer: str, finish: str, limit: float) -> list[str]:
     own = sign(answer, finish)
     return [

@@ -362,7 +362,7 @@ def test_simulated_gates_ship_what_did_not_change_and_nothing_that_is_damaged():
     """The benchmark of the gate's error rates, on a few gates: an unchanged adapter, and one that
     lost 20 points."""
     sys.path.insert(0, str(DOCS.parent.parent / "benchmarks"))
-    from operating_characteristic import Cell, measured
+    from simulated_gates import Cell, measured
 
     plain = Cell(
         n=164,

@@ -134,9 +134,10 @@ def test_the_bound_on_a_count_holds_19_times_of_20(x, n, total):
 
 
 def test_pleasing_the_verifier_no_longer_ships_at_the_margin():
-    """A twentieth of what it fails passes falsely: without labels such an adapter at the margin is
-    HELD far more than one time of 20 (METHOD 3.7)."""
-    found, draw, ships = registered(label="trained"), random.Random(3), 0
+    """A quarter of what it fails passes falsely: without labels such an adapter at the margin is
+    HELD four times of five (METHOD 3.7)."""
+    found, draw, ships, fooled = registered(label="trained"), random.Random(3), 0, 0
+    plain = registered()
     for _ in range(20):
         base = [draw.random() < 0.8 for _ in range(164)]
         true = [b and draw.random() < 0.9375 for b in base]  # 5 points fewer
@@ -148,7 +149,9 @@ def test_pleasing_the_verifier_no_longer_ships_at_the_margin():
         ]
         said = labelled(found, rows, fake={f"humaneval/{i}" for i in fakes})
         ships += judged(found, said, rows).verdict.name == "SHIP"
+        fooled += judged(plain, rows=rows).verdict.name == "SHIP"
     assert ships <= 3
+    assert fooled >= 10
 
 
 def _both(number, base, adapter):

@@ -41,7 +41,7 @@ from harness.subjects.base import Preflight
 from harness.subjects.groups import groups
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from operating_characteristic import Cell, measured
+from simulated_gates import Cell, measured
 
 EARLY = Policy(again=False, sentinels=0)
 LONG = "Write a function that returns the {} of all even numbers below a bound"
