@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from harness.audit.bound import binding
@@ -13,6 +14,7 @@ from harness.content.suite import Suite
 from harness.deciding.judge import judge, subject_reasons
 from harness.errors import HarnessError
 from harness.evidence import attestation, secret
+from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.pages import html
@@ -36,12 +38,18 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     card = judged.scorecard(registration, len(run.receipts), run.head)
     run.write("scorecard.json", card | {"answers": _answers(prepared)})
     run.write("verdict.json", judged.document(registration, run.head))
-    html.render(run.folder, prepared.wanted.workspace.folder("reports"))
-    documents = attestation.documents(run.folder)
-    statement = attestation.statement(registration, judged.verdict, documents)
-    run.write("attestation.json", statement)
+    reports = prepared.wanted.workspace.folder("reports")
+    run.write(attestation.NAME, stated(run.folder, registration, judged.verdict, reports))
     run.sync()
     return judged.verdict
+
+
+def stated(
+    run: Path, registration: Registration, verdict: Verdict, reports: Path
+) -> dict[str, Any]:
+    """Write the page of a run as its documents stand; the statement about all of them."""
+    html.render(run, reports)
+    return attestation.statement(registration, verdict, attestation.documents(run))
 
 
 def _changed(prepared: Prepared) -> list[Fault]:

@@ -18,13 +18,13 @@ from harness.evidence import attestation, documents
 from harness.evidence.folder import RunFolder
 from harness.evidence.labels import DRAFT, NAME, Label, Labels, Row, Saved
 from harness.evidence.receipts import Receipt
+from harness.gate.conclude import stated
 from harness.gate.finished.recheck import decided, recheck
 from harness.gate.finished.rejudge import Cases
 from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Outcome
 from harness.judging.workers import Judges
-from harness.pages import html
 from harness.pages import labels as pages
 from harness.verdict import Verdict
 
@@ -166,9 +166,7 @@ def conclude_again(asked: Sample, reports: Path) -> Verdict:
     answers = {"answers": asked.folder.scorecard.answers}
     documents.write(run / "scorecard.json", card | answers, documents.Scorecard)
     documents.write(run / "verdict.json", judged.document(plan, asked.head), documents.Decision)
-    html.render(run, reports)
-    held = attestation.documents(run)
-    statement = attestation.statement(plan, judged.verdict, held)
+    statement = stated(run, plan, judged.verdict, reports)
     attestation.write(run / attestation.NAME, statement, RunError)
     return judged.verdict
 
