@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,8 @@ LONG = (
 
 def pytest_configure(config: pytest.Config) -> None:
     preload()  # before a test imports mlx
+    # a shell that starts the tests in the background ignores it for them, and a test interrupts itself
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.option.loadscopereorder = False  # pytest-xdist would begin with the most tests
 
 
