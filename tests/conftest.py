@@ -43,7 +43,7 @@ LONG = (
 
 def pytest_configure(config: pytest.Config) -> None:
     preload()  # before a test imports mlx
-    # a shell that starts the tests in the background ignores it for them, and a test interrupts itself
+    # a shell that starts tests in the background has them ignore it, and one interrupts itself
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.option.loadscopereorder = False  # pytest-xdist would begin with the most tests
 
