@@ -74,6 +74,7 @@ class WhiteBox(Answering, Protocol):
 
     config: dict[str, Any]  #: the base's ``config.json``
     context: int  #: tokens of prompt and answer together
+    vocabulary: int  #: token ids that the base has an embedding of
 
     @property
     def tokenizer(self) -> Any:
