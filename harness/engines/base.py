@@ -100,6 +100,10 @@ class WhiteBox(Answering, Protocol):
         """Make ``adapter`` the active one; ``None`` gives the bare base back."""
         ...
 
+    def shake(self) -> None:
+        """Make the bare base active, off by as much as the rounding of its numbers."""
+        ...
+
     def layout(self, config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         """Name and shape of every tensor that an adapter of this ``adapter_config.json`` fills."""
         ...

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Dtype
-from harness.engines import blas, ends, prompting
+from harness.engines import blas, ends, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.batch import BATCH, Batches, Queued
 from harness.errors import EngineError
@@ -92,6 +92,13 @@ class MlxEngine:
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
         self._mounted = adapter
         self._ready()
+
+    def shake(self) -> None:
+        """The bare base, off by as much as rounding; until the next :meth:`mount`."""
+        from mlx.utils import tree_unflatten
+
+        self._restore()
+        self._model.update(tree_unflatten(list(rounding.shaken(self._weights).items())))
 
     def _ready(self) -> None:
         """What was loaded answers, and computes in the engine's type: quantised weights stay as
