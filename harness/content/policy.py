@@ -84,7 +84,8 @@ class Policy(strict.Model):
     adapter's answers may loop or run out of tokens; degeneration_held: it must be proven even where
     the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
     min_effect: nats per token; below it the adapter does nothing, besides what the rounding of
-    its base moves. min_youden: refuses a verifier whose sensitivity + specificity - 1 may be that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
+    its base moves. min_youden: refuses a verifier whose sensitivity + specificity - 1 may be
+    that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
     (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
     by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a plan is
     refused where an unchanged adapter would ship more rarely than ``min_power``, if this share of

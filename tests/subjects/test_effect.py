@@ -63,7 +63,7 @@ def test_what_rounding_moves_is_measured_on_the_base_and_in_its_type(base, engin
         if scale == 0.002:
             assert found["float32"][0] < 2e-5 < 1e-4 < found["bfloat16"][0]
     fine = {"float32": [], "4 bits": []}
-    assert told[0.002] == dict.fromkeys(fine, ["effect-small"]) | {"bfloat16": ["no-effect"]}
+    assert told[0.002] == {key: ["effect-small"] for key in fine} | {"bfloat16": ["no-effect"]}
     assert told[0.01] == fine | {"bfloat16": ["no-effect"]}
     assert told[0.02] == fine | {"bfloat16": ["effect-in-rounding"]}
     assert told[0.2] == fine | {"bfloat16": []}
