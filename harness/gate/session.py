@@ -24,6 +24,7 @@ from harness.gate.prepare import (
     Options,
     Prepared,
     Wanted,
+    as_asked,
     load_engine,
     look_up,
     preflight,
@@ -80,6 +81,7 @@ def check_subject(
 
     wanted = look_up(options)
     engine = load_engine(wanted.entry)
+    wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)
