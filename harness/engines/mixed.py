@@ -72,6 +72,10 @@ def generate(
 ) -> Iterator[tuple[int, Generation]]:
     """Answers to ``rows`` as they finish, in one batch where that can be done, drawn by ``seeds``
     where the temperature is above zero; leaves the bare base mounted."""
+    engine.settle()
+    if not engine.batches.shared:
+        yield from one_after_the_other(engine, rows, decoding, seeds)
+        return
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
     try:
         layers = _stack(engine, adapters)

@@ -27,7 +27,7 @@ TOLD: dict[Way, str] = {
     "alone": "one prompt is answered after the other",
     "step": "one prompt is answered after the other, by mlx-lm's generate_step",
 }
-TEXT = "def add(first, second):\n    return first + second\n\nThe sum of 2 and 3 is 5; of 40 and 2, 42."
+TEXT = "def add(first, second):\n    return first + second\n\nThe sum of 40 and 2 is 42."
 LENGTHS, STEPS = (2, 13, 3, 6), 3  # tokens of the prompts, and tokens that are answered to each
 LONG = 700  # tokens of a neighbour that makes a row's keys stand elsewhere: BLAS blocks are shorter
 #: times the rounding that was measured: two sums in other orders differ in it as often as not, and
@@ -134,7 +134,9 @@ def _answered(batch: Any, prompts: Sequence[list[int]], forced: list[int]) -> li
 
     try:
         drawn = [forcing() for _ in prompts]
-        uids = batch.insert([list(ids) for ids in prompts], [len(forced)] * len(prompts), samplers=drawn)
+        uids = batch.insert(
+            [list(ids) for ids in prompts], [len(forced)] * len(prompts), samplers=drawn
+        )
         found: dict[int, list[Any]] = {uid: [] for uid in uids}
         missing = len(forced) * len(uids)
         while missing:
