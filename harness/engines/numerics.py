@@ -29,7 +29,9 @@ TOLD: dict[Way, str] = {
 }
 TEXT = "def add(first, second):\n    return first + second\n\nThe sum of 40 and 2 is 42."
 LENGTHS, STEPS = (2, 13, 3, 6), 3  # tokens of the prompts, and tokens that are answered to each
-LONG = 700  # tokens of a neighbour that makes a row's keys stand elsewhere: BLAS blocks are shorter
+#: tokens of a row, and of a neighbour that makes its keys stand elsewhere: more than one block of
+#: any BLAS, so that the sums of both are cut in other places
+MIDDLE, LONG = 400, 700
 #: times the rounding that was measured: two sums in other orders differ in it as often as not, and
 #: 36 tiny models by up to 3.7 times of it in float32; the least leak that was seen is 8 times
 SPREAD = 4
@@ -101,11 +103,11 @@ def _same(
     """Whether rows get the same bits in another order, beside a row that is much longer."""
     import mlx.core as mx
 
-    long = (prompts[1] * LONG)[: min(LONG, context - STEPS)]
-    rows = len(prompts)
-    again = _answered(opened("steady", model, (), rows), [long, *prompts[:0:-1]], forced)
-    alone = _answered(opened("steady", model, (), rows), [long], forced)
-    pairs = [*zip(got[:0:-1], again[1:], strict=True), (alone[0], again[0])]
+    rows, many = len(prompts), prompts[1] * LONG
+    middle, long = (many[: min(most, context * most // 2 // LONG)] for most in (MIDDLE, LONG))
+    beside = _answered(opened("steady", model, (), rows), [long, middle, *prompts[:1:-1]], forced)
+    [alone] = _answered(opened("steady", model, (), rows), [middle], forced)
+    pairs = [*zip(got[:1:-1], beside[2:], strict=True), (alone, beside[1])]
     return all(bool(mx.array_equal(a, b)) for a, b in pairs)
 
 
