@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Answering, Ask, Decoding, Generation, read_config
+from harness.engines.ends import NotFinite
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 
@@ -93,6 +94,9 @@ def generate(
                     {uid: numbers[rows[n][0]] for uid, n in of.items()}
                 ),
             )
+    except NotFinite as error:
+        owner = rows[error.prompt][0]
+        raise NotFinite(error.prompt, error.tokens, error.text, owner) from None
     finally:
         engine.mount(None)
 

@@ -211,13 +211,13 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        spec, policy = self._suite.spec, self._policy
-        system = "\n\n".join(text for text in (spec.system, arm.system) if text) or None
+        form, policy = self._suite.form, self._policy
+        told = (self._suite.spec.system, arm.system)
         return Ask(
-            prompt=case.prompt,
-            mode=spec.mode,
-            system=system,
-            decoding=Decoding(spec.max_tokens, tuple(spec.stop), policy.temperature),
+            prompt=form.text(case.prompt),
+            mode=form.mode,
+            system="\n\n".join(text for text in told if text) or None,
+            decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
             seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
             weights=arm.weights,
             adapter=arm.id if arm.fresh else arm.mount,

@@ -166,7 +166,7 @@ def _of_draw(found: Plan, suite: Suite) -> Plan:
 
 def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
     """What is asked of one suite, and in which order."""
-    spec, guard = found.spec, found.spec.role == "guard"
+    spec, form, guard = found.spec, found.form, found.spec.role == "guard"
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
     joined = groups(found.cases)
     if guard:  # one group after the other: a stop on the way is a stop on a sample of groups
@@ -188,10 +188,10 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         contrasts=contrasts(asked, kind, margin, spec.min_gain),
         cases=cases,
         left_out=preflight.left_out.get(found.id, []),
-        control_tokens=preflight.control_tokens if spec.mode == "chat" else [],
+        control_tokens=preflight.control_tokens if form.mode == "chat" else [],
         groups=joined,
-        sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
-        mode=spec.mode,
+        sampler=f"{decoded(policy)}, {form}",
+        mode=form.mode,
     )
 
 

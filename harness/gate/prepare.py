@@ -164,6 +164,15 @@ def quantised(base: Path, bits: int) -> WhiteBox:
     return MlxEngine(base, bits)
 
 
+def as_asked(wanted: Wanted, engine: Answering) -> Wanted:
+    """The suites of mode ``auto`` in the form in which this base is asked: what the library says of
+    it, else in chat where it has a chat template."""
+    said = wanted.entry.base.mode
+    chats = said == "chat" or (said is None and bool(getattr(engine, "template", "")))
+    suites = {id: replace(each, chats=chats) for id, each in wanted.suites.items()}
+    return replace(wanted, suites=suites)
+
+
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
     of the base again. Raises :class:`HarnessError`."""
@@ -211,6 +220,7 @@ def prepare(
         base = wanted.entry.base_path
         began = stamps([base, *read_by_loaders(base)])
         engine = load(wanted.entry)
+        wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
@@ -268,7 +278,7 @@ def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
     probe = []
     for each in suites:
         for number, case in enumerate(each.cases):
-            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
             if len(row) >= engine.context:
                 raise WorkspaceError(
                     f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"

@@ -23,6 +23,7 @@ from harness.gate.prepare import (
     Load,
     Options,
     Wanted,
+    as_asked,
     load_engine,
     look_up,
     preflight,
@@ -73,6 +74,7 @@ def check_subject(
 
     wanted = look_up(options)
     engine = load_engine(wanted.entry)
+    wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)
