@@ -84,12 +84,13 @@ def run_gates(
     names = [one.entry.name for one in wanted]
     for name in {name for name in names if names.count(name) > 1}:
         raise WorkspaceError(f"--adapter {name}: named {names.count(name)} times; name each once")
-    loaded, several = _Loaded(load), len(wanted) > 1
+    loaded, many = _Loaded(load), len(wanted)
 
     def start(one: Wanted) -> Steps:
-        if not several:
+        if many == 1:
             return gated(one, progress, loaded, begun)
-        return gated(_apart(one), named(one.entry.name, progress), loaded, begun)
+        label = f"{one.entry.name} ({1 + names.index(one.entry.name)} of {many})"
+        return gated(_apart(one), named(label, progress), loaded, begun)
 
     bases: dict[tuple[Path, str], deque[Wanted]] = defaultdict(deque)
     for one in wanted:

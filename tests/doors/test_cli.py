@@ -256,6 +256,7 @@ def test_several_adapters_end_in_a_table_of_all(place):
     assert (Path(rows[0][2]), len(rows[2])) == (place / "several" / "gamedev", 2)
     assert (place / "several" / "gamedev" / "scorecard.html").is_file()
     assert "harness: odd: " in found.stderr
+    assert "gamedev (1 of 3): mini/godot adapter 20/20" in found.stderr
 
 
 @pytest.mark.parametrize(
