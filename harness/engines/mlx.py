@@ -35,9 +35,7 @@ class MlxEngine:
         try:
             self._model, config = load_model(base)
             self._tokenizer = load_tokenizer(base, eos_token_ids=ends.tokens(config))
-        except (
-            Exception
-        ) as error:  # whatever a foreign folder does to the loader, the reader needs one sentence
+        except Exception as error:  # a foreign folder may do anything to the loader
             raise EngineError(
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
@@ -51,7 +49,7 @@ class MlxEngine:
         self.config: dict[str, Any] = config
         self.context = ends.context(config)
         self.vocabulary = ends.vocabulary(config, self._weights)
-        self._identity = _identity(mx, self._model) | ({"blas": library} if library else {})
+        self._identity = _identity(mx, self._weights) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
             self._identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
         self.batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
@@ -73,8 +71,7 @@ class MlxEngine:
             try:
                 held.settle(numerics or "fast", tokens)
             except (ValueError, TypeError, RuntimeError) as error:
-                text = f"mlx cannot compute with this base here: {_brief(error)}"
-                raise EngineError(text) from error
+                raise EngineError(self._cannot(error)) from error
             if mounted is not None:
                 self.mount(mounted)
         held.rows = batch or held.rows
@@ -97,7 +94,7 @@ class MlxEngine:
             raise EngineError(self._cannot(error)) from error
 
     def _cannot(self, error: Exception) -> str:
-        types = " and ".join(self.identity["dtypes"])
+        types = " and ".join(self._identity["dtypes"])
         text = f"mlx cannot compute with this base in {types} here: {_brief(error)}"
         return text if self._widens else f"{text}; `dtype: auto` computes in float32 on a CPU"
 
@@ -117,9 +114,7 @@ class MlxEngine:
 
             try:
                 load_adapters(self._model, str(adapter))
-            except (
-                Exception
-            ) as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
+            except Exception as error:  # ValueError, KeyError, AttributeError, RuntimeError, ...
                 self._restore()
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
         self._mounted = adapter
@@ -294,13 +289,9 @@ def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return modules, dict(tree_flatten(model.parameters()))
 
 
-def _identity(mx: Any, model: Any) -> dict[str, Any]:
+def _identity(mx: Any, weights: dict[str, Any]) -> dict[str, Any]:
     from importlib.metadata import version
 
-    from mlx.utils import tree_flatten
-
-    dtypes = sorted(
-        {str(v.dtype).removeprefix("mlx.core.") for _, v in tree_flatten(model.parameters())}
-    )
+    dtypes = sorted({str(v.dtype).removeprefix("mlx.core.") for v in weights.values()})
     libraries = {name: version(name) for name in ("mlx", "mlx-lm", "transformers", "tokenizers")}
     return {"engine": "mlx", "device": mx.default_device().type.name, "dtypes": dtypes, **libraries}
