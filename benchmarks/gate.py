@@ -35,6 +35,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -176,7 +177,7 @@ def gate(options: Options) -> tuple[dict[str, Seconds], Wanted, MlxEngine, list[
         with ExitStack() as stack:
             start = partial(stack.enter_context, prepare(wanted))
             parts["  prepare"], prepared = timed(start)
-            kept["engine"], kept["wanted"] = prepared.engine, prepared.wanted
+            kept["engine"], kept["suites"] = prepared.engine, prepared.wanted.suites
             run = stack.enter_context(open_run(prepared))
             for suite in wanted.suites:
                 parts[f"  {suite}"], _ = timed(partial(measure, prepared, run, suite))
@@ -186,7 +187,8 @@ def gate(options: Options) -> tuple[dict[str, Seconds], Wanted, MlxEngine, list[
 
     with no_answers():
         seconds, receipts = timed(whole)
-    return {"gate": seconds} | parts, kept["wanted"], kept["engine"], receipts
+    asked = replace(wanted, suites=kept["suites"])  # and the adapter's own folder, not the copy
+    return {"gate": seconds} | parts, asked, kept["engine"], receipts
 
 
 def groups(wanted: Wanted, receipts: list[Receipt]) -> Iterator[tuple[list[Ask], list[int]]]:

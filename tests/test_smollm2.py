@@ -14,6 +14,7 @@ from conftest import ROOT
 from safetensors.numpy import load_file
 from tiny_model import TEMPLATE, make_base
 
+from harness.digests import folder_digest
 from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
 from harness.evidence.folder import RunFolder
