@@ -72,10 +72,11 @@ def looked(
     suites: Mapping[str, Suite],
     ledger: Ledger,
     registered: Registration | None,
+    begun: Registration | None = None,
 ) -> tuple[Registration, dict[str, Suite]]:
     """A registration as the look that it is, and the suites with the prompts that this look draws
-    of them."""
-    before = ledger.before(look(found, suites))
+    of them; ``begun`` is that of the run which goes on."""
+    before = ledger.before(look(found, suites), begun.ledger.last if begun else None)
     pools = {id: each for id, each in suites.items() if each.spec.draw is not None}
     seen = {id: _seen(each, found.plans[id].groups, before.seen) for id, each in pools.items()}
     drawn = {**suites, **{id: _drawn(each, before, seen[id]) for id, each in pools.items()}}

@@ -30,6 +30,7 @@ from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
+from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
@@ -229,7 +230,9 @@ def prepare(
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
+        before = RunFolder(Path(run_dir)) if run_dir else None
+        begun = before.registration if before and before.has("registration.json") else None
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(

@@ -4,7 +4,7 @@ alone."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from harness.gate.measure import measure, open_run
 from harness.gate.prepare import (
     Load,
     Options,
-    Prepared,
     Wanted,
     as_asked,
     load_engine,
@@ -42,17 +41,11 @@ LINES, SHOWN = 3, 120  # lines and characters that are shown of an answer
 
 
 def run_gate(
-    options: Options,
-    progress: Progress = silent,
-    load: Load = load_engine,
-    begun: Callable[[Prepared], None] = lambda _: None,
+    options: Options, progress: Progress = silent, load: Load = load_engine
 ) -> tuple[Verdict, Path]:
-    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`.
-
-    ``begun`` is told what was prepared before the first answer."""
+    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
     wanted = look_up(options)
     with prepare(wanted, progress, load) as prepared, open_run(prepared) as run:
-        begun(prepared)
         for id in wanted.suites:
             measure(prepared, run, id, progress)
         return conclude(prepared, run), run.folder

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.content.suite import Suite
 from harness.engines import prompting
+from harness.errors import EngineError
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
@@ -39,15 +40,44 @@ def faults(suites: Sequence[Suite], engine: WhiteBox) -> Iterator[Fault]:
     """What makes the answers to these prompts say nothing, or needs to be known of them. Raises
     :class:`EngineError`."""
     for suite in suites:
-        prompt = suite.form.text(suite.cases[0].prompt)
-        ids = engine.encode(prompt, suite.form.mode, suite.spec.system)
-        start = getattr(engine.tokenizer, "bos_token_id", None)
+        form, system = suite.form, suite.spec.system
+        rows = {
+            case.id: engine.encode(form.text(case.prompt), form.mode, system)
+            for case in suite.cases
+        }
+        start, ids = getattr(engine.tokenizer, "bos_token_id", None), rows[suite.cases[0].id]
         if start is not None and ids[:2] == [start, start]:
             text = f"{suite.id}: its prompts begin with the start token {start} twice"
             yield Fault("double-bos", f"{text}; leave it out of the template or the prompts")
+        yield from _beyond(suite, rows, engine)
+        if form.mode == "completion":
+            yield from _ended(suite, rows, engine)
     chats = [suite for suite in suites if suite.form.mode == "chat"]
     if chats:
         yield from _template(chats, engine.tokenizer)
+
+
+def _beyond(suite: Suite, rows: dict[str, list[int]], engine: WhiteBox) -> Iterator[Fault]:
+    """A tokenizer that knows more ids than the base: mlx reads what lies behind the embedding."""
+    beyond = [(case, id) for case, ids in rows.items() for id in ids if id >= engine.vocabulary]
+    if beyond:
+        case, id = beyond[0]
+        yield Fault(
+            "ids-beyond-embedding",
+            f"{suite.id}: prompt {case!r} holds token id {id}, and the base has an embedding of"
+            f" {engine.vocabulary} ids: its tokenizer is not its own",
+        )
+
+
+def _ended(suite: Suite, rows: dict[str, list[int]], engine: WhiteBox) -> Iterator[Fault]:
+    ends = getattr(engine.tokenizer, "eos_token_ids", None) or ()
+    ended = [case for case, ids in rows.items() if ids and ids[-1] in ends]
+    if ended:
+        yield Fault(
+            "prompt-ended",
+            f"{suite.id}: {len(ended)} prompts end with an end token, first {ended[0]!r}: nothing"
+            " is left to answer; take it out of the prompts",
+        )
 
 
 def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
@@ -63,7 +93,7 @@ def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
             f"{shown}: an open thought, though thinking is off; a template without it, or a base"
             " that is not made to think, is needed",
         )
-    elif text == bare and ends:
+    elif ends and (text == bare or not _begins_answers(tokenizer, prompt, system, text)):
         yield Fault(
             "prompt-ended",
             f"{shown}, an end token: nothing is left to answer; correct the template",
@@ -85,6 +115,18 @@ def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
     if prompting.ASKS_DATE in str(getattr(tokenizer, "chat_template", "")):
         text = f"the template asks for the date; it is told {prompting.CLOCK:%Y-%m-%d} in every run"
         yield Fault("clock", text, "warn")
+
+
+def _begins_answers(tokenizer: Any, prompt: str, system: str | None, text: str) -> bool:
+    """Whether the template writes ``text`` before an answer that is there: then an end token at its
+    end begins the answer, as Phi-3's ``<|assistant|>`` does."""
+    try:
+        shown = prompting.chat(
+            tokenizer, prompt, system, tokenize=False, generation=False, answer="x"
+        )
+    except EngineError:
+        return False
+    return str(shown).startswith(text)
 
 
 def control_tokens(suites: Iterable[Suite], tokenizer: Any) -> list[str]:
