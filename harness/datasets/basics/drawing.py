@@ -13,12 +13,15 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Drawn:
-    """Drawers of small plain values from ``draws``, a module or an object like :mod:`random`.
+    """Drawers of the plain values of one call from ``draws``, a module or an object like
+    :mod:`random`.
 
-    Every number of items is a most, and then a least, which is 0."""
+    Every number of items is a most, and then a least, which is 0; one call of four has up to four
+    times as many, unless both are the same."""
 
     def __init__(self, draws: Any) -> None:
         self._draws = draws
+        self._times = draws.choice((1, 1, 1, 4))
 
     def names(self) -> dict[str, Any]:
         """The drawers by the names that the data knows them by."""
@@ -38,7 +41,8 @@ class Drawn:
 
     def fill(self, make: Callable[[], Any], most: int, least: int = 0) -> list[Any]:
         """A list of what ``make`` makes."""
-        return [make() for _ in range(self.num(least, most))]
+        many = self.num(least, most if least == most else self._times * most)
+        return [make() for _ in range(many)]
 
     def nums(self, most: int, low: int = -9, high: int = 9, least: int = 0) -> list[int]:
         """A list of whole numbers."""
