@@ -8,7 +8,7 @@ from typing import Any
 WORDS = (
     "a an of to at in on is be we river stone lamp apple ten cloud Otter level noon rust Oslo"
     " kettle bread seven glass tree moss"
-).split()
+)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -66,7 +66,7 @@ class Drawn:
 
     def words(self, most: int, least: int = 0) -> list[str]:
         """A list of real words, which may repeat."""
-        return self.fill(lambda: self.pick(*WORDS), most, least)
+        return self.fill(lambda: self.pick(*WORDS.split()), most, least)
 
     def text(self, most: int, least: int = 0) -> str:
         """Words with single spaces between them, some of them capitalised."""
