@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Dtype
-from harness.engines import blas, prompting
+from harness.engines import blas, ends, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.batch import BATCH, Batches
+from harness.engines.batch import BATCH, Batches, Queued
 from harness.errors import EngineError
 
 
@@ -33,7 +33,7 @@ class MlxEngine:
         self._mx = mx
         try:
             self._model, config = load_model(base)
-            self._tokenizer = load_tokenizer(base, eos_token_ids=config.get("eos_token_id"))
+            self._tokenizer = load_tokenizer(base, eos_token_ids=ends.tokens(config))
         except (
             Exception
         ) as error:  # whatever a foreign folder does to the loader, the reader needs one sentence
@@ -43,22 +43,44 @@ class MlxEngine:
         if bits is not None:
             _quantise(self._model, bits)
         self._widens = dtype == "auto" and mx.default_device() == mx.cpu
+        self._mounted: Path | None = None
         self._ready()
         self._modules, self._weights = _own(self._model)
         blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
-        self.context = int(config.get("max_position_embeddings") or 2**31)
+        self.context = ends.context(config)
+        self.vocabulary = ends.vocabulary(config, self._weights)
         self.identity = _identity(mx, self._model) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
             self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
-        self._batches = Batches(self._model, self._tokenizer, self.context)
-        self.generate = self._batches.generate
+        self._batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+
+    def generate(
+        self,
+        prompts: Sequence[list[int]],
+        decoding: Decoding,
+        seeds: Sequence[int] = (),
+        queued: Queued | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """:meth:`Batches.generate`; logits that are no numbers are said of what is mounted."""
+        try:
+            yield from self._batches.generate(prompts, decoding, seeds, queued)
+        except ends.NotFinite as error:
+            text = self._tokenizer.decode(prompts[error.prompt])
+            raise ends.NotFinite(error.prompt, error.tokens, text, self._mounted) from None
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(self._cannot(error)) from error
+
+    def _cannot(self, error: Exception) -> str:
+        types = " and ".join(self.identity["dtypes"])
+        text = f"mlx cannot compute with this base in {types} here: {_brief(error)}"
+        return text if self._widens else f"{text}; `dtype: auto` computes in float32 on a CPU"
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
-        """Token ids of one prompt: raw with the tokenizer's own BOS, or through the chat template
-        with thinking off."""
+        """Token ids of one prompt: raw with the tokenizer's own BOS and without its end token, or
+        through the chat template with thinking off."""
         if mode == "completion":
-            return list(self._tokenizer.encode(prompt))
+            return ends.raw(self._tokenizer, prompt)
         return list(prompting.chat(self._tokenizer, prompt, system))
 
     def mount(self, adapter: Path | None) -> None:
@@ -75,7 +97,15 @@ class MlxEngine:
             ) as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
                 self._restore()
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
+        self._mounted = adapter
         self._ready()
+
+    def shake(self) -> None:
+        """The bare base, off by as much as rounding; until the next :meth:`mount`."""
+        from mlx.utils import tree_unflatten
+
+        self._restore()
+        self._model.update(tree_unflatten(list(rounding.shaken(self._weights).items())))
 
     def _ready(self) -> None:
         """What was loaded answers, and computes in the engine's type: quantised weights stay as
@@ -99,9 +129,10 @@ class MlxEngine:
         self._restore()
         kind = config.get("fine_tune_type", "lora")
         try:
-            if kind != "full":
-                layers, parameters = config["num_layers"], config["lora_parameters"]
-                linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
+            if kind == "full":
+                return self._trained(config["num_layers"])
+            layers, parameters = config["num_layers"], config["lora_parameters"]
+            linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
             found = tree_flatten(self._model.parameters())
         except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
             raise EngineError(
@@ -110,9 +141,18 @@ class MlxEngine:
         finally:
             self._restore()
         leaves = {"lora_a", "lora_b", "m"}
-        return {
-            k: tuple(v.shape) for k, v in found if kind == "full" or k.rsplit(".", 1)[-1] in leaves
-        }
+        return {k: tuple(v.shape) for k, v in found if k.rsplit(".", 1)[-1] in leaves}
+
+    def _trained(self, layers: int) -> dict[str, tuple[int, ...]]:
+        """What a full fine-tune of the last ``layers`` blocks saves, found as its trainer does."""
+        from mlx.utils import tree_flatten
+
+        self._model.freeze()
+        for block in self._model.layers[-max(layers, 0) :]:
+            block.unfreeze()
+        found = tree_flatten(self._model.trainable_parameters())
+        self._model.unfreeze()
+        return {k: tuple(v.shape) for k, v in found}
 
     def module(self, name: str) -> Any:
         """One leaf module of the bare base by its path; ``None`` when it has none of that name."""
@@ -160,6 +200,7 @@ class MlxEngine:
         copies nothing."""
         from mlx.utils import tree_unflatten
 
+        self._mounted = None
         self._model.update_modules(tree_unflatten(list(self._modules.items())))
         self._model.update(tree_unflatten(list(self._weights.items())))
         self._model.eval()
@@ -170,14 +211,19 @@ class MlxEngine:
         mx = self._mx
         rows = []
         for ids in prompts:
-            try:
-                logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
-                rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
-                mx.eval(rows[-1])
-            except (ValueError, TypeError, RuntimeError) as error:
-                text = f"the base cannot read a prompt, so its config is odd: {_brief(error)}"
-                raise EngineError(text) from error
+            logits = self.logits([ids])[0, -(last or len(ids)) :].astype(mx.float32)
+            rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+            mx.eval(rows[-1])
         return rows
+
+    def logits(self, prompts: Sequence[list[int]]) -> Any:
+        """Of prompts of one length in one pass, an array (prompts, tokens, vocabulary)."""
+        try:
+            found = self._model(self._mx.array(list(prompts)))
+            self._mx.eval(found)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(self._cannot(error)) from error
+        return found
 
     def reads(self, ask: Ask) -> list[int]:
         """The token ids of an ask."""

@@ -28,6 +28,7 @@ from harness.judging.workers import Pending
 from harness.subjects.base import Arm
 
 LOST_EVERY = 16  # answers of what is judged between two looks at whether a guard is lost
+PACED = 20.0  # seconds of decoding that tell how fast a gate is, where its first part is longer
 Question = tuple[Case, int]  #: a prompt, and which of its K answers
 
 
@@ -50,21 +51,38 @@ def open_run(prepared: Prepared) -> Run:
     return run
 
 
-def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
-    """Ask what is not in the run yet, first base about all suites; nothing where nothing may be
-    judged, where base's own noise leaves nothing to decide, or a guard ended the run. The
-    ledger has this look before the adapter is asked."""
+def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
+    """Whether what is mounted may be asked, once base was asked about all suites: not where nothing
+    may be judged, where base's own noise leaves nothing to decide, or a guard ended the run. The
+    ledger has this look then."""
     suites = prepared.wanted.suites
     if prepared.invalid or any(lost(prepared, run, id) for id in suites):
-        return
+        return False
+    if not prepared.estimate.planned:
+        for each in suites.values():
+            Measuring(prepared, run, each, progress).count()
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
         baseline.write_down(run, prepared.registration, prepared.certificates)
-    if not baseline.halted(prepared, run):
-        if prepared.look is not None:
-            prepared.ledger.record(prepared.look)
-        Measuring(prepared, run, suites[suite], progress).mounted()
+    if baseline.halted(prepared, run):
+        return False
+    if prepared.look is not None:
+        prepared.ledger.record(prepared.look)
+    return True
+
+
+def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
+    """Ask what is not in the run yet about one suite, if it :func:`may_ask`."""
+    if may_ask(prepared, run, progress):
+        Measuring(prepared, run, prepared.wanted.suites[suite], progress).mounted()
+
+
+def asked(prepared: Prepared, run: Run, suite: str) -> dict[str, list[Ask]]:
+    """What :func:`measure` is about to ask of what is mounted, by arm."""
+    of = Measuring(prepared, run, prepared.wanted.suites[suite], silent)
+    mounted = [arm for arm in prepared.registration.plans[suite].arms if arm.mount]
+    return {arm.id: of.asks(arm) for arm in mounted}
 
 
 def so_far(prepared: Prepared, run: Run) -> Judged:
@@ -135,20 +153,36 @@ class Measuring:
         self._settle(wait=True)
         self._run.sync()
 
+    def asks(self, arm: Arm) -> list[Ask]:
+        """What one arm was not asked yet."""
+        return [self._ask(arm, case, sample) for _, (case, sample) in self._todo(arm)]
+
+    def count(self) -> None:
+        """Add what is left of this suite to the estimate."""
+        for arm in self._plan.arms:
+            asks = self.asks(arm)
+            unknown = len(self._prepared.kept.unknown(arm.id, asks))
+            self._prepared.estimate.add(unknown, len(asks), self._suite.spec.max_tokens)
+
     def _measure(self, arm: Arm) -> None:
         """Ask one arm what it was not asked yet, and wait for the judgements."""
+        if todo := self._todo(arm):
+            self._answer(arm, todo)
+        self._settle(wait=True)
+
+    def _todo(self, arm: Arm) -> list[tuple[int, Question]]:
+        """What one arm was not asked yet, each with its place."""
         chosen = self._chosen()
-        cases = [case for case in self._in_order(arm) if case.id in chosen]
+        cases = [
+            case for case in planning.in_order(self._suite, self._plan, arm) if case.id in chosen
+        ]
         every = [(case, sample) for case in cases for sample in range(self._policy.samples)]
         done = self._run.receipts
-        todo = [
+        return [
             (place, (c, n))
             for place, (c, n) in enumerate(every)
             if (self._suite.id, arm.id, c.id, n) not in done
         ]
-        if todo:
-            self._answer(arm, todo)
-        self._settle(wait=True)
 
     def _answer(self, arm: Arm, todo: Sequence[tuple[int, Question]]) -> None:
         """Get the answers of one arm, hand each to the judges as soon as it is there, and queue
@@ -156,10 +190,14 @@ class Measuring:
         verifiers = [criterion.verifier for criterion in self._suite.spec.criteria]
         asks = [self._ask(arm, case, sample) for _, (case, sample) in todo]
         ready: dict[int, Asked] = {}
-        given, self._pace = 0, Pace(samples=self._policy.samples)
-        for number, answer, kept in self._prepared.kept.answer(arm.id, asks):
+        given, allowed, self._pace = 0, 0, Pace(samples=self._policy.samples)
+        answers = self._prepared.kept.answer(arm.id, asks)
+        for many, (number, answer, kept) in enumerate(answers, start=1):
             case, sample = todo[number][1]
             self._pace.generated(0 if kept else answer.tokens)
+            allowed += 0 if kept else self._suite.spec.max_tokens
+            if many == len(todo) or self._pace.seconds > PACED:
+                self._prepared.estimate.say(self._progress, self._pace, allowed)
             pending = self._prepared.judges.judge(verifiers, case, answer.text)
             ready[number] = Asked(case, sample, arm, answer, pending, time.monotonic())
             while given in ready:
@@ -173,13 +211,13 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        spec, policy = self._suite.spec, self._policy
-        system = "\n\n".join(text for text in (spec.system, arm.system) if text) or None
+        form, policy = self._suite.form, self._policy
+        told = (self._suite.spec.system, arm.system)
         return Ask(
-            prompt=case.prompt,
-            mode=spec.mode,
-            system=system,
-            decoding=Decoding(spec.max_tokens, tuple(spec.stop), policy.temperature),
+            prompt=form.text(case.prompt),
+            mode=form.mode,
+            system="\n\n".join(text for text in told if text) or None,
+            decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
             seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
             weights=arm.weights,
             adapter=arm.id if arm.fresh else arm.mount,
@@ -236,15 +274,6 @@ class Measuring:
         return {
             case.id for case in planning.chosen(self._suite, self._prepared.wanted.options.limit)
         }
-
-    def _in_order(self, arm: Arm) -> list[Case]:
-        """Every case in the order in which an arm is asked."""
-        cases = list(self._suite.cases)
-        if arm.order == "backwards":
-            return cases[::-1]
-        by_id = {case.id: case for case in cases}
-        registered = [by_id[id] for id, _ in self._plan.cases]
-        return registered if arm.order == "registered" else cases
 
     def _show_sentinels(self, place: int) -> None:
         """Queue the known answers that are due up to a place among those of what is judged, as if

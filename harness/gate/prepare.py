@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,10 +30,11 @@ from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
+from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
-from harness.gate.progress import Progress, silent
+from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
@@ -85,7 +86,7 @@ class Prepared:
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
     ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
     bound to, that may not be written while the gate runs; ``look`` is what the ledger is told,
-    ``None`` where nothing held out is seen."""
+    ``None`` where nothing held out is seen; ``estimate`` is of what is left to do."""
 
     wanted: Wanted
     judges: Judges
@@ -102,6 +103,7 @@ class Prepared:
     invalid: list[Reason]
     verifiers: dict[str, Verifier]
     stamps: dict[str, str]
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -162,6 +164,15 @@ def quantised(base: Path, bits: int) -> WhiteBox:
     return MlxEngine(base, bits)
 
 
+def as_asked(wanted: Wanted, engine: Answering) -> Wanted:
+    """The suites of mode ``auto`` in the form in which this base is asked: what the library says of
+    it, else in chat where it has a chat template."""
+    said = wanted.entry.base.mode
+    chats = said == "chat" or (said is None and bool(getattr(engine, "template", "")))
+    suites = {id: replace(each, chats=chats) for id, each in wanted.suites.items()}
+    return replace(wanted, suites=suites)
+
+
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
     of the base again. Raises :class:`HarnessError`."""
@@ -209,6 +220,7 @@ def prepare(
         base = wanted.entry.base_path
         began = stamps([base, *read_by_loaders(base)])
         engine = load(wanted.entry)
+        wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
@@ -219,7 +231,9 @@ def prepare(
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
+        before = RunFolder(Path(run_dir)) if run_dir else None
+        begun = before.registration if before and before.has("registration.json") else None
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(
@@ -264,7 +278,7 @@ def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
     probe = []
     for each in suites:
         for number, case in enumerate(each.cases):
-            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
             if len(row) >= engine.context:
                 raise WorkspaceError(
                     f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"
