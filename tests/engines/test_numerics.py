@@ -15,11 +15,12 @@ from mlx_lm.generate import generate_step
 from mlx_lm.utils import load
 from tiny_model import architectures, make_adapter, make_base
 
-from harness.engines import mixed, numerics, sizing, ways
+from harness.engines import mixed
 from harness.engines.base import Ask, Decoding
+from harness.engines.decoding import numerics, sizing, ways
+from harness.engines.decoding.numerics import BatchNotice
 from harness.engines.kept import Cache, Kept
 from harness.engines.mlx import MlxEngine
-from harness.engines.numerics import BatchNotice
 
 TEXTS = [
     "def add(a, b):",
