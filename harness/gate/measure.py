@@ -164,7 +164,7 @@ class Measuring:
         for arm in self._plan.arms:
             asks = self.asks(arm)
             unknown = len(self._prepared.kept.unknown(arm.id, asks))
-            self._prepared.estimate.add(unknown, len(asks), self._suite.spec.max_tokens)
+            self._prepared.estimate.add(unknown, len(asks), self._suite.form.max_tokens)
 
     def _measure(self, arm: Arm) -> None:
         """Ask one arm what it was not asked yet, and wait for the judgements."""
@@ -197,7 +197,7 @@ class Measuring:
         for many, (number, answer, kept) in enumerate(answers, start=1):
             case, sample = todo[number][1]
             self._pace.generated(0 if kept else answer.tokens)
-            allowed += 0 if kept else self._suite.spec.max_tokens
+            allowed += 0 if kept else self._suite.form.max_tokens
             if many == len(todo) or self._pace.seconds > PACED:
                 self._prepared.estimate.say(self._progress, self._pace, allowed)
             pending = self._prepared.judges.judge(verifiers, case, answer.text)
