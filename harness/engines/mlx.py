@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Dtype
-from harness.engines import blas, ends, prompting, rounding
+from harness.engines import blas, ends, prompting, weights
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.batch import BATCH, Batches, Queued
 from harness.errors import EngineError
@@ -41,11 +41,11 @@ class MlxEngine:
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
         if bits is not None:
-            _quantise(self._model, bits)
+            weights.quantise(self._model, bits)
         self._widens = dtype == "auto" and mx.default_device() == mx.cpu
         self._mounted: Path | None = None
         self._ready()
-        self._modules, self._weights = _own(self._model)
+        self._modules, self._weights = weights.own(self._model)
         blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
         self.context = ends.context(config)
@@ -105,7 +105,7 @@ class MlxEngine:
         from mlx.utils import tree_unflatten
 
         self._restore()
-        self._model.update(tree_unflatten(list(rounding.shaken(self._weights).items())))
+        self._model.update(tree_unflatten(list(weights.shaken(self._weights).items())))
 
     def _ready(self) -> None:
         """What was loaded answers, and computes in the engine's type: quantised weights stay as
@@ -123,36 +123,15 @@ class MlxEngine:
 
         Leaves the bare base mounted. Raises :class:`EngineError` for a config that mlx-lm cannot
         apply to this base."""
-        from mlx.utils import tree_flatten
-        from mlx_lm.tuner.utils import linear_to_lora_layers
-
         self._restore()
-        kind = config.get("fine_tune_type", "lora")
         try:
-            if kind == "full":
-                return self._trained(config["num_layers"])
-            layers, parameters = config["num_layers"], config["lora_parameters"]
-            linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
-            found = tree_flatten(self._model.parameters())
+            return weights.filled(self._model, config)
         except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
             raise EngineError(
                 f"mlx-lm cannot apply the adapter's config: {_brief(error)}"
             ) from error
         finally:
             self._restore()
-        leaves = {"lora_a", "lora_b", "m"}
-        return {k: tuple(v.shape) for k, v in found if k.rsplit(".", 1)[-1] in leaves}
-
-    def _trained(self, layers: int) -> dict[str, tuple[int, ...]]:
-        """What a full fine-tune of the last ``layers`` blocks saves, found as its trainer does."""
-        from mlx.utils import tree_flatten
-
-        self._model.freeze()
-        for block in self._model.layers[-max(layers, 0) :]:
-            block.unfreeze()
-        found = tree_flatten(self._model.trainable_parameters())
-        self._model.unfreeze()
-        return {k: tuple(v.shape) for k, v in found}
 
     def module(self, name: str) -> Any:
         """One leaf module of the bare base by its path; ``None`` when it has none of that name."""
@@ -248,25 +227,6 @@ def _brief(error: Exception, lines: int = 3) -> str:
     text = str(error).splitlines()
     more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
     return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])
-
-
-def _quantise(model: Any, bits: int, group: int = 32) -> None:
-    """Quantise what can be, in place."""
-    import mlx.nn as nn
-
-    def fits(_: str, module: Any) -> bool:
-        return hasattr(module, "to_quantized") and module.weight.shape[-1] % group == 0
-
-    nn.quantize(model, group, bits, class_predicate=fits)
-
-
-def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Every leaf module of the bare base by its path, and every array by its name."""
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
-    modules = dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
-    return modules, dict(tree_flatten(model.parameters()))
 
 
 def _identity(mx: Any, model: Any) -> dict[str, Any]:
