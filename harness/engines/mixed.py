@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Answering, Ask, Decoding, Generation, read_config
-from harness.engines.ends import NotFinite
+from harness.engines.decoding.ends import NotFinite
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 
@@ -77,6 +77,10 @@ def generate(
     """Answers to ``rows`` as they finish, in one batch where that can be done, drawn by ``seeds``
     where the temperature is above zero; leaves the bare base mounted."""
     if not rows:
+        return
+    engine.settle()
+    if not engine.batches.shared:
+        yield from one_after_the_other(engine, rows, decoding, seeds)
         return
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
     held = Rows({})
