@@ -74,8 +74,7 @@ class MlxEngine:
             try:
                 held.settle(numerics or "fast", tokens)
             except (ValueError, TypeError, RuntimeError) as error:
-                text = f"mlx cannot compute with this base here: {_brief(error)}"
-                raise EngineError(text) from error
+                raise EngineError(self._cannot(error)) from error
             if mounted is not None:
                 self.mount(mounted)
         held.rows = batch or held.rows
@@ -98,7 +97,7 @@ class MlxEngine:
             raise EngineError(self._cannot(error)) from error
 
     def _cannot(self, error: Exception) -> str:
-        types = " and ".join(self.identity["dtypes"])
+        types = " and ".join(self._identity["dtypes"])
         text = f"mlx cannot compute with this base in {types} here: {_brief(error)}"
         return text if self._widens else f"{text}; `dtype: auto` computes in float32 on a CPU"
 
