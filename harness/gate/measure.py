@@ -64,7 +64,9 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
-        baseline.write_down(run, prepared.registration, prepared.certificates)
+        noise = baseline.write_down(run, prepared.registration, prepared.certificates)
+        for id, one in noise.suites.items():
+            progress(f"{id} base twice", one.prompts, one.prompts, one.told)
     if baseline.halted(prepared, run):
         return False
     if prepared.look is not None:
