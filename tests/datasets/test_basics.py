@@ -40,8 +40,12 @@ def rows():
     return {id: list(calls(id, random.Random(7))) for id in tasks()}
 
 
-def test_the_suite_holds_400_tasks_of_four_bands():
-    loaded = suite.load(ROOT / "suites" / "basics" / "basics.yaml", ROOT / "suites")
+def test_the_suite_holds_400_tasks_of_four_bands_and_asks_them_as_humaneval_does():
+    loaded, other = (
+        suite.load(ROOT / "suites" / name / f"{name}.yaml", ROOT / "suites")
+        for name in ("basics", "humaneval")
+    )
+    assert (loaded.spec.chat, loaded.spec.stop) == (other.spec.chat, other.spec.stop)
     assert [case.id for case in loaded.cases] == [*tasks()]
     assert len(tasks()) == 400
     assert min(Counter(task.band for task in tasks().values()).values()) > 50
