@@ -77,7 +77,9 @@ def test_the_last_inputs_are_drawn_by_the_secret_of_the_run():
     assert len(drawn) > 395
     assert len(same) < 4, "some have few possible inputs"
     assert all(seeds(id, 1) == seeds(id, 1) for id in drawn)
-    assert len(tasks()["basics/doubled"].replay.drawn) in range(1, HIDDEN + 1)
+    for id in drawn:  # so that no evidence quotes them, and two runs say the same
+        many = len(tasks()[id].replay.calls(b""))
+        assert tasks()[id].replay.drawn == {*range(many - HIDDEN, many)}, id
 
 
 def seeds(id, seed):
