@@ -6,6 +6,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from harness.evidence.folder import RunFolder
 from harness.gate.finished import recheck
 from harness.gate.prepare import Options
 from harness.gate.session import run_gate
-from harness.gate.together import run_gates
+from harness.gate.together import Ended, run_gates
 
 pytestmark = pytest.mark.usefixtures("no_answers")
 NAMES = ["adder", "loser", "pinned", "odd", "again"]
@@ -47,7 +48,7 @@ class Batch(Speaker):
         if asks:
             self.batches.append({ask.adapter for ask in asks})
             self.begun.append({p.parent.name for p in self.root.glob("runs/*/churn.json")})
-        if self.refused in {ask.adapter for ask in asks}:
+        if self.refused and self.refused in {ask.adapter for ask in asks}:
             raise EngineError("no answer is a number")
         for one in super().answer(asks):
             if self.asked == self.ends:
@@ -154,6 +155,25 @@ def test_a_base_that_was_replaced_meanwhile_is_loaded_again(several: Path):
     assert (next(gates).word, next(gates).adapter, speaker.loaded) == ("VOID", "adder", 1)
     (several / "base" / "config.json").write_text("{ }")
     assert (next(gates).adapter, speaker.loaded) == ("again", 2)
+
+
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [("loser", None), ("again", "another look of adder was recorded since this gate was regis")],
+)
+def test_a_run_goes_on_after_a_look_of_another_lineage_and_not_of_its_own(several, other, error):
+    def gated(name: str, ends: int | None = None) -> Ended:
+        [ended] = run_gates(
+            [replace(asked(several, name, limit=1)[0], run_dir=str(several / "runs" / name))],
+            load=Batch(several, ends).load,
+        )
+        return ended
+
+    with pytest.raises(KeyboardInterrupt):
+        gated("adder", ends=2)  # while base is asked
+    assert gated(other).verdict is not None
+    found = gated("adder")
+    assert (found.verdict is None, (error or "") in found.error) == (error is not None, True)
 
 
 def test_two_adapters_of_the_pocket_in_one_batch_leave_the_receipts_of_two_gates(tmp_path: Path):
