@@ -168,16 +168,21 @@ def _said(name: str, steps: Steps) -> Asking | Ended:
 
 def _mixes(mix: bool | None, prepared: Prepared) -> bool:
     """Whether adapters are to answer in one batch on this engine."""
-    return prepared.engine.identity.get("device") == "gpu" if mix is None else mix
+    found = prepared.engine.identity
+    gains = found.get("device") == "gpu" and found.get("numerics") != "exact"
+    return gains if mix is None else mix
 
 
 def _ahead(going: Sequence[Asking], progress: Progress) -> None:
-    """Have what was never answered of all these questions answered together, into what is kept."""
+    """Have what was never answered of all these questions answered together, into what is kept; of
+    runs that go on in another batch than the first they are left."""
     from harness.engines import mixed
 
+    batch = going[0].prepared.kept.batch
     unknown = [
         (one.prepared.kept, ask)
         for one in going
+        if one.prepared.kept.batch == batch
         for arm, asks in one.asks.items()
         for ask in one.prepared.kept.unknown(arm, asks)
     ]
