@@ -20,7 +20,7 @@ from harness.engines.mixed import MixedNotice
 from harness.errors import EngineError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.gate.finished import recheck
-from harness.gate.prepare import Options
+from harness.gate.prepare import Options, Prepared
 from harness.gate.session import run_gate
 from harness.gate.together import Ended, run_gates
 
@@ -50,6 +50,8 @@ class Batch(Speaker):
             self.begun.append({p.parent.name for p in self.root.glob("runs/*/churn.json")})
         if self.refused and self.refused in {ask.adapter for ask in asks}:
             raise EngineError("no answer is a number")
+        if self.refused and len({ask.adapter for ask in asks}) == 2:
+            raise RuntimeError("[malloc] Unable to allocate 68719476736 bytes.")
         for one in super().answer(asks):
             if self.asked == self.ends:
                 raise KeyboardInterrupt
@@ -140,7 +142,8 @@ def test_what_cannot_be_found_or_is_named_twice_ends_the_command_before_anything
     assert (speaker.loaded, speaker.asked) == (0, 0)
 
 
-def test_an_adapter_that_breaks_the_batch_is_the_only_one_that_cannot_be_run(several: Path):
+def test_a_batch_that_breaks_keeps_only_the_adapter_from_running_that_broke_it(several: Path):
+    """Of three the one whose answers are no numbers; the batch of the others has no memory."""
     speaker = Batch(several)
     speaker.refused = folder_digest(several / "loser")
     asks = asked(several, "adder", "loser", "again", limit=1)
@@ -149,12 +152,22 @@ def test_an_adapter_that_breaks_the_batch_is_the_only_one_that_cannot_be_run(sev
     assert said == {"loser": "no answer is a number"}
 
 
-def test_a_base_that_was_replaced_meanwhile_is_loaded_again(several: Path):
-    speaker = Batch(several)
-    gates = run_gates(asked(several, "pinned", "adder", "again", limit=1), load=speaker.load)
-    assert (next(gates).word, next(gates).adapter, speaker.loaded) == ("VOID", "adder", 1)
-    (several / "base" / "config.json").write_text("{ }")
-    assert (next(gates).adapter, speaker.loaded) == ("again", 2)
+def test_a_base_that_is_replaced_meanwhile_is_loaded_again_and_shares_no_batch(several: Path):
+    engines: list[Batch] = []
+
+    def load(_: object) -> Batch:
+        engines.append(Batch(several))
+        return engines[-1]
+
+    def begun(prepared: Prepared) -> None:
+        if prepared.wanted.entry.name == "adder":
+            (several / "base" / "config.json").write_text("{ }")
+
+    asks = asked(several, "pinned", "adder", "again", limit=1)
+    words = {one.adapter: one.word for one in run_gates(asks, load=load, begun=begun, mix=True)}
+    assert (words["pinned"], words["adder"]) == ("VOID", "VOID")
+    later = folder_digest(several / "again")
+    assert [any(later in batch for batch in one.batches) for one in engines] == [False, True]
 
 
 @pytest.mark.parametrize(
