@@ -59,7 +59,7 @@ class Bench:
         """The base, and its adapters."""
         from multi_adapter import random_models
 
-        return random_models(self.folder, self.width, self.layers)
+        return random_models(self.folder, self.width, self.layers, "bfloat16")
 
     @cached_property
     def engine(self) -> MlxEngine:
@@ -273,7 +273,11 @@ def main() -> int:
 
     if small:
         mx.set_default_device(mx.cpu)
-    print(json.dumps({"device": mx.device_info() if not why else "CPU", "mlx": mx.__version__}))
+    print(
+        json.dumps(
+            {"device": mx.device_info() if not why else "CPU", "mlx": mx.__version__}, default=str
+        )
+    )
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HARNESS_CACHE"] = folder  # nothing is kept of another run
         sizes = zip(
