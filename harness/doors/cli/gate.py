@@ -74,11 +74,12 @@ def gate(
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
-    out, asked = Terminal(), [Options(one, **chosen) for one in adapter]
+    out, asked, several = Terminal(), [Options(one, **chosen) for one in adapter], len(adapter) > 1
     with steps(quiet) as progress:
         if dev:
-            for line in chain.from_iterable(dev_lines(one, progress) for one in asked):
-                out.say(line)
+            for one in asked:
+                for line in chain([f"{one.adapter}:"] if several else [], dev_lines(one, progress)):
+                    out.say(line)
             return 0
         if register:
             for one in asked:
@@ -93,8 +94,8 @@ def gate(
         ended = []
         for each in run_gates(asked, progress, begun=begun, mix=mix):
             ended.append(each)
-            _say(out, each, quiet, len(asked) > 1)
-    if len(asked) > 1 and not quiet:
+            _say(out, each, quiet, several)
+    if several and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
     return max(map(_code, ended), key=WORST.index)
 
