@@ -16,6 +16,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "alpha": 0.025,
         "registered": True,
         "degeneration_held": True,
+        "previous_held": True,
         "max_false_passes": 0.05,
         "contamination_check": True,
         "label": "trained",
@@ -29,6 +30,7 @@ WEAKER = {
     "secondary_margin": 1,
     "degeneration_margin": 1,
     "degeneration_held": -1,
+    "previous_held": -1,
     "max_unverified": 1,
     "min_effect": -1,
     "max_flagged": 1,
@@ -82,7 +84,8 @@ class Policy(strict.Model):
     before that of its file. secondary: facets that need not gain, but may not be worse by
     ``secondary_margin``; every other facet is primary. degeneration_margin: how much more of the
     adapter's answers may loop or run out of tokens; degeneration_held: it must be proven even where
-    the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
+    the prompts are too few for that. previous_held: what is not shown to be as good as
+    the last release does not ship. max_unverified: share of answers that may stay unjudged.
     min_effect: nats per token; below it the adapter does nothing. min_youden: refuses a verifier
     whose sensitivity + specificity
     - 1 may be that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
@@ -111,6 +114,7 @@ class Policy(strict.Model):
     secondary_margin: Margin = 0.05
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
     degeneration_held: bool = False
+    previous_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
     min_effect: float = Field(default=1e-4, gt=0)
     contamination: Literal["block", "warn"] = "block"

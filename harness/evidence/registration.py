@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.content import strict
-from harness.content.library import Claim
+from harness.content.library import Claim, Status
 from harness.content.policy import Policy
 from harness.digests import canonical_digest
 from harness.errors import Refuse, WorkspaceError
@@ -111,7 +111,7 @@ class Registration(strict.Model):
     ``contamination_checked``: the training data was searched for the held-out prompts. ``look``
     is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the ledger of
     looks held before it. ``trained_by`` are the verifiers that were reward or filter of the
-    training."""
+    training, ``status`` is that of the library, ``previous`` the name of the last release."""
 
     harness: str
     adapter: str
@@ -131,6 +131,8 @@ class Registration(strict.Model):
     lineage: str = ""
     ledger: Standing = Standing()
     trained_by: list[str] = []
+    status: Status = "candidate"
+    previous: str = ""
 
     @property
     def digest(self) -> str:

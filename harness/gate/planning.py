@@ -63,6 +63,8 @@ def register(
         policy=policy,
         contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
         lineage=entry.lineage,
+        status=entry.adapter.status,
+        previous=entry.previous.name if entry.previous else "",
         trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
     )
 
@@ -165,7 +167,8 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         drawn = {id: place for place, (id, _) in enumerate(cases)}
         cases.sort(key=lambda case: drawn[joined.get(case[0], case[0])])
     digests = (preflight.base_digest, preflight.adapter_digest)
-    asked = arms(*digests, spec.canon, guard=guard, again=policy.again)
+    last = preflight.previous_digest
+    asked = arms(*digests, spec.canon, guard=guard, again=policy.again, previous=last)
     own = policy.margins.get(found.id, spec.margin)
     margin = policy.secondary_margin if own is None else own
     kind: Kind = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"

@@ -40,6 +40,7 @@ from harness.judging.workers import Judges
 from harness.subjects import adapter, identity, prompts
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
+from harness.subjects.entering import release
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
@@ -102,6 +103,15 @@ class Prepared:
     invalid: list[Reason]
     verifiers: dict[str, Verifier]
     stamps: dict[str, str]
+
+    @property
+    def mounts(self) -> dict[str, Path]:
+        """The folders that the engine mounts, by the digest of their bytes."""
+        entry, found = self.wanted.entry, self.preflight
+        last = {found.previous_digest: entry.previous.mount} if entry.previous else {}
+        return {digest: path for digest, path in last.items() if digest} | {
+            found.adapter_digest: entry.mount
+        }
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -171,6 +181,7 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
+    found.add(release.examined(wanted.entry, engine, found))
     if isinstance(engine, WhiteBox):
         found.add(prompts.faults(suites, engine))
         found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)

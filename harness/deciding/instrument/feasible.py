@@ -77,7 +77,9 @@ def powers(
         again = policy.alpha if churn is None and _twice(plan) and drawn(policy) else None
         observed = plan.margin * max(youdens[id], 1e-9)
         n, alpha = plan.units, registration.alpha
-        found[id] = power(n, policy.samples, observed, psi, alpha, again)
+        told = policy.previous_held and any(c.needs == "told" for c in plan.contrasts)
+        # held against two arms, as if these were independent: the least that it can be
+        found[id] = power(n, policy.samples, observed, psi, alpha, again) ** (1 + told)
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.content import library as libraries
-from harness.content import suite, workspace
+from harness.content import releases, suite, workspace
 from harness.content.library import HELD_BACK, Library
 from harness.content.workspace import Workspace
 from harness.digests import folder_digest
@@ -21,6 +21,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import Registration, walk
 from harness.gate.finished.recheck import recheck
+from harness.subjects.arms import PREVIOUS
 from harness.subjects.entering.entry import folder
 from harness.verdict import Name
 
@@ -75,6 +76,19 @@ def _bytes(plan: Registration, adapter: Path) -> Iterator[str]:
         yield f"{adapter}: its bytes are {digest}; {plan.adapter_digest} was judged"
 
 
+def _before(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
+    """Whether the library's last release is still the one that the adapter was held against."""
+    where = f"{place.library}: adapters.{plan.adapter}"
+    last = releases.previous(listed.adapters, plan.adapter) or ""
+    if last != plan.previous:
+        yield f"{where}: its last release is {last or 'none'}; asked was {plan.previous or 'none'}"
+    elif last and (path := folder(place, listed, last)).is_dir():
+        arms = [arm for each in plan.plans.values() for arm in each.arms]
+        asked = {arm.mount for arm in arms if arm.id == PREVIOUS}
+        if (digest := folder_digest(path)) not in asked:
+            yield f"{path}: the bytes of its last release are {digest}; others were asked"
+
+
 def _policy(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
     before, now = plan.policy.model_dump(), listed.gate.model_dump()
     for key, was, found in walk(before, now):
@@ -88,6 +102,10 @@ def _listed(plan: Registration, place: Workspace, listed: Library) -> Iterator[s
     where = f"{place.library}: adapters.{plan.adapter}"
     if entry is not None and entry.status in HELD_BACK:
         yield f"{where}.status: is {entry.status}, which is not to be released"
+    if entry is not None and entry.status == "fixture":
+        yield f"{where}.status: is fixture, which never ships"
+    if entry is not None:
+        yield from _before(plan, place, listed)
     if entry is not None and entry.base != plan.base:
         yield f"{where}.base: is {entry.base!r}; it was judged on {plan.base!r}"
     owed = list(plan.plans) if entry is None else entry.suites
