@@ -30,6 +30,7 @@ from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
+from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
@@ -40,7 +41,6 @@ from harness.judging.workers import Judges
 from harness.subjects import adapter, identity, prompts
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
-from harness.subjects.entering import release
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
@@ -105,13 +105,10 @@ class Prepared:
     stamps: dict[str, str]
 
     @property
-    def mounts(self) -> dict[str, Path]:
+    def mounts(self) -> dict[str | None, Path]:
         """The folders that the engine mounts, by the digest of their bytes."""
-        entry, found = self.wanted.entry, self.preflight
-        last = {found.previous_digest: entry.previous.mount} if entry.previous else {}
-        return {digest: path for digest, path in last.items() if digest} | {
-            found.adapter_digest: entry.mount
-        }
+        one, found = self.wanted.entry, self.preflight
+        return {found.previous_digest: (one.previous or one).mount, found.adapter_digest: one.mount}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -172,6 +169,15 @@ def quantised(base: Path, bits: int) -> WhiteBox:
     return MlxEngine(base, bits)
 
 
+def as_asked(wanted: Wanted, engine: Answering) -> Wanted:
+    """The suites of mode ``auto`` in the form in which this base is asked: what the library says of
+    it, else in chat where it has a chat template."""
+    said = wanted.entry.base.mode
+    chats = said == "chat" or (said is None and bool(getattr(engine, "template", "")))
+    suites = {id: replace(each, chats=chats) for id, each in wanted.suites.items()}
+    return replace(wanted, suites=suites)
+
+
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
     of the base again. Raises :class:`HarnessError`."""
@@ -181,7 +187,6 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
-    found.add(release.examined(wanted.entry, engine, found))
     if isinstance(engine, WhiteBox):
         found.add(prompts.faults(suites, engine))
         found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)
@@ -220,6 +225,7 @@ def prepare(
         base = wanted.entry.base_path
         began = stamps([base, *read_by_loaders(base)])
         engine = load(wanted.entry)
+        wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
@@ -230,7 +236,9 @@ def prepare(
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
+        before = RunFolder(Path(run_dir)) if run_dir else None
+        begun = before.registration if before and before.has("registration.json") else None
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(
@@ -275,7 +283,7 @@ def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
     probe = []
     for each in suites:
         for number, case in enumerate(each.cases):
-            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
             if len(row) >= engine.context:
                 raise WorkspaceError(
                     f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"

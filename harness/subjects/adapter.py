@@ -19,7 +19,7 @@ from harness.engines.base import Answering, WhiteBox, read_config
 from harness.subjects import tokens
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.effect import probe as probed
-from harness.subjects.entering import peft
+from harness.subjects.entering import peft, release
 from harness.subjects.entering.folders import CONFIG, config_faults
 from harness.subjects.identity import identity, recorded_base
 
@@ -51,6 +51,7 @@ def preflight(
     found.template_digest = text_digest(template) if template else None
     base_config = read_config(entry.base_path / "config.json")
     found.add(identity(entry, config, found, base_config, memory))
+    found.add(release.examined(entry, engine, found))
     found.add(tokens.drift(entry.read, entry.base_path, config))
     if entry.converted:
         found.add([Fault("converted", CONVERTED, "warn")])
@@ -66,8 +67,9 @@ def preflight(
     found.add(_as_named(tensors.faults, entry))
     found.tensors, found.tensors_expected = tensors.found, tensors.expected
     found.update = tensors.update
-    if tensors.usable:
-        found.effect, weak = probed(engine, entry.mount, probe, min_effect)
+    readable = [row for row in probe if max(row, default=0) < engine.vocabulary]
+    if tensors.usable and readable:
+        found.effect, weak = probed(engine, entry.mount, readable, min_effect)
         found.add(weak)
     engine.mount(None)
     return found
