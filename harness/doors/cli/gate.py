@@ -202,34 +202,6 @@ def recheck(run: Path) -> int:
 
 
 @click.command(
-    name="release-check",
-    cls=Command,
-    codes={
-        0: "SHIP, of exactly these bytes, by the policy of today, and every document agrees.",
-        1: "NO-SHIP, or something differs.",
-        2: "INCONCLUSIVE.",
-        3: "VOID.",
-    },
-)
-@click.argument("run", type=click.Path(path_type=Path))
-@adapter_option
-@library_option
-def release_check(run: Path, adapter: str, library: str | None) -> int:
-    """Say whether RUN allows to release an adapter as it is now.
-
-    The verdict is made again from the receipts, and the adapter, the library and its policy are
-    held against what was registered."""
-    from harness.doors.console import Terminal
-    from harness.gate.finished.release import release_check as check
-
-    found, out = check(run, adapter, library), Terminal()
-    for text in found.against:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
-    return found.exit_code
-
-
-@click.command(
     cls=Command,
     codes={0: "The page is written, and all agrees.", 1: "It says that something differs."},
 )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.doors.cli import audit, gate, judge, label, library, samples, sandbox
+from harness.doors.cli import audit, gate, judge, label, library, release, samples, sandbox
 from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command
 from harness.errors import HarnessError, boundary
 
@@ -73,8 +73,9 @@ for command in (
     gate.gate,
     gate.preflight,
     gate.recheck,
-    gate.release_check,
     gate.report,
+    release.release_check,
+    release.ship,
     audit.audit,
     judge.judge,
     judge.rejudge,

@@ -49,7 +49,9 @@ class Rechecked(NamedTuple):
         made_by = self.folder.settings.harness
         also = "" if made_by == __version__ else f", as harness {made_by} computed it"
         differ = len(self.differences)
-        return f"the receipts say {said}; {f'{differ} differ' if differ else f'all agrees{also}'}"
+        agrees = f"{differ} differ" if differ else f"all agrees{also}"
+        over = self.folder.override
+        return f"the receipts say {said}; {agrees}{f'; {over.sentence}' if over else ''}"
 
 
 def recheck(run: Path) -> Rechecked:
@@ -88,7 +90,7 @@ def recheck(run: Path) -> Rechecked:
         *_compare("verdict.json", asdict(found.verdict), decision),
         *_attestation(found, judged.verdict),
     ]
-    made = json.loads(json.dumps([card | {"answers": found.scorecard.answers}, decision]))
+    made = json.loads(json.dumps([card | found.scorecard.of_the_end, decision]))
     return Rechecked(
         judged.verdict,
         _explained(found, differences),
