@@ -51,3 +51,63 @@ def init(folder: Path) -> None:
 
     names = ", ".join(workspace.initialise(folder))
     Terminal().say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def cache(context: click.Context) -> None:
+    """Show what is kept on this machine, cut it back, share it.
+
+    Any number of gates may use it meanwhile. HARNESS_CACHE names the folder."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    if context.invoked_subcommand is None:
+        folder, out = cache_folder(), Terminal()
+        out.say(str(folder))
+        rows = [
+            (name, str(many), f"{size / 1e6:.1f} MB") for name, many, size in store.parts(folder)
+        ]
+        out.rows([("kept", "many", "on disk"), *rows])
+
+
+@cache.command(cls=Command, codes={0: "The rest is kept."})
+@click.option(
+    "--keep", "most", metavar="MB", type=click.FloatRange(min=0), required=True,
+    help="How many megabytes of answers stay, the newest.",
+)  # fmt: skip
+def prune(most: float) -> None:
+    """Delete the oldest answers."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    gone = store.prune(cache_folder(), round(most * 1e6))
+    Terminal().say(f"{gone} answers deleted")
+
+
+@cache.command(cls=Command, codes={0: "The file is written."})
+@click.argument("file", type=click.Path(path_type=Path))
+def export(file: Path) -> None:
+    """Write the answers to FILE (JSONL), for another machine.
+
+    It holds every prompt's answers in plain text: held-out ones too."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    Terminal().say(f"{file}: {store.export(cache_folder(), file)} answers")
+
+
+@cache.command(name="import", cls=Command, codes={0: "The answers are kept."})
+@click.argument("file", type=click.Path(path_type=Path))
+def take_in(file: Path) -> None:
+    """Keep the answers in FILE as if they had been given here.
+
+    A gate believes them, so take none from somebody whose gates you would not believe."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    Terminal().say(f"{file}: {store.take_in(cache_folder(), file)} answers were new")

@@ -68,7 +68,7 @@ def recheck(run: Path) -> Rechecked:
             " certificate"
         )
     head = found.chained[-1][1] if found.chained else plan.digest
-    stood = {id: _as_it_stood(held) for id, held in found.certificates.items()}
+    stood = {id: as_it_stood(held) for id, held in found.certificates.items()}
     unfit = [*_certificates(found, plan), *_findings(plan, rows)]
     differences = [
         *_settings(found),
@@ -103,7 +103,7 @@ def recheck(run: Path) -> Rechecked:
 def decided(found: RunFolder) -> judge.Judged:
     """What the documents of a run say, as its end decided it, and with the labels it has."""
     plan = found.registration
-    stood = {id: _as_it_stood(held) for id, held in found.certificates.items()}
+    stood = {id: as_it_stood(held) for id, held in found.certificates.items()}
     invalid = judge.validity(plan, found.preflight, stood, found.registered)
     return judge.judge(plan, invalid, stood, found.receipts, found.labels)
 
@@ -201,7 +201,7 @@ def _certificates(found: RunFolder, plan: Registration) -> Iterator[str]:
             yield f"certificates/{id}.json: its content is {held.digest}; registered was {digest}"
 
 
-def _as_it_stood(held: Held) -> Certificate:
+def as_it_stood(held: Held) -> Certificate:
     """A certificate when it judged: one that was not expired then is not expired for the
     recheck."""
     today = datetime.now(UTC).strftime("%Y-%m-%d")
