@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness import __version__
 from harness.audit.certificate import Certificate
@@ -22,7 +23,7 @@ from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import Kind, arms, contrasts
-from harness.subjects.base import Preflight
+from harness.subjects.base import Arm, Preflight
 from harness.subjects.groups import groups
 from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
@@ -134,6 +135,14 @@ def chosen(found: Suite, limit: int | None) -> Sequence[Case]:
     return [found.cases[number] for number in kept]
 
 
+def in_order(found: Suite, plan: Plan, arm: Arm) -> Sequence[Case]:
+    """Every case in the order in which an arm is asked."""
+    if arm.order == "registered":
+        by_id = {case.id: case for case in found.cases}
+        return [by_id[id] for id, _ in plan.cases]
+    return found.cases[::-1] if arm.order == "backwards" else found.cases
+
+
 def _seen(found: Suite, groups: Mapping[str, str], prompts: set[str]) -> set[str]:
     """The cases of which one of their group is among ``prompts``."""
     named = {case.id: groups.get(case.id, case.id) for case in found.cases}
@@ -188,6 +197,12 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         sampler=f"{decoded(policy)}, {form}",
         mode=form.mode,
     )
+
+
+def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
+    """The folder that an engine mounts for an arm."""
+    last = entry.previous.mount if entry.previous else None
+    return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
 
 
 def decoded(policy: Policy) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,7 +34,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
-from harness.gate.progress import Progress, silent
+from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
@@ -86,7 +86,7 @@ class Prepared:
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
     ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
     bound to, that may not be written while the gate runs; ``look`` is what the ledger is told,
-    ``None`` where nothing held out is seen."""
+    ``None`` where nothing held out is seen; ``estimate`` is of what is left to do."""
 
     wanted: Wanted
     judges: Judges
@@ -103,12 +103,7 @@ class Prepared:
     invalid: list[Reason]
     verifiers: dict[str, Verifier]
     stamps: dict[str, str]
-
-    @property
-    def mounts(self) -> dict[str | None, Path]:
-        """The folders that the engine mounts, by the digest of their bytes."""
-        one, found = self.wanted.entry, self.preflight
-        return {found.previous_digest: (one.previous or one).mount, found.adapter_digest: one.mount}
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def settings(self) -> dict[str, Any]:
