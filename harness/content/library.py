@@ -176,13 +176,13 @@ def load(workspace: Workspace) -> Library:
 
 
 def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) -> None:
-    """Whether ``gate.margins`` names suites, ``gate.shown_only`` guards and ``gate.secondary``
-    facets that are ``owed``, or that another adapter of the library owes; raises
-    :class:`WorkspaceError`."""
+    """Whether ``gate.margins`` and ``gate.slices`` name suites, ``gate.shown_only`` guards and
+    ``gate.secondary`` facets that are ``owed``, or that another adapter of the library owes, and
+    ``gate.slices`` tags of what is owed; raises :class:`WorkspaceError`."""
     own = {each.id: each.spec for each in owed}
     policy = library.gate
     if (
-        {*policy.margins, *policy.secondary, *policy.shown_only}
+        {*policy.margins, *policy.slices, *policy.secondary, *policy.shown_only}
         - own.keys()
         - {spec.facet for spec in own.values()}
     ):
@@ -192,18 +192,27 @@ def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) 
             own.setdefault(suite.suite_id(path, root), strict.load(path, suite.SuiteFile))
     guards = [id for id, spec in own.items() if spec.role == "guard"]
     facets = [spec.facet for spec in own.values() if spec.role == "facet"]
-    wrong = [("margins", name, name, [*own]) for name in policy.margins if name not in own]
+    margins = [(key, name) for key in ("margins", "slices") for name in getattr(policy, key)]
+    wrong = [(key, name, name, [*own]) for key, name in margins if name not in own]
     lists = {"secondary": (policy.secondary, facets), "shown_only": (policy.shown_only, guards)}
     for key, (said, names) in lists.items():
         places = enumerate(said)
         wrong += [(key, str(place), name, names) for place, name in places if name not in names]
     for key, at, name, names in wrong:
         line = strict.read_yaml(workspace.library)[1]["gate", key, at]
-        what = {"margins": "suite", "secondary": "facet"}.get(key, "guard")
+        what = {"secondary": "facet", "shown_only": "guard"}.get(key, "suite")
         raise WorkspaceError(
             f"{workspace.library}:{line}: key 'gate.{key}': found {name!r}; expected a {what} that"
             f" an adapter owes{strict.nearest(name, names)}"
         )
+    for each in owed:
+        tags = {tag for case in each.cases for tag in case.tags}
+        for tag in policy.slices.get(each.id, {}).keys() - tags:
+            line = strict.read_yaml(workspace.library)[1]["gate", "slices", each.id, tag]
+            raise WorkspaceError(
+                f"{workspace.library}:{line}: key 'gate.slices.{each.id}': found {tag!r}; expected"
+                f" a tag of its prompts{strict.nearest(tag, sorted(tags))}"
+            )
 
 
 def draft(workspace: Workspace) -> Draft:

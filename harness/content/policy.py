@@ -81,8 +81,9 @@ class Policy(strict.Model):
     """What the gate demands; ``profile`` gives the defaults, and any key may be set beside it.
 
     alpha: one-sided level of every guard and gain. margins: non-inferiority margin of a suite,
-    before that of its file. secondary: facets that need not gain, but may not be worse by
-    ``secondary_margin``; every other facet is primary. degeneration_margin: how much more of the
+    before that of its file. slices: by suite and tag the margin of each slice that is a guard of
+    its own. secondary: facets that need not gain, but may not be worse by ``secondary_margin``;
+    every other facet is primary. degeneration_margin: how much more of the
     adapter's answers may loop or run out of tokens; degeneration_held: it must be proven even where
     the prompts are too few for that. previous_held: what is not shown to be as good as the last
     release does not ship. max_unverified: share of answers that may stay unjudged. min_effect: nats
@@ -110,6 +111,7 @@ class Policy(strict.Model):
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     margins: dict[str, Margin] = {}
+    slices: dict[str, dict[str, Margin]] = {}
     secondary: list[str] = []
     secondary_margin: Margin = 0.05
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)

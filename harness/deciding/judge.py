@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import claims, degeneration, labels, previous, reasons, scorecard
+from harness.deciding import claims, degeneration, labels, previous, reasons, scorecard, slices
 from harness.deciding.degeneration import Degeneration
 from harness.deciding.instrument import churn, guards
 from harness.deciding.scorecard import SuiteScore
@@ -169,6 +169,7 @@ def judge(
         *claims.sentinels(registration, rows, measured),
         *by_suite.values(),
         *previous.reasons(registration, scores | decisive, by_suite),
+        *slices.reasons(registration, scores | decisive, by_suite),
         *labels.unlabelled(registration, rows, shown),
         *(degeneration.reasons(registration, looped) if whole else ()),
         *claims.coverage(registration, scores),

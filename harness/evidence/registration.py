@@ -44,7 +44,8 @@ class Plan(strict.Model):
     training data shows: they are asked, and decide nothing. ``control_tokens`` are those of the
     chat template that end no answer, and that no answer may hold. ``mode`` is how prompts are sent:
     a turn that says nothing is no answer, a completion that ends at once is one. ``groups`` names
-    the group of every case that shares one with another: together they count as one unit."""
+    the group of every case that shares one with another: together they count as one unit; ``tags``
+    are those of every case that has some."""
 
     suite: str
     digest: str
@@ -59,6 +60,7 @@ class Plan(strict.Model):
     sampler: str
     mode: Literal["chat", "completion"] = "chat"
     groups: dict[str, str] = {}
+    tags: dict[str, list[str]] = {}
 
     @property
     def counted(self) -> list[str]:

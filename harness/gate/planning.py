@@ -194,6 +194,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if form.mode == "chat" else [],
         groups=joined,
+        tags={case.id: list(case.tags) for case in found.cases if case.tags},
         sampler=f"{decoded(policy)}, {form}",
         mode=form.mode,
     )

@@ -100,6 +100,8 @@ OWED = "expected a suite that an adapter owes"
         ("secondary: [godo]", "key 'gate.secondary': found 'godo'; expected a facet that"),
         ("shown_only: [mini/godot]", "key 'gate.shown_only': found 'mini/godot'; expected a guard"),
         ("sentinel: 5", "unknown key 'gate.sentinel'; did you mean 'sentinels'?"),
+        ("slices: {mini/jav: {a: 0.1}}", f"key 'gate.slices': found 'mini/jav'; {OWED}; did you"),
+        ("slices: {mini/java: {a: 0.1}}", "key 'gate.slices.mini/java': found 'a'; expected a tag"),
     ],
 )
 def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message):
@@ -132,6 +134,7 @@ def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
 
 def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
     neither = {"profile", "secondary", "samples", "temperature", "seed", "early_stop", "gains"}
+    neither |= {"slices"}  # each is a guard more
     neither |= {"looks"}  # each of its plans keeps all looks together within what it promises
     known = {*WEAKER, *WORDS, "margins", "shown_only"}
     assert {*Policy.model_fields} == known | neither

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def edit(root: Path, **adapters: dict) -> None:
     (root / "library.yaml").write_text(yaml.safe_dump(data))
 
 
+def tagged(root: Path, suite: str, tag: str) -> None:
+    """Tag every other prompt of a suite, and make a guard of the tag."""
+    path = root / "suites" / f"{suite}.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows[::2]:
+        row["tags"] = [tag]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    library = root / "library.yaml"
+    library.write_text(
+        library.read_text().replace("gate:", f"gate:\n  slices: {{{suite}: {{{tag}: 0.2}}}}", 1)
+    )
+
+
 def gate(root: Path, breaks: set[str], **options: str) -> Gate:
     made = Gate(root, **options)
     made.speaker = Both(breaks, False)
@@ -69,7 +83,10 @@ def test_a_release_that_forgot_what_the_last_one_knew_does_not_ship(released: Pa
 
 def test_one_that_forgot_nothing_ships_against_the_release_that_the_library_names(released: Path):
     run = str(released / "run")
-    assert gate(released, set(), run_dir=run).run().name is Name.SHIP
+    tagged(released, "general", "even")
+    verdict = gate(released, set(), run_dir=run).run()
+    assert verdict.name is Name.SHIP
+    assert {"previous-held", "slice-held"} <= {*codes(verdict)}
     assert release_check(released / "run", "adder", str(released)).against == []
     (released / "last/adapters.safetensors").write_text("weights of the day before")
     [said] = release_check(released / "run", "adder", str(released)).against
