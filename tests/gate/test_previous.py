@@ -85,7 +85,7 @@ def test_one_that_forgot_nothing_ships_against_the_release_that_the_library_name
     run = str(released / "run")
     tagged(released, "general", "even")
     verdict = gate(released, set(), run_dir=run).run()
-    assert verdict.name is Name.SHIP
+    assert verdict.name is Name.SHIP, verdict.deciding
     assert {"previous-held", "slice-held"} <= {*codes(verdict)}
     assert release_check(released / "run", "adder", str(released)).against == []
     (released / "last/adapters.safetensors").write_text("weights of the day before")
