@@ -41,16 +41,52 @@ def library(library: str | None) -> int:
 
 
 @click.command(cls=Command, codes={0: "The workspace is there."})
-@click.argument("folder", type=click.Path(path_type=Path))
-def init(folder: Path) -> None:
-    """Copy the shipped workspace into FOLDER.
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.option("--base", metavar="FOLDER|ID", help="Your base: a folder, or ORG/NAME@COMMIT.")
+@click.option("--adapter", metavar="FOLDER", help="Your adapter on it.")
+@click.option("--facet", metavar="NAME", help="Begin a facet: suite, verifier, known answers.")
+def init(folder: Path, base: str | None, adapter: str | None, facet: str | None) -> None:
+    """Write a workspace into FOLDER (by default here); nothing is overwritten.
 
-    Library, suites, verifiers, audits, reports and the pocket factory; nothing is overwritten."""
+    With --base and --adapter a library of these two, HumanEval as the guard, and the beginning of
+    a facet. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
+    pocket factory."""
     from harness.content import workspace
     from harness.doors.console import Terminal
+    from harness.gate import start
 
-    names = ", ".join(workspace.initialise(folder))
-    Terminal().say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+    out = Terminal()
+    if base is None and adapter is None and facet is None:
+        names = ", ".join(workspace.initialise(folder))
+        out.say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+        return
+    if base is None or adapter is None:
+        raise click.UsageError("--base and --adapter belong together, and --facet to them")
+    for path in start.begin(folder, base, adapter, facet):
+        out.say(str(path))
+    if facet:
+        out.say(f"next: write {folder}/suites/{facet} and `harness audit {facet}.form`")
+    out.say(f"next: cd {folder} && harness doctor")
+
+
+@click.command(
+    cls=Command, codes={0: "Nothing is missing.", 1: "Something is; each says for what."}
+)
+@library_option
+def doctor(library: str | None) -> int:
+    """Say what is missing here, and for what.
+
+    The machine, the library, its bases, adapters, suites and verifiers, and a sandbox."""
+    from harness.doors.console import Terminal
+    from harness.gate.doctor import checks
+
+    out, wrong = Terminal(), 0
+    for check in checks(library):
+        wrong += bool(check.missing)
+        out.say(f"{'missing' if check.missing else 'ok':<8} {check.what}: for {check.needed_for}")
+        for line in check.missing.splitlines():
+            out.say(f"         {line}")
+    return 1 if wrong else 0
 
 
 @click.group(invoke_without_command=True)

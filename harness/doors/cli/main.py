@@ -83,6 +83,7 @@ for command in (
     label.label,
     library.library,
     library.init,
+    library.doctor,
     library.cache,
     samples.humaneval,
     sandbox.sandbox,
