@@ -71,7 +71,6 @@ adapter_option = option("adapter", required=True, shell_complete=_adapters)
 adapters_option = option(
     "adapter",
     " Repeat it to gate several: each gets its own run and verdict.",
-    required=True,
     multiple=True,
     shell_complete=_adapters,
 )

@@ -56,8 +56,7 @@ def release_check(
         *_page(found.folder),
         *Ledger(place.looks).faults(plan.ledger.last),
         *_bytes(plan, folder(place, listed, adapter)),
-        *_policy(plan, place, listed),
-        *_listed(plan, place, listed),
+        *outdated(plan, place, listed),
     ]
     name = found.verdict.name if found.verdict else "nothing that could be judged"
     if not against and found.verdict:
@@ -66,6 +65,11 @@ def release_check(
         return Release(0, [], f"{name}: {plan.adapter} may be released as it is{also}")
     code = decide(wrong).name.exit_code if wrong else 1
     return Release(code, against, f"not to be released; the receipts say {name}")
+
+
+def outdated(plan: Registration, place: Workspace, listed: Library) -> list[str]:
+    """What the workspace asks otherwise today than what was registered."""
+    return [*_policy(plan, place, listed), *_listed(plan, place, listed)]
 
 
 def _reasons(found: Rechecked) -> tuple[list[Reason], list[str]]:
