@@ -149,7 +149,7 @@ class Measuring:
         answers = len(self._chosen()) * self._policy.samples
         self._due = sentinels.spread(known, done, answers)
         for arm in self._plan.arms:
-            if arm.mount:
+            if arm.mount and not self._lost:
                 self._measure(arm)
         self._show_sentinels(answers)
         self._settle(wait=True)
@@ -223,7 +223,7 @@ class Measuring:
             seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
             weights=arm.weights,
             adapter=arm.id if arm.fresh else arm.mount,
-            mount=self._prepared.wanted.entry.mount if arm.mount else None,
+            mount=planning.mount(arm, self._prepared.wanted.entry, self._prepared.preflight),
         )
 
     def _settle(self, *, wait: bool) -> None:

@@ -121,7 +121,8 @@ def _of_dev(wanted: Wanted) -> Wanted:
         )
     policy = wanted.library.gate.model_copy(update={"again": False, "early_stop": False})
     library = wanted.library.model_copy(update={"gate": policy})
-    return replace(wanted, suites=suites, library=library)
+    entry = replace(wanted.entry, previous=None)
+    return replace(wanted, suites=suites, library=library, entry=entry)
 
 
 def _suite(found: Suite) -> Suite:
