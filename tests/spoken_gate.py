@@ -105,6 +105,11 @@ class Gate:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A workspace whose adapter learnt sums and forgot nothing."""
+    return write_root(tmp_path)
+
+
+def write_root(tmp_path: Path) -> Path:
+    """The same in any empty folder."""
     for folder in ("base", "adapter", "verifiers", "suites", "audits/sums.right"):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("base/config", "base/tokenizer", "adapter/adapter_config"):

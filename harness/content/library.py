@@ -108,7 +108,7 @@ class Library(Draft):
 class Entry:
     """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
     gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
-    in another form."""
+    in another form; ``answers`` is the file of its recorded answers, where it is not asked."""
 
     name: str
     adapter: Adapter
@@ -119,6 +119,7 @@ class Entry:
     root: Path
     converted: Path | None = None
     held: Path | None = None
+    answers: Path | None = None
 
     @property
     def read(self) -> Path:

@@ -15,7 +15,7 @@ from harness.content.suite import Suite
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
-from harness.engines.base import Ask, Decoding, Generation
+from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
@@ -173,18 +173,8 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        spec, policy = self._suite.spec, self._policy
-        system = "\n\n".join(text for text in (spec.system, arm.system) if text) or None
-        return Ask(
-            prompt=case.prompt,
-            mode=spec.mode,
-            system=system,
-            decoding=Decoding(spec.max_tokens, tuple(spec.stop), policy.temperature),
-            seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
-            weights=arm.weights,
-            adapter=arm.id if arm.fresh else arm.mount,
-            mount=self._prepared.wanted.entry.mount if arm.mount else None,
-        )
+        mount = self._prepared.wanted.entry.mount if arm.mount else None
+        return planning.ask(self._policy, self._suite, arm, case, sample, mount)
 
     def _settle(self, *, wait: bool) -> None:
         """Write the receipts of judged answers, in order."""

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness import __version__
 from harness.audit.certificate import Certificate
@@ -18,11 +19,12 @@ from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
 from harness.digests import canonical_digest, folder_files, read_by_loaders
+from harness.engines.base import Ask, Decoding
 from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import Kind, arms, contrasts
-from harness.subjects.base import Preflight
+from harness.subjects.base import Arm, Preflight
 from harness.subjects.groups import groups
 from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
@@ -183,6 +185,22 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         groups=joined,
         sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
         mode=spec.mode,
+    )
+
+
+def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: Path | None) -> Ask:
+    """One prompt as it is put to an arm, which answers with what is in ``mount``."""
+    spec = suite.spec
+    return Ask(
+        prompt=case.prompt,
+        mode=spec.mode,
+        system="\n\n".join(text for text in (spec.system, arm.system) if text) or None,
+        decoding=Decoding(spec.max_tokens, tuple(spec.stop), policy.temperature),
+        seed=seed(policy, suite.id, arm.id, case.id, sample),
+        weights=arm.weights,
+        adapter=arm.id if arm.fresh else arm.mount,
+        mount=mount,
+        place=(suite.id, arm.id, case.id, sample),
     )
 
 

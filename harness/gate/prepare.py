@@ -27,12 +27,13 @@ from harness.deciding import judge
 from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
+from harness.engines.replay import Replay
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
-from harness.gate import planning, sentinels
+from harness.gate import planning, recorded, sentinels
 from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
@@ -60,6 +61,7 @@ class Options:
     train_data: str | None = None
     suite: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    replay: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,17 @@ def look_up(options: Options) -> Wanted:
     library.check_policy(place, found, suites)
     for each in suites:
         planning.keep_apart(each)
+    entry = replace(entry, answers=Path(options.replay) if options.replay else None)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 
 def load_engine(entry: Entry) -> Answering:
+    """What answers for ``entry``: recorded answers, or the embedded engine on its base; raises
+    :class:`HarnessError`."""
+    return Replay(entry.answers) if entry.answers else embedded(entry)
+
+
+def embedded(entry: Entry) -> WhiteBox:
     """The embedded engine on the base of ``entry``; raises :class:`EngineError`."""
     from harness.engines.mlx import MlxEngine
 
@@ -220,6 +229,9 @@ def prepare(
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
         registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
+        if isinstance(engine, Replay) and wanted.entry.answers is not None:
+            limit = wanted.options.limit
+            registration = recorded.taken(engine, registration, registered, suites, limit)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @library_option
 @sandbox_option
 @train_data_option
+@option("replay")
 @option("run-dir")
 @option("limit", type=click.IntRange(min=1))
 @click.option(
@@ -46,9 +47,15 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write the registration of the gate ahead of it, and ask nothing.",
 )
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --register, write the prompts there (JSONL), for --replay of what answers them.",
+)
 @click.option("--dev", is_flag=True, help=DEV)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
+def gate(quiet: bool, register: bool, export: Path | None, dev: bool, **chosen: Any) -> int:
     """Gate one adapter, with the verdict as exit code.
 
     The same as `pytest suites/ --adapter NAME`."""
@@ -58,6 +65,8 @@ def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
+    if export and not register:
+        raise click.UsageError("--export writes what is registered: add --register")
     out, options = Terminal(), Options(**chosen)
     with steps(quiet) as progress:
         if dev:
@@ -65,7 +74,7 @@ def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
                 out.say(line)
             return 0
         if register:
-            out.say(str(register_gate(options, progress)))
+            out.say(str(register_gate(options, progress, export=export)))
             return 0
         begun: list[Prepared] = []
 

@@ -229,7 +229,7 @@ def options_of(config: pytest.Config) -> Options:
         raise pytest.UsageError(
             f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
         )
-    names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
+    names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data", "replay")
     paths = tuple(str(arg).partition("::")[0] for arg in config.args)
     return Options(
         **{name: get(f"gate_{name}") for name in names}, suite=tuple(get("gate_suite")), paths=paths
