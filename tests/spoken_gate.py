@@ -105,11 +105,11 @@ class Gate:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A workspace whose adapter learnt sums and forgot nothing."""
-    return write_root(tmp_path)
+    return workspace_of_sums(tmp_path)
 
 
-def write_root(tmp_path: Path) -> Path:
-    """The same in any empty folder."""
+def workspace_of_sums(tmp_path: Path) -> Path:
+    """Write the workspace of :func:`root`."""
     for folder in ("base", "adapter", "verifiers", "suites", "audits/sums.right"):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("base/config", "base/tokenizer", "adapter/adapter_config"):

@@ -6,7 +6,7 @@ verifier is evidence: nothing is judged, and the verdict is VOID with the reason
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,20 +31,21 @@ from harness.engines.replay import Replay
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
+from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, recorded, sentinels
+from harness.gate.engines import Load, load_engine
 from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter, identity, prompts
+from harness.subjects import adapter, identity, prompts, tokens
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
 PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
-Load = Callable[[Entry], Answering]
 
 
 @dataclass(frozen=True)
@@ -151,24 +152,16 @@ def look_up(options: Options) -> Wanted:
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 
-def load_engine(entry: Entry) -> Answering:
-    """What answers for ``entry``: recorded answers, or the embedded engine on its base; raises
-    :class:`HarnessError`."""
-    return Replay(entry.answers) if entry.answers else embedded(entry)
-
-
-def embedded(entry: Entry) -> WhiteBox:
-    """The embedded engine on the base of ``entry``; raises :class:`EngineError`."""
-    from harness.engines.mlx import MlxEngine
-
-    return MlxEngine(entry.base_path, dtype=entry.base.dtype)
-
-
-def quantised(base: Path, bits: int) -> WhiteBox:
-    """The embedded engine on ``base`` as a server may hold it; raises :class:`EngineError`."""
-    from harness.engines.mlx import MlxEngine
-
-    return MlxEngine(base, bits)
+def as_asked(wanted: Wanted, engine: Answering) -> Wanted:
+    """The suites of mode ``auto`` in the form in which this base is asked: what the library says of
+    it, else in chat where it has a chat template."""
+    said = wanted.entry.base.mode
+    template = getattr(engine, "template", None)
+    if template is None:
+        template = tokens.template(wanted.entry.base_path)
+    chats = said == "chat" or (said is None and bool(template))
+    suites = {id: replace(each, chats=chats) for id, each in wanted.suites.items()}
+    return replace(wanted, suites=suites)
 
 
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
@@ -218,6 +211,7 @@ def prepare(
         base = wanted.entry.base_path
         began = stamps([base, *read_by_loaders(base)])
         engine = load(wanted.entry)
+        wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
@@ -228,7 +222,9 @@ def prepare(
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
+        before = RunFolder(Path(run_dir)) if run_dir else None
+        begun = before.registration if before and before.has("registration.json") else None
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         if isinstance(engine, Replay) and wanted.entry.answers is not None:
             limit = wanted.options.limit
             registration = recorded.taken(engine, registration, registered, suites, limit)
@@ -276,7 +272,7 @@ def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
     probe = []
     for each in suites:
         for number, case in enumerate(each.cases):
-            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
             if len(row) >= engine.context:
                 raise WorkspaceError(
                     f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"

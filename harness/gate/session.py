@@ -4,7 +4,7 @@ alone."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,19 +17,16 @@ from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
 from harness.gate import baseline, recorded
 from harness.gate.conclude import conclude
+from harness.gate.engines import Load, embedded, load_engine, quantised
 from harness.gate.measure import measure, open_run
 from harness.gate.prepare import (
-    Load,
     Options,
-    Prepared,
     Wanted,
-    embedded,
-    load_engine,
+    as_asked,
     look_up,
     preflight,
     prepare,
     probe_prompts,
-    quantised,
 )
 from harness.gate.progress import Progress, silent
 from harness.subjects.base import Preflight
@@ -41,17 +38,11 @@ LINES, SHOWN = 3, 120  # lines and characters that are shown of an answer
 
 
 def run_gate(
-    options: Options,
-    progress: Progress = silent,
-    load: Load = load_engine,
-    begun: Callable[[Prepared], None] = lambda _: None,
+    options: Options, progress: Progress = silent, load: Load = load_engine
 ) -> tuple[Verdict, Path]:
-    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`.
-
-    ``begun`` is told what was prepared before the first answer."""
+    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
     wanted = look_up(options)
     with prepare(wanted, progress, load) as prepared, open_run(prepared) as run:
-        begun(prepared)
         for id in wanted.suites:
             measure(prepared, run, id, progress)
         return conclude(prepared, run), run.folder
@@ -88,6 +79,7 @@ def check_subject(
 
     wanted = look_up(options)
     engine = embedded(wanted.entry)
+    wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         prompts = probe_prompts(wanted.suites)

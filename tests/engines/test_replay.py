@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from spoken_gate import Gate, Speaker, codes, write_root
+from spoken_gate import Gate, Speaker, codes, workspace_of_sums
 
 from harness.doors.cli import main as cli
 from harness.engines.base import Ask, Decoding
@@ -40,7 +40,7 @@ def write(file: Path, rows: list[dict]) -> Path:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A workspace, and what a stack answered to its registered prompts."""
-    root = write_root(tmp_path_factory.mktemp("recorded"))
+    root = workspace_of_sums(tmp_path_factory.mktemp("recorded"))
     command = ["gate", "--adapter", "adder", "--library", str(root)]
     file = root / "prompts.jsonl"
     said = CliRunner().invoke(cli.main, [*command, "--register", "--export", str(file)])
