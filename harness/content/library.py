@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from harness.content import strict, suite
 from harness.content.policy import Policy
@@ -69,10 +69,30 @@ class Training(strict.Model):
     verifiers: list[str] = []
 
 
+class Served(strict.Model):
+    """A server that answers for an adapter and for its base. ``endpoint`` is the URL before
+    ``/completions``; ``base`` and ``adapter`` are the fields of a request that each is asked with
+    (``model``, ...). A key is read from the environment variable ``key_variable``; so many requests
+    are ``parallel``, and ``timeout`` is in seconds for one answer."""
+
+    endpoint: str = Field(pattern=r"^https?://")
+    base: dict[str, JsonValue] = Field(min_length=1)
+    adapter: dict[str, JsonValue] = Field(min_length=1)
+    key_variable: str = "HARNESS_ENDPOINT_KEY"
+    parallel: int = Field(default=4, gt=0, le=256)
+    timeout: float = Field(default=300.0, gt=0)
+
+    @model_validator(mode="after")
+    def _tells_apart(self) -> Served:
+        if self.base == self.adapter:
+            raise ValueError("base and adapter are asked with the same fields, so they are one")
+        return self
+
+
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
     its bytes. Releases of one adapter share a ``lineage`` (by default its name); ``release`` says
-    which of them it is."""
+    which of them it is. ``engine`` is the server that answers for it, else the harness does."""
 
     path: str
     base: str
@@ -85,6 +105,7 @@ class Adapter(strict.Model):
     train: Training | None = None
     lineage: str | None = Field(default=None, min_length=1)
     release: str | None = Field(default=None, min_length=1)
+    engine: Served | None = None
 
 
 class Draft(strict.Model):

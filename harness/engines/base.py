@@ -126,6 +126,22 @@ class WhiteBox(Answering, Protocol):
         ...
 
 
+@runtime_checkable
+class Watched(Answering, Protocol):
+    """An engine out of sight, which has to show that it is what it is said to be, and stays it."""
+
+    drift: list[str]  #: sentences about what it became during the run
+
+    @property
+    def declared(self) -> str:
+        """Who is said to answer."""
+        ...
+
+    def begin(self, asks: Sequence[Ask]) -> list[tuple[str, str]]:
+        """Be shown prompts that count for nothing; ``(code, sentence)`` of each fault."""
+        ...
+
+
 def cut(found: Generation, stop: Sequence[str]) -> Generation:
     """An answer that nobody ended at the first of ``stop``, ended there."""
     at = min((at for one in stop if (at := found.text.find(one)) >= 0), default=None)

@@ -1,21 +1,32 @@
-"""Which engine answers for an adapter."""
+"""Which engine answers for an adapter, and what one that is out of sight has to show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from harness.content.case import Case
 from harness.content.library import Entry
-from harness.engines.base import Answering, WhiteBox
-from harness.engines.replay import Replay
+from harness.content.policy import Policy
+from harness.content.suite import Suite
+from harness.engines.base import Answering, Watched, WhiteBox
+from harness.engines.elsewhere.endpoint import Endpoint
+from harness.engines.elsewhere.markers import FIXED
+from harness.engines.elsewhere.replay import Replay
+from harness.gate import planning
+from harness.subjects.base import Arm, Fault
 
 Load = Callable[[Entry], Answering]
+MARKERS = 6  # dev prompts of each suite
 
 
 def load_engine(entry: Entry) -> Answering:
-    """What answers for ``entry``: recorded answers, or the embedded engine on its base; raises
-    :class:`HarnessError`."""
-    return Replay(entry.answers) if entry.answers else embedded(entry)
+    """What answers for ``entry``: recorded answers, the server that the library names, or the
+    embedded engine on its base; raises :class:`HarnessError`."""
+    if entry.answers is not None:
+        return Replay(entry.answers)
+    served = entry.adapter.engine
+    return Endpoint(served, entry.base_path) if served else embedded(entry)
 
 
 def embedded(entry: Entry) -> WhiteBox:
@@ -30,3 +41,15 @@ def quantised(base: Path, bits: int) -> WhiteBox:
     from harness.engines.mlx import MlxEngine
 
     return MlxEngine(base, bits)
+
+
+def proven(engine: Answering, suites: Iterable[Suite], policy: Policy) -> list[Fault]:
+    """What an engine out of sight shows against itself, asked the suites' dev prompts in their
+    form, and fixed ones in that of a suite that has none."""
+    if not isinstance(engine, Watched):
+        return []
+    arm = Arm(id="marker", weights="")
+    fixed = [Case(f"marker {number}", text, {}) for number, text in enumerate(FIXED)]
+    shown = [(each, case) for each in suites for case in (each.dev[:MARKERS] or fixed)]
+    asks = [planning.ask(policy, each, arm, case, 0, None) for each, case in shown]
+    return [Fault(code, text) for code, text in engine.begin(asks)]

@@ -27,7 +27,6 @@ from harness.deciding import judge
 from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
-from harness.engines.replay import Replay
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
@@ -35,7 +34,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, recorded, sentinels
-from harness.gate.engines import Load, load_engine
+from harness.gate.engines import Load, load_engine, proven
 from harness.gate.progress import Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
@@ -213,6 +212,7 @@ def prepare(
         engine = load(wanted.entry)
         wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
+        found.add(proven(engine, wanted.suites.values(), policy))
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
         for id, verifier in needed.items():
@@ -225,9 +225,8 @@ def prepare(
         before = RunFolder(Path(run_dir)) if run_dir else None
         begun = before.registration if before and before.has("registration.json") else None
         registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
-        if isinstance(engine, Replay) and wanted.entry.answers is not None:
-            limit = wanted.options.limit
-            registration = recorded.taken(engine, registration, registered, suites, limit)
+        limit = wanted.options.limit
+        registration = recorded.declared(engine, registration, registered, suites, limit)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(
@@ -240,7 +239,7 @@ def prepare(
             preflight=found,
             known=known,
             ledger=ledger,
-            look=planning.look(registration, suites, wanted.options.limit),
+            look=planning.look(registration, suites, limit),
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness import files
 from harness.content.suite import Suite
-from harness.engines.replay import Asked, Replay, place
+from harness.engines.base import Answering, Watched
+from harness.engines.elsewhere.replay import Asked, Replay, place
 from harness.evidence.registration import Registration, prompt_digest
 from harness.gate import planning
 
@@ -45,15 +46,19 @@ def export(path: Path, plan: Registration, suites: Mapping[str, Suite]) -> Path:
     return files.replace(path, "".join(f"{row}\n" for row in rows))
 
 
-def taken(
-    engine: Replay,
+def declared(
+    engine: Answering,
     plan: Registration,
     registered: Registration | None,
     suites: Mapping[str, Suite],
     limit: int | None,
 ) -> Registration:
-    """The registration of a gate on recorded answers, which are held against it; raises
+    """The registration with who is said to answer. Recorded answers are held against it; raises
     :class:`WorkspaceError` where they do not fit."""
+    if isinstance(engine, Watched):
+        return plan.model_copy(update={"declared": engine.declared})
+    if not isinstance(engine, Replay) or not engine.declared:
+        return plan
     planned = list(asked(plan, suites))
     chosen = {(id, case.id) for id, each in suites.items() for case in planning.chosen(each, limit)}
     engine.hold(planned, {place(one) for one in planned if (one.suite, one.id) in chosen})

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.content.suite import Suite
-from harness.engines.replay import Replay
+from harness.engines.elsewhere.replay import Replay
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run

@@ -119,7 +119,7 @@ class _Loaded:
     def __call__(self, entry: Entry) -> Answering:
         base = entry.base_path
         read = stamps(read_by_loaders(base))
-        of = (base.resolve(), entry.base.dtype, entry.answers, read)
+        of = (base.resolve(), entry.base.dtype, entry.answers, entry.adapter.engine, read)
         if self._engine is None or of != self._of:
             self._engine = None  # before the next is in memory
             self._engine, self._of = self._load(entry), of

@@ -12,7 +12,7 @@ from spoken_gate import Gate, Speaker, codes, workspace_of_sums
 
 from harness.doors.cli import main as cli
 from harness.engines.base import Ask, Decoding
-from harness.engines.replay import Asked, Replay, place
+from harness.engines.elsewhere.replay import Asked, Replay, place
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.gate.finished.recheck import recheck
