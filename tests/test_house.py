@@ -34,8 +34,9 @@ ALLOWED = {
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"
     " deciding stats pages",
     "pages": "errors verdict digests files content audit subjects evidence stats",
+    "exchange": "errors digests files content datasets engines evidence",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"
-    " subjects evidence deciding gate pages",
+    " subjects evidence deciding gate pages exchange",
     "__main__": "doors",
 }
 

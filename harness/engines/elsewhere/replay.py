@@ -50,6 +50,11 @@ class Row(Asked):
     tokens: int = Field(default=0, ge=0)
 
 
+def rows(path: Path) -> list[Row]:
+    """The rows of a file; raises :class:`WorkspaceError` for one that is none."""
+    return [strict.check(row, Row, path, line=line) for line, row in strict.read_jsonl(path)]
+
+
 class Replay:
     """The answers in a file; raises :class:`WorkspaceError` for a row that is none. Without a file
     it is the engine of somebody who has yet to record."""
