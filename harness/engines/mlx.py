@@ -68,6 +68,13 @@ class MlxEngine:
         except ends.NotFinite as error:
             text = self._tokenizer.decode(prompts[error.prompt])
             raise ends.NotFinite(error.prompt, error.tokens, text, self._mounted) from None
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(self._cannot(error)) from error
+
+    def _cannot(self, error: Exception) -> str:
+        types = " and ".join(self.identity["dtypes"])
+        text = f"mlx cannot compute with this base in {types} here: {_brief(error)}"
+        return text if self._widens else f"{text}; `dtype: auto` computes in float32 on a CPU"
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of one prompt: raw with the tokenizer's own BOS and without its end token, or
@@ -122,9 +129,10 @@ class MlxEngine:
         self._restore()
         kind = config.get("fine_tune_type", "lora")
         try:
-            if kind != "full":
-                layers, parameters = config["num_layers"], config["lora_parameters"]
-                linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
+            if kind == "full":
+                return self._trained(config["num_layers"])
+            layers, parameters = config["num_layers"], config["lora_parameters"]
+            linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
             found = tree_flatten(self._model.parameters())
         except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
             raise EngineError(
@@ -133,9 +141,18 @@ class MlxEngine:
         finally:
             self._restore()
         leaves = {"lora_a", "lora_b", "m"}
-        return {
-            k: tuple(v.shape) for k, v in found if kind == "full" or k.rsplit(".", 1)[-1] in leaves
-        }
+        return {k: tuple(v.shape) for k, v in found if k.rsplit(".", 1)[-1] in leaves}
+
+    def _trained(self, layers: int) -> dict[str, tuple[int, ...]]:
+        """What a full fine-tune of the last ``layers`` blocks saves, found as its trainer does."""
+        from mlx.utils import tree_flatten
+
+        self._model.freeze()
+        for block in self._model.layers[-max(layers, 0) :]:
+            block.unfreeze()
+        found = tree_flatten(self._model.trainable_parameters())
+        self._model.unfreeze()
+        return {k: tuple(v.shape) for k, v in found}
 
     def module(self, name: str) -> Any:
         """One leaf module of the bare base by its path; ``None`` when it has none of that name."""
@@ -194,14 +211,19 @@ class MlxEngine:
         mx = self._mx
         rows = []
         for ids in prompts:
-            try:
-                logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
-                rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
-                mx.eval(rows[-1])
-            except (ValueError, TypeError, RuntimeError) as error:
-                text = f"the base cannot read a prompt, so its config is odd: {_brief(error)}"
-                raise EngineError(text) from error
+            logits = self.logits([ids])[0, -(last or len(ids)) :].astype(mx.float32)
+            rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+            mx.eval(rows[-1])
         return rows
+
+    def logits(self, prompts: Sequence[list[int]]) -> Any:
+        """Of prompts of one length in one pass, an array (prompts, tokens, vocabulary)."""
+        try:
+            found = self._model(self._mx.array(list(prompts)))
+            self._mx.eval(found)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(self._cannot(error)) from error
+        return found
 
     def reads(self, ask: Ask) -> list[int]:
         """The token ids of an ask."""

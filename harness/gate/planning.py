@@ -134,6 +134,14 @@ def chosen(found: Suite, limit: int | None) -> Sequence[Case]:
     return [found.cases[number] for number in kept]
 
 
+def in_order(found: Suite, plan: Plan, arm: Arm) -> Sequence[Case]:
+    """Every case in the order in which an arm is asked."""
+    if arm.order == "registered":
+        by_id = {case.id: case for case in found.cases}
+        return [by_id[id] for id, _ in plan.cases]
+    return found.cases[::-1] if arm.order == "backwards" else found.cases
+
+
 def _seen(found: Suite, groups: Mapping[str, str], prompts: set[str]) -> set[str]:
     """The cases of which one of their group is among ``prompts``."""
     named = {case.id: groups.get(case.id, case.id) for case in found.cases}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,7 +35,7 @@ from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, recorded, sentinels
 from harness.gate.engines import Load, load_engine, proven
-from harness.gate.progress import Progress, silent
+from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
@@ -87,7 +87,7 @@ class Prepared:
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
     ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
     bound to, that may not be written while the gate runs; ``look`` is what the ledger is told,
-    ``None`` where nothing held out is seen."""
+    ``None`` where nothing held out is seen; ``estimate`` is of what is left to do."""
 
     wanted: Wanted
     judges: Judges
@@ -104,6 +104,7 @@ class Prepared:
     invalid: list[Reason]
     verifiers: dict[str, Verifier]
     stamps: dict[str, str]
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def settings(self) -> dict[str, Any]:

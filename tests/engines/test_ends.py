@@ -12,6 +12,7 @@ from tiny_model import architectures, edit_config, edit_tensors, make_adapter, m
 
 from harness.engines import ends
 from harness.engines.base import Decoding
+from harness.engines.mixed import MixedNotice
 from harness.engines.mixed import generate as mix
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
@@ -112,7 +113,10 @@ def test_an_adapter_whose_logits_are_no_numbers_is_named(engine, base, tmp_path,
     engine.mount(adapter)
     with pytest.raises(EngineError, match=f"^{adapter}: the base with this adapter answers .* 0 "):
         list(engine.generate([ids], Decoding(4)))
-    with pytest.raises(EngineError, match=f"^{adapter}: the base with this adapter answers .* 1 "):
+    with (
+        pytest.warns(MixedNotice, match="answers otherwise in a batch with others"),
+        pytest.raises(EngineError, match=f"^{adapter}: the base with this adapter answers .* 1 "),
+    ):
         list(mix(engine, [(None, ids), (adapter, ids)], Decoding(4)))
 
 
