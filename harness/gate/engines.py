@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from harness.content.case import Case
 from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
-from harness.engines.base import Answering, Watched, WhiteBox
+from harness.engines import ends
+from harness.engines.base import Answering, Watched, WhiteBox, read_config
 from harness.engines.elsewhere.endpoint import Endpoint
 from harness.engines.elsewhere.markers import FIXED
 from harness.engines.elsewhere.replay import Replay
@@ -41,6 +43,20 @@ def quantised(base: Path, bits: int) -> WhiteBox:
     from harness.engines.mlx import MlxEngine
 
     return MlxEngine(base, bits)
+
+
+def tokenizer(engine: Answering, base: Path) -> Any:
+    """That of the engine, or of the folder of the base that it is said to answer with; ``None``
+    where there is none."""
+    if isinstance(engine, WhiteBox) or not engine.identity.get("declared"):
+        return getattr(engine, "tokenizer", None)
+    from mlx_lm.utils import load_tokenizer
+
+    config = read_config(base / "config.json")
+    try:
+        return load_tokenizer(base, eos_token_ids=ends.tokens(config))
+    except Exception:  # what a foreign folder does to the library; nothing is answered with it
+        return None
 
 
 def proven(engine: Answering, suites: Iterable[Suite], policy: Policy) -> list[Fault]:

@@ -34,7 +34,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, recorded, sentinels
-from harness.gate.engines import Load, load_engine, proven
+from harness.gate.engines import Load, load_engine, proven, tokenizer
 from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
@@ -175,8 +175,9 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
     if isinstance(engine, WhiteBox):
         found.add(prompts.faults(suites, engine))
-        found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)
         found.prompts = prompts.rendered(suites, engine)
+    if (held := tokenizer(engine, wanted.entry.base_path)) is not None:
+        found.control_tokens = prompts.control_tokens(suites, held)
     data = Path(options.train_data) if options.train_data else None
     trained = examine(wanted.entry, suites, engine, policy, data)
     found.add(trained.faults)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from conftest import write_workspace
 from spoken_gate import Gate, Speaker, codes, workspace_of_sums
 
 from harness.doors.cli import main as cli
@@ -15,8 +16,10 @@ from harness.engines.base import Ask, Decoding
 from harness.engines.elsewhere.replay import Asked, Replay, place
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.folder import RunFolder
+from harness.exchange import incoming, outgoing
 from harness.gate.finished.recheck import recheck
-from harness.gate.session import run_gate
+from harness.gate.prepare import Options
+from harness.gate.session import register_gate, run_gate
 
 
 def answered(file: Path, speaker: Speaker) -> list[dict]:
@@ -175,3 +178,17 @@ def test_a_text_that_nobody_stopped_ends_at_the_first_stop_string(recorded):
         assert (found.text, found.finish) == said
     assert engine.dated(rows[0]["registration"])
     assert not engine.dated("sha256:" + "0" * 64)
+
+
+@pytest.mark.slow
+def test_answers_of_a_real_run_are_judged_as_they_were(tmp_path):
+    root = write_workspace(tmp_path / "workspace", ["gamedev"])
+    options = Options("gamedev", library=str(root))
+    register_gate(options)
+    told, run = run_gate(options)
+    shutil.rmtree(root / "looks")
+    rows = incoming.write(tmp_path / "rows.jsonl", outgoing.replay(run))
+    verdict, again = run_gate(replace(options, replay=str(rows)))
+    assert judged(again) == judged(run)
+    assert (verdict.name, told.name) == ("SHIP", "SHIP")
+    assert sorted(codes(verdict)) == sorted([*codes(told), "declared"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,13 @@ from harness.doors.cli.common import (
     adapter_option,
     adapters_option,
     base_option,
+    json_option,
     library_option,
     option,
     sandbox_option,
+    say_against,
     suite_option,
+    tell,
     train_data_option,
 )
 from harness.doors.options import DEV
@@ -68,10 +72,12 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
 )
 @click.option("--dev", is_flag=True, help=DEV)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
+@json_option
 def gate(
     adapter: tuple[str, ...],
     batch: str,
     quiet: bool,
+    as_json: bool,
     register: bool,
     export: Path | None,
     dev: bool,
@@ -92,6 +98,7 @@ def gate(
     if len(adapter) > 1 and (export or chosen["replay"]):
         raise click.UsageError("--export and --replay are of one adapter: name one --adapter")
     out, asked = Terminal(), [Options(one, **chosen) for one in adapter]
+    quiet = quiet or as_json
     with steps(quiet) as progress:
         if dev:
             for line in chain.from_iterable(dev_lines(one, progress) for one in asked):
@@ -110,7 +117,10 @@ def gate(
         ended = []
         for each in run_gates(asked, progress, begun=begun, mix=mix):
             ended.append(each)
-            _say(out, each, quiet, len(asked) > 1)
+            if as_json and each.verdict is not None:
+                tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
+            else:
+                _say(out, each, quiet, len(asked) > 1)
     if len(asked) > 1 and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
     return max(map(_code, ended), key=WORST.index)
@@ -159,8 +169,14 @@ def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
 @click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
+@json_option
 def preflight(
-    verify: bool, server: str | None, server_model: str | None, show_prompt: bool, **chosen: Any
+    verify: bool,
+    server: str | None,
+    server_model: str | None,
+    show_prompt: bool,
+    as_json: bool,
+    **chosen: Any,
 ) -> int:
     """Check an adapter before anything is scored.
 
@@ -172,6 +188,11 @@ def preflight(
     from harness.subjects.faults import faults as remedies
 
     found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
+    severities = {fault.severity for fault in found.faults}
+    code = 3 if "void" in severities else 1 if "block" in severities else 0
+    if as_json:
+        tell(asdict(found if show_prompt else replace(found, prompts={})))
+        return code
     known = found.tensors is not None
     data = found.training["data_digest"]
     out = Terminal()
@@ -194,8 +215,7 @@ def preflight(
         if fault.code in remedies():
             shown.append(("", f"-> {remedies()[fault.code]['remedy']}"))
         out.rows(shown, 1)
-    severities = {fault.severity for fault in found.faults}
-    return 3 if "void" in severities else 1 if "block" in severities else 0
+    return code
 
 
 @click.command(
@@ -203,18 +223,19 @@ def preflight(
     codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
 )
 @click.argument("run", type=click.Path(path_type=Path))
-def recheck(run: Path) -> int:
+@json_option
+def recheck(run: Path, as_json: bool) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
     No model and no workspace is needed."""
-    from harness.doors.console import Terminal
     from harness.gate.finished.recheck import recheck as again
 
     found = again(run)
-    out = Terminal()
-    for text in found.differences:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
+    if as_json:
+        verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
+        tell({"run": run, "differences": found.differences, **verdict})
+    else:
+        say_against(run, found.differences, found.sentence)
     return 1 if found.differences else 0
 
 
@@ -231,18 +252,19 @@ def recheck(run: Path) -> int:
 @click.argument("run", type=click.Path(path_type=Path))
 @adapter_option
 @library_option
-def release_check(run: Path, adapter: str, library: str | None) -> int:
+@json_option
+def release_check(run: Path, adapter: str, library: str | None, as_json: bool) -> int:
     """Say whether RUN allows to release an adapter as it is now.
 
     The verdict is made again from the receipts, and the adapter, the library and its policy are
     held against what was registered."""
-    from harness.doors.console import Terminal
     from harness.gate.finished.release import release_check as check
 
-    found, out = check(run, adapter, library), Terminal()
-    for text in found.against:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
+    found = check(run, adapter, library)
+    if as_json:
+        tell({"run": run, **found._asdict()})
+    else:
+        say_against(run, found.against, found.sentence)
     return found.exit_code
 
 

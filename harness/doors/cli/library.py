@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from harness.doors.cli.common import Command, library_option
+from harness.doors.cli.common import Command, json_option, library_option, tell
 
 
 @click.command(cls=Command, codes={0: "Printed."})
 @library_option
-def library(library: str | None) -> None:
+@json_option
+def library(library: str | None, as_json: bool) -> None:
     """Print the adapters of library.yaml.
 
     With their status, base, facets and the suites they owe."""
@@ -21,6 +22,9 @@ def library(library: str | None) -> None:
 
     found = workspace.find(library)
     listed = libraries.load(found)
+    if as_json:
+        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
+        return
     rows = [("adapter", "status", "base", "facets", "owes")]
     for name, a in listed.adapters.items():
         rows.append((name, a.status, a.base, ", ".join(a.facets), ", ".join(a.suites)))
