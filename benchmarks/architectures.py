@@ -88,7 +88,7 @@ def tried(cell: Callable[[], str]) -> str:
     try:
         return cell()
     except Exception as error:  # whatever a model does is what the cell says
-        return f"no: {type(error).__name__}: {str(error).splitlines()[0][:60]}"
+        return f"no: {type(error.__cause__ or error).__name__}"
 
 
 def _batch(base: Path, engine: MlxEngine) -> str:

@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.engines import ends
+from harness.content.policy import Numerics
+from harness.engines import ends, numerics, sizing, ways
 from harness.engines.base import Decoding, Generation
+from harness.errors import EngineError
 
-BATCH, PREFILL_BATCH = 16, 8
-#: prompts that are sorted by length among themselves, so that no answer waits for the whole suite
-WINDOW = 4 * BATCH
+#: batches of prompts that are sorted by length among themselves, so that no answer waits for the
+#: whole suite
+WINDOW = 4
+USUAL = 2048  # tokens of prompt and answer, where nobody said how many there will be
 Queued = Callable[[dict[int, int]], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batches:
     """A loaded model with its tokenizer; ``context`` bounds prompt and answer together, and
-    ``vocabulary`` the token ids."""
+    ``vocabulary`` the token ids. It answers ``rows`` rows at a time in a ``way`` that
+    :meth:`settle` finds out."""
 
     model: Any
     tokenizer: Any
     context: int
     vocabulary: int
+    numerics: Numerics = "fast"
+    way: ways.Way | None = None
+    rows: int = 1
+
+    def settle(self, asked: Numerics, tokens: int | None) -> None:
+        """Find out on the bare base how many rows of ``tokens`` tokens are answered together, and
+        in which way; say so where it is not the fastest."""
+        many = min(tokens or USUAL, self.context)
+        rows = sizing.rows(self.model, many, self.vocabulary)
+        if asked == "exact":
+            rows = min(rows, sizing.steady())
+        while True:
+            try:
+                found = numerics.measure(self.model, self.tokenizer, rows, self.context, asked)
+                break
+            except RuntimeError as error:
+                rows = self._halved(rows, error)
+        self.numerics, self.way, self.rows = asked, found.way, rows
+        if found.notice:
+            warnings.warn(found.notice, numerics.BatchNotice, stacklevel=2)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of this may decide an answer: under ``exact`` not how many rows there are, but for
+        the constant of steps of one shape."""
+        batch = {"steady": "rows", "together": "batch", "prompts alone": "batch"}.get(str(self.way))
+        own = {batch: self.rows} if batch else {}
+        return {"numerics": self.numerics, "way": self.way} | own
+
+    @property
+    def shared(self) -> bool:
+        """Whether rows of several adapters may be answered in one batch."""
+        return self.way in ("together", "prompts alone")
 
     def generate(
         self,
@@ -39,18 +77,55 @@ class Batches:
         the batch. ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids
         (uid) stands for. Raises :class:`EngineError` for a prompt that the base cannot read
         (:func:`harness.engines.ends.fits`), and for logits that are no numbers."""
-        from mlx_lm.generate import BatchGenerator
-
         ends.fits(prompts, self.context, self.vocabulary)
+        missing, rows = dict.fromkeys(range(len(prompts))), self.rows
+        while missing:
+            try:
+                for number, answer in self._answered(
+                    rows, prompts, list(missing), decoding, seeds, queued
+                ):
+                    del missing[number]
+                    yield number, answer
+            except RuntimeError as error:
+                if self.way == "steady" and numerics.exhausted(error):
+                    raise EngineError(
+                        f"the device's memory does not hold {rows} rows of a constant shape, which"
+                        " `numerics: exact` answers in; free some, or set `gate.numerics: fast`"
+                    ) from error
+                rows = self._halved(rows, error)
+
+    def _halved(self, rows: int, error: RuntimeError) -> int:
+        """Half as many rows, where memory ran out; else the error."""
+        if rows == 1 or not numerics.exhausted(error):
+            raise error
+        import mlx.core as mx
+
+        mx.clear_cache()
+        text = f"memory ran out with {rows} rows in a batch: it goes on with {rows // 2}"
+        warnings.warn(text, numerics.BatchNotice, stacklevel=3)
+        return rows // 2
+
+    def _answered(
+        self,
+        rows: int,
+        prompts: Sequence[list[int]],
+        numbers: list[int],
+        decoding: Decoding,
+        seeds: Sequence[int],
+        queued: Queued | None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answers to those of the prompts that ``numbers`` names."""
         room = [min(decoding.max_tokens, self.context - len(ids)) for ids in prompts]
-        batch = BatchGenerator(
-            self.model,
-            stop_tokens=[[token] for token in sorted(self.tokenizer.eos_token_ids)],
-            completion_batch_size=BATCH,
-            prefill_batch_size=PREFILL_BATCH,
-        )
+        ends_at = self.tokenizer.eos_token_ids
+        batch = ways.opened(self.way or "together", self.model, ends_at, rows)
         try:
-            index = _insert(batch, prompts, room, decoding, seeds)
+            window = WINDOW * rows
+            order = sorted(numbers, key=lambda n: (n // window, -len(prompts[n])))
+            warm = decoding.temperature
+            drawn = [_draw(seeds[n], warm) for n in order] if warm else None
+            asked = [list(prompts[n]) for n in order]
+            uids = batch.insert(asked, [room[n] for n in order], samplers=drawn)
+            index = dict(zip(uids, order, strict=True))
             if queued is not None:
                 queued(index)
             yield from self._drive(batch, index, decoding.stop)
@@ -90,20 +165,6 @@ class Batches:
 
     def _decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
-
-
-def _insert(
-    batch: Any,
-    prompts: Sequence[list[int]],
-    room: list[int],
-    decoding: Decoding,
-    seeds: Sequence[int],
-) -> dict[int, int]:
-    """Queue every prompt; which prompt each row id stands for."""
-    order = sorted(range(len(prompts)), key=lambda n: (n // WINDOW, -len(prompts[n])))
-    drawn = [_draw(seeds[n], decoding.temperature) for n in order] if decoding.temperature else None
-    uids = batch.insert([list(prompts[n]) for n in order], [room[n] for n in order], samplers=drawn)
-    return dict(zip(uids, order, strict=True))
 
 
 def _draw(seed: int, temperature: float) -> Callable[[Any], Any]:

@@ -76,12 +76,18 @@ def generate(
 ) -> Iterator[tuple[int, Generation]]:
     """Answers to ``rows`` as they finish, in one batch where that can be done, drawn by ``seeds``
     where the temperature is above zero; leaves the bare base mounted."""
+    if not rows:
+        return
+    engine.settle()
+    if not engine.batches.shared:
+        yield from one_after_the_other(engine, rows, decoding, seeds)
+        return
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
     held = Rows({})
     try:
         layers = {name: _mixed(*stack, held) for name, stack in _stack(engine, adapters).items()}
         batches = _batches()
-        _tried(engine, adapters, layers, held, min((ids for _, ids in rows), key=len))
+        _tried(engine, adapters, layers, held, rows[0][1])
     except EngineError as error:
         warnings.warn(f"{error}; one adapter after the other", MixedNotice, stacklevel=2)
         yield from one_after_the_other(engine, rows, decoding, seeds)

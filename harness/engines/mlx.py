@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Dtype
+from harness.content.policy import Numerics
 from harness.engines import blas, ends, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.batch import BATCH, Batches, Queued
+from harness.engines.batch import Batches, Queued
 from harness.errors import EngineError
 
 
@@ -50,10 +51,33 @@ class MlxEngine:
         self.config: dict[str, Any] = config
         self.context = ends.context(config)
         self.vocabulary = ends.vocabulary(config, self._weights)
-        self.identity = _identity(mx, self._model) | ({"blas": library} if library else {})
+        self._identity = _identity(mx, self._model) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
-            self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
-        self._batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+            self._identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
+        self.batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Libraries, device, types, and in which way rows are answered."""
+        self.settle()
+        return self._identity | self.batches.identity
+
+    def settle(
+        self, numerics: Numerics | None = None, tokens: int | None = None, batch: int | None = None
+    ) -> None:
+        """Find out, once, in which way this base is answered here, ``tokens`` tokens of prompt and
+        answer a row, or take the ``batch`` that was registered; what is mounted stays."""
+        held, mounted = self.batches, self._mounted
+        if held.way is None or numerics not in (None, held.numerics):
+            self.mount(None)
+            try:
+                held.settle(numerics or "fast", tokens)
+            except (ValueError, TypeError, RuntimeError) as error:
+                text = f"mlx cannot compute with this base here: {_brief(error)}"
+                raise EngineError(text) from error
+            if mounted is not None:
+                self.mount(mounted)
+        held.rows = batch or held.rows
 
     def generate(
         self,
@@ -63,8 +87,9 @@ class MlxEngine:
         queued: Queued | None = None,
     ) -> Iterator[tuple[int, Generation]]:
         """:meth:`Batches.generate`; logits that are no numbers are said of what is mounted."""
+        self.settle()
         try:
-            yield from self._batches.generate(prompts, decoding, seeds, queued)
+            yield from self.batches.generate(prompts, decoding, seeds, queued)
         except ends.NotFinite as error:
             text = self._tokenizer.decode(prompts[error.prompt])
             raise ends.NotFinite(error.prompt, error.tokens, text, self._mounted) from None
@@ -278,10 +303,4 @@ def _identity(mx: Any, model: Any) -> dict[str, Any]:
         {str(v.dtype).removeprefix("mlx.core.") for _, v in tree_flatten(model.parameters())}
     )
     libraries = {name: version(name) for name in ("mlx", "mlx-lm", "transformers", "tokenizers")}
-    return {
-        "engine": "mlx",
-        "device": mx.default_device().type.name,
-        "dtypes": dtypes,
-        "batch": BATCH,
-        **libraries,
-    }
+    return {"engine": "mlx", "device": mx.default_device().type.name, "dtypes": dtypes, **libraries}

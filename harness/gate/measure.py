@@ -64,7 +64,9 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
-        baseline.write_down(run, prepared.registration, prepared.certificates)
+        noise = baseline.write_down(run, prepared.registration, prepared.certificates)
+        for id, one in noise.suites.items():
+            progress(f"{id} base twice", one.prompts, one.prompts, one.told)
     if baseline.halted(prepared, run):
         return False
     if prepared.look is not None:
@@ -162,7 +164,7 @@ class Measuring:
         for arm in self._plan.arms:
             asks = self.asks(arm)
             unknown = len(self._prepared.kept.unknown(arm.id, asks))
-            self._prepared.estimate.add(unknown, len(asks), self._suite.spec.max_tokens)
+            self._prepared.estimate.add(unknown, len(asks), self._suite.form.max_tokens)
 
     def _measure(self, arm: Arm) -> None:
         """Ask one arm what it was not asked yet, and wait for the judgements."""
@@ -195,7 +197,7 @@ class Measuring:
         for many, (number, answer, kept) in enumerate(answers, start=1):
             case, sample = todo[number][1]
             self._pace.generated(0 if kept else answer.tokens)
-            allowed += 0 if kept else self._suite.spec.max_tokens
+            allowed += 0 if kept else self._suite.form.max_tokens
             if many == len(todo) or self._pace.seconds > PACED:
                 self._prepared.estimate.say(self._progress, self._pace, allowed)
             pending = self._prepared.judges.judge(verifiers, case, answer.text)

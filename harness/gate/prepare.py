@@ -6,7 +6,7 @@ verifier is evidence: nothing is judged, and the verdict is VOID with the reason
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,8 +43,6 @@ from harness.subjects import adapter, identity, prompts, tokens
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
-
-PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,10 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     from harness.subjects.training.examine import examine
 
     suites, policy, options = list(wanted.suites.values()), wanted.library.gate, wanted.options
-    probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
+    probe = list[list[int]]()
+    if isinstance(engine, WhiteBox):
+        probe, tokens = prompts.encoded(suites, engine)
+        engine.settle(policy.numerics, tokens)
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
     if isinstance(engine, WhiteBox):
@@ -231,11 +232,14 @@ def prepare(
         registration = recorded.declared(engine, registration, registered, suites, limit)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
+        kept = Kept(engine, cache)
+        resumed = before.settings.engine if before and before.has("settings.json") else {}
+        kept.stand(found.base_digest, resumed.get("batch"))
         yield Prepared(
             wanted=replace(wanted, suites=suites),
             judges=judges,
             engine=engine,
-            kept=Kept(engine, cache),
+            kept=kept,
             sandbox_description=description,
             certificates=certificates,
             preflight=found,
@@ -265,26 +269,3 @@ def _needed(suites: Iterable[Suite], folder: Path) -> dict[str, Verifier]:
                 raise WorkspaceError(f"{where}: no verifier {name!r}{hint}")
             needed[name] = found.verifiers[name]
     return needed
-
-
-def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
-    """Token ids of a few prompts of each suite; raises :class:`WorkspaceError` for any prompt that
-    leaves no room to answer."""
-    probe = []
-    for each in suites:
-        for number, case in enumerate(each.cases):
-            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
-            if len(row) >= engine.context:
-                raise WorkspaceError(
-                    f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"
-                    f" is {engine.context}; shorten the prompt, or gate on a base with a longer"
-                    " context"
-                )
-            if number < PROBE_PROMPTS:
-                probe.append(row)
-    return probe
-
-
-def probe_prompts(suites: Mapping[str, Suite]) -> list[str]:
-    """The prompts that show whether an adapter is at work."""
-    return [case.prompt for each in suites.values() for case in each.cases[:PROBE_PROMPTS]]

@@ -19,18 +19,11 @@ from harness.gate import baseline, recorded
 from harness.gate.conclude import conclude
 from harness.gate.engines import Load, embedded, load_engine, quantised
 from harness.gate.measure import measure, open_run
-from harness.gate.prepare import (
-    Options,
-    Wanted,
-    as_asked,
-    look_up,
-    preflight,
-    prepare,
-    probe_prompts,
-)
+from harness.gate.prepare import Options, Wanted, as_asked, look_up, preflight, prepare
 from harness.gate.progress import Progress, silent
 from harness.subjects.base import Preflight
 from harness.subjects.entering.entry import siblings
+from harness.subjects.prompts import probed
 from harness.verdict import Name, Verdict
 
 OF_A_RUN = ("registration", "not-registered", "ledger")  # reasons that say nothing of the answers
@@ -82,7 +75,7 @@ def check_subject(
     wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
-        prompts = probe_prompts(wanted.suites)
+        prompts = probed(wanted.suites)
         asked, entry = served.Server(server, model), wanted.entry
         others = siblings(wanted.library, entry)
         found.add(

@@ -45,6 +45,7 @@ def page(
         look=found.registration.look_text,
         verdict=verdict,
         preflight=found.preflight,
+        noise={id: one.told for id, one in (found.churn.suites if found.churn else {}).items()},
         certificates=[asdict(one.certificate) | one.stated.model_dump() for one in held],
         items=_items(found.receipts),
         flips=_flips(card),

@@ -15,8 +15,7 @@ from harness.subjects import tensors
 
 FAST = ("llama", "phi3", "gpt2", "mixtral", "mamba", "lfm2")
 #: where mlx-lm's padding reaches the answer, or a batch ends in an error
-PADDED = ("mamba", "mamba2", "jamba", "rwkv7", "recurrent_gemma", "nemotron_h", "gemma2", "llama4",
-          "granitemoehybrid", "falcon_h1", "qwen3_next")  # fmt: skip
+PADDED = ("mamba", "jamba", "rwkv7", "recurrent_gemma", "nemotron_h", "gemma2", "llama4")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def uncompiled():
 def test_an_architecture_holds_what_the_table_says(table, tmp_path, name):
     found = table.row(tmp_path, name)
     assert (found.mount, found.sound, found.broken) == ("yes", "yes", "yes")
-    assert found.mixed in ("yes", "in turn")
+    assert found.mixed in ("yes", "in turn") or name in PADDED
     assert found.batch == "yes" or name in PADDED
 
 
