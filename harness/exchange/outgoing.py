@@ -124,7 +124,7 @@ def model_card(run: Path) -> str:
     results = [
         EvalResult(
             task_type="text-generation",
-            dataset_type=HUB.get(each.suite.rpartition("/")[2], (each.suite, ""))[0],
+            dataset_type=_dataset(each.suite),
             dataset_name=each.suite,
             metric_type="pass@1",
             metric_name="pass@1, all criteria",
@@ -140,6 +140,12 @@ def model_card(run: Path) -> str:
     said = f"**{found.verdict.verdict}** by harness {found.settings.harness}"
     head = f"## Release gate\n\n{said}, registration `{found.registration.digest}`.\n"
     return "\n".join([f"---\n{front}\n---\n" if front else "", head, *lines, ""])
+
+
+def _dataset(suite: str) -> str:
+    """The data set of the Hub, or a name that is nobody's id there."""
+    hub = HUB.get(suite.rpartition("/")[2])
+    return hub[0] if hub else suite.replace("/", "-")
 
 
 def _table(arms: list[Scored]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 planted fault beside its clean twin."""
 
 import contextlib
+import itertools
 import json
 import re
 import shutil
@@ -22,6 +23,8 @@ from spoken_gate import Gate, codes, workspace_of_sums
 
 from harness import network
 from harness.content import library, workspace
+from harness.engines.base import Ask, Decoding
+from harness.engines.elsewhere.markers import Markers, Reading
 from harness.errors import EngineError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.gate.finished.recheck import recheck
@@ -189,6 +192,39 @@ def test_a_server_that_dies_is_an_error_and_the_run_goes_on_from_what_it_answere
     assert verdict.name == "SHIP"
     assert sum(body.get("max_tokens") == 8 for body in limited.asked) < 400
     assert not recheck(run).differences
+
+
+def reading(text="same words", odds=(), **moods):
+    """Markers of a server that says ``text`` to everybody, at ``odds`` of base and of adapter."""
+    calls = itertools.count()
+
+    def read(asks):
+        noise = moods.get("noise", 0.0) * (-1) ** next(calls)
+        said = f"{text} {next(calls)}" if moods.get("moody") else text
+        return [
+            Reading(said, tuple(o + noise for o in odds[ask.mount is not None]) if odds else ())
+            for ask in asks
+        ]
+
+    asks = [Ask(f"ask {n}", "chat", None, Decoding(8), 0, "w") for n in range(16)]
+    return Markers(read, asks), read
+
+
+def test_log_probabilities_tell_base_and_adapter_apart_where_texts_do_not():
+    odds = ((-1.0, -1.0), (-1.2, -1.2))
+    markers, read = reading(odds=odds, noise=0.004)
+    assert markers.faults == []
+    assert markers.drift(True, read(markers.asks(True))) == ""
+    lapsed = markers.drift(True, read(markers.asks(False)))
+    assert re.search(r"8 of 8 markers of adapter as the bare base", lapsed)
+    other = [Reading("same words", (-3.0, -3.0))] * 8
+    assert "otherwise than before" in markers.drift(False, other)
+    for blind in (reading()[0], reading(odds=odds, noise=0.1)[0]):  # none offered, or in noise
+        assert [code for code, _ in blind.faults] == ["served-base"]
+
+
+def test_a_server_that_answers_nothing_twice_alike_shows_nothing():
+    assert [code for code, _ in reading(moody=True)[0].faults] == ["served-unsteady"]
 
 
 def test_fields_that_do_not_tell_base_and_adapter_apart_are_refused(tmp_path):

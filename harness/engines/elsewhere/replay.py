@@ -78,9 +78,12 @@ class Replay:
         """Take the answers to what was ``planned``; raises :class:`WorkspaceError` with a sentence
         for each kind of row that does not fit, and for what is ``needed`` and not there."""
         asked = {place(one): one for one in planned}
+        having: dict[str, set[str]] = {}
+        for suite, _, id, _ in asked:
+            having.setdefault(id, set()).add(suite)
         wrong: dict[str, list[str]] = {}
         for line, row in self._read:
-            at, why = self._fits(row, asked)
+            at, why = self._fits(row, asked, sorted(having.get(row.id or row.task_id or "", ())))
             if why is None and at in self._rows:
                 why = "is answered twice; expected one answer for each suite, arm, id and sample"
             if why is None:
@@ -112,10 +115,11 @@ class Replay:
             row = self._rows[ask.place]
             yield number, cut(Generation(row.answer, row.tokens, row.finish), ask.decoding.stop)
 
-    def _fits(self, row: Row, asked: Mapping[Place, Asked]) -> tuple[Place, str | None]:
-        """The place of a row, and what keeps it from being there."""
+    def _fits(
+        self, row: Row, asked: Mapping[Place, Asked], suites: list[str]
+    ) -> tuple[Place, str | None]:
+        """The place of a row, of an id that ``suites`` have, and what keeps it from being there."""
         id = row.id or row.task_id or ""
-        suites = sorted({at[0] for at in asked if at[2] == id})
         suite = row.suite or (suites[0] if len(suites) == 1 else "")
         at = (suite, row.arm, id, row.sample)
         if not suite and suites:
