@@ -199,7 +199,7 @@ def reading(text="same words", odds=(), **moods):
     calls = itertools.count()
 
     def read(asks):
-        noise = moods.get("noise", 0.0) * (-1) ** next(calls)
+        noise = moods.get("noise", 0.0) * (-1) ** (next(calls) // 2)
         said = f"{text} {next(calls)}" if moods.get("moody") else text
         return [
             Reading(said, tuple(o + noise for o in odds[ask.mount is not None]) if odds else ())
