@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Answering, Ask, Decoding, Generation, read_config
-from harness.engines.ends import NotFinite
+from harness.engines.decoding.ends import NotFinite
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from harness.content.library import Dtype
 from harness.content.policy import Numerics
-from harness.engines import blas, ends, prompting, rounding
+from harness.engines import blas, loading, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.batch import Batches, Queued
+from harness.engines.decoding import ends
+from harness.engines.decoding.batch import Batches, Queued
 from harness.errors import EngineError
 
 
@@ -42,16 +43,16 @@ class MlxEngine:
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
         if bits is not None:
-            _quantise(self._model, bits)
+            loading.quantise(self._model, bits)
         self._widens = dtype == "auto" and mx.default_device() == mx.cpu
         self._mounted: Path | None = None
         self._ready()
-        self._modules, self._weights = _own(self._model)
+        self._modules, self._weights = loading.own(self._model)
         blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
         self.context = ends.context(config)
         self.vocabulary = ends.vocabulary(config, self._weights)
-        self._identity = _identity(mx, self._model) | ({"blas": library} if library else {})
+        self._identity = loading.identity(self._model) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
             self._identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
         self.batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
@@ -273,34 +274,3 @@ def _brief(error: Exception, lines: int = 3) -> str:
     text = str(error).splitlines()
     more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
     return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])
-
-
-def _quantise(model: Any, bits: int, group: int = 32) -> None:
-    """Quantise what can be, in place."""
-    import mlx.nn as nn
-
-    def fits(_: str, module: Any) -> bool:
-        return hasattr(module, "to_quantized") and module.weight.shape[-1] % group == 0
-
-    nn.quantize(model, group, bits, class_predicate=fits)
-
-
-def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Every leaf module of the bare base by its path, and every array by its name."""
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
-    modules = dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
-    return modules, dict(tree_flatten(model.parameters()))
-
-
-def _identity(mx: Any, model: Any) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    from mlx.utils import tree_flatten
-
-    dtypes = sorted(
-        {str(v.dtype).removeprefix("mlx.core.") for _, v in tree_flatten(model.parameters())}
-    )
-    libraries = {name: version(name) for name in ("mlx", "mlx-lm", "transformers", "tokenizers")}
-    return {"engine": "mlx", "device": mx.default_device().type.name, "dtypes": dtypes, **libraries}

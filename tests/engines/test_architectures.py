@@ -9,7 +9,7 @@ from conftest import ROOT
 from tiny_model import architectures
 
 from harness.engines import mixed
-from harness.engines.batch import Batches
+from harness.engines.decoding.batch import Batches
 from harness.engines.mlx import MlxEngine
 from harness.subjects import tensors
 

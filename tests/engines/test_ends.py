@@ -10,8 +10,8 @@ from mlx_lm.generate import generate_step
 from mlx_lm.utils import load
 from tiny_model import architectures, edit_config, edit_tensors, make_adapter, make_base
 
-from harness.engines import ends
 from harness.engines.base import Decoding
+from harness.engines.decoding import ends
 from harness.engines.mixed import MixedNotice
 from harness.engines.mixed import generate as mix
 from harness.engines.mlx import MlxEngine

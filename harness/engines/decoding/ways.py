@@ -3,7 +3,8 @@ tokens.
 
 A batch is faster than a row alone, but what else is in it may change an answer: by rounding, since
 sums of other shapes are made in another order, or by a model that reads the padding of its
-neighbours. :mod:`harness.engines.numerics` finds out which way a base can be answered in."""
+neighbours. :mod:`harness.engines.decoding.numerics` finds out which way a base can be answered
+in."""
 
 from __future__ import annotations
 

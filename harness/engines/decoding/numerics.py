@@ -1,10 +1,10 @@
 """Which way a base can be answered in on this device, found out on the base itself.
 
 A few short prompts are answered alone by mlx-lm's ``generate_step``, and then in each way of a
-ladder (:mod:`harness.engines.ways`) until one holds: log-probabilities equal to the bit, or as
-near as rounding, whose size is measured too. What does not is a model that reads the padding of
-its neighbours, or fails in a batch. Under ``exact`` the way also has to give the same bits whatever
-else is in the batch."""
+ladder (:mod:`harness.engines.decoding.ways`) until one holds: log-probabilities equal to the bit,
+or as near as rounding, whose size is measured too. What does not is a model that reads the padding
+of its neighbours, or fails in a batch. Under ``exact`` the way also has to give the same bits
+whatever else is in the batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.content.policy import Numerics
-from harness.engines.ways import Alone, Way, opened
+from harness.engines.decoding.ways import Alone, Way, opened
 
 LADDER: dict[Numerics, tuple[Way, ...]] = {
     "fast": ("together", "prompts alone", "alone", "step"),

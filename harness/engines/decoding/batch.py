@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.content.policy import Numerics
-from harness.engines import ends, numerics, sizing, ways
 from harness.engines.base import Decoding, Generation
+from harness.engines.decoding import ends, numerics, sizing, ways
 from harness.errors import EngineError
 
 #: batches of prompts that are sorted by length among themselves, so that no answer waits for the
@@ -76,7 +76,7 @@ class Batches:
         Greedy, or above temperature zero each drawn by its own of ``seeds``, whatever else is in
         the batch. ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids
         (uid) stands for. Raises :class:`EngineError` for a prompt that the base cannot read
-        (:func:`harness.engines.ends.fits`), and for logits that are no numbers."""
+        (:func:`harness.engines.decoding.ends.fits`), and for logits that are no numbers."""
         ends.fits(prompts, self.context, self.vocabulary)
         missing, rows = dict.fromkeys(range(len(prompts))), self.rows
         while missing:
