@@ -157,12 +157,26 @@ FAULTS = {
 }
 
 
-def test_answers_that_do_not_fit_are_refused_before_anything_is_judged(recorded):
+def fields(row):
+    """An exported row, without its answer."""
+    return {k: v for k, v in row.items() if k not in ("answer", "tokens", "finish")}
+
+
+@pytest.mark.parametrize("plant", FAULTS)
+def test_answers_that_do_not_fit_are_refused(recorded, tmp_path, plant):
+    _, rows = recorded
+    planned = [Asked(**fields(row)) for row in rows]
+    needed = {place(one) for one in planned}
+    Replay(write(tmp_path / "answers.jsonl", rows)).hold(planned, needed)
+    with pytest.raises(WorkspaceError, match=FAULTS[plant]):
+        Replay(write(tmp_path / "answers.jsonl", plant(rows))).hold(planned, needed)
+
+
+def test_nothing_is_judged_where_answers_do_not_fit(recorded):
     root, rows = recorded
     before = list(root.glob("runs/*"))
-    for plant, said in FAULTS.items():
-        with pytest.raises(WorkspaceError, match=said):
-            replayed(root, plant(rows))
+    with pytest.raises(WorkspaceError, match="is answered twice"):
+        replayed(root, doubled(rows))
     assert list(root.glob("runs/*")) == before
     assert not list(root.glob("looks/*"))
 
@@ -170,7 +184,7 @@ def test_answers_that_do_not_fit_are_refused_before_anything_is_judged(recorded)
 def test_a_text_that_nobody_stopped_ends_at_the_first_stop_string(recorded):
     root, rows = recorded
     engine = Replay(write(root / "open.jsonl", [{**rows[0], "answer": "39\n! and so on"}]))
-    plan = Asked(**{k: v for k, v in rows[0].items() if k not in ("answer", "tokens", "finish")})
+    plan = Asked(**fields(rows[0]))
     engine.hold([plan], set())
     for stop, said in (((), ("39\n! and so on", "eos")), (("!", "\n"), ("39", "stop"))):
         ask = Ask("0+40", "chat", None, Decoding(8, stop), 0, "weights", place=place(plan))
