@@ -10,8 +10,8 @@ from harness.content.case import Case
 from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
-from harness.engines import ends
 from harness.engines.base import Answering, Watched, WhiteBox, read_config
+from harness.engines.decoding import ends
 from harness.engines.elsewhere.endpoint import Endpoint
 from harness.engines.elsewhere.markers import FIXED
 from harness.engines.elsewhere.replay import Replay
