@@ -19,8 +19,9 @@ from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, Ask
 from harness.errors import EngineError, HarnessError, WorkspaceError, boundary
 from harness.gate.conclude import conclude
+from harness.gate.engines import Load, load_engine
 from harness.gate.measure import asked, may_ask, measure, open_run
-from harness.gate.prepare import Load, Options, Prepared, Wanted, load_engine, look_up, prepare
+from harness.gate.prepare import Options, Prepared, Wanted, look_up, prepare
 from harness.gate.progress import Progress, named, silent
 from harness.verdict import Verdict
 
@@ -118,7 +119,8 @@ class _Loaded:
 
     def __call__(self, entry: Entry) -> Answering:
         base = entry.base_path
-        of = (base.resolve(), entry.base.dtype, stamps(read_by_loaders(base)))
+        read = stamps(read_by_loaders(base))
+        of = (base.resolve(), entry.base.dtype, entry.answers, entry.adapter.engine, read)
         if self._engine is None or of != self._of:
             self._engine = None  # before the next is in memory
             self._engine, self._of = self._load(entry), of

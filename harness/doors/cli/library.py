@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.doors.cli.common import Command, library_option
+from harness.doors.cli.common import Command, json_option, library_option, tell
 
 
 @click.command(
@@ -14,7 +14,8 @@ from harness.doors.cli.common import Command, library_option
     codes={0: "Printed.", 1: "Printed; of something that is said to be shipped nothing shows it."},
 )
 @library_option
-def library(library: str | None) -> int:
+@json_option
+def library(library: str | None, as_json: bool) -> int:
     """Print the adapters of library.yaml.
 
     With their status, base, facets and the suites they owe, and of what is shipped the receipt: the
@@ -27,6 +28,9 @@ def library(library: str | None) -> int:
 
     found = workspace.find(library)
     listed = libraries.load(found)
+    if as_json:
+        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
+        return 0
     rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path

@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from harness.doors.cli.common import Command, adapter_option, library_option, user
+from harness.doors.cli.common import (
+    Command,
+    adapter_option,
+    json_option,
+    library_option,
+    say_against,
+    tell,
+    user,
+)
 
 HEAD = ("suite", "A", "B", "gained", "lost", "B - A, points", "margin", "", "lost prompts")
 MOST = 8  # prompts that are named
@@ -36,18 +44,21 @@ max_age_option = click.option(
 @adapter_option
 @library_option
 @max_age_option
-def release_check(run: Path, adapter: str, library: str | None, max_age: int | None) -> int:
+@json_option
+def release_check(
+    run: Path, adapter: str, library: str | None, max_age: int | None, as_json: bool
+) -> int:
     """Say whether RUN allows to release an adapter as it is now.
 
     The verdict is made again from the receipts, and the adapter, the library and its policy are
     held against what was registered."""
-    from harness.doors.console import Terminal
     from harness.gate.finished.release import release_check as check
 
-    found, out = check(run, adapter, library, max_age), Terminal()
-    for text in found.against:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
+    found = check(run, adapter, library, max_age)
+    if as_json:
+        tell({"run": run, **found._asdict()})
+    else:
+        say_against(run, found.against, found.sentence)
     return found.exit_code
 
 
