@@ -21,7 +21,7 @@ from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.evidence.secret import commitment
 from harness.gate import baseline
-from harness.pages import html
+from harness.pages import scorecard
 from harness.subjects.base import Preflight
 
 SECRET = b"s" * 32
@@ -86,7 +86,7 @@ def finish(
     answers = {"answered": 1, "from_cache": 0, "refused": 0}
     run.write("scorecard.json", card | {"answers": {"base": answers}})
     run.write("verdict.json", judged.document(found, run.head))
-    html.render(folder, REPORTS)
+    scorecard.render(folder, REPORTS)
     covered = attestation.documents(folder)
     run.write("attestation.json", attestation.statement(found, judged.verdict, covered))
     run.close()

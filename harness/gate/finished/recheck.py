@@ -27,7 +27,7 @@ from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, walk
 from harness.evidence.secret import commitment
 from harness.gate import baseline
-from harness.pages import html
+from harness.pages import scorecard
 from harness.subjects.base import Preflight
 from harness.verdict import Verdict
 
@@ -117,7 +117,7 @@ def report(run: Path, reports: Path, out: Path | None = None) -> tuple[Path, Rec
         raise RunError(f"{found.differences[0]}; no page is made of that")
     first = f", first: {found.differences[0]}" if found.differences else ""
     said = f"rechecked with harness {__version__}: {found.sentence}{first}"
-    page = html.page(found.folder, found.card, found.decision, reports, said)
+    page = scorecard.page(found.folder, found.card, found.decision, reports, said)
     return files.replace(path, page), found
 
 

@@ -1,0 +1,83 @@
+// Which rows are shown, and how many each choice of each filter would show. A row is a case of a
+// suite with all its answers; outcome, criterion and reason are those of the answers of one arm.
+export const OUTCOMES = ["pass", "fail", "unverified"];
+export const FLIPS = ["lost", "gained", "changed"];
+
+export function prepare(index) {
+  const { receipts } = index, lines = receipts.row.length, rows = index.case.length;
+  const begins = new Uint32Array(rows + 1), order = new Uint32Array(lines);
+  for (const row of receipts.row) if (row >= 0) begins[row + 1]++;
+  for (let row = 0; row < rows; row++) begins[row + 1] += begins[row];
+  const free = begins.slice();
+  receipts.row.forEach((row, line) => row >= 0 && (order[free[row]++] = line));
+  const reasons = [], criteria = [], known = new Map();
+  const number = (list, text) => {
+    const key = `${list === reasons}${text}`;
+    if (!known.has(key)) known.set(key, list.push(text) - 1);
+    return known.get(key);
+  };
+  const signatures = index.signatures.map(([outcome, sign, findings]) => ({
+    outcome: OUTCOMES.indexOf(outcome),
+    findings: [...findings, ...(sign ? [["ends", sign]] : [])].map(([c, why]) => [number(criteria, c), number(reasons, why)]),
+    text: [outcome, sign, ...findings.flat()].join(" ").toLowerCase(),
+  }));
+  return {
+    ...index, rows, begins, order, signatures, reasons, criteria,
+    suite: Uint16Array.from(index.suite), flip: Int8Array.from(index.flip),
+    arm: Uint8Array.from(receipts.arm), sample: receipts.sample,
+    signature: Uint32Array.from(receipts.signature), row: Int32Array.from(receipts.row),
+    names: index.case.map((name, row) => `${index.suites[index.suite[row]].id} ${name}`.toLowerCase()),
+  };
+}
+
+// The arm of a row that the filters ask about: the one chosen, else what was to be released.
+const armOf = (data, row, chosen) => (chosen >= 0 ? chosen : data.suites[data.suite[row]].first);
+
+export const linesOf = (data, row) => data.order.subarray(data.begins[row], data.begins[row + 1]);
+
+// What of a signature fits the wanted criterion and reason, and what it offers to either filter.
+function read(signature, wanted) {
+  const fits = signature.findings.filter(([c, why]) => (wanted.criterion < 0 || c === wanted.criterion) && (wanted.reason < 0 || why === wanted.reason));
+  return {
+    found: (wanted.criterion < 0 && wanted.reason < 0) || fits.length > 0,
+    criteria: signature.findings.filter(([, why]) => wanted.reason < 0 || why === wanted.reason).map(([c]) => c),
+    reasons: signature.findings.filter(([c]) => wanted.criterion < 0 || c === wanted.criterion).map(([, why]) => why),
+    outcome: wanted.outcome < 0 || signature.outcome === wanted.outcome,
+    says: wanted.words !== "" && signature.text.includes(wanted.words),
+  };
+}
+
+const flipFits = (flip, wanted) => wanted === "" || (wanted === "changed" ? flip !== 0 : wanted === "lost" ? flip < 0 : flip > 0);
+
+export function filtered(data, wanted, holds) {
+  const counts = { suite: new Map(), flip: new Map(), outcome: new Map(), criterion: new Map(), reason: new Map() };
+  const count = (of, key) => counts[of].set(key, (counts[of].get(key) ?? 0) + 1);
+  const about = data.signatures.map((signature) => read(signature, wanted));
+  const lost = [], gained = [], rest = [];
+  for (let row = 0; row < data.rows; row++) {
+    const arm = armOf(data, row, wanted.of), flip = data.flip[row];
+    const here = { all: false, outcome: new Set(), criterion: new Set(), reason: new Set() };
+    let said = wanted.words === "" || holds?.[row] === 1 || data.names[row].includes(wanted.words);
+    for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
+      const line = data.order[at], a = about[data.signature[line]];
+      if (a.says) said = true;
+      if (data.arm[line] !== arm) continue;
+      if (a.found) here.outcome.add(data.signatures[data.signature[line]].outcome);
+      if (!a.outcome) continue;
+      if (a.found) here.all = true;
+      for (const c of a.criteria) here.criterion.add(c);
+      for (const why of a.reasons) here.reason.add(why);
+    }
+    if (!said) continue;
+    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite, flips = flipFits(flip, wanted.flip);
+    if (flips && here.all) count("suite", data.suite[row]);
+    if (!inSuite) continue;
+    if (here.all && flip) { count("flip", flip < 0 ? "lost" : "gained"); count("flip", "changed"); }
+    if (!flips) continue;
+    for (const o of here.outcome) count("outcome", o);
+    for (const c of here.criterion) count("criterion", c);
+    for (const why of here.reason) count("reason", why);
+    if (here.all) (flip < 0 ? lost : flip > 0 ? gained : rest).push(row);
+  }
+  return { rows: lost.concat(gained, rest), lost: lost.length, gained: gained.length, counts };
+}
