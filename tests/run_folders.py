@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -149,3 +152,11 @@ def author(folder: Path) -> Path:
     held = certificate("demo.ok", binding={"source": {"demo.py": source}}).to_json()
     change(run / "certificates" / "demo.ok.json", lambda data: data.update(held))
     return folder
+
+
+def index(run: Path) -> dict[str, Any]:
+    """What the list of a run's page shows and filters by."""
+    page = (run / "scorecard.html").read_text()
+    packed = re.search(r'id="index">([^<]*)<', page)
+    assert packed
+    return json.loads(gzip.decompress(base64.b64decode(packed[1])))

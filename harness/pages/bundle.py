@@ -31,7 +31,8 @@ def bundled(folder: Path, main: str = "main.js") -> str:
             texts[name] = files.read_text(folder / name)
             waiting += IMPORT.findall(texts[name])
     try:
-        order = [*TopologicalSorter({n: IMPORT.findall(t) for n, t in texts.items()}).static_order()]
+        needs = {name: IMPORT.findall(text) for name, text in texts.items()}
+        order = list(TopologicalSorter(needs).static_order())
     except CycleError as error:
         circle = " imports ".join(error.args[1])
         raise WorkspaceError(f"{folder}: scripts in a circle: {circle}; break it") from None

@@ -19,6 +19,8 @@ from harness.evidence import attestation
 from harness.evidence.documents import Scorecard
 from harness.evidence.folder import RECEIPTS, RunFolder
 from harness.evidence.receipts import CHURN, SENTINEL, Receipt
+from harness.pages.published import Hidden
+from harness.pages.view import headline
 
 LINES, BYTES = 128, 1 << 18  # of receipts in one block, whatever is reached first
 MOST = 200  # characters of an id or a reason in the index; the receipt holds it whole
@@ -38,21 +40,30 @@ class Carried:
     documents: dict[str, str]
 
 
-def carried(found: RunFolder, card: Scorecard) -> Carried:
-    """All evidence of a run, without a byte lost."""
+def carried(found: RunFolder, card: Scorecard, hidden: Hidden | None = None) -> Carried:
+    """All evidence of a run, without a byte lost; or what ``hidden`` leaves of it."""
+    if hidden is not None:
+        blocks = list(_blocks(list(hidden.lines(found.receipts))))
+        shown = hidden.data(index(found, card, blocks)) | {"published": True}
+        return _carried(shown, blocks, {})
     lines = files.read_lines(found / RECEIPTS).split(b"\n")
     blocks = list(_blocks(lines[:-1]))
     names = [name for name in attestation.documents(found.path) if name != attestation.PAGE]
+    documents = {name: files.read_bytes(found / name) for name in names}
+    return _carried(index(found, card, blocks), blocks, documents)
+
+
+def _carried(
+    shown: dict[str, Any], blocks: list[list[bytes]], documents: dict[str, bytes]
+) -> Carried:
     return Carried(
-        packed(json.dumps(index(found, card, blocks), separators=(",", ":")).encode()),
+        packed(json.dumps(shown, separators=(",", ":")).encode()),
         [packed(b"\n".join(block) + b"\n") for block in blocks],
-        {name: packed(files.read_bytes(found / name)) for name in names},
+        {name: packed(data) for name, data in documents.items()},
     )
 
 
-def index(
-    found: RunFolder, card: Scorecard, blocks: Iterable[Sequence[bytes]], published: bool = False
-) -> dict[str, Any]:
+def index(found: RunFolder, card: Scorecard, blocks: Iterable[Sequence[bytes]]) -> dict[str, Any]:
     """What the list of a page shows and filters by: rows are cases, each receipt belongs to one and
     has a signature: its outcome with all that was found against it."""
     plans, rows = found.registration.plans, found.receipts
@@ -66,13 +77,12 @@ def index(
     for block in blocks:
         starts.append(line)
         line += len(block)
-    known = {f"{id}/{name}": kind for id, all in _known(found).items() for name, kind in all}
+    known = dict(_known(found))
     flips = _flips(card)
     for suite in suites.values():
         for place in ("first", "second"):
             suite[place] = arms.index(suite[place]) if suite[place] in arms else -1
     return {
-        "published": published,
         "arms": arms,
         "suites": list(suites.values()),
         "case": [case[:MOST] for _, case in cases],
@@ -84,7 +94,10 @@ def index(
             "row": [at.get((r.suite, r.case), -1) if r.arm != CHURN else -1 for r in rows],
             "arm": [arms.index(r.arm) if r.arm != CHURN else 0 for r in rows],
             "sample": [r.sample for r in rows],
-            "signature": [signatures.setdefault(_signature(r), len(signatures)) for r in rows],
+            "signature": [
+                signatures.setdefault(_signature(r), len(signatures)) if r.arm != CHURN else 0
+                for r in rows
+            ],
         },
         "signatures": [json.loads(each) for each in signatures],
         "starts": starts,
@@ -148,21 +161,24 @@ def _suite(number: int, id: str, found: RunFolder) -> dict[str, Any]:
     return {"number": number, "id": id, "role": plan.role, **pair, "known": False}
 
 
-def _known(found: RunFolder) -> dict[str, list[list[str]]]:
-    return found.registration.sentinels
+def _known(found: RunFolder) -> Iterator[tuple[str, str]]:
+    """By the case of its receipt whether a known answer is good or bad."""
+    for verifier, shown in found.registration.sentinels.items():
+        yield from ((f"{verifier}/{name}", kind) for name, kind in shown)
 
 
-def _left(found: RunFolder) -> list[tuple[str, str]]:
-    return [(id, case) for id, plan in found.registration.plans.items() for case in plan.left_out]
+def _left(found: RunFolder) -> Iterator[tuple[str, str]]:
+    for id, plan in found.registration.plans.items():
+        yield from ((id, case) for case in plan.left_out)
 
 
 def _flips(card: Scorecard) -> dict[tuple[str, str], int]:
     """1 for gained and -1 for lost, as the headline of each suite says."""
     flips: dict[tuple[str, str], int] = {}
     for suite in card.suites:
-        asked = next((r for r in suite["results"] if r["id"] == suite["headline"]), {})
+        asked = headline(suite)
         for name, flip in (("gained", 1), ("lost", -1)):
-            flips |= {(suite["suite"], case): flip for case in asked.get(name, [])}
+            flips |= {(suite["suite"], case): flip for case in asked[name]} if asked else {}
     return flips
 
 

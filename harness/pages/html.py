@@ -4,7 +4,7 @@ made ready to be seen."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,10 @@ def cut(value: Any) -> Any:
 def filled(
     reports: Path,
     template: str,
+    values: Mapping[str, Any],
     styles: Sequence[str] = ("style.css",),
     scripts: str = "",
     show: Callable[[Any], Any] = visible,
-    **values: Any,
 ) -> str:
     """A template of ``reports`` with ``values``, with ``styles`` and the bundle of a folder of
     ``scripts``; ``show`` makes any text ready to be seen.
@@ -67,11 +67,11 @@ def filled(
     )
     filters = {"percent": percent, "points": points, "number": number, "next_step": next_step}
     environment.filters |= filters
-    values["style"] = "".join(files.read_text(reports / name) for name in styles)
-    values["script"] = bundled(reports / scripts) if scripts else ""
-    environment.globals |= {"allowed": allowed, "codes": CODES}
+    style = "".join(files.read_text(reports / name) for name in styles)
+    script = bundled(reports / scripts) if scripts else ""
+    environment.globals |= {"allowed": allowed, "style": style, "script": script}
     try:
-        return environment.get_template(template).render(**values)
+        return environment.get_template(template).render(values)
     except TemplateError as error:
         raise WorkspaceError(
             f"{reports}/{template}: cannot be filled: {error.message or error}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness import files
 from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import RunFolder
 from harness.pages.evidence import carried
 from harness.pages.html import cut, filled
+from harness.pages.published import Hidden
 from harness.pages.view import View
 
 
@@ -35,23 +36,23 @@ def page(
     verdict: Decision,
     reports: Path,
     said: Notice | None = None,
+    published: bool = False,
 ) -> str:
-    """The scorecard of a run with the template of ``reports``; ``said`` is put above it.
+    """The scorecard of a run with the template of ``reports``; ``said`` is put above it, and
+    a ``published`` one shows no held-out text.
 
     Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
     what is not there."""
+    hidden = Hidden(found.receipts) if published else None
+    show = hidden.show if hidden else cut
     view = View(found, card, verdict)
-    values = {"view": view, "card": card, "verdict": verdict, "said": said}
+    values: dict[str, Any] = {"view": view, "card": card, "verdict": verdict, "said": said}
     values |= {"settings": found.settings, "preflight": found.preflight}
-    return filled(
-        reports,
-        "scorecard.html.j2",
-        styles=("style.css", "scorecard.css"),
-        scripts="scripts",
-        show=cut,
-        carried=carried(found, card),
-        certificates=[
-            asdict(one.certificate) | one.stated.model_dump() for one in found.certificates.values()
-        ],
-        **values,
-    )
+    values |= {"carried": carried(found, card, hidden), "certificates": _certificates(found)}
+    styles = ("style.css", "scorecard.css")
+    return filled(reports, "scorecard.html.j2", values, styles, "scripts", show)
+
+
+def _certificates(found: RunFolder) -> list[dict[str, Any]]:
+    held = found.certificates.values()
+    return [asdict(one.certificate) | one.stated.model_dump() for one in held]

@@ -19,11 +19,10 @@ Result = dict[str, Any]  #: one of a suite's ``results`` in the scorecard
 
 @dataclass(frozen=True)
 class Said:
-    """A reason as a reviewer reads it: one plain sentence, the numbers behind it, what to do."""
+    """A reason as a reviewer reads it: the plain sentence that it begins with, and what to do."""
 
     reason: Reason
     plain: str
-    exact: str
     next: str
 
 
@@ -90,7 +89,7 @@ class View:
             for suite in self.card.suites
             if suite["role"] == "guard" and (asked := headline(suite)) and asked["held"]
         }
-        nearest = min(slack, key=lambda id: slack[id], default="")
+        nearest = min(slack, key=slack.__getitem__, default="")
         about = [each for each in self.reasons if each.reason.about == nearest]
         return (about or self.deciding)[0].plain
 
@@ -153,9 +152,8 @@ def headline(suite: dict[str, Any]) -> Result | None:
 
 
 def said(reason: Reason) -> Said:
-    """A reason in its parts: the deciding code puts the plain sentence first."""
-    plain, _, exact = reason.text.partition(". ")
-    return Said(reason, plain.removesuffix("."), exact, next_step(reason))
+    """A reason with its plain sentence, which the deciding code puts first."""
+    return Said(reason, reason.text.partition(". ")[0].removesuffix("."), next_step(reason))
 
 
 def checkers(stated: list[Derived]) -> Checkers:
@@ -166,4 +164,3 @@ def checkers(stated: list[Derived]) -> Checkers:
     bounds = [each.false_pass_upper95 for each in stated]
     known = [bound for bound in bounds if bound is not None]
     return Checkers(len(stated), states, max(known) if len(known) == len(bounds) > 0 else None)
-

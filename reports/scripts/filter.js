@@ -49,35 +49,53 @@ function read(signature, wanted) {
 
 const flipFits = (flip, wanted) => wanted === "" || (wanted === "changed" ? flip !== 0 : wanted === "lost" ? flip < 0 : flip > 0);
 
+// Counts each key once for a row, however many of its answers have it.
+class Counter {
+  constructor(keys) {
+    this.many = new Uint32Array(keys);
+    this.last = new Int32Array(keys).fill(-1);
+  }
+  add(key, row) {
+    if (this.last[key] === row) return;
+    this.last[key] = row;
+    this.many[key]++;
+  }
+}
+
+function saysSo(data, row, wanted, about, holds) {
+  if (wanted.words === "" || holds?.[row] === 1 || data.names[row].includes(wanted.words)) return true;
+  return linesOf(data, row).some((line) => about[data.signature[line]].says);
+}
+
 export function filtered(data, wanted, holds) {
-  const counts = { suite: new Map(), flip: new Map(), outcome: new Map(), criterion: new Map(), reason: new Map() };
-  const count = (of, key) => counts[of].set(key, (counts[of].get(key) ?? 0) + 1);
+  const counts = {
+    suite: new Counter(data.suites.length), flip: new Counter(FLIPS.length), outcome: new Counter(OUTCOMES.length),
+    criterion: new Counter(data.criteria.length), reason: new Counter(data.reasons.length),
+  };
   const about = data.signatures.map((signature) => read(signature, wanted));
   const lost = [], gained = [], rest = [];
   for (let row = 0; row < data.rows; row++) {
+    if (!saysSo(data, row, wanted, about, holds)) continue;
     const arm = armOf(data, row, wanted.of), flip = data.flip[row];
-    const here = { all: false, outcome: new Set(), criterion: new Set(), reason: new Set() };
-    let said = wanted.words === "" || holds?.[row] === 1 || data.names[row].includes(wanted.words);
+    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite, flips = flipFits(flip, wanted.flip);
+    let all = false;
     for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
       const line = data.order[at], a = about[data.signature[line]];
-      if (a.says) said = true;
       if (data.arm[line] !== arm) continue;
-      if (a.found) here.outcome.add(data.signatures[data.signature[line]].outcome);
+      if (a.found && a.outcome) all = true;
+      if (!inSuite || !flips) continue;
+      if (a.found) counts.outcome.add(data.signatures[data.signature[line]].outcome, row);
       if (!a.outcome) continue;
-      if (a.found) here.all = true;
-      for (const c of a.criteria) here.criterion.add(c);
-      for (const why of a.reasons) here.reason.add(why);
+      for (const c of a.criteria) counts.criterion.add(c, row);
+      for (const why of a.reasons) counts.reason.add(why, row);
     }
-    if (!said) continue;
-    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite, flips = flipFits(flip, wanted.flip);
-    if (flips && here.all) count("suite", data.suite[row]);
-    if (!inSuite) continue;
-    if (here.all && flip) { count("flip", flip < 0 ? "lost" : "gained"); count("flip", "changed"); }
-    if (!flips) continue;
-    for (const o of here.outcome) count("outcome", o);
-    for (const c of here.criterion) count("criterion", c);
-    for (const why of here.reason) count("reason", why);
-    if (here.all) (flip < 0 ? lost : flip > 0 ? gained : rest).push(row);
+    if (!all) continue;
+    if (flips) counts.suite.add(data.suite[row], row);
+    if (inSuite && flip) {
+      counts.flip.add(FLIPS.indexOf(flip < 0 ? "lost" : "gained"), row);
+      counts.flip.add(FLIPS.indexOf("changed"), row);
+    }
+    if (inSuite && flips) (flip < 0 ? lost : flip > 0 ? gained : rest).push(row);
   }
   return { rows: lost.concat(gained, rest), lost: lost.length, gained: gained.length, counts };
 }

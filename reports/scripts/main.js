@@ -43,10 +43,10 @@ function options(name, all, choices) {
 }
 
 function offer(counts) {
-  const named = (of, names) => names.map((name, n) => [name, counts[of].get(n) ?? 0]).filter(([, many]) => many);
+  const named = (of, names) => names.map((name, n) => [name, counts[of].many[n]]).filter(([, many]) => many);
   const most = (of, names) => named(of, names).toSorted((a, b) => b[1] - a[1]).slice(0, MANY);
-  options("suite", "all", named("suite", data.suites.map((s) => s.id)));
-  options("flip", "all", FLIPS.map((flip) => [flip, counts.flip.get(flip) ?? 0]));
+  options("suite", "all", data.suites.map((s, n) => [s.id, counts.suite.many[n]]));
+  options("flip", "all", FLIPS.map((flip) => [flip, counts.flip.many[FLIPS.indexOf(flip)]]));
   options("outcome", "any", named("outcome", OUTCOMES));
   options("criterion", "any", most("criterion", data.criteria));
   options("reason", "any", most("reason", data.reasons));
@@ -68,6 +68,7 @@ function ask() {
     holds = held;
     filter(true);
     if (share < 1) count.textContent += ` · ${Math.round(100 * share)} % of the answers searched`;
+    else count.dataset.searched = words;
   });
 }
 
@@ -79,6 +80,7 @@ async function choose(at, note = true) {
   pane.replaceChildren(made);
   pane.scrollTop = 0;
   pane.dataset.shown = key(row);
+  pane.dataset.at = at;
   if (note) remember(row);
 }
 

@@ -203,8 +203,9 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
     cases = {case.get("classname"): case for case in junit.iter("testcase")}
     for suite, reason in said.items():
         ships = reason["verdict"] == Name.SHIP
-        row = re.search(rf'<th scope="row">(?:<a href="#{suite}">)?{suite}.*?</tr>', page, re.S)[0]
-        shown = re.search(r'<span class="([A-Z-]+)">\1</span> ([a-z-]+)', row)
+        head = rf'<th scope="row">(?:<a href="#suite={suite}">)?{suite}'
+        row = re.search(f"{head}.*?</tr>", page, re.S)[0]
+        shown = re.search(r'<span class="state ([A-Z-]+)">\1</span> <small>([a-z-]+)', row)
         assert shown.groups() == (reason["verdict"], reason["code"])
         assert all(word in reason["code"] for word in re.findall("improved|worse|no.gain", row))
         assert reason["text"] in html.unescape(page)
