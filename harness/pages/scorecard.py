@@ -22,12 +22,18 @@ class Notice(NamedTuple):
     text: str
 
 
+UNCHECKED = Notice(
+    "plain",
+    "Written as the run ended, not rechecked: `harness recheck scorecard.html` decides again from"
+    " what this file carries.",
+)
+
+
 def render(run: Path, reports: Path) -> Path:
     """Write ``scorecard.html`` into ``run``, as its documents stand."""
     found = RunFolder(run)
-    return files.replace(
-        run / "scorecard.html", page(found, found.scorecard, found.verdict, reports)
-    )
+    made = page(found, found.scorecard, found.verdict, reports, UNCHECKED)
+    return files.replace(run / "scorecard.html", made)
 
 
 def page(
@@ -35,7 +41,7 @@ def page(
     card: Scorecard,
     verdict: Decision,
     reports: Path,
-    said: Notice | None = None,
+    said: Notice,
     published: bool = False,
 ) -> str:
     """The scorecard of a run with the template of ``reports``; ``said`` is put above it, and

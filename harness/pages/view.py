@@ -19,11 +19,13 @@ Result = dict[str, Any]  #: one of a suite's ``results`` in the scorecard
 
 @dataclass(frozen=True)
 class Said:
-    """A reason as a reviewer reads it: the plain sentence that it begins with, and what to do."""
+    """A reason as a reviewer reads it: the plain sentence that it begins with, what to do, and what
+    would decide it, where it says so."""
 
     reason: Reason
     plain: str
     next: str
+    decides: str
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,16 @@ class View:
         return counts | {"n": sum(one["n"] for one in asked)}
 
     @property
-    def next(self) -> str:
-        """What to do first."""
+    def next(self) -> tuple[str, str]:
+        """What to do first, and the command that does it or what would decide it."""
         if self.verdict.verdict is Name.SHIP:
             named = self.found.settings.adapter.name
-            return f"release it: harness release-check {self.run} --adapter {named}"
-        return next((each.next for each in self.deciding if each.next), "none")
+            return (
+                "release it, if this says 0:",
+                f"harness release-check {self.run} --adapter {named}",
+            )
+        first = next((each for each in self.deciding if each.next), None)
+        return (first.next, first.decides) if first else ("nothing", "")
 
     @property
     def run(self) -> str:
@@ -153,7 +159,10 @@ def headline(suite: dict[str, Any]) -> Result | None:
 
 def said(reason: Reason) -> Said:
     """A reason with its plain sentence, which the deciding code puts first."""
-    return Said(reason, reason.text.partition(". ")[0].removesuffix("."), next_step(reason))
+    sentences = reason.text.split(". ")
+    plain = sentences[0].partition("; lost: ")[0].removesuffix(".")
+    decides = [each for each in sentences[1:] if " would " in each]
+    return Said(reason, plain, next_step(reason), decides[-1] if decides else "")
 
 
 def checkers(stated: list[Derived]) -> Checkers:

@@ -41,7 +41,7 @@ function heading(data, row, suite) {
   return el("header", {}, head, el("p", { className: "soft" }, visible(told.filter(Boolean).join(" · "))));
 }
 
-const section = (title, ...kids) => el("details", { open: true }, el("summary", { textContent: title }), ...kids);
+const section = (title, ...kids) => el("details", { open: true, className: "prompt" }, el("summary", { textContent: title }), ...kids);
 
 // The answers of one arm: the only one, or one of its draws at a time.
 function column(data, row, suite, answers, marks, copy) {

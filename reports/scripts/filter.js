@@ -73,12 +73,13 @@ export function filtered(data, wanted, holds) {
     criterion: new Counter(data.criteria.length), reason: new Counter(data.reasons.length),
   };
   const about = data.signatures.map((signature) => read(signature, wanted));
+  const unasked = wanted.outcome < 0 && wanted.criterion < 0 && wanted.reason < 0;
   const lost = [], gained = [], rest = [];
   for (let row = 0; row < data.rows; row++) {
     if (!saysSo(data, row, wanted, about, holds)) continue;
     const arm = armOf(data, row, wanted.of), flip = data.flip[row];
     const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite, flips = flipFits(flip, wanted.flip);
-    let all = false;
+    let all = unasked; // what was never asked of an arm is shown where nothing is asked of its answers
     for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
       const line = data.order[at], a = about[data.signature[line]];
       if (data.arm[line] !== arm) continue;

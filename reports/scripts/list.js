@@ -49,7 +49,7 @@ export class List {
     made.ariaSetSize = this.rows.length;
     made.style.transform = `translateY(${at * HEIGHT}px)`;
     const name = el("b", {}, visible(clipped(data.case[row], 80)));
-    const told = el("small", {}, visible(clipped(`${suite.id}${why(data, row, suite.first)}`, 120)));
+    const told = el("small", {}, visible(clipped(suite.known ? suite.id : `${suite.id}${why(data, row, suite.first)}`, 120)));
     made.append(name, mark(data, row, suite), told);
     return made;
   }

@@ -141,7 +141,7 @@ async function start() {
   const index = await loadIndex();
   data = { ...prepare(index), signatures_of: index.signatures };
   list = new List(one("#list"), one("#sheet"), data, choose);
-  options("of", "what is to be released", data.arms.map((arm) => [arm]));
+  options("of", "what is judged", data.arms.map((arm) => [arm]));
   form.addEventListener("input", (event) => {
     if (event.target === form.q) ask();
     else filter();

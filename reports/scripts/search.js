@@ -1,7 +1,7 @@
 // The words of every prompt and answer, block by block, for as long as the question stands.
 import { blockText } from "./data.js";
 
-const BREATH = 60; // milliseconds between two looks at the page
+const BREATH = 400; // milliseconds between two looks at the page
 
 const escaped = (words) =>
   JSON.stringify(words).slice(1, -1).replace(/[\u007f-\uffff]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));

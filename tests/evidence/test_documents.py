@@ -184,7 +184,7 @@ def test_the_page_of_the_end_is_attested_and_stays(run: Path):
     page, _ = report.report(run, REPORTS)
     assert page == run / "scorecard-rechecked.html"
     assert (run / "scorecard.html").read_bytes() == attested
-    assert "rechecked" not in attested.decode(), "written before anybody could recheck it"
+    assert "rechecked with harness" not in attested.decode(), "written before anybody could recheck it"
     with pytest.raises(RunError, match="names; give --out another name"):
         report.report(run, REPORTS, run.parent / "run" / "scorecard.html")
     (run / "scorecard.html").write_bytes(attested.replace(b"INCONCLUSIVE", b"SHIP"))

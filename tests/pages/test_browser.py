@@ -222,8 +222,8 @@ def test_draws_are_shown_by_arm_and_not_as_pairs(browser, tmp_path):
     assert page.locator("#detail mark").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_clipped_or_hard_to_read(browser, run, scheme):
+@pytest.mark.parametrize(("scheme", "read"), [("light", 1280), ("dark", 360)])
+def test_nothing_is_clipped_or_hard_to_read(browser, run, scheme, read):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     link = "#receipt=humaneval%3Ahumaneval%2F59"
     page = opened(browser, run, link, color_scheme=scheme, bypass_csp=True)
@@ -232,7 +232,7 @@ def test_nothing_is_clipped_or_hard_to_read(browser, run, scheme):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         assert page.evaluate(CLIPPED) == [], width
-        if width in (360, 1280):
+        if width == read:
             found = axe.Axe().run(page).response["violations"]
             assert [(v["id"], v["nodes"][0]["html"][:90]) for v in found] == []
 
@@ -256,7 +256,11 @@ def test_nothing_that_is_written_on_it_acts(browser, hostile, bypass):
     rows = page.locator("#count").inner_text()
     assert rows.startswith(f"{len(WRITTEN)} of {len(WRITTEN)}")
     page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert page.evaluate(READ_ALL) == len(WRITTEN) - 1
+    if not bypass:
+        page.keyboard.press("j")
+        page.wait_for_selector("#detail[data-at='0']")
+    else:
+        assert page.evaluate(READ_ALL) == len(WRITTEN) - 1
     assert page.evaluate("() => window.__hit ?? 0") == 0
     assert page.seen == [(hostile / "scorecard.html").as_uri()], "nothing is asked for"
     assert (
