@@ -105,6 +105,11 @@ class Gate:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A workspace whose adapter learnt sums and forgot nothing."""
+    return workspace_of_sums(tmp_path)
+
+
+def workspace_of_sums(tmp_path: Path) -> Path:
+    """Write the workspace of :func:`root`."""
     for folder in ("base", "adapter", "verifiers", "suites", "audits/sums.right"):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("base/config", "base/tokenizer", "adapter/adapter_config"):

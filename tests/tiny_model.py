@@ -2,6 +2,7 @@
 a second, no network."""
 
 import json
+import tomllib
 from pathlib import Path
 
 CORPUS = [
@@ -32,23 +33,42 @@ CONFIG = {
 }
 
 
-def make_base(folder: Path, *, seed: int = 0, dtype: str = "float32", context: int = 128) -> Path:
-    """Write a base that ``mlx_lm.load`` accepts; equal arguments give equal bytes."""
+def architectures() -> dict[str, dict]:
+    """The config of a tiny model of each architecture, by its name in mlx-lm."""
+    path = Path(__file__).with_name("data") / "architectures.toml"
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    common = said.pop("common")
+    return {
+        name: ({} if own.pop("bare", False) else common) | {"model_type": name} | own
+        for name, own in said.items()
+    }
+
+
+def make_base(
+    folder: Path,
+    *,
+    seed: int = 0,
+    dtype: str = "float32",
+    context: int = 128,
+    config: dict | None = None,
+) -> Path:
+    """Write a base that ``mlx_lm.load`` accepts; equal arguments give equal bytes. ``config`` is
+    that of another architecture, with its own context."""
     import mlx.core as mx
     import mlx.nn as nn
     from mlx.utils import tree_flatten, tree_map
-    from mlx_lm.models.llama import Model, ModelArgs
+    from mlx_lm.utils import _get_classes
 
     folder.mkdir(parents=True)
-    vocabulary = _tokenizer(folder)
-    config = CONFIG | {
-        "vocab_size": vocabulary,
-        "max_position_embeddings": context,
-        "eos_token_id": [0, 2],
-    }
+    vocabulary = {"vocab_size": _tokenizer(folder)}
+    config = dict(config or CONFIG | {"max_position_embeddings": context})
+    config |= vocabulary | {"eos_token_id": [0, 2]}
+    if "text_config" in config:
+        config["text_config"] |= vocabulary
     (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": dtype}))
     mx.random.seed(seed)
-    model = Model(ModelArgs.from_dict(config))
+    kind, arguments = _get_classes(config)
+    model = kind(arguments.from_dict(config))
     wide = tree_map(
         lambda w: (mx.random.normal(w.shape) * 0.25) if w.ndim > 1 else w, model.parameters()
     )

@@ -23,11 +23,13 @@ HELD_BACK: tuple[Status, ...] = ("queued", "training", "superseded")
 
 class Base(strict.Model):
     """A model folder as mlx-lm loads it; ``digest`` (sha256:...) pins its bytes. CPUs compute in
-    float32, or, with ``dtype: as-stored``, in the type that the folder has."""
+    float32, or, with ``dtype: as-stored``, in the type that the folder has. Suites of mode ``auto``
+    ask it in ``mode``: where nothing is said, in chat if it has a chat template."""
 
     path: str
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     dtype: Dtype = "auto"
+    mode: suite.Mode | None = None
 
 
 class Claim(strict.Model):

@@ -83,9 +83,9 @@ class Policy(strict.Model):
     ``secondary_margin``; every other facet is primary. degeneration_margin: how much more of the
     adapter's answers may loop or run out of tokens; degeneration_held: it must be proven even where
     the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
-    min_effect: nats per token; below it the adapter does nothing. min_youden: refuses a verifier
-    whose sensitivity + specificity
-    - 1 may be that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
+    min_effect: nats per token; below it the adapter does nothing, besides what the rounding of
+    its base moves. min_youden: refuses a verifier whose sensitivity + specificity - 1 may be
+    that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
     (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
     by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a plan is
     refused where an unchanged adapter would ship more rarely than ``min_power``, if this share of
@@ -112,7 +112,7 @@ class Policy(strict.Model):
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
     degeneration_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
-    min_effect: float = Field(default=1e-4, gt=0)
+    min_effect: float = Field(default=0.0, ge=0)
     contamination: Literal["block", "warn"] = "block"
     max_flagged: float = Field(default=0.10, ge=0, lt=1)
     min_youden: float = Field(default=0.5, ge=0, lt=1)

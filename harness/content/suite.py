@@ -22,6 +22,7 @@ from harness.content.policy import Margin
 from harness.digests import text_digest
 from harness.errors import WorkspaceError
 
+Mode = Literal["chat", "completion"]
 DATASETS = "harness.datasets"  #: entry points: a function without arguments that returns the cases
 
 
@@ -32,12 +33,23 @@ class Criterion(strict.Model):
     verifier: str
 
 
+class Chat(strict.Model):
+    """How a suite of mode ``auto`` asks a base that chats: ``prompt`` has a place for the
+    ``{prompt}`` that it goes around."""
+
+    prompt: str = Field(pattern=r"\{prompt\}")
+    max_tokens: int = Field(gt=0, le=32_768)
+    stop: list[str] = []
+
+
 class SuiteFile(strict.Model):
-    """The schema of a suite's YAML."""
+    """The schema of a suite's YAML; with mode ``auto``, ``max_tokens`` and ``stop`` are those of
+    raw completions."""
 
     facet: str
     role: Literal["facet", "guard"]
-    mode: Literal["chat", "completion"]
+    mode: Literal["chat", "completion", "auto"]
+    chat: Chat | None = None
     prompts: str
     max_tokens: int = Field(gt=0, le=32_768)
     stop: list[str] = []
@@ -63,11 +75,30 @@ class Row(strict.Model):
 
 
 @dataclass(frozen=True)
+class Form:
+    """How a prompt is put to a base, and how long its answer may be: the protocol of a suite."""
+
+    mode: Mode
+    max_tokens: int
+    stop: list[str]
+    around: str = ""
+
+    def text(self, prompt: str) -> str:
+        """What is asked: ``prompt`` as it is, or stripped inside of what goes around it."""
+        return self.around.replace("{prompt}", prompt.strip()) if self.around else prompt
+
+    def __str__(self) -> str:
+        around = f" as {self.around!r}" if self.around else ""
+        return f"{self.mode}{around}, at most {self.max_tokens} tokens, stop {self.stop}"
+
+
+@dataclass(frozen=True)
 class Suite:
     """One suite with its cases read; ``digest`` covers the YAML's meaning and every prompt.
 
-    ``pool`` are all of its cases where ``cases`` are a draw of them; ``dev`` are those that may be
-    looked at for free, which no digest covers."""
+    ``chats`` says whether the base is asked in chat where the mode is ``auto``. ``pool`` are all of
+    its cases where ``cases`` are a draw of them; ``dev`` are those that may be looked at for free,
+    which no digest covers."""
 
     id: str
     path: Path
@@ -75,12 +106,23 @@ class Suite:
     cases: tuple[Case, ...]
     dev: tuple[Case, ...] = ()
     pool: tuple[Case, ...] = ()
+    chats: bool = False
+
+    @property
+    def form(self) -> Form:
+        """How its prompts are asked."""
+        spec = self.spec
+        if spec.mode == "auto" and spec.chat and self.chats:
+            return Form("chat", spec.chat.max_tokens, spec.chat.stop, spec.chat.prompt)
+        return Form("chat" if spec.mode == "chat" else "completion", spec.max_tokens, spec.stop)
 
     @property
     def digest(self) -> str:
         """``sha256:...`` of the suite's settings and prompts as canonical JSON."""
         rows = [_row(case) for case in self.pool or self.cases]
-        spec = self.spec.model_dump(exclude={"dev"} if self.spec.draw else {"dev", "draw"})
+        silent = {"dev"} | ({"draw"} if not self.spec.draw else set())
+        silent |= {"chat"} if not self.spec.chat else set()
+        spec = self.spec.model_dump(exclude=silent)
         text = json.dumps([self.id, spec, rows], sort_keys=True, ensure_ascii=False)
         return text_digest(text)
 
@@ -93,7 +135,12 @@ def load(path: Path, root: Path) -> Suite:
             f"{path}: key 'margin' is missing; a guard needs a non-inferiority margin, for example"
             " 0.05"
         )
-    if spec.canon is not None and spec.mode == "completion":
+    if (spec.mode == "auto") != (spec.chat is not None):
+        raise WorkspaceError(
+            f"{path}: key 'chat': says how a suite of mode 'auto' asks a base that chats; mode is"
+            f" {spec.mode!r}; give both or neither"
+        )
+    if spec.canon is not None and spec.mode != "chat":
         raise WorkspaceError(
             f"{path}: key 'canon': a raw completion has no system prompt; leave it out"
         )

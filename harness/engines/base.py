@@ -74,6 +74,7 @@ class WhiteBox(Answering, Protocol):
 
     config: dict[str, Any]  #: the base's ``config.json``
     context: int  #: tokens of prompt and answer together
+    vocabulary: int  #: token ids that the base has an embedding of
 
     @property
     def tokenizer(self) -> Any:
@@ -97,6 +98,10 @@ class WhiteBox(Answering, Protocol):
 
     def mount(self, adapter: Path | None) -> None:
         """Make ``adapter`` the active one; ``None`` gives the bare base back."""
+        ...
+
+    def shake(self) -> None:
+        """Make the bare base active, off by as much as the rounding of its numbers."""
         ...
 
     def layout(self, config: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.engines import ends
 from harness.engines.base import Decoding, Generation
-from harness.errors import EngineError
 
 BATCH, PREFILL_BATCH = 16, 8
 #: prompts that are sorted by length among themselves, so that no answer waits for the whole suite
@@ -17,11 +17,13 @@ Queued = Callable[[dict[int, int]], None]
 
 @dataclass(frozen=True)
 class Batches:
-    """A loaded model with its tokenizer; ``context`` bounds prompt and answer together."""
+    """A loaded model with its tokenizer; ``context`` bounds prompt and answer together, and
+    ``vocabulary`` the token ids."""
 
     model: Any
     tokenizer: Any
     context: int
+    vocabulary: int
 
     def generate(
         self,
@@ -35,15 +37,12 @@ class Batches:
 
         Greedy, or above temperature zero each drawn by its own of ``seeds``, whatever else is in
         the batch. ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids
-        (uid) stands for. Raises :class:`EngineError` for a prompt that fills the context."""
+        (uid) stands for. Raises :class:`EngineError` for a prompt that the base cannot read
+        (:func:`harness.engines.ends.fits`), and for logits that are no numbers."""
         from mlx_lm.generate import BatchGenerator
 
+        ends.fits(prompts, self.context, self.vocabulary)
         room = [min(decoding.max_tokens, self.context - len(ids)) for ids in prompts]
-        for number, (ids, left) in enumerate(zip(prompts, room, strict=True)):
-            if left < 1:
-                raise EngineError(
-                    f"prompt {number} has {len(ids)} tokens; the base's context is {self.context}"
-                )
         batch = BatchGenerator(
             self.model,
             stop_tokens=[[token] for token in sorted(self.tokenizer.eos_token_ids)],
@@ -84,6 +83,7 @@ class Batches:
                     if not ended:
                         batch.remove([response.uid])
                     ended = "stop-string"
+                ends.look(index[response.uid], len(ids), bool(ended), response)
                 if ended:
                     yield index[response.uid], self.finish(ids, ended, stop)
                     del written[response.uid]

@@ -26,31 +26,46 @@ class Kept:
     """An engine that is asked only what was never asked before.
 
     ``answered``, ``from_cache`` and ``refused`` (kept without the cache's seal, so asked again)
-    count answers by the ``arm`` that they were asked for."""
+    count answers by the ``arm`` that they were asked for; what was given ahead is not one from the
+    cache."""
 
     def __init__(self, engine: Answering, cache: Cache) -> None:
         self._engine, self._cache = engine, cache
         self.answered: Counter[str] = Counter()
         self.from_cache: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self._ahead: set[str] = set()
+
+    def unknown(self, arm: str, asks: Sequence[Ask]) -> list[Ask]:
+        """Those of ``asks`` that were never answered."""
+        return [ask for ask in asks if self._get(arm, key(self._engine, ask)) is None]
+
+    def hold(self, ask: Ask, answer: Generation) -> None:
+        """Keep an answer that the engine gave ahead of its being asked for here."""
+        self._ahead.add(name := key(self._engine, ask))
+        self._cache.put(name, answer)
 
     def answer(self, arm: str, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation, bool]]:
         """``(index of the ask, answer, whether it was kept)``; what is kept comes first."""
         keys = [key(self._engine, ask) for ask in asks]
         missing = []
         for number, name in enumerate(keys):
-            before = self._cache.refused
-            known = self._cache.get(name)
-            self.refused[arm] += self._cache.refused - before
+            known = self._get(arm, name)
             self.answered[arm] += 1
             if known is None:
                 missing.append(number)
             else:
-                self.from_cache[arm] += 1
+                self.from_cache[arm] += name not in self._ahead
                 yield number, known, True
         for at, answer in self._engine.answer([asks[number] for number in missing]):
             self._cache.put(keys[missing[at]], answer)
             yield missing[at], answer, False
+
+    def _get(self, arm: str, name: str) -> Generation | None:
+        before = self._cache.refused
+        known = self._cache.get(name)
+        self.refused[arm] += self._cache.refused - before
+        return known
 
 
 def key(engine: Answering, ask: Ask) -> str:

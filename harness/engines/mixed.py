@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.engines.base import Decoding, Generation, read_config
+from harness.engines.base import Answering, Ask, Decoding, Generation, read_config
+from harness.engines.ends import NotFinite
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 
@@ -51,18 +52,33 @@ class Rows:
         self.index = mx.array([self.of[uid] for uid in uids])
 
 
+def answer(engine: Answering, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
+    """What the engine itself answers to ``asks``, of several adapters in one batch where it can."""
+    if not isinstance(engine, MlxEngine):
+        yield from engine.answer(asks)
+        return
+    together: dict[Decoding, list[int]] = defaultdict(list)
+    for number, ask in enumerate(asks):
+        together[ask.decoding].append(number)
+    for decoding, numbers in together.items():
+        rows: list[Row] = [(asks[number].mount, engine.reads(asks[number])) for number in numbers]
+        seeds = [asks[number].seed for number in numbers]
+        for at, given in generate(engine, rows, decoding, seeds):
+            yield numbers[at], given
+
+
 def generate(
-    engine: MlxEngine, rows: Sequence[Row], decoding: Decoding
+    engine: MlxEngine, rows: Sequence[Row], decoding: Decoding, seeds: Sequence[int] = ()
 ) -> Iterator[tuple[int, Generation]]:
-    """Greedy answers to ``rows`` as they finish, in one batch where that can be done; leaves the
-    bare base mounted."""
+    """Answers to ``rows`` as they finish, in one batch where that can be done, drawn by ``seeds``
+    where the temperature is above zero; leaves the bare base mounted."""
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
     try:
         layers = _stack(engine, adapters)
         batches = _batches()
     except EngineError as error:
         warnings.warn(f"{error}; one adapter after the other", MixedNotice, stacklevel=2)
-        yield from one_after_the_other(engine, rows, decoding)
+        yield from one_after_the_other(engine, rows, decoding, seeds)
         return
     numbers = {adapter: n for n, adapter in enumerate([None, *adapters])}
     held = Rows({})
@@ -73,16 +89,20 @@ def generate(
             yield from engine.generate(
                 [ids for _, ids in rows],
                 decoding,
+                seeds,
                 queued=lambda of: held.of.update(
                     {uid: numbers[rows[n][0]] for uid, n in of.items()}
                 ),
             )
+    except NotFinite as error:
+        owner = rows[error.prompt][0]
+        raise NotFinite(error.prompt, error.tokens, error.text, owner) from None
     finally:
         engine.mount(None)
 
 
 def one_after_the_other(
-    engine: MlxEngine, rows: Sequence[Row], decoding: Decoding
+    engine: MlxEngine, rows: Sequence[Row], decoding: Decoding, seeds: Sequence[int] = ()
 ) -> Iterator[tuple[int, Generation]]:
     """The reference: each adapter mounted in turn; leaves the bare base mounted."""
     groups: dict[Path | None, list[int]] = defaultdict(list)
@@ -91,7 +111,8 @@ def one_after_the_other(
     try:
         for adapter, mine in groups.items():
             engine.mount(adapter)
-            for at, answer in engine.generate([rows[n][1] for n in mine], decoding):
+            drawn = [seeds[n] for n in mine] if seeds else ()
+            for at, answer in engine.generate([rows[n][1] for n in mine], decoding, drawn):
                 yield mine[at], answer
     finally:
         engine.mount(None)

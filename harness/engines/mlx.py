@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Dtype
-from harness.engines import blas, prompting
+from harness.engines import blas, ends, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.batch import BATCH, Batches
+from harness.engines.batch import BATCH, Batches, Queued
 from harness.errors import EngineError
 
 
@@ -33,7 +33,7 @@ class MlxEngine:
         self._mx = mx
         try:
             self._model, config = load_model(base)
-            self._tokenizer = load_tokenizer(base, eos_token_ids=config.get("eos_token_id"))
+            self._tokenizer = load_tokenizer(base, eos_token_ids=ends.tokens(config))
         except (
             Exception
         ) as error:  # whatever a foreign folder does to the loader, the reader needs one sentence
@@ -43,22 +43,37 @@ class MlxEngine:
         if bits is not None:
             _quantise(self._model, bits)
         self._widens = dtype == "auto" and mx.default_device() == mx.cpu
+        self._mounted: Path | None = None
         self._ready()
         self._modules, self._weights = _own(self._model)
         blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
-        self.context = int(config.get("max_position_embeddings") or 2**31)
+        self.context = ends.context(config)
+        self.vocabulary = ends.vocabulary(config, self._weights)
         self.identity = _identity(mx, self._model) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
             self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
-        self._batches = Batches(self._model, self._tokenizer, self.context)
-        self.generate = self._batches.generate
+        self._batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+
+    def generate(
+        self,
+        prompts: Sequence[list[int]],
+        decoding: Decoding,
+        seeds: Sequence[int] = (),
+        queued: Queued | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """:meth:`Batches.generate`; logits that are no numbers are said of what is mounted."""
+        try:
+            yield from self._batches.generate(prompts, decoding, seeds, queued)
+        except ends.NotFinite as error:
+            text = self._tokenizer.decode(prompts[error.prompt])
+            raise ends.NotFinite(error.prompt, error.tokens, text, self._mounted) from None
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
-        """Token ids of one prompt: raw with the tokenizer's own BOS, or through the chat template
-        with thinking off."""
+        """Token ids of one prompt: raw with the tokenizer's own BOS and without its end token, or
+        through the chat template with thinking off."""
         if mode == "completion":
-            return list(self._tokenizer.encode(prompt))
+            return ends.raw(self._tokenizer, prompt)
         return list(prompting.chat(self._tokenizer, prompt, system))
 
     def mount(self, adapter: Path | None) -> None:
@@ -75,7 +90,15 @@ class MlxEngine:
             ) as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
                 self._restore()
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
+        self._mounted = adapter
         self._ready()
+
+    def shake(self) -> None:
+        """The bare base, off by as much as rounding; until the next :meth:`mount`."""
+        from mlx.utils import tree_unflatten
+
+        self._restore()
+        self._model.update(tree_unflatten(list(rounding.shaken(self._weights).items())))
 
     def _ready(self) -> None:
         """What was loaded answers, and computes in the engine's type: quantised weights stay as
@@ -160,6 +183,7 @@ class MlxEngine:
         copies nothing."""
         from mlx.utils import tree_unflatten
 
+        self._mounted = None
         self._model.update_modules(tree_unflatten(list(self._modules.items())))
         self._model.update(tree_unflatten(list(self._weights.items())))
         self._model.eval()

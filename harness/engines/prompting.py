@@ -16,10 +16,11 @@ CLOCK = datetime(2026, 1, 1)  # what a template that asks for the date is told
 ASKS_DATE = "strftime_now"
 
 
-def messages(prompt: str, system: str | None) -> list[dict[str, str]]:
-    """The turns of one question."""
+def messages(prompt: str, system: str | None, answer: str | None = None) -> list[dict[str, str]]:
+    """The turns of one question, and of its answer where one is given."""
     first = [{"role": "system", "content": system}] if system else []
-    return [*first, {"role": "user", "content": prompt}]
+    last = [{"role": "assistant", "content": answer}] if answer else []
+    return [*first, {"role": "user", "content": prompt}, *last]
 
 
 def takes_system(tokenizer: Any) -> bool:
@@ -38,20 +39,21 @@ def chat(
     *,
     tokenize: bool = True,
     generation: bool = True,
+    answer: str | None = None,
 ) -> Any:
-    """Token ids, or the text, of a question through the chat template; raises
-    :class:`EngineError` where there is none, or where it refuses the question."""
+    """Token ids, or the text, of a question through the chat template, and of an answer where one
+    is given; raises :class:`EngineError` where there is none, or where it refuses the question."""
     if not tokenizer.has_chat_template:
         raise EngineError(
             "the base's tokenizer has no chat template; use `mode: completion` in the suite"
         )
     asked = partial(_apply, tokenizer, tokenize=tokenize, generation=generation)
     try:
-        return asked(messages(prompt, system))
+        return asked(messages(prompt, system, answer))
     except EngineError:
         if not system or takes_system(tokenizer):
             raise
-        return asked(messages(f"{system}\n\n{prompt}", None))
+        return asked(messages(f"{system}\n\n{prompt}", None, answer))
 
 
 class _Clock(datetime):

@@ -150,10 +150,12 @@ class Ledger:
 
     recorded: Path | None
 
-    def before(self, mine: Look) -> Before:
-        """The looks before this one: all, or where it was made already those that were there."""
-        again = [self._above(one) for one in self._looks.values() if one.repeats(mine)]
-        return Before(mine, min(again, key=len, default=self._looks))
+    def before(self, mine: Look, begun: Collection[str] | None = None) -> Before:
+        """The looks before this one: all, or where it was made already those that were there;
+        ``begun`` are the last of them for a run that was begun and has not made it."""
+        again = [self._above(one.parents) for one in self._looks.values() if one.repeats(mine)]
+        held = self._looks if begun is None else self._above(begun)
+        return Before(mine, min(again, key=len, default=held))
 
     def faults(self, state: Collection[str] = ()) -> list[str]:
         """What is missing, or was edited, of the ledger; ``state`` are the last looks that a
@@ -181,7 +183,7 @@ class Ledger:
             again = [one for one in self._looks.values() if one.repeats(mine)]
             if mine.prompts <= {prompt for one in again for prompt in one.prompts}:
                 return
-            now, then = self.before(mine), Before(mine, self._above(mine))
+            now, then = self.before(mine), Before(mine, self._above(mine.parents))
             if {one.name for one in now.counted} != {one.name for one in then.counted}:
                 raise RunError(
                     f"{self.folder}: another look of {mine.lineage} was recorded since this gate"
@@ -190,10 +192,10 @@ class Ledger:
             path = self.folder / f"{mine.name}.json"
             self.recorded = documents.write(path, mine.model_dump(), Look)
 
-    def _above(self, look: Look) -> dict[str, Look]:
-        """The ancestors of a look, as far as they are there."""
+    def _above(self, names: Collection[str]) -> dict[str, Look]:
+        """Looks and their ancestors, as far as they are there."""
         found: dict[str, Look] = {}
-        waiting = list(look.parents)
+        waiting = list(names)
         while waiting:
             name = waiting.pop()
             if name in self._looks and name not in found:

@@ -50,21 +50,33 @@ def open_run(prepared: Prepared) -> Run:
     return run
 
 
-def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
-    """Ask what is not in the run yet, first base about all suites; nothing where nothing may be
-    judged, where base's own noise leaves nothing to decide, or a guard ended the run. The
-    ledger has this look before the adapter is asked."""
+def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
+    """Whether what is mounted may be asked, once base was asked about all suites: not where nothing
+    may be judged, where base's own noise leaves nothing to decide, or a guard ended the run. The
+    ledger has this look then."""
     suites = prepared.wanted.suites
     if prepared.invalid or any(lost(prepared, run, id) for id in suites):
-        return
+        return False
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
         baseline.write_down(run, prepared.registration, prepared.certificates)
-    if not baseline.halted(prepared, run):
-        if prepared.look is not None:
-            prepared.ledger.record(prepared.look)
-        Measuring(prepared, run, suites[suite], progress).mounted()
+    if baseline.halted(prepared, run):
+        return False
+    if prepared.look is not None:
+        prepared.ledger.record(prepared.look)
+    return True
+
+
+def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
+    """Ask what is not in the run yet about one suite, if it :func:`may_ask`."""
+    if may_ask(prepared, run, progress):
+        Measuring(prepared, run, prepared.wanted.suites[suite], progress).mounted()
+
+
+def asked(prepared: Prepared, run: Run, suite: str) -> dict[str, list[Ask]]:
+    """What :func:`measure` is about to ask of what is mounted, by arm."""
+    return Measuring(prepared, run, prepared.wanted.suites[suite], silent).asks(mounted=True)
 
 
 def so_far(prepared: Prepared, run: Run) -> Judged:
@@ -135,20 +147,28 @@ class Measuring:
         self._settle(wait=True)
         self._run.sync()
 
+    def asks(self, *, mounted: bool) -> dict[str, list[Ask]]:
+        """What is not in the run yet of the arms that have a mount, or of those that have none."""
+        arms = [arm for arm in self._plan.arms if bool(arm.mount) is mounted]
+        return {arm.id: [self._ask(arm, *one) for _, one in self._todo(arm)] for arm in arms}
+
     def _measure(self, arm: Arm) -> None:
         """Ask one arm what it was not asked yet, and wait for the judgements."""
+        if todo := self._todo(arm):
+            self._answer(arm, todo)
+        self._settle(wait=True)
+
+    def _todo(self, arm: Arm) -> list[tuple[int, Question]]:
+        """What one arm was not asked yet, each with its place."""
         chosen = self._chosen()
         cases = [case for case in self._in_order(arm) if case.id in chosen]
         every = [(case, sample) for case in cases for sample in range(self._policy.samples)]
         done = self._run.receipts
-        todo = [
+        return [
             (place, (c, n))
             for place, (c, n) in enumerate(every)
             if (self._suite.id, arm.id, c.id, n) not in done
         ]
-        if todo:
-            self._answer(arm, todo)
-        self._settle(wait=True)
 
     def _answer(self, arm: Arm, todo: Sequence[tuple[int, Question]]) -> None:
         """Get the answers of one arm, hand each to the judges as soon as it is there, and queue
@@ -173,13 +193,13 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        spec, policy = self._suite.spec, self._policy
-        system = "\n\n".join(text for text in (spec.system, arm.system) if text) or None
+        form, policy = self._suite.form, self._policy
+        told = (self._suite.spec.system, arm.system)
         return Ask(
-            prompt=case.prompt,
-            mode=spec.mode,
-            system=system,
-            decoding=Decoding(spec.max_tokens, tuple(spec.stop), policy.temperature),
+            prompt=form.text(case.prompt),
+            mode=form.mode,
+            system="\n\n".join(text for text in told if text) or None,
+            decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
             seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
             weights=arm.weights,
             adapter=arm.id if arm.fresh else arm.mount,

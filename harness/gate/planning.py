@@ -72,10 +72,11 @@ def looked(
     suites: Mapping[str, Suite],
     ledger: Ledger,
     registered: Registration | None,
+    begun: Registration | None = None,
 ) -> tuple[Registration, dict[str, Suite]]:
     """A registration as the look that it is, and the suites with the prompts that this look draws
-    of them."""
-    before = ledger.before(look(found, suites))
+    of them; ``begun`` is that of the run which goes on."""
+    before = ledger.before(look(found, suites), begun.ledger.last if begun else None)
     pools = {id: each for id, each in suites.items() if each.spec.draw is not None}
     seen = {id: _seen(each, found.plans[id].groups, before.seen) for id, each in pools.items()}
     drawn = {**suites, **{id: _drawn(each, before, seen[id]) for id, each in pools.items()}}
@@ -157,7 +158,7 @@ def _of_draw(found: Plan, suite: Suite) -> Plan:
 
 def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
     """What is asked of one suite, and in which order."""
-    spec, guard = found.spec, found.spec.role == "guard"
+    spec, form, guard = found.spec, found.form, found.spec.role == "guard"
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
     joined = groups(found.cases)
     if guard:  # one group after the other: a stop on the way is a stop on a sample of groups
@@ -179,10 +180,10 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         contrasts=contrasts(asked, kind, margin, spec.min_gain),
         cases=cases,
         left_out=preflight.left_out.get(found.id, []),
-        control_tokens=preflight.control_tokens if spec.mode == "chat" else [],
+        control_tokens=preflight.control_tokens if form.mode == "chat" else [],
         groups=joined,
-        sampler=f"{decoded(policy)}, at most {spec.max_tokens} tokens, stop {spec.stop}",
-        mode=spec.mode,
+        sampler=f"{decoded(policy)}, {form}",
+        mode=form.mode,
     )
 
 

@@ -30,6 +30,7 @@ from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
 from harness.evidence import secret
+from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
@@ -162,6 +163,15 @@ def quantised(base: Path, bits: int) -> WhiteBox:
     return MlxEngine(base, bits)
 
 
+def as_asked(wanted: Wanted, engine: Answering) -> Wanted:
+    """The suites of mode ``auto`` in the form in which this base is asked: what the library says of
+    it, else in chat where it has a chat template."""
+    said = wanted.entry.base.mode
+    chats = said == "chat" or (said is None and bool(getattr(engine, "template", "")))
+    suites = {id: replace(each, chats=chats) for id, each in wanted.suites.items()}
+    return replace(wanted, suites=suites)
+
+
 def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Preflight:
     """Identity, tensors and effect of the adapter, then its training; ``verify`` reads every byte
     of the base again. Raises :class:`HarnessError`."""
@@ -209,6 +219,7 @@ def prepare(
         base = wanted.entry.base_path
         began = stamps([base, *read_by_loaders(base)])
         engine = load(wanted.entry)
+        wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
@@ -219,7 +230,9 @@ def prepare(
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        registration, suites = planning.looked(plan, wanted.suites, ledger, registered)
+        before = RunFolder(Path(run_dir)) if run_dir else None
+        begun = before.registration if before and before.has("registration.json") else None
+        registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         yield Prepared(
@@ -264,7 +277,7 @@ def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
     probe = []
     for each in suites:
         for number, case in enumerate(each.cases):
-            row = engine.encode(case.prompt, each.spec.mode, each.spec.system)
+            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
             if len(row) >= engine.context:
                 raise WorkspaceError(
                     f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"

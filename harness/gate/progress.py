@@ -23,6 +23,15 @@ def silent(label: str, done: int, total: int, note: str = "") -> None:
     """The progress that nobody watches."""
 
 
+def named(name: str, progress: Progress) -> Progress:
+    """The progress of one of several gates, which is told with each part."""
+
+    def told(label: str, done: int, total: int, note: str = "") -> None:
+        progress(f"{name}: {label}", done, total, note)
+
+    return told
+
+
 def left(passed: float, done: int, total: int) -> str:
     """``0:42 left`` at the pace of ``done`` steps in ``passed`` seconds; empty when none is known
     or all is done."""

@@ -4,7 +4,7 @@ alone."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,8 @@ from harness.gate.measure import measure, open_run
 from harness.gate.prepare import (
     Load,
     Options,
-    Prepared,
     Wanted,
+    as_asked,
     load_engine,
     look_up,
     preflight,
@@ -41,17 +41,11 @@ LINES, SHOWN = 3, 120  # lines and characters that are shown of an answer
 
 
 def run_gate(
-    options: Options,
-    progress: Progress = silent,
-    load: Load = load_engine,
-    begun: Callable[[Prepared], None] = lambda _: None,
+    options: Options, progress: Progress = silent, load: Load = load_engine
 ) -> tuple[Verdict, Path]:
-    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`.
-
-    ``begun`` is told what was prepared before the first answer."""
+    """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
     wanted = look_up(options)
     with prepare(wanted, progress, load) as prepared, open_run(prepared) as run:
-        begun(prepared)
         for id in wanted.suites:
             measure(prepared, run, id, progress)
         return conclude(prepared, run), run.folder
@@ -80,6 +74,7 @@ def check_subject(
 
     wanted = look_up(options)
     engine = load_engine(wanted.entry)
+    wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
         box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)

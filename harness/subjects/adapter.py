@@ -66,8 +66,9 @@ def preflight(
     found.add(_as_named(tensors.faults, entry))
     found.tensors, found.tensors_expected = tensors.found, tensors.expected
     found.update = tensors.update
-    if tensors.usable:
-        found.effect, weak = probed(engine, entry.mount, probe, min_effect)
+    readable = [row for row in probe if max(row, default=0) < engine.vocabulary]
+    if tensors.usable and readable:
+        found.effect, weak = probed(engine, entry.mount, readable, min_effect)
         found.add(weak)
     engine.mount(None)
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.content.suite import Suite
 from harness.engines import prompting
+from harness.errors import EngineError
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
@@ -22,15 +23,16 @@ def rendered(suites: Iterable[Suite], engine: WhiteBox) -> dict[str, str]:
     asked as a system prompt, ``suite canon``. Raises :class:`EngineError`."""
     found = {}
     for suite in suites:
-        spec, case = suite.spec, suite.cases[0]
+        spec, form = suite.spec, suite.form
+        prompt = form.text(suite.cases[0].prompt)
         canon = "\n\n".join(filter(None, [spec.system, spec.canon]))
         arms = {suite.id: spec.system} | ({f"{suite.id} canon": canon} if spec.canon else {})
         for name, system in arms.items():
-            if spec.mode == "completion":
-                ids = engine.encode(case.prompt, spec.mode)
+            if form.mode == "completion":
+                ids = engine.encode(prompt, form.mode)
                 found[name] = str(engine.tokenizer.decode(ids))
             else:
-                found[name] = prompting.chat(engine.tokenizer, case.prompt, system, tokenize=False)
+                found[name] = prompting.chat(engine.tokenizer, prompt, system, tokenize=False)
     return found
 
 
@@ -38,21 +40,51 @@ def faults(suites: Sequence[Suite], engine: WhiteBox) -> Iterator[Fault]:
     """What makes the answers to these prompts say nothing, or needs to be known of them. Raises
     :class:`EngineError`."""
     for suite in suites:
-        ids = engine.encode(suite.cases[0].prompt, suite.spec.mode, suite.spec.system)
-        start = getattr(engine.tokenizer, "bos_token_id", None)
+        form, system = suite.form, suite.spec.system
+        rows = {
+            case.id: engine.encode(form.text(case.prompt), form.mode, system)
+            for case in suite.cases
+        }
+        start, ids = getattr(engine.tokenizer, "bos_token_id", None), rows[suite.cases[0].id]
         if start is not None and ids[:2] == [start, start]:
             text = f"{suite.id}: its prompts begin with the start token {start} twice"
             yield Fault("double-bos", f"{text}; leave it out of the template or the prompts")
-    chats = [suite for suite in suites if suite.spec.mode == "chat"]
+        yield from _beyond(suite, rows, engine)
+        if form.mode == "completion":
+            yield from _ended(suite, rows, engine)
+    chats = [suite for suite in suites if suite.form.mode == "chat"]
     if chats:
         yield from _template(chats, engine.tokenizer)
 
 
+def _beyond(suite: Suite, rows: dict[str, list[int]], engine: WhiteBox) -> Iterator[Fault]:
+    """A tokenizer that knows more ids than the base: mlx reads what lies behind the embedding."""
+    beyond = [(case, id) for case, ids in rows.items() for id in ids if id >= engine.vocabulary]
+    if beyond:
+        case, id = beyond[0]
+        yield Fault(
+            "ids-beyond-embedding",
+            f"{suite.id}: prompt {case!r} holds token id {id}, and the base has an embedding of"
+            f" {engine.vocabulary} ids: its tokenizer is not its own",
+        )
+
+
+def _ended(suite: Suite, rows: dict[str, list[int]], engine: WhiteBox) -> Iterator[Fault]:
+    ends = getattr(engine.tokenizer, "eos_token_ids", None) or ()
+    ended = [case for case, ids in rows.items() if ids and ids[-1] in ends]
+    if ended:
+        yield Fault(
+            "prompt-ended",
+            f"{suite.id}: {len(ended)} prompts end with an end token, first {ended[0]!r}: nothing"
+            " is left to answer; take it out of the prompts",
+        )
+
+
 def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
     suite = chats[0]
-    case, system = suite.cases[0], suite.spec.system
-    text = prompting.chat(tokenizer, case.prompt, system, tokenize=False)
-    bare = prompting.chat(tokenizer, case.prompt, system, tokenize=False, generation=False)
+    prompt, system = suite.form.text(suite.cases[0].prompt), suite.spec.system
+    text = prompting.chat(tokenizer, prompt, system, tokenize=False)
+    bare = prompting.chat(tokenizer, prompt, system, tokenize=False, generation=False)
     ends = [token for token in _ends(tokenizer) if token and text.rstrip().endswith(token)]
     shown = f"{suite.id}: the prompt ends with {text[-40:]!r}"
     if _OPEN.search(text):
@@ -61,7 +93,7 @@ def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
             f"{shown}: an open thought, though thinking is off; a template without it, or a base"
             " that is not made to think, is needed",
         )
-    elif text == bare and ends:
+    elif ends and (text == bare or not _begins_answers(tokenizer, prompt, system, text)):
         yield Fault(
             "prompt-ended",
             f"{shown}, an end token: nothing is left to answer; correct the template",
@@ -85,10 +117,22 @@ def _template(chats: Sequence[Suite], tokenizer: Any) -> Iterator[Fault]:
         yield Fault("clock", text, "warn")
 
 
+def _begins_answers(tokenizer: Any, prompt: str, system: str | None, text: str) -> bool:
+    """Whether the template writes ``text`` before an answer that is there: then an end token at its
+    end begins the answer, as Phi-3's ``<|assistant|>`` does."""
+    try:
+        shown = prompting.chat(
+            tokenizer, prompt, system, tokenize=False, generation=False, answer="x"
+        )
+    except EngineError:
+        return False
+    return str(shown).startswith(text)
+
+
 def control_tokens(suites: Iterable[Suite], tokenizer: Any) -> list[str]:
     """The special tokens that the chat template writes and that end no answer: in an answer they
     show that the model went on to play other turns."""
-    if not any(suite.spec.mode == "chat" for suite in suites):
+    if not any(suite.form.mode == "chat" for suite in suites):
         return []
     special = getattr(tokenizer, "all_special_tokens", None) or []
     template = str(getattr(tokenizer, "chat_template", "") or "")

@@ -17,7 +17,7 @@ from harness.datasets.samples import score
 from harness.errors import RunError, SandboxError, WorkspaceError
 from harness.judging import bench
 from harness.judging.verifier import Kind, Outcome
-from harness.sandbox import open_sandbox
+from harness.sandbox import NAMES, open_sandbox
 from harness.sandbox.limits import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -68,14 +68,18 @@ def test_all_canonical_solutions_pass(sandbox):
     assert failing == {}
 
 
-def test_no_hostile_completion_passes_or_reaches_outside_and_honest_ones_pass(sandbox):
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_no_hostile_completion_passes_or_reaches_outside_and_honest_ones_pass(sandbox, every):
     rows = tamper.read_rows(
         [ROOT / "tests" / "data" / f"{name}.jsonl" for name in ("tamper", "hostile", "legit")]
     )
+    if not every:  # the sandboxes share the rows among them, some of every family for each
+        place = NAMES[1:].index(sandbox.name)
+        rows = [row for row in rows if row["id"] not in SLOW][place % 3 :: 3]
     with tamper.Outside().standing() as outside:
-        tally = tamper.run([row for row in rows if row["id"] not in SLOW], sandbox, outside)
+        tally = tamper.run(rows, sandbox, outside)
     assert tally.lines == []
-    assert sum(tally.total.values()) > 200
+    assert sum(tally.total.values()) > (200 if every else 70)
 
 
 EMPTY = ["", "    return None\n", "    pass\n", "I cannot help with that.\n", "    ...\n"]

@@ -62,7 +62,7 @@ def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in
     answers = {(r.arm, r.case, r.sample): r for r in rows if r.suite == "general"}
     assert len(answers) == 3 * 120 * 4
     assert {r.sampler for r in answers.values()} == {
-        "temperature 0.6, seed 0, at most 8 tokens, stop []"
+        "temperature 0.6, seed 0, completion, at most 8 tokens, stop []"
     }
     [score] = [s for s in card(root / "one")["suites"] if s["suite"] == "general"]
     assert (score["prompts"], score["samples"], score["missing"]) == (120, 4, 0)

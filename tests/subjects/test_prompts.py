@@ -34,22 +34,31 @@ def engine(base, tmp_path):
     return load
 
 
-def asked(mode="chat", **keys):
+def asked(mode="chat", prompt="Tell me.", **keys):
     spec = SuiteFile(
         facet="f", role="facet", mode=mode, prompts="s.jsonl", max_tokens=8,
         criteria=[{"id": "c", "verifier": "v"}], **keys,
     )  # fmt: skip
-    return [Suite("s", None, spec, (Case("a", "Tell me.", {}),))]
+    return [Suite("s", None, spec, (Case("a", "Tell me.", {}), Case("b", prompt, {})))]
 
 
 ONE = "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
 NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+PHI = (
+    "{% for m in messages %}{{ '<|end|>' if m['role'] == 'assistant' else '<|start|>' }}"
+    "{{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}<|end|>{% endif %}"
+)
 TEMPLATES = {
     "right": (TEMPLATE, []),
     "an open thought": (TEMPLATE.replace("assistant\n", "assistant\n<think>\n"), ["open-think"]),
     "a closed thought": (TEMPLATE.replace("assistant\n", "assistant\n<think></think>\n"), []),
     "no beginning of an answer": (ONE.replace("<|end|>", "."), ["no-generation-prompt"]),
     "an end token at the end": (ONE.replace("<|end|>\n", "<|endoftext|>"), ["prompt-ended"]),
+    "an end token that begins the answer, as Phi-3's does": (PHI, []),
+    "an end token in place of a beginning": (
+        TEMPLATE.replace("<|start|>assistant\n{", "<|end|>{"),
+        ["prompt-ended"],
+    ),
     "a clock": ("{{ strftime_now('%d %b %Y') }}" + TEMPLATE, ["clock"]),
 }
 
@@ -79,6 +88,23 @@ def test_a_start_token_twice(engine):
     assert list(prompts.faults(asked(), box)) == []
     box = engine("<|start|>" + TEMPLATE, bos_token="<|start|>")
     assert [fault.code for fault in prompts.faults(asked(), box)] == ["double-bos"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "codes"), [("x<|end|>", ["prompt-ended"]), ("x<|end|>\n", []), ("<|end|>x", [])]
+)
+def test_a_raw_prompt_that_ends_with_an_end_token_is_named(engine, prompt, codes):
+    box = engine(TEMPLATE)
+    assert [f.code for f in prompts.faults(asked("completion", prompt), box)] == codes
+
+
+@pytest.mark.parametrize("mode", ["chat", "completion"])
+def test_a_tokenizer_that_is_larger_than_the_embedding_is_named(engine, mode):
+    box = engine(TEMPLATE)
+    known = max(id for text in ("Tell me.", "x") for id in box.encode(text, mode))
+    for vocabulary, codes in ((known + 1, []), (known, ["ids-beyond-embedding"])):
+        box.vocabulary = vocabulary
+        assert [fault.code for fault in prompts.faults(asked(mode, "x"), box)] == codes
 
 
 def test_a_canon_stands_before_the_prompt_where_no_system_turn_is_taken(engine):

@@ -51,13 +51,20 @@ def _adapters(ctx: click.Context, _: click.Parameter, typed: str) -> list[Comple
     return [CompletionItem(name) for name in listed.adapters if name.startswith(typed)]
 
 
-def option(name: str, **settings: Any) -> Callable[[FC], FC]:
-    """An option of a gate as click takes it."""
+def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
+    """An option of a gate as click takes it; ``more`` is what this command has to say of it."""
     metavar, text = OPTIONS[name]
-    return click.option(f"--{name}", metavar=metavar, help=text, **settings)
+    return click.option(f"--{name}", metavar=metavar, help=text + more, **settings)
 
 
 adapter_option = option("adapter", required=True, shell_complete=_adapters)
+adapters_option = option(
+    "adapter",
+    " Repeat it to gate several: each gets its own run and verdict.",
+    required=True,
+    multiple=True,
+    shell_complete=_adapters,
+)
 base_option = option("base")
 suite_option = option("suite", multiple=True)
 library_option = option("library")

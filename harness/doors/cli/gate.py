@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.doors.cli.common import (
+    COULD_NOT_RUN,
     Command,
     adapter_option,
+    adapters_option,
     base_option,
     library_option,
     option,
@@ -21,7 +24,11 @@ from harness.doors.cli.common import (
 from harness.doors.options import DEV
 
 if TYPE_CHECKING:
+    from harness.doors.console import Terminal
     from harness.gate.prepare import Prepared
+    from harness.gate.together import Ended
+
+WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the worst
 
 
 @click.command(
@@ -30,17 +37,23 @@ if TYPE_CHECKING:
         0: "SHIP; with --register, the registration is written; with --dev, whatever was seen.",
         1: "NO-SHIP.",
         2: "INCONCLUSIVE.",
-        3: "VOID.",
+        3: "VOID. Of several adapters the worst: 4, then 3, 1, 2, 0.",
     },
 )
-@adapter_option
+@adapters_option
 @base_option
 @suite_option
 @library_option
 @sandbox_option
 @train_data_option
-@option("run-dir")
+@option("run-dir", " Of several adapters each has its own in it.")
 @option("limit", type=click.IntRange(min=1))
+@click.option(
+    "--batch",
+    type=click.Choice(["auto", "mixed", "in-turn"]),
+    default="auto",
+    help="Whether several adapters of one base answer in one batch (auto: on a GPU).",
+)
 @click.option(
     "--register",
     is_flag=True,
@@ -48,40 +61,62 @@ if TYPE_CHECKING:
 )
 @click.option("--dev", is_flag=True, help=DEV)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-def gate(quiet: bool, register: bool, dev: bool, **chosen: Any) -> int:
-    """Gate one adapter, with the verdict as exit code.
+def gate(
+    adapter: tuple[str, ...], batch: str, quiet: bool, register: bool, dev: bool, **chosen: Any
+) -> int:
+    """Gate one adapter or several, with the verdict as exit code.
 
     The same as `pytest suites/ --adapter NAME`."""
-    from harness.doors.console import STYLES, Terminal, steps, told
+    from harness.doors.console import Terminal, steps
     from harness.gate.prepare import Options
-    from harness.gate.session import dev_lines, register_gate, run_gate
+    from harness.gate.session import dev_lines, register_gate
+    from harness.gate.together import run_gates
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
-    out, options = Terminal(), Options(**chosen)
+    out, asked = Terminal(), [Options(one, **chosen) for one in adapter]
     with steps(quiet) as progress:
         if dev:
-            for line in dev_lines(options, progress):
+            for line in chain.from_iterable(dev_lines(one, progress) for one in asked):
                 out.say(line)
             return 0
         if register:
-            out.say(str(register_gate(options, progress)))
+            for one in asked:
+                out.say(str(register_gate(one, progress)))
             return 0
-        begun: list[Prepared] = []
 
-        def begin(prepared: Prepared) -> None:
-            begun.append(prepared)
+        def begun(prepared: Prepared) -> None:
             if not quiet:
                 out.say(prepared.registration.look_text)
 
-        verdict, folder = run_gate(options, progress, begun=begin)
-    out.say(verdict.name, STYLES[verdict.name])
+        mix = None if batch == "auto" else batch == "mixed"
+        ended = []
+        for each in run_gates(asked, progress, begun=begun, mix=mix):
+            ended.append(each)
+            _say(out, each, quiet, len(asked) > 1)
+    if len(asked) > 1 and not quiet:
+        out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
+    return max(map(_code, ended), key=WORST.index)
+
+
+def _code(ended: Ended) -> int:
+    return ended.verdict.name.exit_code if ended.verdict else COULD_NOT_RUN
+
+
+def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
+    """Print how a gate ended."""
+    from harness.doors.console import STYLES, Terminal, told
+
+    name = f"{ended.adapter}: " if several else ""
+    if ended.verdict is None or ended.folder is None:
+        Terminal(err=True).say(f"harness: {name}{ended.error}")
+        return
+    out.say(f"{name}{ended.verdict.name}", STYLES[ended.verdict.name])
     if not quiet:
-        out.rows(told(verdict), gap=1)
-        out.say(f"scorecard: {folder / 'scorecard.html'}")
-        if (recorded := begun[0].ledger.recorded) is not None:
-            out.say(f"next: git add {os.path.relpath(recorded)}")
-    return verdict.name.exit_code
+        out.rows(told(ended.verdict), gap=1)
+        out.say(f"scorecard: {ended.folder / 'scorecard.html'}")
+        if ended.recorded is not None:
+            out.say(f"next: git add {os.path.relpath(ended.recorded)}")
 
 
 @click.command(

@@ -229,6 +229,12 @@ def options_of(config: pytest.Config) -> Options:
         raise pytest.UsageError(
             f"--limit {get('gate_limit')}: expected a number of prompts, 1 or more"
         )
+    given = [str(arg).partition("=")[0] for arg in config.invocation_params.args]
+    if sum(one in ("--adapter", "--gate-adapter") for one in given) > 1:
+        raise pytest.UsageError(
+            "--adapter: found several, expected one, as a session has one verdict; `harness gate"
+            " --adapter A --adapter B` gates several"
+        )
     names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
     paths = tuple(str(arg).partition("::")[0] for arg in config.args)
     return Options(

@@ -1,0 +1,160 @@
+"""Several adapters in one command: each leaves the run that it leaves when it is gated alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import receipts, write_workspace
+from spoken_gate import Speaker, card, head, workspace_of_sums
+
+from harness.digests import folder_digest
+from harness.engines.base import Ask, Generation
+from harness.engines.mixed import MixedNotice
+from harness.errors import WorkspaceError
+from harness.evidence.folder import RunFolder
+from harness.gate.finished import recheck
+from harness.gate.prepare import Options
+from harness.gate.session import run_gate
+from harness.gate.together import run_gates
+
+pytestmark = pytest.mark.usefixtures("no_answers")
+NAMES = ["adder", "loser", "pinned", "odd", "again"]
+
+
+class Batch(Speaker):
+    """A speaker that knows which adapters it was asked for at once, and may be interrupted."""
+
+    def __init__(self, root: Path, ends: int | None = None) -> None:
+        super().__init__(set(), prompted=False)
+        lost = folder_digest(root / "loser")
+        self.fails = {lost: {f"{i}+120" for i in range(0, 120, 2)}}
+        self.root, self.ends, self.loaded = root, ends, 0
+        self.batches: list[set[str | None]] = []
+        self.begun: list[set[str]] = []  #: the runs whose base had answered, at each batch
+
+    def load(self, _: object) -> Batch:
+        self.loaded += 1
+        return self
+
+    def answer(self, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
+        if asks:
+            self.batches.append({ask.adapter for ask in asks})
+            self.begun.append({p.parent.name for p in self.root.glob("runs/*/churn.json")})
+        for one in super().answer(asks):
+            if self.asked == self.ends:
+                raise KeyboardInterrupt
+            yield one
+
+
+def asked(root: Path, *names: str, **more: int) -> list[Options]:
+    return [Options(name, library=str(root), run_dir=str(root / "runs"), **more) for name in names]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of one that ships, one that lost the guard, one that is void, one that cannot be
+    read, and another release of the first."""
+    root = workspace_of_sums(tmp_path_factory.mktemp("several") / "made")
+    listed = yaml.safe_load((root / "library.yaml").read_text())
+    first = listed["adapters"]["adder"]
+    for name in NAMES[1:]:
+        shutil.copytree(root / "adapter", root / name)
+        (root / name / "adapters.safetensors").write_text(name)
+        listed["adapters"][name] = first | {"path": name}
+    listed["adapters"]["pinned"]["digest"] = "sha256:" + "0" * 64
+    listed["adapters"]["again"]["lineage"] = "adder"
+    (root / "odd" / "adapter_config.json").write_text("[]")
+    (root / "library.yaml").write_text(yaml.safe_dump(listed))
+    return root
+
+
+@pytest.fixture
+def several(made: Path, tmp_path: Path) -> Path:
+    """The workspace, in which no gate was run."""
+    return shutil.copytree(made, tmp_path / "several")
+
+
+@pytest.fixture(scope="module")
+def alone(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    """Verdict and end of the chain of those that run, each gated alone."""
+    root = shutil.copytree(made, tmp_path_factory.mktemp("alone") / "root")
+    found, speaker = {}, Batch(root)
+    speaker.identity["device"] = "of its own"  # nothing is kept of another
+    for name in ("adder", "loser", "again"):
+        own = Options(name, library=str(root), run_dir=str(root / "runs" / name))
+        verdict, folder = run_gate(own, load=speaker.load)
+        found[name] = verdict.name, head(folder)
+    return found
+
+
+@pytest.mark.parametrize("mix", [True, False], ids=["mixed", "in turn"])
+def test_each_leaves_the_run_of_a_gate_alone_even_interrupted_and_what_fails_stops_no_other(
+    several: Path, alone: dict[str, tuple[str, str]], mix: bool
+):
+    first = Batch(several, ends=330)
+    with pytest.raises(KeyboardInterrupt):
+        list(run_gates(asked(several, *NAMES), load=first.load, mix=mix))
+    speaker = Batch(several)
+    gates = run_gates(asked(several, *NAMES), load=speaker.load, mix=mix)
+    ended = {one.adapter: one for one in gates}
+    words = {name: one.word for name, one in ended.items()}
+    assert words == {name: alone[name][0] for name in alone} | {
+        "pinned": "VOID", "odd": "could not run"
+    }  # fmt: skip
+    assert "found list, expected an object" in ended["odd"].error
+    assert {name: head(several / "runs" / name) for name in alone} == {
+        name: chain for name, (_, chain) in alone.items()
+    }
+    assert all(recheck.recheck(several / "runs" / name).differences == [] for name in alone)
+    assert RunFolder(several / "runs" / "again").registration.look == 2, "of one lineage"
+    assert len(list((several / "looks").iterdir())) == 3
+
+    of_base = sum(None in batch for batch in first.batches + speaker.batches)
+    assert (speaker.loaded, of_base) == (1, 3), "two suites and a canon, asked once for all"
+    digests = {folder_digest(several / name) for name in ("loser", "again")}
+    begun, batch = next(
+        row for row in zip(speaker.begun, speaker.batches, strict=True) if digests & row[1]
+    )
+    assert (len(batch) == 3) is mix, "all that are mounted at once"
+    assert not mix or begun == {"adder", "loser", "again"}, "when all are registered"
+    counted = [card(several / "runs" / name)["answers"]["adapter"] for name in alone]
+    kept = sum(one["from_cache"] for one in counted)
+    assert kept == 9, "only those that were kept of the interrupted command"
+
+
+def test_what_cannot_be_found_or_is_named_twice_ends_the_command_before_anything(several: Path):
+    speaker = Batch(several)
+    for names, said in ((["adder", "nobody"], "nobody"), (["adder", "adder"], "named 2 times")):
+        with pytest.raises(WorkspaceError, match=said):
+            list(run_gates(asked(several, *names), load=speaker.load))
+    assert (speaker.loaded, speaker.asked) == (0, 0)
+
+
+def test_a_base_that_was_replaced_meanwhile_is_loaded_again(several: Path):
+    speaker = Batch(several)
+    gates = run_gates(asked(several, "pinned", "adder", "again", limit=1), load=speaker.load)
+    assert (next(gates).word, next(gates).adapter, speaker.loaded) == ("VOID", "adder", 1)
+    (several / "base" / "config.json").write_text("{ }")
+    assert (next(gates).adapter, speaker.loaded) == ("again", 2)
+
+
+def test_two_adapters_of_the_pocket_in_one_batch_leave_the_receipts_of_two_gates(tmp_path: Path):
+    """The real engine, whose batch may not fall back."""
+    root, names = write_workspace(tmp_path, ["gamedev", "legacy"]), ("gamedev", "legacy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MixedNotice)
+        together = list(run_gates(asked(root, *names), mix=True))
+    shutil.rmtree(root / "looks")
+    for answers in Path(os.environ["HARNESS_CACHE"]).glob("answers*"):
+        answers.unlink()
+    for one in together:
+        own = Options(one.adapter, library=str(root), run_dir=str(root / one.adapter))
+        verdict, folder = run_gate(own)
+        assert one.folder is not None
+        assert (one.word, receipts(one.folder)) == (verdict.name, receipts(folder))
