@@ -16,10 +16,11 @@ from harness.pages.view import View
 
 
 class Notice(NamedTuple):
-    """What is said above a page: ``good``, ``bad`` or ``plain``."""
+    """What is said above a page: ``good``, ``bad`` or ``plain``; and whether the run ended."""
 
     kind: str
     text: str
+    ended: bool = True
 
 
 UNCHECKED = Notice(

@@ -56,7 +56,7 @@ def rechecked(run: Path) -> str:
 def reported(run: Path) -> str:
     """What the page says of the documents, empty where it says that all agrees."""
     page = report.report(run, REPORTS, run.parent / "page.html")[0].read_text()
-    said = page.partition('role="status"><b>')[2].partition("</b>")[0]
+    said = page.partition('role="status">')[2].partition("</p>")[0]
     assert said.startswith("rechecked with harness"), "the page says nothing"
     return "" if said.endswith("all agrees") else said.partition("differ, first: ")[2]
 
@@ -184,7 +184,9 @@ def test_the_page_of_the_end_is_attested_and_stays(run: Path):
     page, _ = report.report(run, REPORTS)
     assert page == run / "scorecard-rechecked.html"
     assert (run / "scorecard.html").read_bytes() == attested
-    assert "rechecked with harness" not in attested.decode(), "written before anybody could recheck it"
+    assert "rechecked with harness" not in attested.decode(), (
+        "written before anybody could recheck it"
+    )
     with pytest.raises(RunError, match="names; give --out another name"):
         report.report(run, REPORTS, run.parent / "run" / "scorecard.html")
     (run / "scorecard.html").write_bytes(attested.replace(b"INCONCLUSIVE", b"SHIP"))
@@ -211,9 +213,14 @@ def test_receipts_that_were_not_judged_on_what_was_registered_give_no_number(run
 
 def test_a_run_without_an_end_is_told_how_to_end(tmp_path: Path):
     begin(tmp_path / "run", FOUND).close()
-    for door in (rechecked, reported):
-        with pytest.raises(RunError, match=r"run: not finished: .* gate again with --run-dir"):
-            door(tmp_path / "run")
+    with pytest.raises(RunError, match=r"run: not finished: .* gate again with --run-dir"):
+        rechecked(tmp_path / "run")
+    page, found = report.report(tmp_path / "run", REPORTS)
+    assert len(found.differences) == 1
+    text = page.read_text()
+    assert "<title>not finished: " in text
+    assert f"gate again with --run-dir {tmp_path / 'run'}" in text
+    page.unlink()
     assert resumed(tmp_path / "run") == ""
     with pytest.raises(RunError, match="not a run folder: it has no settings"):
         rechecked(tmp_path)

@@ -120,13 +120,32 @@ def _of_folder(run: Path) -> Rechecked:
         *_compare("verdict.json", asdict(found.verdict), decision),
         *_attestation(found, judged.verdict),
     ]
-    made = json.loads(json.dumps([card | {"answers": found.scorecard.answers}, decision]))
+    return _made(found, judged, card | {"answers": found.scorecard.answers}, differences)
+
+
+def so_far(run: Path) -> Rechecked:
+    """What a run says that has not ended: its receipts as they are, which decide nothing."""
+    found = RunFolder(run)
+    found.check(whole=False)
+    head = found.chained[-1][1] if found.chained else found.registration.digest
+    judged = decided(found)
+    card = judged.scorecard(found.registration, len(found.chained), head) | {"answers": {}}
+    text = f"not finished: {len(found.chained)} receipts so far, which decide nothing; gate again"
+    return _made(found, judged, card, [f"{text} with --run-dir {run}, and the run is finished"])
+
+
+def _made(
+    found: RunFolder, judged: judge.Judged, card: dict[str, Any], differences: list[str]
+) -> Rechecked:
+    """What was decided again, in the shapes of its documents."""
+    head = str(card["receipts_digest"])
+    plain = json.loads(json.dumps([card, judged.document(found.registration, head)]))
     return Rechecked(
         judged.verdict,
         _explained(found, differences),
         found,
-        documents.parse(made[0], Scorecard, found / "scorecard.json"),
-        documents.parse(made[1], Decision, found / "verdict.json"),
+        documents.parse(plain[0], Scorecard, found / "scorecard.json"),
+        documents.parse(plain[1], Decision, found / "verdict.json"),
     )
 
 
