@@ -14,6 +14,7 @@ import pytest
 from harness.engines.base import Ask, Generation
 from harness.evidence.folder import RunFolder
 from harness.gate.prepare import Options, Prepared, look_up, prepare
+from harness.gate.progress import Progress, silent
 from harness.gate.session import register_gate, run_gate
 from harness.verdict import Verdict
 
@@ -92,8 +93,8 @@ class Gate:
         self.speaker = Speaker(breaks or set(), prompted)
         self.options = Options("adder", library=str(root), **options)
 
-    def run(self) -> Verdict:
-        return run_gate(self.options, load=lambda _: self.speaker)[0]
+    def run(self, progress: Progress = silent) -> Verdict:
+        return run_gate(self.options, progress, lambda _: self.speaker)[0]
 
     def prepared(self) -> AbstractContextManager[Prepared]:
         return prepare(look_up(self.options), load=lambda _: self.speaker)

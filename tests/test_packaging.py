@@ -36,6 +36,7 @@ def test_help_is_there_without_heavy_imports(tmp_path):
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MLX_LMS = {"safetensors"}  #: what mlx-lm requires itself
 #: where a distribution's module is called otherwise
 MODULES = {"markdown-it-py": "markdown_it", "pyyaml": "yaml"}
 
@@ -70,6 +71,10 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     assert core - imported("harness") - imported("verifiers") == programs
     assert pocket - imported("verifiers") <= {"tree_sitter_glsl", "tree_sitter_java"}  # by name
     assert not core & pocket
+    extra = declared(PROJECT["optional-dependencies"]["smollm2"])
+    assert imported("examples/smollm2") - core - {"make_base"} == extra | {
+        "safetensors"
+    }  # mlx-lm's
 
 
 def test_a_dependency_that_is_left_out_is_seen():

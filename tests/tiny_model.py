@@ -38,10 +38,11 @@ def architectures() -> dict[str, dict]:
     path = Path(__file__).with_name("data") / "architectures.toml"
     said = tomllib.loads(path.read_text(encoding="utf-8"))
     common = said.pop("common")
-    return {
-        name: ({} if own.pop("bare", False) else common) | {"model_type": name} | own
-        for name, own in said.items()
-    }
+    found = {}
+    for name, own in said.items():
+        more = {} if own.pop("bare", False) else common
+        found[name] = more | {"model_type": name} | own
+    return found
 
 
 def make_base(

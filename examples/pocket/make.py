@@ -30,6 +30,8 @@ import families  # noqa: E402  (this folder is a script's, not a package)
 
 GOLD, SEED = 400, 0
 TRAINED = 2.0  # LoRA scale; loaded with a little less, an adapter gives back what it forgot last
+#: ``python -m mlx_lm``, with the BLAS that the engine has
+LORA = "from harness.engines import blas; blas.preload(); from mlx_lm.cli import main; main()"
 BASE = HERE / "base"
 ADAPTERS = HERE / "adapters"
 
@@ -98,9 +100,10 @@ def lora(
     iters: int,
     rate: float = 5e-4,
     scale: float = TRAINED,
+    **more: object,
 ) -> None:
-    """Train one adapter with ``mlx_lm lora``; keep the digest of its base and the ``scale`` to load
-    it with in its config."""
+    """Train one adapter with ``mlx_lm lora``, with ``more`` in its config; keep the digest of its
+    base and the ``scale`` to load it with in the config that it leaves."""
     import yaml
 
     from harness.digests import folder_digest
@@ -119,17 +122,17 @@ def lora(
             "optimizer": "adam",
             "learning_rate": rate, "lora_parameters": {"rank": 8, "dropout": 0.0, "scale": TRAINED},
             "lr_schedule": {"name": "cosine_decay", "arguments": [rate, iters, rate * 0.02]},
+            **more,
         }  # fmt: skip
         (data / "lora.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         subprocess.run(
-            [sys.executable, "-m", "mlx_lm", "lora", "-c", str(data / "lora.yaml")], check=True
+            [sys.executable, "-c", LORA, "lora", "-c", str(data / "lora.yaml")], check=True
         )
     stamp(out, folder_digest(base), scale)
 
 
 def in_float32(base: Path, out: Path) -> None:
-    """Copy a base in float32: training is as quick, and several times quicker with OpenBLAS
-    preloaded (mlx on a CPU)."""
+    """Copy a base in float32, which a CPU computes in."""
     import mlx.core as mx
 
     shutil.copytree(base, out)

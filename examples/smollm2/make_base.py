@@ -50,12 +50,12 @@ def gguf() -> Path:
     return kept
 
 
-def make(out: Path) -> None:
+def make(out: Path, source: Path | None = None) -> None:
     """Write config, tokenizer and weights into the folder ``out``, byte for byte the same anywhere
-    with the same versions."""
+    with the same versions; out of another GGUF where ``source`` names one."""
     from gguf import GGUFReader
 
-    reader = GGUFReader(gguf())
+    reader = GGUFReader(source or gguf())
     said = {name: field.contents() for name, field in reader.fields.items()}
     out.mkdir(parents=True, exist_ok=True)
     config = configured(said)
@@ -130,3 +130,4 @@ def write_weights(tensors: Any, config: dict[str, Any], out: Path) -> None:
         place = f"layers.{block[1]}." if block else ""
         weights[f"model.{place}{NAMES[name]}.weight"] = values.astype(np.float16)
     save_file(weights, str(out), metadata={"format": "mlx"})
+    out.chmod(0o644)  # safetensors leaves it to its user alone

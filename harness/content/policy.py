@@ -47,9 +47,14 @@ WEAKER = {
     "max_cut": 1,
 }
 #: the words of a key, each demanding less than the one before it
-WORDS = {"contamination": ["block", "warn"], "label": ["all", "trained", "none"]}
+WORDS = {
+    "contamination": ["block", "warn"],
+    "label": ["all", "trained", "none"],
+    "numerics": ["exact", "fast"],
+}
 MARGIN = 0.05  # a wider one of a suite is said; source: METHOD 11
 DRAWN = 0.3  # two drawn answers to prompts of Beta(1.2, 0.6) difficulty differ .29 of the time
+Numerics = Literal["exact", "fast"]
 #: of more than a fifth of the prompts nobody says that they may be lost
 Margin = Annotated[float, Field(gt=0, le=0.2)]
 
@@ -102,7 +107,8 @@ class Policy(strict.Model):
     be labelled by other means before they decide: ``all``, or with ``trained`` those of which a
     verifier was also reward or filter of the training. shown_only: guards that are shown and decide
     nothing, since base is too bad at them to lose anything. max_cut: share of an arm's answers that
-    may be none: cut, empty, without the code that was asked for."""
+    may be none: cut, empty, without the code that was asked for. numerics: whether an answer may
+    depend, by rounding, on what else is answered with it (``fast``), or not (``exact``)."""
 
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -136,6 +142,7 @@ class Policy(strict.Model):
     labels: int = Field(default=59, ge=1)
     shown_only: list[str] = []
     max_cut: float = Field(default=0.1, ge=0, lt=1)
+    numerics: Numerics = "fast"
 
     @property
     def proof(self) -> Proof:

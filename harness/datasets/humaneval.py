@@ -70,21 +70,24 @@ def cases() -> list[Case]:
     return [Case(id, problem.prompt, {"task_id": id}) for id, problem in problems().items()]
 
 
-def judge_answer(task_id: str, answer: Answer, sandbox: Sandbox, *, whole: bool) -> Judgement:
+def judge_answer(
+    task: str | Problem, answer: Answer, sandbox: Sandbox, *, whole: bool
+) -> Judgement:
     """:func:`judge` the program in an answer, in whatever shape it was written: see
     :func:`harness.judging.program.program`. What holds none is judged as it stands."""
-    problem = problems()[task_id]
+    problem = task if isinstance(task, Problem) else problems()[task]
     prompt = "" if whole else problem.prompt
     found = answer.extract("python", defines=problem.entry_point, after=prompt)
     if found is None:
-        return judge(task_id, answer.text, sandbox, whole=whole)
-    return judge(task_id, found.code, sandbox, whole=True, line=found.line)
+        return judge(problem, answer.text, sandbox, whole=whole)
+    return judge(problem, found.code, sandbox, whole=True, line=found.line)
 
 
 def judge(
-    task_id: str, completion: str, sandbox: Sandbox, *, whole: bool = False, line: int = 0
+    task: str | Problem, completion: str, sandbox: Sandbox, *, whole: bool = False, line: int = 0
 ) -> Judgement:
-    """Whether ``completion`` solves the task, by the official test.
+    """Whether ``completion`` solves the task, by the official test; a task of another benchmark is
+    given as a :class:`Problem`.
 
     ``completion`` continues the prompt; with ``whole`` it is a complete program. What raises behind
     ``line``, on which the function is defined, is an example of its use and held against nobody.
@@ -95,11 +98,11 @@ def judge(
     run once more; if it dies again, an honest task in a third one tells whose fault it is. What a
     busy machine kept from its processor is judged again, one answer at a time and with more
     patience; ``starved`` says that this was not enough."""
-    problem = problems().get(task_id)
+    problem = task if isinstance(task, Problem) else problems().get(task)
     if problem is None:
         return unverified(
             "unknown-task",
-            f"{task_id!r} is not a HumanEval task; expected HumanEval/0 to HumanEval/163",
+            f"{task!r} is not a HumanEval task; expected HumanEval/0 to HumanEval/163",
         )
     if len(completion) > MAX_COMPLETION:
         return failed("too-long", f"{len(completion)} characters, at most {MAX_COMPLETION}")

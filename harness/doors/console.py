@@ -115,7 +115,12 @@ class Steps:
         self._bar: Live | None = None
 
     def __call__(self, label: str, done: int, total: int, note: str = "") -> None:
-        """Show one step."""
+        """Show one step, or a sentence."""
+        if not total:
+            self.close()
+            with self._around():
+                self._out.say(label)
+            return
         now = self._clock()
         if label != self._part:
             self.close()

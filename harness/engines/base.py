@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from harness.content.policy import Numerics
 from harness.errors import EngineError
 
 
@@ -54,8 +55,10 @@ class Ask:
 class Answering(Protocol):
     """All that a gate needs of an engine."""
 
-    #: names and versions that decide what comes out: libraries, device, dtype
-    identity: dict[str, Any]
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Names and versions that decide what comes out: libraries, device, dtype."""
+        ...
 
     def reads(self, ask: Ask) -> Any:
         """What the engine reads of an ask, as plain data: token ids where it has them."""
@@ -94,6 +97,13 @@ class WhiteBox(Answering, Protocol):
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of ``prompt``, raw for ``completion`` and through the chat template for
         ``chat``."""
+        ...
+
+    def settle(
+        self, numerics: Numerics | None = None, tokens: int | None = None, batch: int | None = None
+    ) -> None:
+        """Find out in which way the base is answered on this device, where rows are of ``tokens``
+        tokens at most; ``batch`` is how many are answered together, where that was registered."""
         ...
 
     def mount(self, adapter: Path | None) -> None:

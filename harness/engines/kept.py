@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.digests import SealNotice, seal
-from harness.engines.base import Answering, Ask, Generation
+from harness.digests import SealNotice, canonical_digest, seal
+from harness.engines.base import Answering, Ask, Generation, WhiteBox
 
 
 class Kept:
@@ -35,6 +35,19 @@ class Kept:
         self.from_cache: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self._ahead: set[str] = set()
+
+    def stand(self, base: str, registered: int | None = None) -> None:
+        """Answer in the batch that a run ``registered``, else in the one in which answers of this
+        ``base`` are kept, where that is free to choose; raises nothing."""
+        chosen = self._engine.identity.get("batch")
+        if chosen is None or not isinstance(self._engine, WhiteBox):
+            return
+        others = {k: v for k, v in self._engine.identity.items() if k != "batch"}
+        name = canonical_digest(["batch", base, others])
+        known = self._cache.get(name)
+        batch = registered or (int(known.text) if known else chosen)
+        self._cache.put(name, Generation(str(batch), 0, "batch"))
+        self._engine.settle(batch=batch)
 
     def unknown(self, arm: str, asks: Sequence[Ask]) -> list[Ask]:
         """Those of ``asks`` that were never answered."""

@@ -3,9 +3,10 @@ are read once for all.
 
 The LoRA factors of all adapters are stacked, and each layer gathers those of its rows; the base's
 row is zero. mlx-lm does not tell a model which row is whose, so two methods of its batches are
-wrapped while rows are mixed. They are private: where they are not as expected, or an adapter is not
-plain LoRA on matrices, the rows are answered one adapter after the other (:meth:`MlxEngine.mount`),
-which is the reference, and a :class:`MixedNotice` says so."""
+wrapped while rows are mixed. They are private: where they are not as expected, an adapter is not
+plain LoRA on matrices, or a short prompt shows that rows of this model do not stay apart, the rows
+are answered one adapter after the other (:meth:`MlxEngine.mount`), which is the reference, and a
+:class:`MixedNotice` says so. That is found out before the first answer."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Answering, Ask, Decoding, Generation, read_config
-from harness.engines.ends import NotFinite
+from harness.engines.decoding.ends import NotFinite
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
 
@@ -28,6 +29,9 @@ BATCHES = (
     ("PromptProcessingBatch", "prompt"),
     ("GenerationBatch", "_step"),
 )  # what runs the model on rows of uids
+
+TRIED = 8  # tokens of the prompt that is tried
+SPREAD = 0.1  # of what lies between owners, that a row of the batch may be away from its own
 
 Row = tuple[
     Path | None, list[int]
@@ -72,19 +76,26 @@ def generate(
 ) -> Iterator[tuple[int, Generation]]:
     """Answers to ``rows`` as they finish, in one batch where that can be done, drawn by ``seeds``
     where the temperature is above zero; leaves the bare base mounted."""
+    if not rows:
+        return
+    engine.settle()
+    if not engine.batches.shared:
+        yield from one_after_the_other(engine, rows, decoding, seeds)
+        return
     adapters = list(dict.fromkeys(adapter for adapter, _ in rows if adapter is not None))
+    held = Rows({})
     try:
-        layers = _stack(engine, adapters)
+        layers = {name: _mixed(*stack, held) for name, stack in _stack(engine, adapters).items()}
         batches = _batches()
+        _tried(engine, adapters, layers, held, rows[0][1])
     except EngineError as error:
         warnings.warn(f"{error}; one adapter after the other", MixedNotice, stacklevel=2)
         yield from one_after_the_other(engine, rows, decoding, seeds)
         return
     numbers = {adapter: n for n, adapter in enumerate([None, *adapters])}
-    held = Rows({})
     engine.mount(None)
     try:
-        engine.replace({name: _mixed(*stack, held) for name, stack in layers.items()})
+        engine.replace(layers)
         with _told(batches, held):
             yield from engine.generate(
                 [ids for _, ids in rows],
@@ -114,6 +125,8 @@ def one_after_the_other(
             drawn = [seeds[n] for n in mine] if seeds else ()
             for at, answer in engine.generate([rows[n][1] for n in mine], decoding, drawn):
                 yield mine[at], answer
+    except NotFinite as error:
+        raise NotFinite(mine[error.prompt], error.tokens, error.text, adapter) from None
     finally:
         engine.mount(None)
 
@@ -153,6 +166,32 @@ def _stack(engine: MlxEngine, adapters: Sequence[Path]) -> dict[str, tuple[Any, 
             mx.array([scale for _, _, scale in rows]),
         )
     return stacks
+
+
+def _tried(
+    engine: MlxEngine, adapters: Sequence[Path], layers: dict[str, Any], held: Rows, ids: list[int]
+) -> None:
+    """Read a short prompt once in rows of base and adapters and once with each mounted; raise
+    :class:`EngineError` where a row is not what its owner says alone: some models call a layer on
+    rows that they have joined, sorted or cut."""
+    import mlx.core as mx
+
+    alone = []
+    for owner in (None, *adapters):
+        engine.mount(owner)
+        alone.append(engine.logits([ids[:TRIED]])[0].astype(mx.float32))
+    engine.mount(None)
+    engine.replace(layers)
+    held.index = mx.arange(len(alone))
+    together = engine.logits([ids[:TRIED]] * len(alone)).astype(mx.float32)
+
+    def away(one: Any, other: Any) -> float:
+        return float(mx.linalg.norm((one - other).flatten()))
+
+    for owner, own, row in zip((None, *adapters), alone, together, strict=True):
+        spread = max(away(own, other) for other in alone)
+        if not away(own, row) <= SPREAD * spread:  # nor where one of them is no number
+            raise EngineError(f"{owner or 'the base'} answers otherwise in a batch with others")
 
 
 def _padded(factors: tuple[Any, Any, float], rank: int) -> tuple[Any, Any, float]:

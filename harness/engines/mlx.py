@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Dtype
-from harness.engines import blas, ends, prompting, rounding
+from harness.content.policy import Numerics
+from harness.engines import blas, loading, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.batch import BATCH, Batches, Queued
+from harness.engines.decoding import ends
+from harness.engines.decoding.batch import Batches, Queued
 from harness.errors import EngineError
 
 
@@ -41,19 +43,42 @@ class MlxEngine:
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
         if bits is not None:
-            _quantise(self._model, bits)
+            loading.quantise(self._model, bits)
         self._widens = dtype == "auto" and mx.default_device() == mx.cpu
         self._mounted: Path | None = None
         self._ready()
-        self._modules, self._weights = _own(self._model)
+        self._modules, self._weights = loading.own(self._model)
         blas.spread(sum(array.size for array in self._weights.values()))
         self.config: dict[str, Any] = config
         self.context = ends.context(config)
         self.vocabulary = ends.vocabulary(config, self._weights)
-        self.identity = _identity(mx, self._model) | ({"blas": library} if library else {})
+        self._identity = loading.identity(self._model) | ({"blas": library} if library else {})
         if prompting.ASKS_DATE in self.template:
-            self.identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
-        self._batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+            self._identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
+        self.batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Libraries, device, types, and in which way rows are answered."""
+        self.settle()
+        return self._identity | self.batches.identity
+
+    def settle(
+        self, numerics: Numerics | None = None, tokens: int | None = None, batch: int | None = None
+    ) -> None:
+        """Find out, once, in which way this base is answered here, ``tokens`` tokens of prompt and
+        answer a row, or take the ``batch`` that was registered; what is mounted stays."""
+        held, mounted = self.batches, self._mounted
+        if held.way is None or numerics not in (None, held.numerics):
+            self.mount(None)
+            try:
+                held.settle(numerics or "fast", tokens)
+            except (ValueError, TypeError, RuntimeError) as error:
+                text = f"mlx cannot compute with this base here: {_brief(error)}"
+                raise EngineError(text) from error
+            if mounted is not None:
+                self.mount(mounted)
+        held.rows = batch or held.rows
 
     def generate(
         self,
@@ -63,11 +88,19 @@ class MlxEngine:
         queued: Queued | None = None,
     ) -> Iterator[tuple[int, Generation]]:
         """:meth:`Batches.generate`; logits that are no numbers are said of what is mounted."""
+        self.settle()
         try:
-            yield from self._batches.generate(prompts, decoding, seeds, queued)
+            yield from self.batches.generate(prompts, decoding, seeds, queued)
         except ends.NotFinite as error:
             text = self._tokenizer.decode(prompts[error.prompt])
             raise ends.NotFinite(error.prompt, error.tokens, text, self._mounted) from None
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(self._cannot(error)) from error
+
+    def _cannot(self, error: Exception) -> str:
+        types = " and ".join(self.identity["dtypes"])
+        text = f"mlx cannot compute with this base in {types} here: {_brief(error)}"
+        return text if self._widens else f"{text}; `dtype: auto` computes in float32 on a CPU"
 
     def encode(self, prompt: str, mode: str, system: str | None = None) -> list[int]:
         """Token ids of one prompt: raw with the tokenizer's own BOS and without its end token, or
@@ -122,9 +155,10 @@ class MlxEngine:
         self._restore()
         kind = config.get("fine_tune_type", "lora")
         try:
-            if kind != "full":
-                layers, parameters = config["num_layers"], config["lora_parameters"]
-                linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
+            if kind == "full":
+                return self._trained(config["num_layers"])
+            layers, parameters = config["num_layers"], config["lora_parameters"]
+            linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
             found = tree_flatten(self._model.parameters())
         except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
             raise EngineError(
@@ -133,9 +167,18 @@ class MlxEngine:
         finally:
             self._restore()
         leaves = {"lora_a", "lora_b", "m"}
-        return {
-            k: tuple(v.shape) for k, v in found if kind == "full" or k.rsplit(".", 1)[-1] in leaves
-        }
+        return {k: tuple(v.shape) for k, v in found if k.rsplit(".", 1)[-1] in leaves}
+
+    def _trained(self, layers: int) -> dict[str, tuple[int, ...]]:
+        """What a full fine-tune of the last ``layers`` blocks saves, found as its trainer does."""
+        from mlx.utils import tree_flatten
+
+        self._model.freeze()
+        for block in self._model.layers[-max(layers, 0) :]:
+            block.unfreeze()
+        found = tree_flatten(self._model.trainable_parameters())
+        self._model.unfreeze()
+        return {k: tuple(v.shape) for k, v in found}
 
     def module(self, name: str) -> Any:
         """One leaf module of the bare base by its path; ``None`` when it has none of that name."""
@@ -194,14 +237,19 @@ class MlxEngine:
         mx = self._mx
         rows = []
         for ids in prompts:
-            try:
-                logits = self._model(mx.array([ids]))[0, -(last or len(ids)) :].astype(mx.float32)
-                rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
-                mx.eval(rows[-1])
-            except (ValueError, TypeError, RuntimeError) as error:
-                text = f"the base cannot read a prompt, so its config is odd: {_brief(error)}"
-                raise EngineError(text) from error
+            logits = self.logits([ids])[0, -(last or len(ids)) :].astype(mx.float32)
+            rows.append(logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+            mx.eval(rows[-1])
         return rows
+
+    def logits(self, prompts: Sequence[list[int]]) -> Any:
+        """Of prompts of one length in one pass, an array (prompts, tokens, vocabulary)."""
+        try:
+            found = self._model(self._mx.array(list(prompts)))
+            self._mx.eval(found)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise EngineError(self._cannot(error)) from error
+        return found
 
     def reads(self, ask: Ask) -> list[int]:
         """The token ids of an ask."""
@@ -226,40 +274,3 @@ def _brief(error: Exception, lines: int = 3) -> str:
     text = str(error).splitlines()
     more = [f"... and {len(text) - lines} more"] if len(text) > lines else []
     return "\n".join([f"{type(error).__name__}: {text[0] if text else ''}", *text[1:lines], *more])
-
-
-def _quantise(model: Any, bits: int, group: int = 32) -> None:
-    """Quantise what can be, in place."""
-    import mlx.nn as nn
-
-    def fits(_: str, module: Any) -> bool:
-        return hasattr(module, "to_quantized") and module.weight.shape[-1] % group == 0
-
-    nn.quantize(model, group, bits, class_predicate=fits)
-
-
-def _own(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Every leaf module of the bare base by its path, and every array by its name."""
-    import mlx.nn as nn
-    from mlx.utils import tree_flatten
-
-    modules = dict(tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module))
-    return modules, dict(tree_flatten(model.parameters()))
-
-
-def _identity(mx: Any, model: Any) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    from mlx.utils import tree_flatten
-
-    dtypes = sorted(
-        {str(v.dtype).removeprefix("mlx.core.") for _, v in tree_flatten(model.parameters())}
-    )
-    libraries = {name: version(name) for name in ("mlx", "mlx-lm", "transformers", "tokenizers")}
-    return {
-        "engine": "mlx",
-        "device": mx.default_device().type.name,
-        "dtypes": dtypes,
-        "batch": BATCH,
-        **libraries,
-    }

@@ -68,17 +68,26 @@ class Secret(strict.Model):
 
 
 class Churned(strict.Model):
-    """What base measured twice on one suite differs in: of ``prompts`` as many ``flipped``, and
-    two answers to one prompt with the chance ``discordance``.
+    """What base measured twice on one suite differs in: of ``prompts`` as many ``flipped``, with
+    other ``texts``, and two answers to one prompt with the chance ``discordance``.
 
     ``state`` is that of the margin; ``power`` how often an unchanged adapter would be HELD in this
     noise, ``None`` where nothing depends on it."""
 
     prompts: int
     flipped: int
+    texts: int
     discordance: float
     state: str
     power: float | None = None
+
+    @property
+    def told(self) -> str:
+        """What differs, in words."""
+        return (
+            f"between two orders {self.texts} of {self.prompts} texts and {self.flipped} outcomes"
+            " differ"
+        )
 
 
 class Churn(strict.Model):

@@ -27,11 +27,12 @@ def hopeless(prepared: Prepared) -> list[str]:
 
 def write_down(
     run: Run, registration: Registration, certificates: Mapping[str, Certificate]
-) -> None:
+) -> Churn:
     """Write base's noise as ``churn.json``, and chain its digest behind base's answers."""
-    found = churn.measure(registration, certificates, list(run.receipts.values())).model_dump()
-    run.write("churn.json", found)
-    run.add(churn_link(registration.base_digest, canonical_digest(found)))
+    found = churn.measure(registration, certificates, list(run.receipts.values()))
+    run.write("churn.json", found.model_dump())
+    run.add(churn_link(registration.base_digest, canonical_digest(found.model_dump())))
+    return found
 
 
 def halted(prepared: Prepared, run: Run) -> bool:

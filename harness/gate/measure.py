@@ -28,6 +28,7 @@ from harness.judging.workers import Pending
 from harness.subjects.base import Arm
 
 LOST_EVERY = 16  # answers of what is judged between two looks at whether a guard is lost
+PACED = 20.0  # seconds of decoding that tell how fast a gate is, where its first part is longer
 Question = tuple[Case, int]  #: a prompt, and which of its K answers
 
 
@@ -57,10 +58,15 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
     suites = prepared.wanted.suites
     if prepared.invalid or any(lost(prepared, run, id) for id in suites):
         return False
+    if not prepared.estimate.planned:
+        for each in suites.values():
+            Measuring(prepared, run, each, progress).count()
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
-        baseline.write_down(run, prepared.registration, prepared.certificates)
+        noise = baseline.write_down(run, prepared.registration, prepared.certificates)
+        for id, one in noise.suites.items():
+            progress(f"{id} base twice", one.prompts, one.prompts, one.told)
     if baseline.halted(prepared, run):
         return False
     if prepared.look is not None:
@@ -76,7 +82,9 @@ def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silen
 
 def asked(prepared: Prepared, run: Run, suite: str) -> dict[str, list[Ask]]:
     """What :func:`measure` is about to ask of what is mounted, by arm."""
-    return Measuring(prepared, run, prepared.wanted.suites[suite], silent).asks(mounted=True)
+    of = Measuring(prepared, run, prepared.wanted.suites[suite], silent)
+    mounted = [arm for arm in prepared.registration.plans[suite].arms if arm.mount]
+    return {arm.id: of.asks(arm) for arm in mounted}
 
 
 def so_far(prepared: Prepared, run: Run) -> Judged:
@@ -147,10 +155,16 @@ class Measuring:
         self._settle(wait=True)
         self._run.sync()
 
-    def asks(self, *, mounted: bool) -> dict[str, list[Ask]]:
-        """What is not in the run yet of the arms that have a mount, or of those that have none."""
-        arms = [arm for arm in self._plan.arms if bool(arm.mount) is mounted]
-        return {arm.id: [self._ask(arm, *one) for _, one in self._todo(arm)] for arm in arms}
+    def asks(self, arm: Arm) -> list[Ask]:
+        """What one arm was not asked yet."""
+        return [self._ask(arm, case, sample) for _, (case, sample) in self._todo(arm)]
+
+    def count(self) -> None:
+        """Add what is left of this suite to the estimate."""
+        for arm in self._plan.arms:
+            asks = self.asks(arm)
+            unknown = len(self._prepared.kept.unknown(arm.id, asks))
+            self._prepared.estimate.add(unknown, len(asks), self._suite.form.max_tokens)
 
     def _measure(self, arm: Arm) -> None:
         """Ask one arm what it was not asked yet, and wait for the judgements."""
@@ -161,7 +175,9 @@ class Measuring:
     def _todo(self, arm: Arm) -> list[tuple[int, Question]]:
         """What one arm was not asked yet, each with its place."""
         chosen = self._chosen()
-        cases = [case for case in self._in_order(arm) if case.id in chosen]
+        cases = [
+            case for case in planning.in_order(self._suite, self._plan, arm) if case.id in chosen
+        ]
         every = [(case, sample) for case in cases for sample in range(self._policy.samples)]
         done = self._run.receipts
         return [
@@ -176,10 +192,14 @@ class Measuring:
         verifiers = [criterion.verifier for criterion in self._suite.spec.criteria]
         asks = [self._ask(arm, case, sample) for _, (case, sample) in todo]
         ready: dict[int, Asked] = {}
-        given, self._pace = 0, Pace(samples=self._policy.samples)
-        for number, answer, kept in self._prepared.kept.answer(arm.id, asks):
+        given, allowed, self._pace = 0, 0, Pace(samples=self._policy.samples)
+        answers = self._prepared.kept.answer(arm.id, asks)
+        for many, (number, answer, kept) in enumerate(answers, start=1):
             case, sample = todo[number][1]
             self._pace.generated(0 if kept else answer.tokens)
+            allowed += 0 if kept else self._suite.form.max_tokens
+            if many == len(todo) or self._pace.seconds > PACED:
+                self._prepared.estimate.say(self._progress, self._pace, allowed)
             pending = self._prepared.judges.judge(verifiers, case, answer.text)
             ready[number] = Asked(case, sample, arm, answer, pending, time.monotonic())
             while given in ready:
@@ -256,15 +276,6 @@ class Measuring:
         return {
             case.id for case in planning.chosen(self._suite, self._prepared.wanted.options.limit)
         }
-
-    def _in_order(self, arm: Arm) -> list[Case]:
-        """Every case in the order in which an arm is asked."""
-        cases = list(self._suite.cases)
-        if arm.order == "backwards":
-            return cases[::-1]
-        by_id = {case.id: case for case in cases}
-        registered = [by_id[id] for id, _ in self._plan.cases]
-        return registered if arm.order == "registered" else cases
 
     def _show_sentinels(self, place: int) -> None:
         """Queue the known answers that are due up to a place among those of what is judged, as if

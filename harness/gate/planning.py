@@ -22,7 +22,7 @@ from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
 from harness.subjects.arms import Kind, arms, contrasts
-from harness.subjects.base import Preflight
+from harness.subjects.base import Arm, Preflight
 from harness.subjects.groups import groups
 from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
@@ -130,6 +130,14 @@ def chosen(found: Suite, limit: int | None) -> Sequence[Case]:
         return found.cases
     kept = random.Random(found.digest).sample(range(len(found.cases)), limit)
     return [found.cases[number] for number in kept]
+
+
+def in_order(found: Suite, plan: Plan, arm: Arm) -> Sequence[Case]:
+    """Every case in the order in which an arm is asked."""
+    if arm.order == "registered":
+        by_id = {case.id: case for case in found.cases}
+        return [by_id[id] for id, _ in plan.cases]
+    return found.cases[::-1] if arm.order == "backwards" else found.cases
 
 
 def _seen(found: Suite, groups: Mapping[str, str], prompts: set[str]) -> set[str]:

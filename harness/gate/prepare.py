@@ -6,9 +6,9 @@ verifier is evidence: nothing is judged, and the verdict is VOID with the reason
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,7 +34,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
-from harness.gate.progress import Progress, silent
+from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
@@ -43,7 +43,6 @@ from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
-PROBE_PROMPTS = 4  # per suite, for the effect of the adapter
 Load = Callable[[Entry], Answering]
 
 
@@ -86,7 +85,7 @@ class Prepared:
     ``invalid`` are the reasons why nothing may be judged; ``known`` the sentinels by verifier;
     ``verifiers`` who judges, and ``stamps`` those of files, of the base and that a certificate is
     bound to, that may not be written while the gate runs; ``look`` is what the ledger is told,
-    ``None`` where nothing held out is seen."""
+    ``None`` where nothing held out is seen; ``estimate`` is of what is left to do."""
 
     wanted: Wanted
     judges: Judges
@@ -103,6 +102,7 @@ class Prepared:
     invalid: list[Reason]
     verifiers: dict[str, Verifier]
     stamps: dict[str, str]
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -178,7 +178,10 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     from harness.subjects.training.examine import examine
 
     suites, policy, options = list(wanted.suites.values()), wanted.library.gate, wanted.options
-    probe = _probe(suites, engine) if isinstance(engine, WhiteBox) else []
+    probe = list[list[int]]()
+    if isinstance(engine, WhiteBox):
+        probe, tokens = prompts.encoded(suites, engine)
+        engine.settle(policy.numerics, tokens)
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
     if isinstance(engine, WhiteBox):
@@ -235,11 +238,14 @@ def prepare(
         registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
+        kept = Kept(engine, cache)
+        resumed = before.settings.engine if before and before.has("settings.json") else {}
+        kept.stand(found.base_digest, resumed.get("batch"))
         yield Prepared(
             wanted=replace(wanted, suites=suites),
             judges=judges,
             engine=engine,
-            kept=Kept(engine, cache),
+            kept=kept,
             sandbox_description=description,
             certificates=certificates,
             preflight=found,
@@ -269,26 +275,3 @@ def _needed(suites: Iterable[Suite], folder: Path) -> dict[str, Verifier]:
                 raise WorkspaceError(f"{where}: no verifier {name!r}{hint}")
             needed[name] = found.verifiers[name]
     return needed
-
-
-def _probe(suites: Iterable[Suite], engine: WhiteBox) -> list[list[int]]:
-    """Token ids of a few prompts of each suite; raises :class:`WorkspaceError` for any prompt that
-    leaves no room to answer."""
-    probe = []
-    for each in suites:
-        for number, case in enumerate(each.cases):
-            row = engine.encode(each.form.text(case.prompt), each.form.mode, each.spec.system)
-            if len(row) >= engine.context:
-                raise WorkspaceError(
-                    f"{each.path}: prompt {case.id!r} has {len(row)} tokens, and the base's context"
-                    f" is {engine.context}; shorten the prompt, or gate on a base with a longer"
-                    " context"
-                )
-            if number < PROBE_PROMPTS:
-                probe.append(row)
-    return probe
-
-
-def probe_prompts(suites: Mapping[str, Suite]) -> list[str]:
-    """The prompts that show whether an adapter is at work."""
-    return [case.prompt for each in suites.values() for case in each.cases[:PROBE_PROMPTS]]

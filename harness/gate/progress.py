@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from harness.deciding.outcomes import MIN_RATE_N, Rate
@@ -12,7 +13,7 @@ from harness.stats.intervals import wilson
 
 class Progress(Protocol):
     """Is told after each step: what is under way, how much of it is done, and a note on its
-    pace."""
+    pace. A sentence of its own is a label of which ``total`` is zero."""
 
     def __call__(self, label: str, done: int, total: int, note: str = "") -> None:
         """Show it."""
@@ -35,10 +36,39 @@ def named(name: str, progress: Progress) -> Progress:
 def left(passed: float, done: int, total: int) -> str:
     """``0:42 left`` at the pace of ``done`` steps in ``passed`` seconds; empty when none is known
     or all is done."""
-    if not 0 < done < total:
-        return ""
-    minutes, seconds = divmod(round(passed / done * (total - done)), 60)
-    return f"{minutes}:{seconds:02d} left"
+    return f"{_minutes(passed / done * (total - done))} left" if 0 < done < total else ""
+
+
+def _minutes(seconds: float) -> str:
+    return "{}:{:02d}".format(*divmod(round(seconds), 60))
+
+
+@dataclass
+class Estimate:
+    """What a whole gate has to do, said once and with how long it takes, when its first answers
+    show the pace: ``answers`` to decode for at most ``tokens``, beside those that are ``kept``."""
+
+    answers: int = 0
+    kept: int = 0
+    tokens: int = 0
+    planned: bool = False
+
+    def add(self, unknown: int, asked: int, most: int) -> None:
+        """Count an arm of a suite: of what is ``asked``, ``unknown`` answers of ``most`` tokens."""
+        self.planned = True
+        self.answers += unknown
+        self.kept += asked - unknown
+        self.tokens += unknown * most
+
+    def say(self, progress: Progress, pace: Pace, allowed: int) -> None:
+        """Say it by the ``pace`` of answers that were ``allowed`` so many tokens, of which the rest
+        is taken to use as large a part."""
+        if self.tokens and allowed and pace.seconds > 0:
+            rest = _minutes(pace.seconds / allowed * max(0, self.tokens - allowed))
+            many = f"{self.answers} answers to decode, {self.kept} kept"
+            rate = f"{pace.tokens / pace.seconds:.0f} tok/s"
+            progress(f"{many}, at most {self.tokens} tokens; at {rate} about {rest} left", 0, 0)
+            self.tokens = 0
 
 
 class Pace:
@@ -49,11 +79,16 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, samples: int = 1) -> None:
         self._clock, self._began, self._samples = clock, clock(), samples
-        self._tokens = self._judged = self._elite = 0
+        self.tokens = self._judged = self._elite = 0  #: ``tokens`` that were decoded
+
+    @property
+    def seconds(self) -> float:
+        """Since this part began."""
+        return self._clock() - self._began
 
     def generated(self, tokens: int) -> None:
         """An answer was decoded, not read from the cache."""
-        self._tokens += tokens
+        self.tokens += tokens
 
     def judged(self, outcome: str) -> None:
         """An answer was judged."""
@@ -63,10 +98,10 @@ class Pace:
     def note(self, done: int, total: int) -> str:
         """``1289 tok/s, 3.1 judged/s, 0:42 left, elite 12/30 = 40.0 % [24.6 %, 57.7 %]``; what is
         not known is left out."""
-        passed = self._clock() - self._began
+        passed = self.seconds
         parts = []
-        if passed > 0 and self._tokens:
-            parts.append(f"{self._tokens / passed:.0f} tok/s")
+        if passed > 0 and self.tokens:
+            parts.append(f"{self.tokens / passed:.0f} tok/s")
         if passed > 0 and self._judged:
             parts.append(f"{self._judged / passed:.1f} judged/s")
         if rest := left(passed, done, total):

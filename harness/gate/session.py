@@ -28,12 +28,12 @@ from harness.gate.prepare import (
     look_up,
     preflight,
     prepare,
-    probe_prompts,
     quantised,
 )
 from harness.gate.progress import Progress, silent
 from harness.subjects.base import Preflight
 from harness.subjects.entering.entry import siblings
+from harness.subjects.prompts import probed
 from harness.verdict import Name, Verdict
 
 OF_A_RUN = ("registration", "not-registered", "ledger")  # reasons that say nothing of the answers
@@ -77,7 +77,7 @@ def check_subject(
     wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
-        box, prompts = cast(WhiteBox, engine), probe_prompts(wanted.suites)
+        box, prompts = cast(WhiteBox, engine), probed(wanted.suites)
         asked, entry = served.Server(server, model), wanted.entry
         others = siblings(wanted.library, entry)
         found.add(

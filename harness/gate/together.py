@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.content.library import Entry
 from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, Ask
-from harness.errors import HarnessError, WorkspaceError, boundary
+from harness.errors import EngineError, HarnessError, WorkspaceError, boundary
 from harness.gate.conclude import conclude
 from harness.gate.measure import asked, may_ask, measure, open_run
 from harness.gate.prepare import Load, Options, Prepared, Wanted, load_engine, look_up, prepare
@@ -84,12 +84,13 @@ def run_gates(
     names = [one.entry.name for one in wanted]
     for name in {name for name in names if names.count(name) > 1}:
         raise WorkspaceError(f"--adapter {name}: named {names.count(name)} times; name each once")
-    loaded, several = _Loaded(load), len(wanted) > 1
+    loaded, many = _Loaded(load), len(wanted)
 
     def start(one: Wanted) -> Steps:
-        if not several:
+        if many == 1:
             return gated(one, progress, loaded, begun)
-        return gated(_apart(one), named(one.entry.name, progress), loaded, begun)
+        label = f"{one.entry.name} ({1 + names.index(one.entry.name)} of {many})"
+        return gated(_apart(one), named(label, progress), loaded, begun)
 
     bases: dict[tuple[Path, str], deque[Wanted]] = defaultdict(deque)
     for one in wanted:
@@ -182,7 +183,8 @@ def _ahead(going: Sequence[Asking], progress: Progress) -> None:
     ]
     engine = going[0].prepared.engine
     given = mixed.answer(engine, [ask for _, ask in unknown])
-    for number, (at, answer) in enumerate(given, start=1):
-        kept, ask = unknown[at]
-        kept.hold(ask, answer)
-        progress(f"answers of {len(going)} adapters together", number, len(unknown))
+    with suppress(EngineError):  # whoever it is about is told so when it asks by itself
+        for number, (at, answer) in enumerate(given, start=1):
+            kept, ask = unknown[at]
+            kept.hold(ask, answer)
+            progress(f"answers of {len(going)} adapters together", number, len(unknown))

@@ -4,12 +4,13 @@ hold."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from harness.content.suite import Suite
 from harness.engines import prompting
-from harness.errors import EngineError
+from harness.errors import EngineError, WorkspaceError
 from harness.subjects.base import Fault
 
 if TYPE_CHECKING:
@@ -17,17 +18,56 @@ if TYPE_CHECKING:
 
 _OPEN = re.compile(r"<\|?(?:\w*think\w*|reasoning|thought)(?::start)?\|?>\s*$", re.IGNORECASE)
 
+PROBED = 4  # prompts of each suite that show the effect of the adapter
+
+
+def encoded(suites: Iterable[Suite], engine: WhiteBox) -> tuple[list[list[int]], int]:
+    """Token ids of a few prompts of each suite, and the most tokens that a prompt and its answer
+    have together; every prompt of every arm is read for it.
+
+    Raises :class:`WorkspaceError` for any that the base cannot be asked."""
+    probe, most = list[list[int]](), 0
+    for suite in suites:
+        form, systems = suite.form, _systems(suite)
+        for (number, case), (arm, system) in product(enumerate(suite.cases), systems.items()):
+            who = f"{suite.path}: prompt {case.id!r}{arm.removeprefix(suite.id)}"
+            try:
+                row = engine.encode(form.text(case.prompt), form.mode, system)
+            except EngineError as error:
+                raise WorkspaceError(f"{who}: {error}") from error
+            if len(row) >= engine.context:
+                raise WorkspaceError(
+                    f"{who} has {len(row)} tokens, and the base's context is {engine.context};"
+                    " shorten the prompt, or gate on a base with a longer context"
+                )
+            most = max(most, len(row) + form.max_tokens)
+            if number < PROBED and arm == suite.id:
+                probe.append(row)
+    return probe, most
+
+
+def probed(suites: Mapping[str, Suite]) -> list[str]:
+    """The prompts that show whether an adapter is at work."""
+    return [case.prompt for each in suites.values() for case in each.cases[:PROBED]]
+
+
+def _systems(suite: Suite) -> dict[str, str | None]:
+    """What stands before the prompts of each arm that is asked apart, by ``suite`` and ``suite
+    canon``."""
+    canon = "\n\n".join(filter(None, [suite.spec.system, suite.spec.canon]))
+    return {suite.id: suite.spec.system} | (
+        {f"{suite.id} canon": canon} if suite.spec.canon else {}
+    )
+
 
 def rendered(suites: Iterable[Suite], engine: WhiteBox) -> dict[str, str]:
     """The first prompt of each suite as the engine reads it, by ``suite`` and, where the canon is
     asked as a system prompt, ``suite canon``. Raises :class:`EngineError`."""
     found = {}
     for suite in suites:
-        spec, form = suite.spec, suite.form
+        form = suite.form
         prompt = form.text(suite.cases[0].prompt)
-        canon = "\n\n".join(filter(None, [spec.system, spec.canon]))
-        arms = {suite.id: spec.system} | ({f"{suite.id} canon": canon} if spec.canon else {})
-        for name, system in arms.items():
+        for name, system in _systems(suite).items():
             if form.mode == "completion":
                 ids = engine.encode(prompt, form.mode)
                 found[name] = str(engine.tokenizer.decode(ids))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import EngineError
 from harness.subjects.base import Fault
+from harness.subjects.changes import Change, changes
 
 if TYPE_CHECKING:
     from harness.engines.base import WhiteBox
@@ -28,9 +29,9 @@ LEAST_UPDATE, MOST_UPDATE = (
 class Tensors:
     """What was found in ``adapters.safetensors``.
 
-    ``update`` is the largest ``scale * ||A B|| / ||W||`` (Frobenius norms) over the adapted layers;
-    ``None`` where no layer is a low-rank change of a matrix. ``usable`` is whether the adapter may
-    be mounted to be probed."""
+    ``update`` is the largest ``||dW|| / ||W||`` of its changes (:mod:`harness.subjects.changes`);
+    ``None`` where none can be compared with its weight. ``usable`` is whether the adapter may be
+    mounted to be probed."""
 
     found: int = 0
     expected: int = 0
@@ -62,50 +63,24 @@ def examine(adapter: Path, config: dict[str, Any], engine: WhiteBox) -> Tensors:
     seen.faults += _coverage(tensors, expected)
     seen.faults += _numbers(tensors)
     if seen.usable:
-        seen.faults += _zeros(tensors)
         updates = list(changes(tensors, config, engine))
-        seen.update = max((one.size for one in updates), default=None)
-        if seen.update is not None and not any(f.code == "zero-adapter" for f in seen.faults):
-            seen.faults += _size(seen.update, config)
+        seen.faults += _zeros(tensors, updates)
+        largest = max(updates, key=lambda one: one.size, default=None)
+        seen.update = largest.size if largest else None
+        if largest and not any(f.code == "zero-adapter" for f in seen.faults):
+            seen.faults += _size(largest, config)
             seen.faults += _fused(updates)
     return seen
-
-
-@dataclass(frozen=True)
-class Change:
-    """What an adapter does to one matrix: ``size`` is ``||dW|| / ||W||`` (Frobenius norms), and
-    ``held`` is ``<W, dW> / ||dW||^2``, how many times the base holds the update already."""
-
-    size: float
-    held: float
-
-
-def changes(tensors: dict[str, Any], config: dict[str, Any], engine: WhiteBox) -> Iterator[Change]:
-    """The change of each matrix that can be compared with its weight, without the full product."""
-    import mlx.core as mx
-
-    scale = float((config.get("lora_parameters") or {}).get("scale", 1.0))
-    for name, a in tensors.items():
-        module, _, leaf = name.rpartition(".")
-        b, weight = tensors.get(f"{module}.lora_b"), engine.weight(module)
-        if leaf != "lora_a" or b is None or weight is None or a.ndim != 2 or weight.ndim != 2:
-            continue
-        a, b, weight = (one.astype(mx.float32) for one in (a, b, weight))
-        squared = max(0.0, float(((a.T @ a) * (b @ b.T)).sum())) * scale * scale
-        if weight.shape != (b.shape[1], a.shape[0]):  # an embedding's is the other way round
-            weight = weight.T
-        inner = float(((weight.T @ b.T) * a).sum()) * scale
-        size = math.sqrt(squared) / (float(mx.linalg.norm(weight)) or 1.0)
-        yield Change(size, inner / squared if squared else 0.0)
 
 
 def _fused(updates: list[Change]) -> Iterator[Fault]:
     """A base that holds the update already: its weights are then W + dW, and <W + dW, dW> /
     ||dW||^2 is near 1 in every matrix; else it scatters around 0."""
-    near = [one for one in updates if 0.8 < one.held < 1.2]
-    if len(updates) >= LEAST_COMPARED and len(near) >= FUSED_SHARE * len(updates):
+    compared = [one.held for one in updates if one.held is not None]
+    near = [held for held in compared if 0.8 < held < 1.2]
+    if len(compared) >= LEAST_COMPARED and len(near) >= FUSED_SHARE * len(compared):
         text = (
-            f"the base holds its update already in {len(near)} of {len(updates)} matrices: the"
+            f"the base holds its update already in {len(near)} of {len(compared)} matrices: the"
             " adapter was fused into this base; mount it on the base it was trained on"
         )
         yield Fault("already-fused", text)
@@ -178,10 +153,14 @@ def _numbers(tensors: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("not-finite", f"{len(broken)} tensors hold NaN or infinity, first {broken[0]}")
 
 
-def _zeros(tensors: dict[str, Any]) -> Iterator[Fault]:
+def _zeros(tensors: dict[str, Any], updates: list[Change]) -> Iterator[Fault]:
     ups = sorted(name for name in tensors if name.endswith("lora_b"))
     zero = [name for name in ups if not bool((tensors[name] != 0).any().item())]
-    if zero and len(zero) == len(ups):
+    moved = any(one.size for one in updates)
+    if updates and not ups and not moved:
+        text = f"all {len(updates)} weights are the base's own: nothing was trained"
+        yield Fault("zero-adapter", text)
+    elif zero and len(zero) == len(ups) and not moved:
         yield Fault("zero-adapter", f"all {len(ups)} lora_b tensors are zero")
     elif zero:
         text = (
@@ -191,23 +170,19 @@ def _zeros(tensors: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("zero-tensors", text, "warn")
 
 
-def _size(update: float, config: dict[str, Any]) -> Iterator[Fault]:
+def _size(largest: Change, config: dict[str, Any]) -> Iterator[Fault]:
     scale = (config.get("lora_parameters") or {}).get("scale")
-    if not LEAST_UPDATE <= update <= MOST_UPDATE:
-        what = "smaller" if update < LEAST_UPDATE else "larger"
-        limit = LEAST_UPDATE if update < LEAST_UPDATE else MOST_UPDATE
-        text = (
-            f"at scale {scale} its largest update is {update:.2g} of the weight it changes, {what}"
-            f" than {limit:g}"
-        )
-        yield Fault("update-size", text)
-    elif update >= LARGE_UPDATE:
-        text = (
-            f"at scale {scale} its largest update is {update:.2g} of the weight that it changes: is"
-            " alpha taken for the scale, which is alpha / rank?"
-        )
-        yield Fault("update-large", text, "warn")
-    yield from _scale(config)
+    at = "" if scale is None else f"at scale {scale} "
+    told = f"{at}its largest update is {largest.size:.2g} of the weight it changes ({largest.name})"
+    if not LEAST_UPDATE <= largest.size <= MOST_UPDATE:
+        small = largest.size < LEAST_UPDATE
+        limit = f"smaller than {LEAST_UPDATE:g}" if small else f"larger than {MOST_UPDATE:g}"
+        yield Fault("update-size", f"{told}, {limit}")
+    elif largest.size >= LARGE_UPDATE:
+        asked = "is alpha taken for the scale, which is alpha / rank?"
+        yield Fault("update-large", f"{told}: {asked if at else 'was it trained from it?'}", "warn")
+    if at:
+        yield from _scale(config)
 
 
 def _scale(config: dict[str, Any]) -> Iterator[Fault]:

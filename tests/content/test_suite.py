@@ -58,7 +58,7 @@ def test_an_installed_package_may_bring_the_prompts_of_a_suite(load):
 @pytest.mark.parametrize(
     ("name", "named"),
     [
-        ("riddle", "no such benchmark.*known: absent, human-eval, riddles, rows, torn"),
+        ("riddle", "no such benchmark.*known: absent, basics, human-eval, riddles, rows, torn"),
         ("absent", "acme_benchmarks:absent: .*has no attribute"),
         ("torn", "acme_benchmarks:torn: the download is torn"),
         ("rows", "acme_benchmarks:rows returned no list of harness.Case"),

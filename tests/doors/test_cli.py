@@ -25,9 +25,11 @@ from harness.datasets import samples
 from harness.datasets.humaneval import problems
 from harness.doors.cli.common import COMMON
 from harness.doors.cli.main import main
+from harness.gate import together
 from harness.gate.finished import labelling
 from harness.sandbox import selfcheck
 from harness.sandbox.backends import docker
+from harness.verdict import Name, Verdict
 
 
 def run(*arguments: object) -> click.testing.Result:
@@ -60,7 +62,10 @@ def place(tmp_path_factory):
     listed = yaml.safe_load((root / "library.yaml").read_text())
     gamedev = listed["adapters"]["gamedev"]
     claim = {"text": "9 MB", "metric": "megabytes", "value": 9, "tolerance": 0.1}
+    shutil.copytree(POCKET / "adapters" / "dead", root / "odd")
+    (root / "odd" / "adapter_config.json").write_text("[]")
     listed["adapters"] |= {
+        "odd": gamedev | {"path": "odd"},
         "boasted": gamedev | {"claims": [claim]},
         "unmeasured": gamedev | {"facets": ["godot", "prose"]},
     }
@@ -239,6 +244,34 @@ def test_every_documented_exit_code_has_its_case():
 def test_a_documented_exit_code_occurs(typed, code, request):
     found = run(*typed.split()[1:], *CASES[typed, code](request))
     assert found.exit_code == code, found.output
+
+
+def test_several_adapters_end_in_a_table_of_all(place):
+    names = {"gamedev": "SHIP", "dead": "VOID", "odd": "could not run"}
+    named = [word for name in names for word in ("--adapter", name)]
+    found = run("gate", *named, "--library", place, "--run-dir", place / "several")
+    assert found.exit_code == 4, found.output
+    rows = [re.split(r"\s{2,}", line) for line in found.stdout.splitlines()[-3:]]
+    assert [(row[0], row[1]) for row in rows] == list(names.items())
+    assert (Path(rows[0][2]), len(rows[2])) == (place / "several" / "gamedev", 2)
+    assert (place / "several" / "gamedev" / "scorecard.html").is_file()
+    assert "harness: odd: " in found.stderr
+    assert "gamedev (1 of 3): mini/godot adapter 20/20" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("SHIP SHIP", 0), ("INCONCLUSIVE SHIP", 2), ("NO-SHIP INCONCLUSIVE", 1),
+                        ("VOID NO-SHIP", 3), ("none VOID", 4)]
+)  # fmt: skip
+def test_of_several_adapters_the_worst_decides(monkeypatch, words, code):
+    names = [None if word == "none" else Verdict(Name(word), []) for word in words.split()]
+    ended = [
+        together.Ended(f"a{n}", verdict, Path("run") if verdict else None)
+        for n, verdict in enumerate(names)
+    ]
+    for order in (ended, ended[::-1]):
+        monkeypatch.setattr(together, "run_gates", lambda *_, order=order, **__: iter(order))
+        assert run("gate", "-q", "--adapter", "a0", "--adapter", "a1").exit_code == code
 
 
 @pytest.mark.parametrize("typed", LEAVES)

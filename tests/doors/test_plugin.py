@@ -148,6 +148,11 @@ def unknown_suite(root: Path) -> None:
             "*--limit 0: expected a number of prompts, 1 or more*",
         ),
         (
+            None,
+            ["--adapter", "gamedev", "--gate-adapter=dead"],
+            "*found several, expected one,*`harness gate --adapter A --adapter B` gates several*",
+        ),
+        (
             no_base,
             ["--adapter", "gamedev"],
             "*library.yaml: bases.pocket.path: no such folder:*bass*",

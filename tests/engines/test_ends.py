@@ -10,8 +10,9 @@ from mlx_lm.generate import generate_step
 from mlx_lm.utils import load
 from tiny_model import architectures, edit_config, edit_tensors, make_adapter, make_base
 
-from harness.engines import ends
 from harness.engines.base import Decoding
+from harness.engines.decoding import ends
+from harness.engines.mixed import MixedNotice
 from harness.engines.mixed import generate as mix
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
@@ -52,7 +53,9 @@ def positions(tmp_path_factory):
         ({"max_position_embeddings": 128}, 128),
         ({"n_positions": 64, "n_ctx": 64}, 64),
         ({"max_seq_len": 32}, 32),
-        ({"seq_length": 2048, "max_position_embeddings": 4096}, 2048),
+        ({"seq_length": 2048, "model_max_length": 4096}, 2048),
+        ({"block_size": 4, "max_position_embeddings": 4096}, 4096),
+        ({"n_positions": 1024, "max_position_embeddings": 4096}, 1024),
         ({"text_config": {"max_position_embeddings": 96}}, 96),
         ({"text_config": {"max_position_embeddings": 96}, "max_position_embeddings": 8}, 96),
         ({"max_position_embeddings": None, "text_config": None}, ends.UNBOUNDED),
@@ -112,7 +115,10 @@ def test_an_adapter_whose_logits_are_no_numbers_is_named(engine, base, tmp_path,
     engine.mount(adapter)
     with pytest.raises(EngineError, match=f"^{adapter}: the base with this adapter answers .* 0 "):
         list(engine.generate([ids], Decoding(4)))
-    with pytest.raises(EngineError, match=f"^{adapter}: the base with this adapter answers .* 1 "):
+    with (
+        pytest.warns(MixedNotice, match="answers otherwise in a batch with others"),
+        pytest.raises(EngineError, match=f"^{adapter}: the base with this adapter answers .* 1 "),
+    ):
         list(mix(engine, [(None, ids), (adapter, ids)], Decoding(4)))
 
 

@@ -142,7 +142,7 @@ def test_what_is_drawn_follows_the_models_probabilities(engine):
 
 def test_a_leading_space_is_kept(engine):
     ids = engine.encode(" two  spaces", "completion")
-    assert engine._batches.finish(ids, "length", ()).text == " two  spaces"
+    assert engine.batches.finish(ids, "length", ()).text == " two  spaces"
 
 
 def test_a_stop_string_is_found_across_token_borders(engine):

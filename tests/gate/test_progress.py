@@ -1,6 +1,9 @@
 """Progress says how fast and how good so far."""
 
-from harness.gate.progress import Pace, left
+import io
+
+from harness.doors.console import Steps, Terminal
+from harness.gate.progress import Estimate, Pace, left
 
 
 class Clock:
@@ -42,3 +45,18 @@ def test_time_left_is_told_only_when_a_pace_is_known():
     assert left(10, 4, 8) == "0:10 left"
     assert left(100, 1, 82) == "135:00 left"
     assert [left(10, 0, 8), left(10, 8, 8)] == ["", ""]
+
+
+def test_the_estimate_is_one_line_by_the_pace_of_the_first_answers():
+    clock, out = Clock(), io.StringIO()
+    pace, estimate, steps = Pace(clock), Estimate(), Steps(Terminal(file=out))
+    estimate.add(40, 164, 256)
+    estimate.add(60, 60, 128)
+    estimate.say(steps, pace, 0)  # all so far were kept
+    clock.now += 10
+    for _ in range(20):
+        pace.generated(64)
+    for _ in range(2):
+        estimate.say(steps, pace, 20 * 256)
+    said = "100 answers to decode, 124 kept, at most 17920 tokens; at 128 tok/s about 0:25 left\n"
+    assert out.getvalue() == said

@@ -16,7 +16,7 @@ from spoken_gate import Speaker, card, head, workspace_of_sums
 from harness.digests import folder_digest
 from harness.engines.base import Ask, Generation
 from harness.engines.mixed import MixedNotice
-from harness.errors import WorkspaceError
+from harness.errors import EngineError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.gate.finished import recheck
 from harness.gate.prepare import Options
@@ -36,6 +36,7 @@ class Batch(Speaker):
         self.fails = {lost: {f"{i}+120" for i in range(0, 120, 2)}}
         self.root, self.ends, self.loaded = root, ends, 0
         self.batches: list[set[str | None]] = []
+        self.refused: str | None = None  #: the digest of an adapter that no batch can answer
         self.begun: list[set[str]] = []  #: the runs whose base had answered, at each batch
 
     def load(self, _: object) -> Batch:
@@ -46,6 +47,8 @@ class Batch(Speaker):
         if asks:
             self.batches.append({ask.adapter for ask in asks})
             self.begun.append({p.parent.name for p in self.root.glob("runs/*/churn.json")})
+        if self.refused in {ask.adapter for ask in asks}:
+            raise EngineError("no answer is a number")
         for one in super().answer(asks):
             if self.asked == self.ends:
                 raise KeyboardInterrupt
@@ -134,6 +137,15 @@ def test_what_cannot_be_found_or_is_named_twice_ends_the_command_before_anything
         with pytest.raises(WorkspaceError, match=said):
             list(run_gates(asked(several, *names), load=speaker.load))
     assert (speaker.loaded, speaker.asked) == (0, 0)
+
+
+def test_an_adapter_that_breaks_the_batch_is_the_only_one_that_cannot_be_run(several: Path):
+    speaker = Batch(several)
+    speaker.refused = folder_digest(several / "loser")
+    asks = asked(several, "adder", "loser", "again", limit=1)
+    ended = {one.adapter: one for one in run_gates(asks, load=speaker.load, mix=True)}
+    said = {name: one.error for name, one in ended.items() if one.verdict is None}
+    assert said == {"loser": "no answer is a number"}
 
 
 def test_a_base_that_was_replaced_meanwhile_is_loaded_again(several: Path):

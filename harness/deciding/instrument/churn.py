@@ -6,6 +6,7 @@ All of it is known before anything mounted is asked: the gate writes it down the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from harness.audit.certificate import Certificate
@@ -52,8 +53,18 @@ def differences(
                 among = units(cases, plan.groups)
                 if enough(len(cases), len(among)):
                     j = scorecard.youden(plan, certificates)
-                    found[id] = _churned(registration, asked, arms, among, j)
+                    texts = _texts(id, asked, set(cases), rows)
+                    found[id] = _churned(registration, asked, arms, among, j, texts)
     return found
+
+
+def _texts(suite: str, asked: Contrast, cases: set[str], rows: Sequence[Receipt]) -> int:
+    """How many of the prompts got another text from each of two arms."""
+    said: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for row in rows:
+        if row.suite == suite and row.arm in (asked.first, asked.second) and row.case in cases:
+            said[row.case, row.sample].add(row.answer)
+    return len({case for (case, _), texts in said.items() if len(texts) > 1})
 
 
 def unsound(
@@ -135,7 +146,7 @@ def _noise(
 
 
 def _churned(
-    registration: Registration, asked: Contrast, arms: Arms, among: Units, j: float
+    registration: Registration, asked: Contrast, arms: Arms, among: Units, j: float, texts: int
 ) -> Churned:
     """HELD at the policy's alpha; REGRESSED only where a difference is neither chance nor within
     the margin both ways: a sound pipeline may not be void one time in ten."""
@@ -153,6 +164,7 @@ def _churned(
     return Churned(
         prompts=len(cases),
         flipped=len(held.comparison.gained) + len(held.comparison.lost),
+        texts=texts,
         discordance=round(total / len(cases), 6),
         state=GuardState.HELD if states == {GuardState.HELD} else unlike,
     )

@@ -37,7 +37,7 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
         0: "SHIP; with --register, the registration is written; with --dev, whatever was seen.",
         1: "NO-SHIP.",
         2: "INCONCLUSIVE.",
-        3: "VOID. Of several adapters the worst: 4, then 3, 1, 2, 0.",
+        3: "VOID. Of several adapters the gravest counts: 4, 3, 1, 2, then 0.",
     },
 )
 @adapters_option
@@ -108,11 +108,11 @@ def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
     from harness.doors.console import STYLES, Terminal, told
 
     name = f"{ended.adapter}: " if several else ""
-    if ended.verdict is None or ended.folder is None:
+    if ended.verdict is None:
         Terminal(err=True).say(f"harness: {name}{ended.error}")
         return
     out.say(f"{name}{ended.verdict.name}", STYLES[ended.verdict.name])
-    if not quiet:
+    if not quiet and ended.folder is not None:
         out.rows(told(ended.verdict), gap=1)
         out.say(f"scorecard: {ended.folder / 'scorecard.html'}")
         if ended.recorded is not None:

@@ -118,12 +118,12 @@ def _config(config: dict[str, Any]) -> Iterator[str]:
     kind = config.get("fine_tune_type", "lora")
     if kind not in ("lora", "dora", "full"):
         yield _wrong("fine_tune_type", kind, "lora, dora or full, which mlx-lm can mount")
-    if kind == "full":
-        return
     if "num_layers" not in config and "lora_layers" in config:
         yield "key 'lora_layers' is that of an older mlx-lm; call it num_layers"
     elif not _whole(config.get("num_layers")):
         yield _wrong("num_layers", config.get("num_layers"), "a whole number, -1 for all layers")
+    if kind == "full":
+        return
     given = config.get("lora_parameters")
     if not isinstance(given, dict):
         yield _wrong("lora_parameters", given, "an object with rank, scale and dropout")

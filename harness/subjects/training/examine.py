@@ -145,7 +145,11 @@ def _from_base(records: Sequence[corpus.Record], engine: WhiteBox) -> Fact | Non
         return None
     chosen = random.Random(len(asked)).sample(asked, min(SAMPLE, len(asked)))
     ids = [engine.encode(record.prompt, "chat") for record in chosen]
-    fitting = [n for n, row in enumerate(ids) if len(row) < engine.context]
+    fitting = [
+        n
+        for n, row in enumerate(ids)
+        if len(row) < engine.context and max(row, default=0) < engine.vocabulary
+    ]
     engine.mount(None)
     answers = dict(engine.generate([ids[n] for n in fitting], Decoding(SAMPLE_TOKENS)))
     pairs = [(chosen[fitting[n]], answer) for n, answer in sorted(answers.items())]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
 
 UNBOUNDED = 2**31  # tokens; a recurrent model's config bounds nothing
-#: what configs call the longest text: Llama and most; GPT-2; MPT and DBRX; Qwen 1, OpenELM, ...
+#: what configs call the longest text: Llama and most, GPT-2; and where none of these stands MPT,
+#: DBRX, ChatGLM, OpenELM, Baichuan, ..., whose words others use for something else
 CONTEXT = (
-    "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length",
-    "seq_length", "max_context_length", "model_max_length", "block_size",
+    ("max_position_embeddings", "n_positions", "n_ctx"),
+    (
+        "max_seq_len", "max_sequence_length", "seq_length", "max_context_length",
+        "model_max_length", "block_size",
+    ),
 )  # fmt: skip
 EVERY = 64  # answer tokens between two looks at whether the logits are numbers
 
@@ -37,8 +42,8 @@ class NotFinite(EngineError):
 def context(config: dict[str, Any]) -> int:
     """Tokens of prompt and answer together; :data:`UNBOUNDED` where the config of the base bounds
     nothing. Raises :class:`EngineError` for a bound that is none."""
-    for part in _parts(config):
-        found = {key: part[key] for key in CONTEXT if part.get(key) is not None}
+    for part, keys in product(_parts(config), CONTEXT):
+        found = {key: part[key] for key in keys if part.get(key) is not None}
         for key, value in found.items():
             if type(value) is not int or value < 1:
                 text = f"config.json: key {key!r}: found {value!r}; expected a whole number above 0"

@@ -1,0 +1,1 @@
+"""From token ids to token ids: ways to answer rows together, and which of them a base bears."""

@@ -1,0 +1,187 @@
+"""Decoding in batches with mlx-lm: answers by token ids, stop strings matched on the text."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.content.policy import Numerics
+from harness.engines.base import Decoding, Generation
+from harness.engines.decoding import ends, numerics, sizing, ways
+from harness.errors import EngineError
+
+#: batches of prompts that are sorted by length among themselves, so that no answer waits for the
+#: whole suite
+WINDOW = 4
+USUAL = 2048  # tokens of prompt and answer, where nobody said how many there will be
+Queued = Callable[[dict[int, int]], None]
+
+
+@dataclass
+class Batches:
+    """A loaded model with its tokenizer; ``context`` bounds prompt and answer together, and
+    ``vocabulary`` the token ids. It answers ``rows`` rows at a time in a ``way`` that
+    :meth:`settle` finds out."""
+
+    model: Any
+    tokenizer: Any
+    context: int
+    vocabulary: int
+    numerics: Numerics = "fast"
+    way: ways.Way | None = None
+    rows: int = 1
+
+    def settle(self, asked: Numerics, tokens: int | None) -> None:
+        """Find out on the bare base how many rows of ``tokens`` tokens are answered together, and
+        in which way; say so where it is not the fastest."""
+        many = min(tokens or USUAL, self.context)
+        rows = sizing.rows(self.model, many, self.vocabulary)
+        if asked == "exact":
+            rows = min(rows, sizing.steady())
+        while True:
+            try:
+                found = numerics.measure(self.model, self.tokenizer, rows, self.context, asked)
+                break
+            except RuntimeError as error:
+                rows = self._halved(rows, error)
+        self.numerics, self.way, self.rows = asked, found.way, rows
+        if found.notice:
+            warnings.warn(found.notice, numerics.BatchNotice, stacklevel=2)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of this may decide an answer: under ``exact`` not how many rows there are, but for
+        the constant of steps of one shape."""
+        batch = {"steady": "rows", "together": "batch", "prompts alone": "batch"}.get(str(self.way))
+        own = {batch: self.rows} if batch else {}
+        return {"numerics": self.numerics, "way": self.way} | own
+
+    @property
+    def shared(self) -> bool:
+        """Whether rows of several adapters may be answered in one batch."""
+        return self.way in ("together", "prompts alone")
+
+    def generate(
+        self,
+        prompts: Sequence[list[int]],
+        decoding: Decoding,
+        seeds: Sequence[int] = (),
+        queued: Queued | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answers as they finish; in every window of prompts the longest go first, so a batch holds
+        like lengths.
+
+        Greedy, or above temperature zero each drawn by its own of ``seeds``, whatever else is in
+        the batch. ``queued`` is told, before the first token, which prompt each of mlx-lm's row ids
+        (uid) stands for. Raises :class:`EngineError` for a prompt that the base cannot read
+        (:func:`harness.engines.decoding.ends.fits`), and for logits that are no numbers."""
+        ends.fits(prompts, self.context, self.vocabulary)
+        missing, rows = dict.fromkeys(range(len(prompts))), self.rows
+        while missing:
+            try:
+                for number, answer in self._answered(
+                    rows, prompts, list(missing), decoding, seeds, queued
+                ):
+                    del missing[number]
+                    yield number, answer
+            except RuntimeError as error:
+                if self.way == "steady" and numerics.exhausted(error):
+                    raise EngineError(
+                        f"the device's memory does not hold {rows} rows of a constant shape, which"
+                        " `numerics: exact` answers in; free some, or set `gate.numerics: fast`"
+                    ) from error
+                rows = self._halved(rows, error)
+
+    def _halved(self, rows: int, error: RuntimeError) -> int:
+        """Half as many rows, where memory ran out; else the error."""
+        if rows == 1 or not numerics.exhausted(error):
+            raise error
+        import mlx.core as mx
+
+        mx.clear_cache()
+        text = f"memory ran out with {rows} rows in a batch: it goes on with {rows // 2}"
+        warnings.warn(text, numerics.BatchNotice, stacklevel=3)
+        return rows // 2
+
+    def _answered(
+        self,
+        rows: int,
+        prompts: Sequence[list[int]],
+        numbers: list[int],
+        decoding: Decoding,
+        seeds: Sequence[int],
+        queued: Queued | None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answers to those of the prompts that ``numbers`` names."""
+        room = [min(decoding.max_tokens, self.context - len(ids)) for ids in prompts]
+        ends_at = self.tokenizer.eos_token_ids
+        batch = ways.opened(self.way or "together", self.model, ends_at, rows)
+        try:
+            window = WINDOW * rows
+            order = sorted(numbers, key=lambda n: (n // window, -len(prompts[n])))
+            warm = decoding.temperature
+            drawn = [_draw(seeds[n], warm) for n in order] if warm else None
+            asked = [list(prompts[n]) for n in order]
+            uids = batch.insert(asked, [room[n] for n in order], samplers=drawn)
+            index = dict(zip(uids, order, strict=True))
+            if queued is not None:
+                queued(index)
+            yield from self._drive(batch, index, decoding.stop)
+        finally:
+            batch.close()
+
+    def finish(self, ids: list[int], ended: str, stop: tuple[str, ...]) -> Generation:
+        """The answer that ``ids`` are, cut before the first of ``stop``."""
+        text = self._decode(ids)
+        cut = _first(stop, text)
+        if cut is not None:
+            return Generation(text[:cut], len(ids), "stop")
+        return Generation(text, len(ids), "eos" if ended == "stop" else "length")
+
+    def _drive(
+        self, batch: Any, index: dict[int, int], stop: tuple[str, ...]
+    ) -> Iterator[tuple[int, Generation]]:
+        written: dict[int, list[int]] = {uid: [] for uid in index}
+        # tokens: a character is 4 bytes at most, a token 1 at least
+        tail = 4 * max((len(s) for s in stop), default=0) + 8
+        while written:
+            for response in batch.next_generated():
+                ids = written.get(response.uid)
+                if ids is None:
+                    continue
+                if response.finish_reason != "stop":
+                    ids.append(response.token)
+                ended = response.finish_reason
+                if stop and _first(stop, self._decode(ids[-tail:])) is not None:
+                    if not ended:
+                        batch.remove([response.uid])
+                    ended = "stop-string"
+                ends.look(index[response.uid], len(ids), bool(ended), response)
+                if ended:
+                    yield index[response.uid], self.finish(ids, ended, stop)
+                    del written[response.uid]
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+def _draw(seed: int, temperature: float) -> Callable[[Any], Any]:
+    """A sampler of log-probabilities (1, vocabulary) with random numbers of its own; mlx-lm's share
+    a global state."""
+    import mlx.core as mx
+
+    key = mx.random.key(seed)
+
+    def draw(logprobs: Any) -> Any:
+        nonlocal key
+        key, now = mx.random.split(key)
+        return mx.random.categorical(logprobs / temperature, key=now)
+
+    return draw
+
+
+def _first(stop: Sequence[str], text: str) -> int | None:
+    """Where the earliest stop string begins in ``text``."""
+    return min((at for s in stop if (at := text.find(s)) >= 0), default=None)

@@ -1,0 +1,84 @@
+"""How many rows are answered together: what the memory of the device holds, and where more rows
+stop being faster."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MOST, MOST_CPU = 256, 16  # rows; on a CPU nothing is gained beyond 8 to 32
+STEADY, STEADY_CPU = 64, 8  # rows of one shape: with 8 an OpenBLAS sums every row alike
+SHARE = 0.8  # of the free memory; the rest is for activations
+COPIES = 2  # of keys and values: when a row joins or leaves, all are copied
+
+
+def rows(model: Any, tokens: int, vocabulary: int) -> int:
+    """The power of two of rows, of ``tokens`` prompt and answer together, that fit beside the
+    weights that are loaded."""
+    import mlx.core as mx
+
+    each, row = _footprint(model)
+    row += 3 * 4 * vocabulary + COPIES * each * tokens
+    most = MOST_CPU if mx.default_device() == mx.cpu else MOST
+    fit = int(SHARE * _free() / max(row, 1))
+    return 1 << (min(max(fit, 1), most).bit_length() - 1)
+
+
+def steady() -> int:
+    """The row count of a batch of constant shape on this device."""
+    import mlx.core as mx
+
+    return STEADY_CPU if mx.default_device() == mx.cpu else STEADY
+
+
+def _footprint(model: Any) -> tuple[int, int]:
+    """Bytes that a row holds: for each token, and once; from the caches that the model makes, so
+    that latent attention and recurrent layers count as what they are."""
+    import mlx.core as mx
+    from mlx_lm.models.cache import make_prompt_cache
+
+    caches = make_prompt_cache(model)
+    mx.eval(model(mx.array([[0]]), cache=caches))
+    each = once = 0
+    for cache in _leaves(caches):
+        keys = getattr(cache, "keys", None)
+        if keys is None:
+            once += int(cache.nbytes)
+        else:
+            each += int(cache.nbytes) // int(keys.shape[-2])
+    return each, once
+
+
+def _leaves(caches: Any) -> Iterator[Any]:
+    for cache in caches:
+        inner = getattr(cache, "caches", None)
+        if inner is None:
+            yield cache
+        else:
+            yield from _leaves(inner)
+
+
+def _free() -> int:
+    """Bytes of the device that are free: of a Mac what Metal recommends to use of the memory that
+    it shares with the CPU."""
+    import mlx.core as mx
+
+    if mx.default_device() == mx.cpu:
+        return _of_system()
+    info, used = mx.device_info(), mx.get_active_memory()
+    if "free_memory" in info:
+        return int(info["free_memory"]) + int(mx.get_cache_memory())
+    for name in ("max_recommended_working_set_size", "total_memory", "memory_size"):
+        if name in info:
+            return max(int(info[name]) - used, 0)
+    return _of_system()
+
+
+def _of_system() -> int:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists() and (kilobytes := re.search(r"MemAvailable:\s+(\d+)", meminfo.read_text())):
+        return int(kilobytes[1]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,0 +1,207 @@
+"""Ways to answer rows together: each takes what mlx-lm's ``BatchGenerator`` takes, and gives its
+tokens.
+
+A batch is faster than a row alone, but what else is in it may change an answer: by rounding, since
+sums of other shapes are made in another order, or by a model that reads the padding of its
+neighbours. :mod:`harness.engines.decoding.numerics` finds out which way a base can be answered
+in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Way = Literal["together", "prompts alone", "steady", "alone", "step"]
+PREFILL = 8  # prompts that are read together
+KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one block (OpenBLAS: 320)
+ENDLESS, DUMMY = 2**31, -1
+Sampler = Callable[[Any], Any]
+
+
+def opened(way: Way, model: Any, ends: Collection[int], rows: int) -> Any:
+    """What answers inserted prompts in one of the ways, ``rows`` of them at a time; close it."""
+    from mlx_lm.generate import BatchGenerator
+
+    if way == "step":
+        return Alone(model, ends)
+    if way == "steady":
+        return Steady(model, ends, rows)
+    rows = 1 if way == "alone" else rows
+    return BatchGenerator(
+        model,
+        stop_tokens=[[token] for token in sorted(ends)],
+        completion_batch_size=rows,
+        prefill_batch_size=min(PREFILL, rows) if way == "together" else 1,
+    )
+
+
+@dataclass
+class Token:
+    """One token of a row, as mlx-lm's batches give it."""
+
+    uid: int
+    token: int
+    logprobs: Any
+    finish_reason: str | None
+
+
+class _Queue:
+    """Rows that wait, and how many tokens each that is answered still has."""
+
+    def __init__(self, model: Any, ends: Collection[int]) -> None:
+        self._model, self._ends = model, ends
+        self._waiting: deque[tuple[int, list[int], int, Sampler | None]] = deque()
+        self._left: dict[int, int] = {}
+        self._next = 0
+
+    def insert(
+        self,
+        prompts: Sequence[list[int]],
+        max_tokens: Sequence[int],
+        samplers: Sequence[Sampler] | None = None,
+    ) -> list[int]:
+        """Queue prompts; the number of each row."""
+        uids = list(range(self._next, self._next + len(prompts)))
+        self._next += len(prompts)
+        drawn: Sequence[Sampler | None] = samplers or [None] * len(prompts)
+        self._waiting.extend(zip(uids, prompts, max_tokens, drawn, strict=True))
+        return uids
+
+    def remove(self, uids: Sequence[int]) -> None:
+        """End rows early."""
+        for uid in uids:
+            self._left.pop(uid, None)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _given(self, uid: int, token: int, logprobs: Any) -> Token:
+        self._left[uid] -= 1
+        over = "length" if self._left[uid] < 1 else None
+        ended = "stop" if token in self._ends else over
+        if ended:
+            del self._left[uid]
+        return Token(uid, token, logprobs, ended)
+
+
+class Alone(_Queue):
+    """One row after the other by mlx-lm's ``generate_step``: the reference.
+
+    ``step`` is how many tokens of a prompt are read at a time."""
+
+    def __init__(self, model: Any, ends: Collection[int], step: int = 2048) -> None:
+        super().__init__(model, ends)
+        self._step, self._uid = step, DUMMY
+        self._running: Iterator[tuple[int, Any]] = iter(())
+
+    def next_generated(self) -> list[Token]:
+        """The next token of the row that is answered."""
+        import mlx.core as mx
+        from mlx_lm.generate import generate_step
+
+        if self._uid not in self._left:
+            self._uid, ids, most, sampler = self._waiting.popleft()
+            self._left[self._uid] = most
+            self._running = generate_step(
+                mx.array(ids),
+                self._model,
+                max_tokens=most,
+                sampler=sampler,
+                prefill_step_size=self._step,
+            )
+        token, logprobs = next(self._running)
+        return [self._given(self._uid, int(token), logprobs)]
+
+
+class Steady(_Queue):
+    """Rows whose answers do not depend on each other to the bit: every prompt is read alone, as
+    many rows as ever take each step (a row that ended goes on unread until another takes its
+    place, and dummies fill the rest), and keys are summed in blocks counted from a row's end, so
+    that the padding before it adds nothing but zeros."""
+
+    def __init__(self, model: Any, ends: Collection[int], rows: int) -> None:
+        super().__init__(model, ends)
+        self._rows, self._live = rows, None
+
+    def next_generated(self) -> list[Token]:
+        """The next token of each row."""
+        import mlx.core as mx
+        from mlx_lm.generate import generation_stream
+
+        with mx.stream(generation_stream), _keys_in_blocks():
+            self._fill()
+            rows: Any = self._live
+            given = [r for r in rows.next() if r.uid in self._left]
+            return [self._given(r.uid, int(r.token), r.logprobs) for r in given]
+
+    def _fill(self) -> None:
+        live: Any = self._live
+        over = [n for n, uid in enumerate(live.uids) if uid not in self._left] if live else []
+        gone = set(over[: len(self._waiting)])
+        if gone:
+            keep = [n for n in range(len(live.uids)) if n not in gone]
+            live.filter(keep)
+            self._live = live if keep else None
+        while self._live is None or len(self._live) < self._rows:
+            if self._waiting:
+                uid, ids, most, sampler = self._waiting.popleft()
+                self._left[uid] = most
+                self._join(uid, ids, sampler)
+            else:
+                self._join(DUMMY, [0], None)
+
+    def _join(self, uid: int, ids: list[int], sampler: Sampler | None) -> None:
+        from mlx_lm.generate import PromptProcessingBatch, StopSequences
+        from mlx_lm.models.cache import make_prompt_cache
+
+        prompt = PromptProcessingBatch(
+            self._model,
+            [uid],
+            [make_prompt_cache(self._model)],
+            samplers=[sampler],
+            logits_processors=[[]],
+            stop_sequences=[StopSequences()],
+            max_tokens=[ENDLESS],
+        )
+        row = prompt.generate([list(ids)])
+        if self._live is None:
+            self._live = row
+        else:
+            self._live.extend(row)
+
+
+@contextmanager
+def _keys_in_blocks() -> Iterator[None]:
+    """While open, attention of one token a row sums its keys in blocks from the end."""
+    import mlx.core as mx
+
+    real = mx.fast.scaled_dot_product_attention
+
+    def summed(q: Any, k: Any, v: Any, *, scale: float, mask: Any = None, **more: Any) -> Any:
+        one, end = q.shape[2] == 1 and isinstance(mask, mx.array), k.shape[2]
+        if not one or any(value is not None for value in more.values()):
+            return real(q, k, v, scale=scale, mask=mask, **more)
+        rows, heads, _, width = q.shape
+        shared = k.shape[1]
+        if mask.ndim == 4 and mask.shape[1] == heads:
+            mask = mask.reshape(-1, shared, heads // shared, end)
+        scores = (q * scale).reshape(rows, shared, heads // shared, width) @ k.swapaxes(-1, -2)
+        if mask.dtype == mx.bool_:
+            scores = mx.where(mask, scores, mx.finfo(scores.dtype).min)
+        else:
+            scores = scores + mask
+        weights, out = mx.softmax(scores, axis=-1, precise=True), None
+        while end > 0:
+            block = slice(max(0, end - KEYS), end)
+            part = weights[..., block] @ v[..., block, :]
+            out, end = part if out is None else out + part, block.start
+        return out.reshape(rows, heads, 1, -1)  # type: ignore[union-attr]
+
+    mx.fast.scaled_dot_product_attention = summed
+    try:
+        yield
+    finally:
+        mx.fast.scaled_dot_product_attention = real

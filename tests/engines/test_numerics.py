@@ -1,0 +1,215 @@
+"""What else is in a batch changes no answer, or is said: each planted fault stands beside its clean
+twin."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import nullcontext
+from itertools import islice
+from types import SimpleNamespace
+
+import mlx.core as mx
+import pytest
+from conftest import POCKET
+from mlx_lm.generate import generate_step
+from mlx_lm.utils import load
+from tiny_model import architectures, make_adapter, make_base
+
+from harness.engines import mixed
+from harness.engines.base import Ask, Decoding
+from harness.engines.decoding import numerics, sizing, ways
+from harness.engines.decoding.numerics import BatchNotice
+from harness.engines.kept import Cache, Kept
+from harness.engines.mlx import MlxEngine
+
+TEXTS = [
+    "def add(a, b):",
+    "x",
+    "The quick brown fox jumps over the lazy dog",
+    "signal hit(",
+    "func",
+]
+FALLS = {
+    "llama": ("together", ""),
+    "lfm2": ("together", ""),  # reads the padding right
+    "mamba": ("prompts alone", "padding in mlx-lm's batch moves log-probabilities by"),
+    "rwkv7": ("prompts alone", "prompts are read one at a time, and answered together"),
+    "nemotron_h": ("prompts alone", "rounding moves them by"),
+    "gemma2": ("alone", "padding in mlx-lm's batch fails ("),
+    "llama4": ("step", "by mlx-lm's generate_step"),
+}
+
+
+def told(engine: MlxEngine, asked: str = "fast") -> str:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        engine.settle(asked)
+    return "".join(str(one.message) for one in said if one.category is BatchNotice)
+
+
+@pytest.mark.parametrize("kind", FALLS)
+def test_a_base_whose_batches_answer_otherwise_is_answered_in_a_way_that_does_not(kind, tmp_path):
+    shared = {"num_key_value_heads": 2} if kind == "gemma2" else {}  # with 4 of 4 heads none are
+    base = make_base(tmp_path / "base", config=architectures()[kind] | shared)
+    engine, (way, notice) = MlxEngine(base), FALLS[kind]
+    said = told(engine)
+    assert (engine.identity["way"], notice in said, bool(said)) == (way, True, bool(notice))
+    prompts = [engine.encode(text, "completion") for text in TEXTS * 2]
+    answers, ends = dict(engine.generate(prompts, Decoding(8))), engine.tokenizer.eos_token_ids
+    model, tokenizer = load(str(base))
+    for number, ids in enumerate(prompts[: len(TEXTS)]):
+        tokens = [int(t) for t, _ in generate_step(mx.array(ids), model, max_tokens=8)]
+        end = next((n for n, token in enumerate(tokens) if token in ends), len(tokens))
+        assert answers[number].text == tokenizer.decode(tokens[:end])
+        assert answers[number] == answers[number + len(TEXTS)]
+
+
+@pytest.fixture(scope="module")
+def pocket() -> MlxEngine:
+    return MlxEngine(POCKET / "base")
+
+
+def bits(engine: MlxEngine, prompts: list[list[int]], rows: int = 8) -> list[list[mx.array]]:
+    """The log-probabilities behind each token of a steady batch."""
+    batch = ways.opened("steady", engine._model, (), rows)
+    found = {uid: [] for uid in batch.insert(prompts, [3] * len(prompts))}
+    while any(len(row) < 3 for row in found.values()):
+        for one in batch.next_generated():
+            found[one.uid].append(one.logprobs)
+    return list(found.values())
+
+
+def alike(one: list[mx.array], other: list[mx.array]) -> bool:
+    return all(mx.array_equal(a, b).item() for a, b in zip(one, other, strict=True))
+
+
+def test_exact_answers_are_the_same_to_the_bit_in_any_company(pocket, monkeypatch):
+    ids = pocket.encode("def add(a, b):\n    return a + b\n" * 40, "completion")
+    row, long, short = ids[:380], ids[1:] + ids[:200], ids[:7]
+    [alone] = bits(pocket, [row])
+    company = bits(pocket, [short] * 9 + [long, row, short])
+    assert alike(company[10], alone)
+    assert alike(company[0], company[11])
+    monkeypatch.setattr(ways, "_keys_in_blocks", nullcontext)
+    assert not alike(bits(pocket, [long, row])[1], bits(pocket, [row])[0]), "what it is for"
+
+
+def test_exact_falls_down_its_ladder_where_rows_move_each_other(pocket, monkeypatch):
+    assert told(pocket, "exact") == ""
+    identity = pocket.identity
+    assert (identity["numerics"], identity["way"], "batch" in identity) == (
+        "exact",
+        "steady",
+        False,
+    )
+    monkeypatch.setattr(ways, "_keys_in_blocks", nullcontext)
+    other = MlxEngine(POCKET / "base")
+    assert "a batch of constant shape gives other bits beside other rows" in told(other, "exact")
+    assert other.identity["way"] == "alone"
+    assert told(other, "fast") == "", "rounding is no fault there"
+
+
+def test_adapters_are_mounted_in_turn_where_rows_may_not_share_a_batch(tmp_path):
+    base = make_base(tmp_path / "base")
+    engine, adapter = MlxEngine(base), make_adapter(tmp_path / "adapter", base)
+    rows = [
+        (owner, engine.encode(text, "completion")) for text in TEXTS for owner in (adapter, None)
+    ]
+    engine.settle("exact")
+    found = dict(mixed.generate(engine, rows, Decoding(8)))
+    assert found == dict(mixed.one_after_the_other(engine, rows, Decoding(8)))
+
+
+class Hungry:
+    """A model that has no memory for more than ``rows`` rows, once it is ``full``."""
+
+    def __init__(self, model, rows: int) -> None:
+        self._model, self._rows, self.full = model, rows, True
+
+    def __call__(self, inputs, *args, **kwargs):
+        if self.full and inputs.shape[0] > self._rows:
+            raise RuntimeError("[malloc] Unable to allocate 68719476736 bytes.")
+        return self._model(inputs, *args, **kwargs)
+
+    def __getattr__(self, name: str):
+        return getattr(self._model, name)
+
+
+def test_a_batch_that_memory_does_not_hold_is_halved_and_answers_given_are_kept(tmp_path):
+    engine = MlxEngine(make_base(tmp_path / "base"))
+    engine.settle(batch=16)
+    prompts = [engine.encode(text, "completion") for text in TEXTS * 8]
+    expected = dict(engine.generate(prompts, Decoding(6)))
+    batches, real = engine.batches, engine._model
+    hungry = batches.model = Hungry(real, 7)  # mlx-lm lets a few more in than it was told
+    with pytest.warns(BatchNotice) as said:
+        assert dict(engine.generate(prompts, Decoding(6))) == expected
+    assert [str(one.message) for one in said] == [
+        f"memory ran out with {n} rows in a batch: it goes on with {n // 2}" for n in (16, 8)
+    ]
+    assert engine.identity["batch"] == 16, "what was registered stays"
+    hungry.full, seen = False, list[int]()
+    given = engine.generate(prompts, Decoding(6))
+    seen += [number for number, _ in islice(given, 4)]
+    hungry.full = True
+    with pytest.warns(BatchNotice):
+        rest = dict(given)
+    assert rest == {number: expected[number] for number in rest}
+    seen += rest
+    assert sorted(seen) == list(range(len(prompts))), "each once"
+
+
+@pytest.mark.parametrize(("free", "rows"), [(10**12, 16), (120_000, 2), (1, 1)])
+def test_the_batch_is_what_fits_beside_the_weights(free, rows, tmp_path, monkeypatch):
+    engine = MlxEngine(make_base(tmp_path / "base"))
+    monkeypatch.setattr(sizing, "_free", lambda: free)
+    # 4 layers, keys and values of 2 heads of 8 float32: 512 bytes a token
+    assert sizing._footprint(engine._model) == (512, 0)
+    assert sizing.rows(engine._model, 40, 320) == rows
+    state = MlxEngine(make_base(tmp_path / "mamba", config=architectures()["mamba"]))
+    each, once = sizing._footprint(state._model)
+    assert (each, once > 0) == (0, True), "a recurrent state does not grow"
+
+
+def test_a_resumed_run_and_kept_answers_use_the_batch_that_was_registered(tmp_path, monkeypatch):
+    base, cache = make_base(tmp_path / "base"), Cache(tmp_path)
+    for fits, registered, chosen in ((4, None, 4), (16, None, 4), (16, 8, 8)):
+        monkeypatch.setattr(sizing, "rows", lambda *_, fits=fits: fits)
+        engine = MlxEngine(base)
+        Kept(engine, cache).stand("sha256:base", registered)
+        assert engine.identity["batch"] == chosen
+    ask = Ask("def add", "completion", None, Decoding(4), 0, "sha256:base")
+    one, other = (Kept(MlxEngine(base), cache) for _ in range(2))
+    for kept, stored in ((one, False), (other, True)):
+        kept.stand("sha256:base")
+        assert [was for _, _, was in kept.answer("base", [ask])] == [stored]
+    cache.close()
+
+
+def test_memory_does_not_grow_with_the_answers_that_are_given(tmp_path, monkeypatch):
+    engine = MlxEngine(make_base(tmp_path / "base"))
+    engine.settle(batch=4)
+    batches, tokenizer = engine.batches, engine.tokenizer
+    batches.tokenizer = SimpleNamespace(eos_token_ids=(), decode=tokenizer.decode)
+    prompts, opened, held = [engine.encode("signal hit(", "completion")] * 24, ways.opened, []
+
+    def grown() -> float:
+        mx.reset_peak_memory()
+        peaks = [mx.get_peak_memory() for _ in engine.generate(prompts, Decoding(16))]
+        return peaks[-1] / peaks[len(peaks) // 3]
+
+    def hoarding(*args):
+        batch = opened(*args)
+        given = batch.next_generated
+        batch.next_generated = lambda: held.append(given()) or held[-1]
+        return batch
+
+    assert grown() < 1.02
+    monkeypatch.setattr(ways, "opened", hoarding)
+    assert grown() > 1.2, "the test sees what is held"
+
+
+def test_numbers_that_are_none_are_not_taken_for_a_broken_batch(tmp_path):
+    engine = MlxEngine(make_base(tmp_path / "base"))
+    engine._weights["model.norm.weight"] = mx.full((32,), mx.nan)
+    assert (told(engine), engine.identity["way"]) == ("", numerics.LADDER["fast"][0])
