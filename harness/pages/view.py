@@ -134,10 +134,6 @@ class View:
         """What a reader asks of a suite first."""
         return headline(suite)
 
-    def reason(self, suite: str) -> Said | None:
-        """What was said of a suite."""
-        return next((each for each in self.reasons if each.reason.about == suite), None)
-
     def arms(self, suite: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """``(arm, kind, rate)`` of those that a plot shows: base first, what is released last."""
         first, second = suite["first"], suite["second"]

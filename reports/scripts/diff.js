@@ -12,7 +12,8 @@ export function wordDiff(first, second) {
   if (a.length + b.length > MOST_WORDS) return null;
   let head = 0, tail = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
-  while (tail < a.length - head && tail < b.length - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  const most = Math.min(a.length, b.length) - head;
+  while (tail < most && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
   const edits = myers(a.slice(head, a.length - tail), b.slice(head, b.length - tail));
   if (!edits) return null;
   const ranges = [marks(a, edits[0], head, "removed"), marks(b, edits[1], head, "added")];

@@ -11,22 +11,27 @@ export function prepare(index) {
   const free = begins.slice();
   receipts.row.forEach((row, line) => row >= 0 && (order[free[row]++] = line));
   const reasons = [], criteria = [], known = new Map();
-  const number = (list, text) => {
+  const place = (list, text) => {
     const key = `${list === reasons}${text}`;
     if (!known.has(key)) known.set(key, list.push(text) - 1);
     return known.get(key);
   };
-  const signatures = index.signatures.map(([outcome, sign, findings]) => ({
-    outcome: OUTCOMES.indexOf(outcome),
-    findings: [...findings, ...(sign ? [["ends", sign]] : [])].map(([c, why]) => [number(criteria, c), number(reasons, why)]),
-    text: [outcome, sign, ...findings.flat()].join(" ").toLowerCase(),
-  }));
+  const signatures = index.signatures.map(([outcome, sign, findings]) => {
+    const against = sign ? [...findings, ["ends", sign]] : findings;
+    return {
+      outcome: OUTCOMES.indexOf(outcome),
+      against,
+      findings: against.map(([c, why]) => [place(criteria, c), place(reasons, why)]),
+      text: [outcome, ...against.flat()].join(" ").toLowerCase(),
+    };
+  });
+  const suite = (row) => index.suites[index.suite[row]];
   return {
     ...index, rows, begins, order, signatures, reasons, criteria,
     suite: Uint16Array.from(index.suite), flip: Int8Array.from(index.flip),
     arm: Uint8Array.from(receipts.arm), sample: receipts.sample,
     signature: Uint32Array.from(receipts.signature), row: Int32Array.from(receipts.row),
-    names: index.case.map((name, row) => `${index.suites[index.suite[row]].id} ${name}`.toLowerCase()),
+    names: index.case.map((name, row) => `${suite(row).id} ${name}`.toLowerCase()),
   };
 }
 
@@ -37,17 +42,20 @@ export const linesOf = (data, row) => data.order.subarray(data.begins[row], data
 
 // What of a signature fits the wanted criterion and reason, and what it offers to either filter.
 function read(signature, wanted) {
-  const fits = signature.findings.filter(([c, why]) => (wanted.criterion < 0 || c === wanted.criterion) && (wanted.reason < 0 || why === wanted.reason));
+  const ofCriterion = ([c]) => wanted.criterion < 0 || c === wanted.criterion;
+  const forReason = ([, why]) => wanted.reason < 0 || why === wanted.reason;
+  const { findings } = signature;
+  const all = wanted.criterion < 0 && wanted.reason < 0;
   return {
-    found: (wanted.criterion < 0 && wanted.reason < 0) || fits.length > 0,
-    criteria: signature.findings.filter(([, why]) => wanted.reason < 0 || why === wanted.reason).map(([c]) => c),
-    reasons: signature.findings.filter(([c]) => wanted.criterion < 0 || c === wanted.criterion).map(([, why]) => why),
+    found: all || findings.some((each) => ofCriterion(each) && forReason(each)),
+    criteria: findings.filter(forReason).map(([c]) => c),
+    reasons: findings.filter(ofCriterion).map(([, why]) => why),
     outcome: wanted.outcome < 0 || signature.outcome === wanted.outcome,
     says: wanted.words !== "" && signature.text.includes(wanted.words),
   };
 }
 
-const flipFits = (flip, wanted) => wanted === "" || (wanted === "changed" ? flip !== 0 : wanted === "lost" ? flip < 0 : flip > 0);
+const FITS = { "": () => true, lost: (f) => f < 0, gained: (f) => f > 0, changed: (f) => f !== 0 };
 
 // Counts each key once for a row, however many of its answers have it.
 class Counter {
@@ -63,14 +71,18 @@ class Counter {
 }
 
 function saysSo(data, row, wanted, about, holds) {
-  if (wanted.words === "" || holds?.[row] === 1 || data.names[row].includes(wanted.words)) return true;
+  if (wanted.words === "" || holds?.[row] === 1) return true;
+  if (data.names[row].includes(wanted.words)) return true;
   return linesOf(data, row).some((line) => about[data.signature[line]].says);
 }
 
 export function filtered(data, wanted, holds) {
   const counts = {
-    suite: new Counter(data.suites.length), flip: new Counter(FLIPS.length), outcome: new Counter(OUTCOMES.length),
-    criterion: new Counter(data.criteria.length), reason: new Counter(data.reasons.length),
+    suite: new Counter(data.suites.length),
+    flip: new Counter(FLIPS.length),
+    outcome: new Counter(OUTCOMES.length),
+    criterion: new Counter(data.criteria.length),
+    reason: new Counter(data.reasons.length),
   };
   const about = data.signatures.map((signature) => read(signature, wanted));
   const unasked = wanted.outcome < 0 && wanted.criterion < 0 && wanted.reason < 0;
@@ -78,8 +90,9 @@ export function filtered(data, wanted, holds) {
   for (let row = 0; row < data.rows; row++) {
     if (!saysSo(data, row, wanted, about, holds)) continue;
     const arm = armOf(data, row, wanted.of), flip = data.flip[row];
-    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite, flips = flipFits(flip, wanted.flip);
-    let all = unasked; // what was never asked of an arm is shown where nothing is asked of its answers
+    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite;
+    const flips = (FITS[wanted.flip] ?? FITS[""])(flip);
+    let all = unasked; // an arm that was never asked is shown where nothing is asked of its answers
     for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
       const line = data.order[at], a = about[data.signature[line]];
       if (data.arm[line] !== arm) continue;

@@ -1,5 +1,5 @@
 // The rows that are shown: only those in sight are in the page.
-import { el, visible, clipped } from "./text.js";
+import { el, said } from "./text.js";
 import { OUTCOMES, linesOf } from "./filter.js";
 
 const HEIGHT = 48; // pixels of a row, as the style has it
@@ -26,7 +26,8 @@ export class List {
   choose(at) {
     this.chosen = at;
     const top = at * HEIGHT, { scrollTop, clientHeight } = this.box;
-    if (top < scrollTop || top + HEIGHT > scrollTop + clientHeight) this.box.scrollTop = top - clientHeight / 2;
+    const seen = top >= scrollTop && top + HEIGHT <= scrollTop + clientHeight;
+    if (!seen) this.box.scrollTop = top - clientHeight / 2;
     this.draw();
   }
 
@@ -36,8 +37,8 @@ export class List {
     const drawn = [];
     for (let at = first; at < last; at++) drawn.push(this.row(at));
     this.sheet.replaceChildren(...drawn);
-    if (this.chosen >= first && this.chosen < last) this.box.setAttribute("aria-activedescendant", `row${this.chosen}`);
-    else this.box.removeAttribute("aria-activedescendant");
+    const active = this.chosen >= first && this.chosen < last;
+    this.box.setAttribute("aria-activedescendant", active ? `row${this.chosen}` : "");
   }
 
   row(at) {
@@ -48,36 +49,39 @@ export class List {
     made.ariaPosInSet = at + 1;
     made.ariaSetSize = this.rows.length;
     made.style.transform = `translateY(${at * HEIGHT}px)`;
-    const name = el("b", {}, visible(clipped(data.case[row], 80)));
-    const told = el("small", {}, visible(clipped(suite.known ? suite.id : `${suite.id}${why(data, row, suite.first)}`, 120)));
-    made.append(name, mark(data, row, suite), told);
+    const told = suite.known ? suite.id : suite.id + why(data, row, suite.first);
+    made.append(said("b", "", data.case[row], 80), mark(data, row, suite));
+    made.append(said("small", "", told, 120));
     return made;
   }
 }
 
-const why = (data, row, arm) => {
+function why(data, row, arm) {
   for (const line of linesOf(data, row)) {
-    const [, sign, findings] = data.signatures_of[data.signature[line]];
-    if (data.arm[line] === arm && (sign || findings.length)) return ` · ${sign || findings[0].join(": ")}`;
+    const { against } = data.signatures[data.signature[line]];
+    if (data.arm[line] === arm && against.length) return ` · ${against[0].join(": ")}`;
   }
   return "";
-};
+}
+
+export function flipped(flip) {
+  return flip < 0 ? said("span", "lost", "▼ lost") : said("span", "gained", "▲ gained");
+}
 
 function mark(data, row, suite) {
-  const flip = data.flip[row];
-  if (flip) return el("span", { className: flip < 0 ? "lost" : "gained", textContent: flip < 0 ? "▼ lost" : "▲ gained" });
-  const got = [];
-  for (const line of linesOf(data, row)) if (data.arm[line] === suite.first) got.push(data.signatures[data.signature[line]].outcome);
-  if (!got.length) return el("span", { className: "soft", textContent: "not asked" });
+  if (data.flip[row]) return flipped(data.flip[row]);
+  const lines = [...linesOf(data, row)].filter((line) => data.arm[line] === suite.first);
+  const got = lines.map((line) => data.signatures[data.signature[line]].outcome);
+  if (!got.length) return said("span", "soft", "not asked");
   if (suite.known) return known(data.known[row], got[0]);
   const passed = got.filter((outcome) => outcome === 0).length;
-  if (got.length > 1) return el("span", { textContent: `${passed}/${got.length}` });
-  return el("span", { className: OUTCOMES[got[0]], textContent: OUTCOMES[got[0]] });
+  if (got.length > 1) return said("span", "", `${passed}/${got.length}`);
+  return said("span", OUTCOMES[got[0]], OUTCOMES[got[0]]);
 }
 
 // A known answer that the verifier takes for what it is, is right, also where it is refused.
 export function known(wanted, outcome) {
   const right = (wanted === "good") === (outcome === 0) && outcome < 2;
   const told = `${wanted}, ${["passed", "refused", "not judged"][outcome]}`;
-  return el("span", { className: right ? "pass" : "fail", textContent: `${right ? "✓" : "✕"} ${told}` });
+  return said("span", right ? "pass" : "fail", `${right ? "✓" : "✕"} ${told}`);
 }

@@ -1,5 +1,5 @@
 // The evidence of a run: filters, list and detail kept in step with the address of the page.
-import { el, one, visible, clipped } from "./text.js";
+import { one, visible, clipped, number } from "./text.js";
 import { loadIndex } from "./data.js";
 import { prepare, filtered, OUTCOMES, FLIPS } from "./filter.js";
 import { List } from "./list.js";
@@ -13,7 +13,6 @@ const form = one("#filters"), count = one("#count"), pane = one("#detail"), help
 let data, list, holds = null, asked = 0, opened = 0;
 
 const key = (row) => `${data.suites[data.suite[row]].id}:${data.case[row]}`;
-const number = (n) => n.toLocaleString("en");
 
 function wanted() {
   const at = (list, value) => (value === "" ? -1 : list.indexOf(value));
@@ -43,10 +42,11 @@ function options(name, all, choices) {
 }
 
 function offer(counts) {
-  const named = (of, names) => names.map((name, n) => [name, counts[of].many[n]]).filter(([, many]) => many);
+  const every = (of, names) => names.map((name, n) => [name, counts[of].many[n]]);
+  const named = (of, names) => every(of, names).filter(([, many]) => many);
   const most = (of, names) => named(of, names).toSorted((a, b) => b[1] - a[1]).slice(0, MANY);
-  options("suite", "all", data.suites.map((s, n) => [s.id, counts.suite.many[n]]));
-  options("flip", "all", FLIPS.map((flip) => [flip, counts.flip.many[FLIPS.indexOf(flip)]]));
+  options("suite", "all", every("suite", data.suites.map((s) => s.id)));
+  options("flip", "all", every("flip", FLIPS));
   options("outcome", "any", named("outcome", OUTCOMES));
   options("criterion", "any", most("criterion", data.criteria));
   options("reason", "any", most("reason", data.reasons));
@@ -56,7 +56,8 @@ function filter(keep = false) {
   const found = filtered(data, wanted(), holds);
   list.show(found.rows, keep);
   offer(found.counts);
-  count.textContent = `${number(found.rows.length)} of ${number(data.rows)} shown · ${number(found.lost)} lost · ${number(found.gained)} gained`;
+  const shown = `${number(found.rows.length)} of ${number(data.rows)} shown`;
+  count.textContent = `${shown} · ${number(found.lost)} lost · ${number(found.gained)} gained`;
 }
 
 function ask() {
@@ -90,7 +91,7 @@ async function copy(text, from) {
     await navigator.clipboard.writeText(said);
     from.dataset.copied = "copied";
   } catch {
-    getSelection().selectAllChildren(from); // no clipboard here: it is selected, to be copied by hand
+    getSelection().selectAllChildren(from); // no clipboard here: to be copied by hand
   }
 }
 
@@ -138,8 +139,7 @@ function pressed(event) {
 }
 
 async function start() {
-  const index = await loadIndex();
-  data = { ...prepare(index), signatures_of: index.signatures };
+  data = prepare(await loadIndex());
   list = new List(one("#list"), one("#sheet"), data, choose);
   options("of", "what is judged", data.arms.map((arm) => [arm]));
   form.addEventListener("input", (event) => {

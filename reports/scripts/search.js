@@ -3,8 +3,11 @@ import { blockText } from "./data.js";
 
 const BREATH = 400; // milliseconds between two looks at the page
 
-const escaped = (words) =>
-  JSON.stringify(words).slice(1, -1).replace(/[\u007f-\uffff]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
+// As a receipt's line has it: in ASCII.
+function escaped(words) {
+  const spelt = (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0");
+  return JSON.stringify(words).slice(1, -1).replace(/[\u007f-\uffff]/g, spelt);
+}
 
 export async function search(data, words, stands, told) {
   const holds = new Uint8Array(data.rows), needle = escaped(words);

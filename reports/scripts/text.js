@@ -1,6 +1,9 @@
 // What a model or a user wrote is text: nothing here makes markup of a string.
-const HIDDEN =
-  /(?:(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}])+|\p{M}{5,}/gu;
+// Controls, formats, halves of pairs, fillers that look like nothing, and stacks of marks.
+const CONTROLS = "\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}";
+const FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0";
+const SELECTORS = "\\u{e0100}-\\u{e01ef}";
+const HIDDEN = new RegExp(`(?:(?![\\t\\n])[${CONTROLS}${FILLERS}${SELECTORS}])+|\\p{M}{5,}`, "gu");
 const MOST = 20000; // characters of one text on the page; the data holds it whole
 const MOST_LINES = 2000;
 const NAMED = 6; // hidden characters of a run that are named one by one
@@ -38,8 +41,16 @@ export function visible(text) {
   return shown;
 }
 
-export const clipped = (text, most) =>
-  text.length > most ? `${text.slice(0, most)} … ${(text.length - most).toLocaleString("en")} more characters` : text;
+export const number = (n) => n.toLocaleString("en");
+
+export function clipped(text, most) {
+  const left = text.length - most;
+  return left > 0 ? `${text.slice(0, most)} … ${number(left)} more characters` : text;
+}
+
+// An element that says a text, made visible and not too long.
+export const said = (tag, kind, text, most = 300) =>
+  el(tag, { className: kind }, visible(clipped(text, most)));
 
 // A text line by line; marks are {from, to, kind}, sorted and apart from each other.
 export function paint(text, marks = []) {
@@ -55,7 +66,8 @@ export function paint(text, marks = []) {
     for (let m = next; m < marks.length && marks[m].from < to; m++) {
       const [a, b] = [Math.max(marks[m].from, at), Math.min(marks[m].to, to)];
       if (b <= a) continue;
-      line.append(visible(text.slice(at, a)), el("mark", { className: marks[m].kind }, visible(text.slice(a, b))));
+      const marked = el("mark", { className: marks[m].kind }, visible(text.slice(a, b)));
+      line.append(visible(text.slice(at, a)), marked);
       at = b;
     }
     line.append(visible(text.slice(at, to)));
@@ -64,6 +76,7 @@ export function paint(text, marks = []) {
     if (to === end) break;
   }
   const left = text.length - Math.min(from, text.length);
-  if (left > 0) pre.append(el("span", { className: "cut", textContent: `${left.toLocaleString("en")} more characters, cut on the page; whole in the data` }));
+  const cut = `${number(left)} more characters, cut on the page; whole in the data`;
+  if (left > 0) pre.append(said("span", "cut", cut));
   return pre;
 }
