@@ -150,6 +150,9 @@ async function start() {
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", recall);
   addEventListener("keydown", pressed);
+  addEventListener("beforeprint", () => {
+    for (const each of document.querySelectorAll("main details")) each.open = true;
+  });
   one("#keys").addEventListener("click", () => help.showModal());
   recall();
   document.documentElement.dataset.ready = performance.now();

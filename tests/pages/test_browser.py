@@ -247,6 +247,7 @@ def test_it_prints_whole(browser, run, tmp_path):
     assert page.locator("td[data-is=says]").first.is_visible()
     page.pdf(path=tmp_path / "page.pdf", format="A4")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    assert page.locator("main details:not([open])").count() == 0, "paper has nothing to click"
 
 
 @pytest.mark.parametrize("bypass", [False, True], ids=["policy", "no policy"])
