@@ -267,7 +267,8 @@ def preflight(
 def recheck(run: Path, as_json: bool) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
-    No model and no workspace is needed."""
+    RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
+    needed."""
     from harness.gate.finished.recheck import recheck as again
 
     found = again(run)
@@ -291,18 +292,43 @@ def recheck(run: Path, as_json: bool) -> int:
     help="Where the page goes (default: RUN/scorecard-rechecked.html).",
 )
 @click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Show digests in place of held-out texts, and mask secrets"
+    " (default: RUN/scorecard-published.html).",
+)
+@click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
 @library_option
-def report(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
+def report(
+    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
+) -> int:
     """Recheck RUN and write a page of it.
 
     The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
-    from harness.gate.finished.recheck import report as again
+    from harness.gate.finished.report import report as again
+    from harness.gate.finished.report import watched
     from harness.pages import tables
 
-    page, found = again(run, workspace.find(library).folder("reports"), out)
+    reports = workspace.find(library).folder("reports")
+    if watch:
+        watched([reports], lambda: _try(run, reports, out, publish))
+    page, found = again(run, reports, out, published=publish)
     Terminal().say(f"{page}\n{run}: {found.sentence}")
     if table is not None:
         Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
     return 1 if found.differences else 0
+
+
+def _try(run: Path, reports: Path, out: Path | None, publish: bool) -> None:
+    """Write a page; a mistake in a template is said, and the next writing tries again."""
+    from harness.doors.console import Terminal
+    from harness.errors import WorkspaceError
+    from harness.gate.finished.report import report as again
+
+    try:
+        Terminal().say(f"{again(run, reports, out, published=publish)[0]} written")
+    except WorkspaceError as error:
+        Terminal().say(str(error), "red")
