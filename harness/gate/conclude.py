@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def conclude(prepared: Prepared, run: Run) -> Verdict:
     secret.forget(prepared.judges.secret)
     judged = judge(registration, invalid, prepared.certificates, run.receipts.values())
     card = judged.scorecard(registration, len(run.receipts), run.head)
-    run.write("scorecard.json", card | {"answers": _answers(prepared)})
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    run.write("scorecard.json", card | {"answers": _answers(prepared), "finished": ended})
     run.write("verdict.json", judged.document(registration, run.head))
     reports = prepared.wanted.workspace.folder("reports")
     run.write(attestation.NAME, stated(run.folder, registration, judged.verdict, reports))

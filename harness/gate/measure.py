@@ -149,7 +149,7 @@ class Measuring:
         answers = len(self._chosen()) * self._policy.samples
         self._due = sentinels.spread(known, done, answers)
         for arm in self._plan.arms:
-            if arm.mount:
+            if arm.mount and not self._lost:
                 self._measure(arm)
         self._show_sentinels(answers)
         self._settle(wait=True)
@@ -213,7 +213,8 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        mount = self._prepared.wanted.entry.mount if arm.mount else None
+        wanted, found = self._prepared.wanted, self._prepared.preflight
+        mount = planning.mount(arm, wanted.entry, found)
         return planning.ask(self._policy, self._suite, arm, case, sample, mount)
 
     def _settle(self, *, wait: bool) -> None:

@@ -65,6 +65,8 @@ def register(
         policy=policy,
         contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
         lineage=entry.lineage,
+        status=entry.adapter.status,
+        previous=entry.previous.name if entry.previous else "",
         trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
     )
 
@@ -176,7 +178,8 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         drawn = {id: place for place, (id, _) in enumerate(cases)}
         cases.sort(key=lambda case: drawn[joined.get(case[0], case[0])])
     digests = (preflight.base_digest, preflight.adapter_digest)
-    asked = arms(*digests, spec.canon, guard=guard, again=policy.again)
+    last = preflight.previous_digest
+    asked = arms(*digests, spec.canon, guard=guard, again=policy.again, previous=last)
     own = policy.margins.get(found.id, spec.margin)
     margin = policy.secondary_margin if own is None else own
     kind: Kind = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"
@@ -192,6 +195,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if form.mode == "chat" else [],
         groups=joined,
+        tags={case.id: list(case.tags) for case in found.cases if case.tags},
         sampler=f"{decoded(policy)}, {form}",
         mode=form.mode,
     )
@@ -211,6 +215,12 @@ def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: 
         mount=mount,
         place=(suite.id, arm.id, case.id, sample),
     )
+
+
+def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
+    """The folder that an engine mounts for an arm."""
+    last = entry.previous.mount if entry.previous else None
+    return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
 
 
 def decoded(policy: Policy) -> str:

@@ -32,7 +32,8 @@ def render(run: Path, reports: Path) -> Path:
 def page(
     found: RunFolder, card: Scorecard, verdict: Decision, reports: Path, said: str = ""
 ) -> str:
-    """The scorecard of a run with the template of ``reports``; ``said`` is put above it.
+    """The scorecard of a run with the template of ``reports``; ``said`` is put above it, behind who
+    overruled the run.
 
     Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
     what is not there."""
@@ -49,7 +50,7 @@ def page(
         certificates=[asdict(one.certificate) | one.stated.model_dump() for one in held],
         items=_items(found.receipts),
         flips=_flips(card),
-        said=said,
+        said="; ".join(filter(None, (found.override.sentence if found.override else "", said))),
     )
 
 

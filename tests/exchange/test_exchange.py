@@ -253,7 +253,8 @@ def test_what_lm_eval_itself_recorded_comes_in(tmp_path, monkeypatch):
     task = {
         "task": "mine", "dataset_path": "json", "test_split": "test", "repeats": 2,
         "dataset_kwargs": {"data_files": {"test": str(data)}}, "output_type": "generate_until",
-        "doc_to_text": "{{prompt}}", "doc_to_target": "", "metric_list": [{"metric": "exact_match"}],
+        "doc_to_text": "{{prompt}}", "doc_to_target": "",
+        "metric_list": [{"metric": "exact_match"}],
         "generation_kwargs": {"until": ["\n\n"]},
     }  # fmt: skip
     found = lm_eval.simple_evaluate(model="dummy", tasks=[task], log_samples=True)

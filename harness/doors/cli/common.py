@@ -53,6 +53,16 @@ def _adapters(ctx: click.Context, _: click.Parameter, typed: str) -> list[Comple
     return [CompletionItem(name) for name in listed.adapters if name.startswith(typed)]
 
 
+def user() -> str:
+    """The name of who runs this."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
+
+
 def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
     """An option of a gate as click takes it; ``more`` is what this command has to say of it."""
     metavar, text = OPTIONS[name]
@@ -60,7 +70,7 @@ def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, an object a line, and nothing else."
+    "--json", "as_json", is_flag=True, help="Print one object of JSON and nothing else."
 )
 
 
@@ -83,7 +93,6 @@ adapter_option = option("adapter", required=True, shell_complete=_adapters)
 adapters_option = option(
     "adapter",
     " Repeat it to gate several: each gets its own run and verdict.",
-    required=True,
     multiple=True,
     shell_complete=_adapters,
 )

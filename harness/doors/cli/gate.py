@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -29,9 +30,11 @@ from harness.doors.options import DEV
 
 if TYPE_CHECKING:
     from harness.doors.console import Terminal
-    from harness.gate.prepare import Prepared
+    from harness.gate.prepare import Options, Prepared
+    from harness.gate.progress import Progress
     from harness.gate.together import Ended
 
+OF_ONE = ("base", "suite", "run_dir", "limit", "train_data", "replay")  # options that no queue has
 WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the worst
 
 
@@ -71,25 +74,28 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
     help="With --register, write the prompts there (JSONL), for --replay of what answers them.",
 )
 @click.option("--dev", is_flag=True, help=DEV)
+@click.option("--all", "every", is_flag=True, help="Gate each candidate that has no run of today.")
+@click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-@json_option
 def gate(
     adapter: tuple[str, ...],
     batch: str,
     quiet: bool,
-    as_json: bool,
     register: bool,
     export: Path | None,
     dev: bool,
+    every: bool,
+    queue: bool,
     **chosen: Any,
 ) -> int:
     """Gate one adapter or several, with the verdict as exit code.
 
-    The same as `pytest suites/ --adapter NAME`."""
+    The same as `pytest suites/ --adapter NAME`. With --all every candidate of the library is gated
+    of which no finished run is of its bytes, by today's policy and suites."""
     from harness.doors.console import Terminal, steps
+    from harness.gate.finished import due
     from harness.gate.prepare import Options
     from harness.gate.session import dev_lines, register_gate
-    from harness.gate.together import run_gates
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
@@ -97,33 +103,59 @@ def gate(
         raise click.UsageError("--export writes what is registered: add --register")
     if len(adapter) > 1 and (export or chosen["replay"]):
         raise click.UsageError("--export and --replay are of one adapter: name one --adapter")
-    out, asked = Terminal(), [Options(one, **chosen) for one in adapter]
-    quiet = quiet or as_json
+    if bool(adapter) == every:
+        raise click.UsageError("expected --adapter NAME, or --all")
+    if (queue and not every) or (every and (dev or register or any(map(chosen.get, OF_ONE)))):
+        raise click.UsageError(
+            "--queue belongs to --all, which takes --library and --sandbox alone"
+        )
+    out, asked, several = Terminal(), [Options(one, **chosen) for one in adapter], len(adapter) > 1
     with steps(quiet) as progress:
         if dev:
-            for line in chain.from_iterable(dev_lines(one, progress) for one in asked):
-                out.say(line)
+            for one in asked:
+                for line in chain([f"{one.adapter}:"] if several else [], dev_lines(one, progress)):
+                    out.say(line)
             return 0
         if register:
             for one in asked:
                 out.say(str(register_gate(one, progress, export=export)))
             return 0
+        if not every:
+            return _run(out, asked, progress, quiet, batch, {})
+        with due.alone(wait=queue):
+            found = due.due(Options("", **chosen))
+            for name, run in found.done.items():
+                out.say(f"{name}: gated already, {run}")
+            asked = [Options(one, **chosen) for one in found.due]
+            return _run(out, asked, progress, quiet, batch, found.broken)
 
-        def begun(prepared: Prepared) -> None:
-            if not quiet:
-                out.say(prepared.registration.look_text)
 
-        mix = None if batch == "auto" else batch == "mixed"
-        ended = []
-        for each in run_gates(asked, progress, begun=begun, mix=mix):
-            ended.append(each)
-            if as_json and each.verdict is not None:
-                tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
-            else:
-                _say(out, each, quiet, len(asked) > 1)
-    if len(asked) > 1 and not quiet:
+def _run(
+    out: Terminal,
+    asked: Sequence[Options],
+    progress: Progress,
+    quiet: bool,
+    batch: str,
+    broken: Mapping[str, str],
+) -> int:
+    """Gate one after the other; the gravest exit code, 0 where there was nothing to do.
+
+    ``broken`` are adapters that could not be found, with the reason."""
+    from harness.gate.together import Ended, run_gates
+
+    def begun(prepared: Prepared) -> None:
+        if not quiet:
+            out.say(prepared.registration.look_text)
+
+    several, ended = len(asked) + len(broken) > 1, []
+    mix = None if batch == "auto" else batch == "mixed"
+    lost = (Ended(name, error=text) for name, text in broken.items())
+    for each in chain(lost, run_gates(asked, progress, begun=begun, mix=mix)):
+        ended.append(each)
+        _say(out, each, quiet, several)
+    if several and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
-    return max(map(_code, ended), key=WORST.index)
+    return max(map(_code, ended), key=WORST.index, default=0)
 
 
 def _code(ended: Ended) -> int:
@@ -237,35 +269,6 @@ def recheck(run: Path, as_json: bool) -> int:
     else:
         say_against(run, found.differences, found.sentence)
     return 1 if found.differences else 0
-
-
-@click.command(
-    name="release-check",
-    cls=Command,
-    codes={
-        0: "SHIP, of exactly these bytes, by the policy of today, and every document agrees.",
-        1: "NO-SHIP, or something differs.",
-        2: "INCONCLUSIVE.",
-        3: "VOID.",
-    },
-)
-@click.argument("run", type=click.Path(path_type=Path))
-@adapter_option
-@library_option
-@json_option
-def release_check(run: Path, adapter: str, library: str | None, as_json: bool) -> int:
-    """Say whether RUN allows to release an adapter as it is now.
-
-    The verdict is made again from the receipts, and the adapter, the library and its policy are
-    held against what was registered."""
-    from harness.gate.finished.release import release_check as check
-
-    found = check(run, adapter, library)
-    if as_json:
-        tell({"run": run, **found._asdict()})
-    else:
-        say_against(run, found.against, found.sentence)
-    return found.exit_code
 
 
 @click.command(
