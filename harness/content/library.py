@@ -147,8 +147,8 @@ class Library(Draft):
 class Entry:
     """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
     gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
-    in another form. ``previous`` is the last release of its lineage on this base, if any;
-    ``answers`` is the file of its recorded answers, where it is not asked."""
+    in another form; ``answers`` is the file of its recorded answers, where it is not asked.
+    ``previous`` is the last release of its lineage on this base, if any."""
 
     name: str
     adapter: Adapter
@@ -159,8 +159,8 @@ class Entry:
     root: Path
     converted: Path | None = None
     held: Path | None = None
-    answers: Path | None = None
     previous: Entry | None = None
+    answers: Path | None = None
 
     @property
     def read(self) -> Path:
@@ -285,7 +285,10 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
     made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    last = releases.previous(library.adapters, adapter) if base_name == found.base else None
+    comparable = (
+        base_name == found.base and found.engine is None
+    )  # a server answers for one adapter
+    last = releases.previous(library.adapters, adapter) if comparable else None
     if last is None:
         return made
     return replace(made, previous=replace(resolve(workspace, library, last), previous=None))

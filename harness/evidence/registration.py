@@ -135,10 +135,10 @@ class Registration(strict.Model):
     lineage: str = ""
     ledger: Standing = Standing()
     trained_by: list[str] = []
-    declared: str = ""
-    dated: bool = True
     status: Status = "candidate"
     previous: str = ""
+    declared: str = ""
+    dated: bool = True
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,7 @@ from harness.evidence import attestation, secret
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
-from harness.pages import html
+from harness.pages import scorecard
 from harness.subjects.base import Fault
 from harness.subjects.identity import changed, moved
 from harness.verdict import Verdict
@@ -51,7 +51,7 @@ def stated(
     run: Path, registration: Registration, verdict: Verdict, reports: Path
 ) -> dict[str, Any]:
     """Write the page of a run as its documents stand; the statement about all of them."""
-    html.render(run, reports)
+    scorecard.render(run, reports)
     return attestation.statement(registration, verdict, attestation.documents(run))
 
 

@@ -213,8 +213,7 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        wanted, found = self._prepared.wanted, self._prepared.preflight
-        mount = planning.mount(arm, wanted.entry, found)
+        mount = planning.mount(arm, self._prepared.wanted.entry, self._prepared.preflight)
         return planning.ask(self._policy, self._suite, arm, case, sample, mount)
 
     def _settle(self, *, wait: bool) -> None:

@@ -201,6 +201,12 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
     )
 
 
+def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
+    """The folder that an engine mounts for an arm."""
+    last = entry.previous.mount if entry.previous else None
+    return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
+
+
 def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: Path | None) -> Ask:
     """One prompt as it is put to an arm, which answers with what is in ``mount``."""
     form, told = suite.form, (suite.spec.system, arm.system)
@@ -215,12 +221,6 @@ def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: 
         mount=mount,
         place=(suite.id, arm.id, case.id, sample),
     )
-
-
-def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
-    """The folder that an engine mounts for an arm."""
-    last = entry.previous.mount if entry.previous else None
-    return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
 
 
 def decoded(policy: Policy) -> str:

@@ -257,7 +257,7 @@ def test_a_documented_exit_code_occurs(typed, code, request):
     assert found.exit_code == code, found.output
 
 
-SAYS = {"preflight": ("faults", 3), "recheck": ("differences", 1),
+SAYS = {"gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),
         "release-check": ("against", 3), "library": ("adapters", 0)}  # fmt: skip
 
 

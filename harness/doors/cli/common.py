@@ -70,7 +70,7 @@ def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one object of JSON and nothing else."
+    "--json", "as_json", is_flag=True, help="Print JSON, an object a line, and nothing else."
 )
 
 

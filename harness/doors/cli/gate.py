@@ -77,10 +77,12 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
 @click.option("--all", "every", is_flag=True, help="Gate each candidate that has no run of today.")
 @click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
+@json_option
 def gate(
     adapter: tuple[str, ...],
     batch: str,
     quiet: bool,
+    as_json: bool,
     register: bool,
     export: Path | None,
     dev: bool,
@@ -110,6 +112,7 @@ def gate(
             "--queue belongs to --all, which takes --library and --sandbox alone"
         )
     out, asked, several = Terminal(), [Options(one, **chosen) for one in adapter], len(adapter) > 1
+    quiet = quiet or as_json
     with steps(quiet) as progress:
         if dev:
             for one in asked:
@@ -121,13 +124,14 @@ def gate(
                 out.say(str(register_gate(one, progress, export=export)))
             return 0
         if not every:
-            return _run(out, asked, progress, quiet, batch, {})
+            return _run(out, asked, progress, quiet, as_json, batch, {})
         with due.alone(wait=queue):
             found = due.due(Options("", **chosen))
             for name, run in found.done.items():
-                out.say(f"{name}: gated already, {run}")
+                if not quiet:
+                    out.say(f"{name}: gated already, {run}")
             asked = [Options(one, **chosen) for one in found.due]
-            return _run(out, asked, progress, quiet, batch, found.broken)
+            return _run(out, asked, progress, quiet, as_json, batch, found.broken)
 
 
 def _run(
@@ -135,6 +139,7 @@ def _run(
     asked: Sequence[Options],
     progress: Progress,
     quiet: bool,
+    as_json: bool,
     batch: str,
     broken: Mapping[str, str],
 ) -> int:
@@ -152,7 +157,10 @@ def _run(
     lost = (Ended(name, error=text) for name, text in broken.items())
     for each in chain(lost, run_gates(asked, progress, begun=begun, mix=mix)):
         ended.append(each)
-        _say(out, each, quiet, several)
+        if as_json and each.verdict is not None:
+            tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
+        else:
+            _say(out, each, quiet, several)
     if several and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
     return max(map(_code, ended), key=WORST.index, default=0)
@@ -259,7 +267,8 @@ def preflight(
 def recheck(run: Path, as_json: bool) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
-    No model and no workspace is needed."""
+    RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
+    needed."""
     from harness.gate.finished.recheck import recheck as again
 
     found = again(run)
@@ -283,18 +292,43 @@ def recheck(run: Path, as_json: bool) -> int:
     help="Where the page goes (default: RUN/scorecard-rechecked.html).",
 )
 @click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Show digests in place of held-out texts, and mask secrets"
+    " (default: RUN/scorecard-published.html).",
+)
+@click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
 @library_option
-def report(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
+def report(
+    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
+) -> int:
     """Recheck RUN and write a page of it.
 
     The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
-    from harness.gate.finished.recheck import report as again
+    from harness.gate.finished.report import report as again
+    from harness.gate.finished.report import watched
     from harness.pages import tables
 
-    page, found = again(run, workspace.find(library).folder("reports"), out)
+    reports = workspace.find(library).folder("reports")
+    if watch:
+        watched([reports], lambda: _try(run, reports, out, publish))
+    page, found = again(run, reports, out, published=publish)
     Terminal().say(f"{page}\n{run}: {found.sentence}")
     if table is not None:
         Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
     return 1 if found.differences else 0
+
+
+def _try(run: Path, reports: Path, out: Path | None, publish: bool) -> None:
+    """Write a page; a mistake in a template is said, and the next writing tries again."""
+    from harness.doors.console import Terminal
+    from harness.errors import WorkspaceError
+    from harness.gate.finished.report import report as again
+
+    try:
+        Terminal().say(f"{again(run, reports, out, published=publish)[0]} written")
+    except WorkspaceError as error:
+        Terminal().say(str(error), "red")
