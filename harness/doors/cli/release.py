@@ -1,5 +1,5 @@
-"""What is done with a finished run: recheck and report it, ask whether it allows a release, release,
-compare."""
+"""What is done with a finished run: recheck and report it, ask whether it allows a release,
+release, compare."""
 
 from __future__ import annotations
 
