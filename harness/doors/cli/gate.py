@@ -1,4 +1,4 @@
-"""``harness gate`` and what stands around it: preflight before, recheck and report after."""
+"""``harness gate``, and the preflight before it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from harness.doors.cli.common import (
     library_option,
     option,
     sandbox_option,
-    say_against,
     suite_option,
     tell,
     train_data_option,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from harness.gate.progress import Progress
     from harness.gate.together import Ended
 
-OF_ONE = ("base", "suite", "run_dir", "limit", "train_data")  # options that no queue has
+OF_ONE = ("base", "suite", "run_dir", "limit", "train_data", "replay")  # options that no queue has
 WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the worst
 
 
@@ -256,79 +255,3 @@ def preflight(
             shown.append(("", f"-> {remedies()[fault.code]['remedy']}"))
         out.rows(shown, 1)
     return code
-
-
-@click.command(
-    cls=Command,
-    codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
-)
-@click.argument("run", type=click.Path(path_type=Path))
-@json_option
-def recheck(run: Path, as_json: bool) -> int:
-    """Recompute every number and the verdict of RUN from its receipts.
-
-    RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
-    needed."""
-    from harness.gate.finished.recheck import recheck as again
-
-    found = again(run)
-    if as_json:
-        verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
-        tell({"run": run, "differences": found.differences, **verdict})
-    else:
-        say_against(run, found.differences, found.sentence)
-    return 1 if found.differences else 0
-
-
-@click.command(
-    cls=Command,
-    codes={0: "The page is written, and all agrees.", 1: "It says that something differs."},
-)
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Where the page goes (default: RUN/scorecard-rechecked.html).",
-)
-@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
-@click.option(
-    "--publish",
-    is_flag=True,
-    help="Show digests in place of held-out texts, and mask secrets"
-    " (default: RUN/scorecard-published.html).",
-)
-@click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
-@library_option
-def report(
-    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
-) -> int:
-    """Recheck RUN and write a page of it.
-
-    The page says whether the documents agree; that of the run's end stays as it is."""
-    from harness.content import workspace
-    from harness.doors.console import Terminal
-    from harness.gate.finished.report import report as again
-    from harness.gate.finished.report import watched
-    from harness.pages import tables
-
-    reports = workspace.find(library).folder("reports")
-    if watch:
-        watched([reports], lambda: _try(run, reports, out, publish))
-    page, found = again(run, reports, out, published=publish)
-    Terminal().say(f"{page}\n{run}: {found.sentence}")
-    if table is not None:
-        Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
-    return 1 if found.differences else 0
-
-
-def _try(run: Path, reports: Path, out: Path | None, publish: bool) -> None:
-    """Write a page; a mistake in a template is said, and the next writing tries again."""
-    from harness.doors.console import Terminal
-    from harness.errors import WorkspaceError
-    from harness.gate.finished.report import report as again
-
-    try:
-        Terminal().say(f"{again(run, reports, out, published=publish)[0]} written")
-    except WorkspaceError as error:
-        Terminal().say(str(error), "red")

@@ -82,8 +82,8 @@ def main() -> None:
 for command in (
     gate.gate,
     gate.preflight,
-    gate.recheck,
-    gate.report,
+    release.recheck,
+    release.report,
     release.release_check,
     release.ship,
     release.compare,
