@@ -9,15 +9,19 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from auditing import write
 from conftest import ROOT
-from gates import certificate, judge, plan, prompt, receipt, registration, sentinel
+from gates import QUIET, certificate, judge, pair, plan, prompt, receipt, registration, sentinel
 
 from harness import __version__
+from harness.content.policy import Policy
 from harness.content.suite import load
+from harness.digests import folder_digest, folder_files
 from harness.evidence import attestation
 from harness.evidence.receipts import CHURN, SENTINEL, Finding, Receipt
 from harness.evidence.registration import Registration
@@ -29,6 +33,10 @@ from harness.subjects.base import Preflight
 
 SECRET = b"s" * 32
 REPORTS = ROOT / "reports"
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def settings(found: Registration, **changed: Any) -> dict[str, Any]:
@@ -87,7 +95,7 @@ def finish(
     judged = judge(found, rows, registered=registered)
     card = judged.scorecard(found, len(rows), run.head)
     answers = {"answered": 1, "from_cache": 0, "refused": 0}
-    run.write("scorecard.json", card | {"answers": {"base": answers}})
+    run.write("scorecard.json", card | {"answers": {"base": answers}, "finished": now()})
     run.write("verdict.json", judged.document(found, run.head))
     scorecard.render(folder, REPORTS)
     covered = attestation.documents(folder)
@@ -151,6 +159,46 @@ def author(folder: Path) -> Path:
     run = finish(folder / "run", found, [*judged, shown])
     held = certificate("demo.ok", binding={"source": {"demo.py": source}}).to_json()
     change(run / "certificates" / "demo.ok.json", lambda data: data.update(held))
+    return folder
+
+
+SUITES = {"humaneval": 164, "godot": 40}
+
+
+def workspace(folder: Path, gained: int, lost: int) -> Path:
+    """A workspace and its run, in which the adapter gained and lost so many of the guard."""
+    for suite, n in SUITES.items():
+        rows = [{"id": f"{suite}/{i}", "prompt": prompt(suite, i)} for i in range(n)]
+        role = {"role": "guard", "margin": 0.05} if suite == "humaneval" else {"role": "facet"}
+        spec = {"facet": suite, "mode": "chat", "max_tokens": 9, "prompts": f"{suite}.jsonl"}
+        spec |= {"criteria": [{"id": "ok", "verifier": f"{suite}.ok"}], **role}
+        write(folder / f"suites/{suite}.yaml", json.dumps(spec))
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write(folder / f"suites/{suite}.jsonl", lines)
+    write(folder / "adapter/adapters.safetensors", "weights, revision 6")
+    listed = {"path": "adapter", "base": "pocket", "status": "candidate", "facets": ["godot"]}
+    library = {
+        "bases": {"pocket": {"path": "base"}},
+        "adapters": {"gamedev": listed | {"suites": list(SUITES)}},
+        "gate": QUIET,
+    }
+    write(folder / "library.yaml", yaml.safe_dump(library))
+    digest, files = folder_digest(folder / "adapter"), folder_files(folder / "adapter")
+    digests = {id: load(folder / f"suites/{id}.yaml", folder / "suites").digest for id in SUITES}
+    found = registration(
+        [
+            plan("humaneval", 164, "guard", digest=digests["humaneval"]),
+            plan("godot", 40, digest=digests["godot"]),
+        ],
+        Policy(**QUIET),
+        adapter_digest=digest,
+        files=files,
+    )
+    rows = [
+        row if row.arm == "base" else Receipt(**{**row.__dict__, "subject": digest})
+        for row in [*pair("humaneval", 164, 58, gained, lost), *pair("godot", 40, 0, 35, 0)]
+    ]
+    finish(folder / "run", found, rows)
     return folder
 
 

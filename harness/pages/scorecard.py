@@ -45,11 +45,13 @@ def page(
     said: Notice,
     published: bool = False,
 ) -> str:
-    """The scorecard of a run with the template of ``reports``; ``said`` is put above it, and
-    a ``published`` one shows no held-out text.
+    """The scorecard of a run with the template of ``reports``; ``said`` is put above it, behind who
+    overruled the run, and a ``published`` one shows no held-out text.
 
     Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
     what is not there."""
+    if found.override:
+        said = said._replace(kind="bad", text=f"{found.override.sentence}. {said.text}")
     hidden = Hidden(found.receipts) if published else None
     show = hidden.show if hidden else cut
     view = View(found, card, verdict)

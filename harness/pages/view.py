@@ -139,7 +139,8 @@ class View:
         first, second = suite["first"], suite["second"]
         beside = [arm for arm in suite["rates"] if arm not in (first, second, "again")]
         for arm in (second, *beside, first):
-            kind = {first: "adapter", second: "base"}.get(arm, "canon")
+            named = {first: "adapter", second: "base", "previous": "previous"}
+            kind = named.get(arm, "canon")
             yield arm, kind, suite["rates"][arm]
 
     def margin(self, suite: str) -> float | None:

@@ -168,7 +168,8 @@ def test_every_reason_of_a_suite_is_shown_here():
         "cut", "empty", "no-guard", "claim-false", "claim-holds", "claim-not-measured",
         "degenerate",
         "degeneration-undecided", "facet-not-measured", "ledger", "no-claim", "not-degenerate",
-        "not-registered", "prompt", "registration", "sentinel", "spent", "subject",
+        "declared", "not-registered", "prompt", "registered-after", "registration", "sentinel",
+        "spent", "subject",
         "unlabelled",
         "verifiers-weak",
     }  # fmt: skip

@@ -128,12 +128,17 @@ def test_the_adapter_is_not_asked_where_base_differs_from_itself_too_much(
     gate.speaker.fails = {
         None: {f"{i}+120" for i in first}, "again": {f"{i}+120" for i in again}
     }  # fmt: skip
-    verdict = gate.run()
+    shown: dict[str, str] = {}
+    verdict = gate.run(lambda label, _done, _total, note="": shown.update({label: note}))
     assert (verdict.name, verdict.deciding[0].code) == found
     sound = found[0] == "SHIP"
     assert any(gate.speaker.mounted) is sound
     stated = RunFolder(root / "run").churn.suites["general"]
-    assert (stated.prompts, stated.flipped) == (120, len(set(first) ^ set(again)))
+    differ = len(set(first) ^ set(again))
+    assert (stated.prompts, stated.flipped, stated.texts) == (120, differ, differ)
+    told = f"between two orders {differ} of 120 texts and {differ} outcomes differ"
+    assert shown["general base twice"] == told
+    assert told in (root / "run" / "scorecard.html").read_text()
     assert recheck.recheck(root / "run")[1] == []
     if found[1] == "noise":
         assert re.search(

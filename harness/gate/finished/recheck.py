@@ -52,7 +52,9 @@ class Rechecked(NamedTuple):
         made_by = self.folder.settings.harness
         also = "" if made_by == __version__ else f", as harness {made_by} computed it"
         differ = len(self.differences)
-        text = f"the receipts say {said}; {f'{differ} differ' if differ else f'all agrees{also}'}"
+        agrees = f"{differ} differ" if differ else f"all agrees{also}"
+        over = self.folder.override
+        text = f"the receipts say {said}; {agrees}{f'; {over.sentence}' if over else ''}"
         alone = f"; no {attestation.NAME} beside it says that this is the page of the run's end"
         return text if self.attested else text + alone
 
@@ -98,7 +100,7 @@ def _of_folder(run: Path) -> Rechecked:
             " certificate"
         )
     head = found.chained[-1][1] if found.chained else plan.digest
-    stood = {id: _as_it_stood(held) for id, held in found.certificates.items()}
+    stood = {id: as_it_stood(held) for id, held in found.certificates.items()}
     unfit = [*_certificates(found, plan), *_findings(plan, rows)]
     differences = [
         *_settings(found),
@@ -120,7 +122,7 @@ def _of_folder(run: Path) -> Rechecked:
         *_compare("verdict.json", asdict(found.verdict), decision),
         *_attestation(found, judged.verdict),
     ]
-    return _made(found, judged, card | {"answers": found.scorecard.answers}, differences)
+    return _made(found, judged, card | found.scorecard.of_the_end, differences)
 
 
 def so_far(run: Path) -> Rechecked:
@@ -152,7 +154,7 @@ def _made(
 def decided(found: RunFolder) -> judge.Judged:
     """What the documents of a run say, as its end decided it, and with the labels it has."""
     plan = found.registration
-    stood = {id: _as_it_stood(held) for id, held in found.certificates.items()}
+    stood = {id: as_it_stood(held) for id, held in found.certificates.items()}
     invalid = judge.validity(plan, found.preflight, stood, found.registered)
     return judge.judge(plan, invalid, stood, found.receipts, found.labels)
 
@@ -235,7 +237,7 @@ def _certificates(found: RunFolder, plan: Registration) -> Iterator[str]:
             yield f"certificates/{id}.json: its content is {held.digest}; registered was {digest}"
 
 
-def _as_it_stood(held: Held) -> Certificate:
+def as_it_stood(held: Held) -> Certificate:
     """A certificate when it judged: one that was not expired then is not expired for the
     recheck."""
     today = datetime.now(UTC).strftime("%Y-%m-%d")
