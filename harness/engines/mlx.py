@@ -36,9 +36,7 @@ class MlxEngine:
         try:
             self._model, config = load_model(base)
             self._tokenizer = load_tokenizer(base, eos_token_ids=ends.tokens(config))
-        except (
-            Exception
-        ) as error:  # whatever a foreign folder does to the loader, the reader needs one sentence
+        except Exception as error:  # a foreign folder may do anything to the loader
             raise EngineError(
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
@@ -117,9 +115,7 @@ class MlxEngine:
 
             try:
                 load_adapters(self._model, str(adapter))
-            except (
-                Exception
-            ) as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
+            except Exception as error:  # ValueError, KeyError, AttributeError, RuntimeError, ...
                 self._restore()
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
         self._mounted = adapter
