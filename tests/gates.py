@@ -104,7 +104,8 @@ def _secondary(found: Plan, policy: Policy) -> Plan:
 
 def _mounting(adapter: str, found: Plan) -> Plan:
     """The plan of another adapter."""
-    asked = [arm.model_copy(update={"mount": adapter}) if arm.mount else arm for arm in found.arms]
+    update = {"mount": adapter}
+    asked = [arm.model_copy(update=update) if arm.mount == ADAPTER else arm for arm in found.arms]
     return found.model_copy(update={"arms": asked})
 
 

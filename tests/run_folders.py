@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from auditing import write
 from conftest import ROOT
-from gates import certificate, judge, plan, prompt, receipt, registration, sentinel
+from gates import QUIET, certificate, judge, pair, plan, prompt, receipt, registration, sentinel
 
 from harness import __version__
+from harness.content.policy import Policy
 from harness.content.suite import load
+from harness.digests import folder_digest, folder_files
 from harness.evidence import attestation
 from harness.evidence.receipts import CHURN, SENTINEL, Finding, Receipt
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.evidence.secret import commitment
 from harness.gate import baseline
-from harness.pages import html
+from harness.pages import scorecard
 from harness.subjects.base import Preflight
 
 SECRET = b"s" * 32
 REPORTS = ROOT / "reports"
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def settings(found: Registration, **changed: Any) -> dict[str, Any]:
@@ -84,9 +95,9 @@ def finish(
     judged = judge(found, rows, registered=registered)
     card = judged.scorecard(found, len(rows), run.head)
     answers = {"answered": 1, "from_cache": 0, "refused": 0}
-    run.write("scorecard.json", card | {"answers": {"base": answers}})
+    run.write("scorecard.json", card | {"answers": {"base": answers}, "finished": now()})
     run.write("verdict.json", judged.document(found, run.head))
-    html.render(folder, REPORTS)
+    scorecard.render(folder, REPORTS)
     covered = attestation.documents(folder)
     run.write("attestation.json", attestation.statement(found, judged.verdict, covered))
     run.close()
@@ -149,3 +160,51 @@ def author(folder: Path) -> Path:
     held = certificate("demo.ok", binding={"source": {"demo.py": source}}).to_json()
     change(run / "certificates" / "demo.ok.json", lambda data: data.update(held))
     return folder
+
+
+SUITES = {"humaneval": 164, "godot": 40}
+
+
+def workspace(folder: Path, gained: int, lost: int) -> Path:
+    """A workspace and its run, in which the adapter gained and lost so many of the guard."""
+    for suite, n in SUITES.items():
+        rows = [{"id": f"{suite}/{i}", "prompt": prompt(suite, i)} for i in range(n)]
+        role = {"role": "guard", "margin": 0.05} if suite == "humaneval" else {"role": "facet"}
+        spec = {"facet": suite, "mode": "chat", "max_tokens": 9, "prompts": f"{suite}.jsonl"}
+        spec |= {"criteria": [{"id": "ok", "verifier": f"{suite}.ok"}], **role}
+        write(folder / f"suites/{suite}.yaml", json.dumps(spec))
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write(folder / f"suites/{suite}.jsonl", lines)
+    write(folder / "adapter/adapters.safetensors", "weights, revision 6")
+    listed = {"path": "adapter", "base": "pocket", "status": "candidate", "facets": ["godot"]}
+    library = {
+        "bases": {"pocket": {"path": "base"}},
+        "adapters": {"gamedev": listed | {"suites": list(SUITES)}},
+        "gate": QUIET,
+    }
+    write(folder / "library.yaml", yaml.safe_dump(library))
+    digest, files = folder_digest(folder / "adapter"), folder_files(folder / "adapter")
+    digests = {id: load(folder / f"suites/{id}.yaml", folder / "suites").digest for id in SUITES}
+    found = registration(
+        [
+            plan("humaneval", 164, "guard", digest=digests["humaneval"]),
+            plan("godot", 40, digest=digests["godot"]),
+        ],
+        Policy(**QUIET),
+        adapter_digest=digest,
+        files=files,
+    )
+    rows = [
+        row if row.arm == "base" else Receipt(**{**row.__dict__, "subject": digest})
+        for row in [*pair("humaneval", 164, 58, gained, lost), *pair("godot", 40, 0, 35, 0)]
+    ]
+    finish(folder / "run", found, rows)
+    return folder
+
+
+def index(run: Path) -> dict[str, Any]:
+    """What the list of a run's page shows and filters by."""
+    page = (run / "scorecard.html").read_text()
+    packed = re.search(r'id="index">([^<]*)<', page)
+    assert packed
+    return json.loads(gzip.decompress(base64.b64decode(packed[1])))

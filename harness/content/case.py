@@ -12,9 +12,11 @@ class Case:
     """One held-out prompt: its id, its text and ``expect``, what the criteria need to know about
     it.
 
-    Prompts of one ``group`` are variants of one task and count as one."""
+    Prompts of one ``group`` are variants of one task and count as one; a tag names a slice of the
+    suite."""
 
     id: str
     prompt: str
     expect: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
+    tags: tuple[str, ...] = ()

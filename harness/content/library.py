@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
-from harness.content import strict, suite
+from harness.content import releases, strict, suite
 from harness.content.policy import Policy
 from harness.content.suite import Suite
 from harness.content.workspace import Workspace
@@ -17,7 +17,7 @@ from harness.errors import WorkspaceError
 
 Dtype = Literal["auto", "as-stored"]
 Status = Literal["queued", "training", "candidate", "shipped", "superseded", "fixture"]
-#: what no gate lets ship
+#: what no gate scores, since it is not to be released; a fixture is scored and never ships
 HELD_BACK: tuple[Status, ...] = ("queued", "training", "superseded")
 
 
@@ -69,22 +69,59 @@ class Training(strict.Model):
     verifiers: list[str] = []
 
 
+class Served(strict.Model):
+    """A server that answers for an adapter and for its base. ``endpoint`` is the URL before
+    ``/completions``; ``base`` and ``adapter`` are the fields of a request that each is asked with
+    (``model``, ...). A key is read from the environment variable ``key_variable``; so many requests
+    are ``parallel``, and ``timeout`` is in seconds for one answer."""
+
+    endpoint: str = Field(pattern=r"^https?://")
+    base: dict[str, JsonValue] = Field(min_length=1)
+    adapter: dict[str, JsonValue] = Field(min_length=1)
+    key_variable: str = "HARNESS_ENDPOINT_KEY"
+    parallel: int = Field(default=4, gt=0, le=256)
+    timeout: float = Field(default=300.0, gt=0)
+
+    @model_validator(mode="after")
+    def _tells_apart(self) -> Served:
+        if self.base == self.adapter:
+            raise ValueError("base and adapter are asked with the same fields, so they are one")
+        return self
+
+
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
     its bytes. Releases of one adapter share a ``lineage`` (by default its name); ``release`` says
-    which of them it is."""
+    which of them it is, and ``previous`` which it is held against (by default the last one shipped
+    before it). The facets and suites of those that it ``includes`` are its own too. ``engine`` is
+    the server that answers for it, else the harness does."""
 
     path: str
     base: str
     status: Status
-    facets: list[str] = Field(min_length=1)
-    suites: list[str] = Field(min_length=1)
+    facets: list[str] = []
+    suites: list[str] = []
+    includes: list[str] = []
     claims: list[Claim] = []
     trained_on_base: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     train: Training | None = None
     lineage: str | None = Field(default=None, min_length=1)
     release: str | None = Field(default=None, min_length=1)
+    engine: Served | None = None
+    previous: str | None = Field(default=None, min_length=1)
+
+    @field_validator("includes", mode="before")
+    @classmethod
+    def _several(cls, said: Any) -> Any:
+        return [said] if isinstance(said, str) else said
+
+    @model_validator(mode="after")
+    def _owes(self) -> Adapter:
+        for key in ("facets", "suites"):
+            if not self.includes and not getattr(self, key):
+                raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
+        return self
 
 
 class Draft(strict.Model):
@@ -110,7 +147,8 @@ class Library(Draft):
 class Entry:
     """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
     gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
-    in another form."""
+    in another form; ``answers`` is the file of its recorded answers, where it is not asked.
+    ``previous`` is the last release of its lineage on this base, if any."""
 
     name: str
     adapter: Adapter
@@ -121,6 +159,8 @@ class Entry:
     root: Path
     converted: Path | None = None
     held: Path | None = None
+    previous: Entry | None = None
+    answers: Path | None = None
 
     @property
     def read(self) -> Path:
@@ -142,6 +182,13 @@ def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
     library = strict.load(workspace.library, Library)
     _, lines = strict.read_yaml(workspace.library)
+    for name, key, said, expected in releases.faults(library.adapters):
+        at = ("adapters", name)
+        line = lines.get((*at, key), lines.get(at, 0))
+        raise WorkspaceError(
+            f"{workspace.library}:{line}: key 'adapters.{name}.{key}': found {said!r}; expected"
+            f" {expected}"
+        )
     for name, adapter in library.adapters.items():
         if adapter.base not in library.bases:
             line = lines.get(("adapters", name, "base"), 0)
@@ -149,17 +196,17 @@ def load(workspace: Workspace) -> Library:
                 f"{workspace.library}:{line}: key 'adapters.{name}.base': found {adapter.base!r};"
                 f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
             )
-    return library
+    return library.model_copy(update={"adapters": releases.included(library.adapters)})
 
 
 def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) -> None:
-    """Whether ``gate.margins`` names suites, ``gate.shown_only`` guards and ``gate.secondary``
-    facets that are ``owed``, or that another adapter of the library owes; raises
-    :class:`WorkspaceError`."""
+    """Whether ``gate.margins`` and ``gate.slices`` name suites, ``gate.shown_only`` guards and
+    ``gate.secondary`` facets that are ``owed``, or that another adapter of the library owes, and
+    ``gate.slices`` tags of what is owed; raises :class:`WorkspaceError`."""
     own = {each.id: each.spec for each in owed}
     policy = library.gate
     if (
-        {*policy.margins, *policy.secondary, *policy.shown_only}
+        {*policy.margins, *policy.slices, *policy.secondary, *policy.shown_only}
         - own.keys()
         - {spec.facet for spec in own.values()}
     ):
@@ -169,18 +216,27 @@ def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) 
             own.setdefault(suite.suite_id(path, root), strict.load(path, suite.SuiteFile))
     guards = [id for id, spec in own.items() if spec.role == "guard"]
     facets = [spec.facet for spec in own.values() if spec.role == "facet"]
-    wrong = [("margins", name, name, [*own]) for name in policy.margins if name not in own]
+    margins = [(key, name) for key in ("margins", "slices") for name in getattr(policy, key)]
+    wrong = [(key, name, name, [*own]) for key, name in margins if name not in own]
     lists = {"secondary": (policy.secondary, facets), "shown_only": (policy.shown_only, guards)}
     for key, (said, names) in lists.items():
         places = enumerate(said)
         wrong += [(key, str(place), name, names) for place, name in places if name not in names]
     for key, at, name, names in wrong:
         line = strict.read_yaml(workspace.library)[1]["gate", key, at]
-        what = {"margins": "suite", "secondary": "facet"}.get(key, "guard")
+        what = {"secondary": "facet", "shown_only": "guard"}.get(key, "suite")
         raise WorkspaceError(
             f"{workspace.library}:{line}: key 'gate.{key}': found {name!r}; expected a {what} that"
             f" an adapter owes{strict.nearest(name, names)}"
         )
+    for each in owed:
+        tags = {tag for case in each.cases for tag in case.tags}
+        for tag in policy.slices.get(each.id, {}).keys() - tags:
+            line = strict.read_yaml(workspace.library)[1]["gate", "slices", each.id, tag]
+            raise WorkspaceError(
+                f"{workspace.library}:{line}: key 'gate.slices.{each.id}': found {tag!r}; expected"
+                f" a tag of its prompts{strict.nearest(tag, sorted(tags))}"
+            )
 
 
 def draft(workspace: Workspace) -> Draft:
@@ -228,7 +284,14 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
-    return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
+    made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
+    comparable = (
+        base_name == found.base and found.engine is None
+    )  # a server answers for one adapter
+    last = releases.previous(library.adapters, adapter) if comparable else None
+    if last is None:
+        return made
+    return replace(made, previous=replace(resolve(workspace, library, last), previous=None))
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:

@@ -16,6 +16,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "alpha": 0.025,
         "registered": True,
         "degeneration_held": True,
+        "previous_held": True,
         "max_false_passes": 0.05,
         "contamination_check": True,
         "label": "trained",
@@ -29,6 +30,7 @@ WEAKER = {
     "secondary_margin": 1,
     "degeneration_margin": 1,
     "degeneration_held": -1,
+    "previous_held": -1,
     "max_unverified": 1,
     "min_effect": -1,
     "max_flagged": 1,
@@ -84,13 +86,15 @@ class Policy(strict.Model):
     """What the gate demands; ``profile`` gives the defaults, and any key may be set beside it.
 
     alpha: one-sided level of every guard and gain. margins: non-inferiority margin of a suite,
-    before that of its file. secondary: facets that need not gain, but may not be worse by
-    ``secondary_margin``; every other facet is primary. degeneration_margin: how much more of the
+    before that of its file. slices: by suite and tag the margin of each slice that is a guard of
+    its own. secondary: facets that need not gain, but may not be worse by ``secondary_margin``;
+    every other facet is primary. degeneration_margin: how much more of the
     adapter's answers may loop or run out of tokens; degeneration_held: it must be proven even where
-    the prompts are too few for that. max_unverified: share of answers that may stay unjudged.
-    min_effect: nats per token; below it the adapter does nothing, besides what the rounding of
-    its base moves. min_youden: refuses a verifier whose sensitivity + specificity - 1 may be
-    that low. max_false_passes, kind_correlation, min_killed: what a certificate proves
+    the prompts are too few for that. previous_held: what is not shown to be as good as the last
+    release does not ship. max_unverified: share of answers that may stay unjudged. min_effect: nats
+    per token; below it the adapter does nothing, besides what the rounding of its base moves.
+    min_youden: refuses a verifier whose sensitivity + specificity - 1 may be that low.
+    max_false_passes, kind_correlation, min_killed: what a certificate proves
     (:class:`Proof`). samples: answers a prompt and arm (K), drawn at this temperature
     by this seed; at temperature 0 the one answer is greedy. discordance, min_power: a plan is
     refused where an unchanged adapter would ship more rarely than ``min_power``, if this share of
@@ -113,10 +117,12 @@ class Policy(strict.Model):
     profile: Literal["standard", "strict"] = "standard"
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     margins: dict[str, Margin] = {}
+    slices: dict[str, dict[str, Margin]] = {}
     secondary: list[str] = []
     secondary_margin: Margin = 0.05
     degeneration_margin: float = Field(default=0.02, gt=0, lt=1)
     degeneration_held: bool = False
+    previous_held: bool = False
     max_unverified: float = Field(default=0.02, ge=0, lt=1)
     min_effect: float = Field(default=0.0, ge=0)
     contamination: Literal["block", "warn"] = "block"

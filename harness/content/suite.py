@@ -2,8 +2,8 @@
 
 A suite is a YAML file below ``suites/``; its id is its path without the ending (``pocket/godot``).
 A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect",
-"group"}``, the last two where there is something to say, or those of a benchmark that an installed
-package brings (``package:NAME``)."""
+"group", "tags"}``, the last three where there is something to say, or those of a benchmark that an
+installed package brings (``package:NAME``)."""
 
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ class SuiteFile(strict.Model):
 
 
 class Row(strict.Model):
-    """The schema of one prompt; prompts of one ``group`` are variants of one task."""
+    """The schema of one prompt; prompts of one ``group`` are variants of one task, those of one tag
+    a slice."""
 
     id: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
     expect: dict[str, JsonValue] = {}
     group: str | None = Field(default=None, min_length=1)
+    tags: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def held(paths: Sequence[str], root: Path) -> list[str]:
 
 def _row(case: Case) -> list[object]:
     group = [] if case.group is None else [case.group]
-    return [case.id, case.prompt, dict(case.expect), *group]
+    tags = [sorted(case.tags)] if case.tags else []
+    return [case.id, case.prompt, dict(case.expect), *group, *tags]
 
 
 def _cases(prompts: str, path: Path) -> list[Case]:
@@ -204,7 +207,7 @@ def _cases(prompts: str, path: Path) -> list[Case]:
                 f"{source}:{line}: the prompt of {row.id!r} is already in the suite; prompts are"
                 " counted once"
             )
-        cases[row.id] = Case(row.id, row.prompt, row.expect, row.group)
+        cases[row.id] = Case(row.id, row.prompt, row.expect, row.group, tuple(row.tags))
     if not cases:
         raise WorkspaceError(f"{source}: no prompts")
     return list(cases.values())

@@ -41,6 +41,11 @@ class Workspace:
         return self._own / "looks"
 
     @property
+    def releases(self) -> Path:
+        """The records of what was released, to be committed; in the same place."""
+        return self._own / "releases"
+
+    @property
     def _own(self) -> Path:
         return Path.cwd() if self.root == PACKAGED else self.root
 

@@ -40,7 +40,8 @@ class Comparison:
     ``difference`` is Tango's interval (the score interval where leads are no whole ones) at level
     1 - 2 alpha, with what could not be judged counted against the first arm; ``plain`` counts it as
     not passed on both. ``gain_p`` is the one-sided p of "not better by more than min_gain": for
-    min_gain 0 exact, and where leads are no whole ones no less than the score test's; ``midp`` is
+    min_gain 0 exact, and where leads are no whole ones no less than the score test's; ``loss_p``
+    that of "not worse", with what could not be judged counted for the first arm; ``midp`` is
     McNemar's two-sided mid-p, ``None`` where leads are no whole ones."""
 
     n: int
@@ -55,6 +56,7 @@ class Comparison:
     newcombe: Interval | None
     midp: float | None
     gain_p: float
+    loss_p: float
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def compare(
         newcombe=_newcombe(both, gains, losses, n, level) if simple else None,
         midp=mcnemar_midp(gains, losses) if plain.scale == 1 else None,
         gain_p=_gain_p(worst, min_gain),
+        loss_p=_gain_p(leads(second, first, asked, worst=True), 0.0),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.audit.certificate import Certificate, State
-from harness.deciding import claims, degeneration, labels, reasons, scorecard
+from harness.deciding import claims, degeneration, labels, previous, reasons, scorecard, slices
 from harness.deciding.degeneration import Degeneration
 from harness.deciding.instrument import churn, guards
 from harness.deciding.scorecard import SuiteScore
@@ -148,7 +148,8 @@ def judge(
     ``labelled``; nothing is scored where :func:`validity` found ``invalid``."""
     rows = list(receipts)
     if invalid:
-        return Judged(dict.fromkeys(registration.plans), None, decide(invalid))
+        found = [*invalid, *claims.elsewhere(registration)]
+        return Judged(dict.fromkeys(registration.plans), None, decide(found))
     plans = registration.plans
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
     weak = _provisional(registration, certificates)
@@ -168,12 +169,18 @@ def judge(
         *claims.no_answers(registration, rows),
         *claims.sentinels(registration, rows, measured),
         *by_suite.values(),
+        *previous.reasons(registration, scores | decisive, by_suite),
+        *slices.reasons(registration, scores | decisive, by_suite),
         *labels.unlabelled(registration, rows, shown),
         *(degeneration.reasons(registration, looped) if whole else ()),
         *claims.coverage(registration, scores),
         *claims.claims(registration, scores | dict.fromkeys(weak)),
         *claims.unchecked(registration),
+        *claims.elsewhere(registration),
     ]
+    if registration.status == "fixture" and decide(found).name is Name.SHIP:
+        text = "its status in the library is fixture: what is faulty on purpose never ships"
+        found.append(reason("fixture", "subject", text))
     flagged = _with_flagged(registration, certificates, rows)
     return Judged(scores, looped, decide(found), by_suite, flagged, list(shown.values()))
 

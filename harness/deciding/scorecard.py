@@ -19,12 +19,22 @@ from harness.stats.audits.imperfect import Audit, composite_youden_lower
 
 
 @dataclass(frozen=True)
+class Slice:
+    """The prompts of one tag: rates by arm, and the headline's two arms held against the margin
+    that the policy gives the slice, or compared where it gives none; ``None`` under 20 prompts or
+    10 groups."""
+
+    rates: dict[str, Rate]
+    result: Result | None
+
+
+@dataclass(frozen=True)
 class SuiteScore:
     """One suite measured on every registered arm over the same prompts.
 
     ``results`` are by contrast and lack those with too few prompts or groups; ``criteria`` are the
-    rates by criterion and arm. ``samplers`` are how each arm was decoded, ``missing``
-    the answers that are not there."""
+    rates by criterion and arm, ``slices`` by tag. ``samplers`` are how each arm was decoded,
+    ``missing`` the answers that are not there."""
 
     plan: Plan
     samples: int
@@ -32,6 +42,7 @@ class SuiteScore:
     rates: dict[str, Rate]
     results: dict[str, Result]
     criteria: dict[str, dict[str, Rate]]
+    slices: dict[str, Slice]
     samplers: dict[str, list[str]]
     missing: int
     stop: Stop | None
@@ -81,6 +92,14 @@ class SuiteScore:
             "criteria": [
                 {"id": id, "verifier": verifiers[id], "rates": _rates(found)}
                 for id, found in self.criteria.items()
+            ],
+            "slices": [
+                {
+                    "tag": tag,
+                    "rates": _rates(found.rates),
+                    "result": found.result.to_json() if found.result else None,
+                }
+                for tag, found in self.slices.items()
             ],
             "samplers": self.samplers,
             "stop": asdict(self.stop) if self.stop else None,
@@ -150,6 +169,7 @@ def score(
         },
         results=_results(registration, plan, arms, paired, j),
         criteria={c.id: _criterion(n, plan, rows, found) for n, c in enumerate(plan.criteria)},
+        slices=_slices(registration, plan, arms, paired, j),
         samplers={arm: sorted({row.sampler for row in answers}) for arm, answers in rows.items()},
         missing=sum(len(plan.counted) - len(answered) for answered in arms.values()),
         stop=ended(plan, arms, j, registration) if early else None,
@@ -169,6 +189,31 @@ def _results(
         among = units(cases, plan.groups)
         if enough(len(cases), len(among)):
             found[asked.id] = read(asked, arms, among, j, alpha)
+    return found
+
+
+def _slices(
+    registration: Registration, plan: Plan, arms: Arms, paired: list[str], j: float
+) -> dict[str, Slice]:
+    """What each tag of the plan shows."""
+    found, asked = {}, plan.headline
+    named = registration.policy.slices.get(plan.suite, {})
+    for tag in sorted({tag for tags in plan.tags.values() for tag in tags}):
+        cases = [id for id in paired if tag in plan.tags.get(id, ())]
+        among, result = units(cases, plan.groups), None
+        if enough(len(cases), len(among)):
+            held = {"question": "not-worse", "margin": named[tag]} if tag in named else {}
+            update = {
+                "id": f"slice {tag}",
+                "question": "better",
+                "margin": 0.0,
+                "family": "",
+                **held,
+            }
+            contrast = asked.model_copy(update=update)
+            result = read(contrast, arms, among, j, registration.alpha)
+        shown = (asked.first, asked.second)
+        found[tag] = Slice({arm: rate(arms[arm], among) for arm in shown}, result)
     return found
 
 

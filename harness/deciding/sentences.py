@@ -63,11 +63,13 @@ def best(found: Result) -> str:
     return f"at best {ahead(found.comparison.difference.high)}"
 
 
-def numbers(score: SuiteScore, alpha: float) -> str:
+def numbers(score: SuiteScore, alpha: float, of: Result | None = None) -> str:
     """``adapter 57/164 = 34.8% [27.9%, 42.3%] (95 %), base ..., 0 gained, 3 lost, difference in
-    [-4.4, +0.3] points (90 % interval), McNemar mid-p = 0.12``."""
-    asked, found = score.plan.headline, score.headline
-    text = f"{asked.first} {score.first.text()}, {asked.second} {score.second.text()}"
+    [-4.4, +0.3] points (90 % interval), McNemar mid-p = 0.12``, of the headline or of another."""
+    found = of or score.headline
+    asked, rates = found.contrast if found else score.plan.headline, score.rates
+    first, second = (f"{arm} {rates[arm].text()}" for arm in (asked.first, asked.second))
+    text = f"{first}, {second}"
     if found is None:
         return text
     seen = found.comparison

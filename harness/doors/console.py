@@ -27,12 +27,13 @@ EVERY = 30.0  # seconds between two lines of one part in a log
 FRAME = 0.1  # seconds between two pictures of a bar
 LOG_WIDTH = 100_000  # columns of what is no terminal, so that nothing is cut or wrapped
 
+NO_RECEIPT = "no receipt"  #: of what is said to be shipped
 #: words that mean the same wherever they stand alone
 STYLES = {
     "SHIP": "bold green", "VALID": "bold green", "yes": "green", "shipped": "green",
     "NO-SHIP": "bold red", "REFUSED": "bold red", "NO": "bold red", "block": "red",
     "INCONCLUSIVE": "bold yellow", "PROVISIONAL": "bold yellow", "EXPIRED": "bold yellow",
-    "VOID": "bold magenta", "void": "magenta", "warn": "yellow",
+    NO_RECEIPT: "bold red", "VOID": "bold magenta", "void": "magenta", "warn": "yellow",
 }  # fmt: skip
 
 

@@ -144,36 +144,15 @@ class MlxEngine:
 
         Leaves the bare base mounted. Raises :class:`EngineError` for a config that mlx-lm cannot
         apply to this base."""
-        from mlx.utils import tree_flatten
-        from mlx_lm.tuner.utils import linear_to_lora_layers
-
         self._restore()
-        kind = config.get("fine_tune_type", "lora")
         try:
-            if kind == "full":
-                return self._trained(config["num_layers"])
-            layers, parameters = config["num_layers"], config["lora_parameters"]
-            linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
-            found = tree_flatten(self._model.parameters())
+            return loading.filled(self._model, config)
         except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
             raise EngineError(
                 f"mlx-lm cannot apply the adapter's config: {_brief(error)}"
             ) from error
         finally:
             self._restore()
-        leaves = {"lora_a", "lora_b", "m"}
-        return {k: tuple(v.shape) for k, v in found if k.rsplit(".", 1)[-1] in leaves}
-
-    def _trained(self, layers: int) -> dict[str, tuple[int, ...]]:
-        """What a full fine-tune of the last ``layers`` blocks saves, found as its trainer does."""
-        from mlx.utils import tree_flatten
-
-        self._model.freeze()
-        for block in self._model.layers[-max(layers, 0) :]:
-            block.unfreeze()
-        found = tree_flatten(self._model.trainable_parameters())
-        self._model.unfreeze()
-        return {k: tuple(v.shape) for k, v in found}
 
     def module(self, name: str) -> Any:
         """One leaf module of the bare base by its path; ``None`` when it has none of that name."""

@@ -42,6 +42,7 @@ COVERED = (
     "scorecard.json",
     "verdict.json",
     "labels.json",
+    "override.json",
     PAGE,
 )
 

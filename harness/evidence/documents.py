@@ -97,7 +97,8 @@ class Churn(strict.Model):
 
 
 class Scorecard(strict.Model):
-    """``scorecard.json``: every number, and how many answers came from the cache."""
+    """``scorecard.json``: every number, how many answers came from the cache, and when the run was
+    ``finished`` (UTC)."""
 
     suites: list[dict[str, Any]]
     not_measured: dict[str, dict[str, Any] | None]
@@ -109,6 +110,12 @@ class Scorecard(strict.Model):
     receipts: int
     receipts_digest: str
     answers: dict[str, dict[str, int]]
+    finished: str
+
+    @property
+    def of_the_end(self) -> dict[str, Any]:
+        """What receipts do not say."""
+        return self.model_dump(include={"answers", "finished"})
 
 
 @dataclass(frozen=True)

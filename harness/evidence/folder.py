@@ -14,6 +14,7 @@ from harness.evidence.documents import Churn, Decision, Derived, Scorecard, Secr
 from harness.evidence.labels import Labels
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
+from harness.evidence.releases import OVERRIDE, Override
 from harness.subjects.base import Preflight
 
 RECEIPTS, AHEAD, CHURN = "receipts.jsonl", "registered.json", "churn.json"
@@ -34,8 +35,9 @@ class RunFolder:
     file and field.
 
     ``registered`` is ``None`` where nobody had registered the run ahead, ``labels`` where nobody
-    has labelled it, ``churn`` where base was not read against itself yet; ``certificates`` are by
-    verifier, ``chained`` are the receipts, each with the digest that its line states."""
+    has labelled it, ``override`` where nobody overruled it, ``churn`` where base was not read
+    against itself yet; ``certificates`` are by verifier, ``chained`` are the receipts, each with
+    the digest that its line states."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,6 +55,9 @@ class RunFolder:
     secret = cached_property(lambda self: documents.read(self / "secret.json", Secret))
     labels = cached_property(
         lambda self: documents.read(self / labels.NAME, Labels) if self.has(labels.NAME) else None
+    )
+    override = cached_property(
+        lambda self: documents.read(self / OVERRIDE, Override) if self.has(OVERRIDE) else None
     )
     churn = cached_property(
         lambda self: documents.read(self / CHURN, Churn) if self.has(CHURN) else None
@@ -90,7 +95,7 @@ class RunFolder:
             for row in self.attestation["predicate"]["configuration"]:
                 if row["name"].endswith(".json") and not self.has(row["name"]):
                     raise documents.damaged(f"{self / row['name']}: no such file")
-        _ = self.registered, self.certificates, self.labels, self.churn
+        _ = self.registered, self.certificates, self.labels, self.churn, self.override
         if whole:
             _ = self.chained
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.content import strict
-from harness.content.library import Claim
+from harness.content.library import Claim, Status
 from harness.content.policy import Policy
 from harness.digests import canonical_digest
 from harness.errors import Refuse, WorkspaceError
@@ -44,7 +44,8 @@ class Plan(strict.Model):
     training data shows: they are asked, and decide nothing. ``control_tokens`` are those of the
     chat template that end no answer, and that no answer may hold. ``mode`` is how prompts are sent:
     a turn that says nothing is no answer, a completion that ends at once is one. ``groups`` names
-    the group of every case that shares one with another: together they count as one unit."""
+    the group of every case that shares one with another: together they count as one unit; ``tags``
+    are those of every case that has some."""
 
     suite: str
     digest: str
@@ -59,6 +60,7 @@ class Plan(strict.Model):
     sampler: str
     mode: Literal["chat", "completion"] = "chat"
     groups: dict[str, str] = {}
+    tags: dict[str, list[str]] = {}
 
     @property
     def counted(self) -> list[str]:
@@ -111,7 +113,9 @@ class Registration(strict.Model):
     ``contamination_checked``: the training data was searched for the held-out prompts. ``look``
     is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the ledger of
     looks held before it. ``trained_by`` are the verifiers that were reward or filter of the
-    training."""
+    training, ``status`` is that of the library, ``previous`` the name of the last release.
+    ``declared`` says who is said to have answered, where the harness did not see it, and ``dated``
+    whether these answers name the registration that was written before them."""
 
     harness: str
     adapter: str
@@ -131,6 +135,10 @@ class Registration(strict.Model):
     lineage: str = ""
     ledger: Standing = Standing()
     trained_by: list[str] = []
+    status: Status = "candidate"
+    previous: str = ""
+    declared: str = ""
+    dated: bool = True
 
     @property
     def digest(self) -> str:
@@ -225,8 +233,9 @@ def read(path: Path, refuse: Refuse = stale) -> Registration:
 
 def differences(registered: Registration, now: Registration) -> list[str]:
     """``policy.alpha was 0.05 when registered and is 0.1`` for everything that differs but the
-    number of the look and what the ledger held."""
-    before, after = (r.model_dump(exclude={"look", "ledger"}) for r in (registered, now))
+    number of the look, what the ledger held, and who is said to have answered."""
+    left_out = {"look", "ledger", "declared", "dated"}
+    before, after = (r.model_dump(exclude=left_out) for r in (registered, now))
     return [
         f"{at} was {a!r:.90} when registered and is {b!r:.90}" for at, a, b in walk(before, after)
     ]

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness import __version__
 from harness.audit.certificate import Certificate
@@ -18,6 +19,7 @@ from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
 from harness.digests import canonical_digest, folder_files, read_by_loaders
+from harness.engines.base import Ask, Decoding
 from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
@@ -63,6 +65,8 @@ def register(
         policy=policy,
         contamination_checked="contamination" not in preflight.training.get("not_checked", ()),
         lineage=entry.lineage,
+        status=entry.adapter.status,
+        previous=entry.previous.name if entry.previous else "",
         trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
     )
 
@@ -174,7 +178,8 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         drawn = {id: place for place, (id, _) in enumerate(cases)}
         cases.sort(key=lambda case: drawn[joined.get(case[0], case[0])])
     digests = (preflight.base_digest, preflight.adapter_digest)
-    asked = arms(*digests, spec.canon, guard=guard, again=policy.again)
+    last = preflight.previous_digest
+    asked = arms(*digests, spec.canon, guard=guard, again=policy.again, previous=last)
     own = policy.margins.get(found.id, spec.margin)
     margin = policy.secondary_margin if own is None else own
     kind: Kind = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"
@@ -190,8 +195,31 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if form.mode == "chat" else [],
         groups=joined,
+        tags={case.id: list(case.tags) for case in found.cases if case.tags},
         sampler=f"{decoded(policy)}, {form}",
         mode=form.mode,
+    )
+
+
+def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
+    """The folder that an engine mounts for an arm."""
+    last = entry.previous.mount if entry.previous else None
+    return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
+
+
+def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: Path | None) -> Ask:
+    """One prompt as it is put to an arm, which answers with what is in ``mount``."""
+    form, told = suite.form, (suite.spec.system, arm.system)
+    return Ask(
+        prompt=form.text(case.prompt),
+        mode=form.mode,
+        system="\n\n".join(text for text in told if text) or None,
+        decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
+        seed=seed(policy, suite.id, arm.id, case.id, sample),
+        weights=arm.weights,
+        adapter=arm.id if arm.fresh else arm.mount,
+        mount=mount,
+        place=(suite.id, arm.id, case.id, sample),
     )
 
 

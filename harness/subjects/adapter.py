@@ -19,7 +19,7 @@ from harness.engines.base import Answering, WhiteBox, read_config
 from harness.subjects import tokens
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.effect import probe as probed
-from harness.subjects.entering import peft
+from harness.subjects.entering import peft, release
 from harness.subjects.entering.folders import CONFIG, config_faults
 from harness.subjects.identity import identity, recorded_base
 
@@ -51,6 +51,7 @@ def preflight(
     found.template_digest = text_digest(template) if template else None
     base_config = read_config(entry.base_path / "config.json")
     found.add(identity(entry, config, found, base_config, memory))
+    found.add(release.examined(entry, engine, found))
     found.add(tokens.drift(entry.read, entry.base_path, config))
     if entry.converted:
         found.add([Fault("converted", CONVERTED, "warn")])

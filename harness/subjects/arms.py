@@ -7,15 +7,23 @@ from typing import Any, Literal
 
 from harness.subjects.base import Arm, Contrast
 
-BASE, ADAPTER, CANON, AGAIN = "base", "adapter", "canon", "again"  # ids of its arms
+# ids of its arms
+BASE, ADAPTER, CANON, AGAIN, PREVIOUS = "base", "adapter", "canon", "again", "previous"
 Kind = Literal["guard", "primary", "secondary"]  # what a suite is of the adapter
 
 
 def arms(
-    base: str, adapter: str, canon: str | None = None, *, guard: bool = False, again: bool = False
+    base: str,
+    adapter: str,
+    canon: str | None = None,
+    *,
+    guard: bool = False,
+    again: bool = False,
+    previous: str | None = None,
 ) -> list[Arm]:
     """What answers a suite about an adapter: its base, itself, base with the facet's canon as a
-    prompt, and base once more, backwards. ``base`` and ``adapter`` are digests.
+    prompt, base once more, backwards, and the last release. ``base``, ``adapter`` and ``previous``
+    are digests.
 
     The adapter is asked in the registered order, which is drawn for a guard, so that a stop on the
     way is a stop on a sample."""
@@ -27,6 +35,8 @@ def arms(
         found.append(Arm(id=CANON, weights=base, system=canon))
     if guard and again:
         found.append(Arm(id=AGAIN, weights=base, order="backwards", fresh=True))
+    if previous:
+        found.append(Arm(id=PREVIOUS, weights=base, mount=previous, order="registered"))
     return found
 
 
@@ -37,22 +47,24 @@ def contrasts(
 
     Nothing may lose more than ``margin``. A primary facet is beside that to gain more than
     ``min_gain`` over base, and anything over its canon as a prompt, over which it may not lose
-    either."""
+    either. What is lost against the last release is told."""
     ids = {arm.id for arm in asked}
 
-    def held(id: str, second: str = BASE) -> Contrast:
-        return Contrast(id=id, first=ADAPTER, second=second, question="not-worse", margin=margin)
+    def held(id: str, second: str = BASE, **more: Any) -> Contrast:
+        asked: dict[str, Any] = {"first": ADAPTER, "question": "not-worse", "margin": margin}
+        return Contrast(id=id, second=second, **asked, **more)
 
+    told = [held(PREVIOUS, PREVIOUS, needs="told")] if PREVIOUS in ids else []
     if kind == "guard":
         again = Contrast(
             id=AGAIN, first=AGAIN, second=BASE, question="same", margin=margin, needs="sound"
         )
-        return [held("guard"), *([again] if AGAIN in ids else [])]
+        return [held("guard"), *([again] if AGAIN in ids else []), *told]
     if kind == "secondary":
-        return [held("secondary")]
+        return [held("secondary"), *told]
     better: dict[str, Any] = {"first": ADAPTER, "question": "better", "family": "gains"}
     gain = Contrast(id="gain", second=BASE, margin=min_gain, **better)
     if CANON not in ids:
-        return [gain, held("held")]
+        return [gain, held("held"), *told]
     over = Contrast(id="gain-over-canon", second=CANON, margin=0.0, **better)
-    return [gain, over, held("held"), held("held-over-canon", CANON)]
+    return [gain, over, held("held"), held("held-over-canon", CANON), *told]

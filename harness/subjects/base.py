@@ -33,8 +33,9 @@ class Contrast(strict.Model):
     """One question about two arms on the same prompts.
 
     ``margin`` is the loss that ``not-worse`` and ``same`` allow and the gain that ``better`` asks
-    for. ``needs`` says what an answer is for: ``shown`` must be shown before anything ships, and
-    without ``sound`` nothing was measured. The claims of a ``family`` are tested together; the
+    for. ``needs`` says what an answer is for: ``shown`` must be shown before anything ships,
+    without ``sound`` nothing was measured, and ``told`` may not be lost, while the policy says
+    whether it must be shown. The claims of a ``family`` are tested together; the
     policy says whether one of them is to be shown or every one."""
 
     id: str
@@ -42,7 +43,7 @@ class Contrast(strict.Model):
     second: str
     question: Literal["not-worse", "better", "same"]
     margin: float
-    needs: Literal["shown", "sound"] = "shown"
+    needs: Literal["shown", "sound", "told"] = "shown"
     family: str = ""
 
 
@@ -67,7 +68,8 @@ class Preflight:
     largest update as a share of the weight that it changes; ``None`` where it was not measured.
     ``left_out`` are the cases, by suite, that the training data shows; ``training`` is what
     :mod:`harness.subjects.training` found, as plain data. ``prompts`` are the first prompts as they
-    are sent, by suite and arm; ``control_tokens`` may stand in no answer."""
+    are sent, by suite and arm; ``control_tokens`` may stand in no answer. ``previous_digest`` is
+    that of the last release, where there is one."""
 
     base_digest: str
     adapter_digest: str
@@ -84,6 +86,7 @@ class Preflight:
     training: dict[str, Any] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
     control_tokens: list[str] = field(default_factory=list)
+    previous_digest: str | None = None
 
     def add(self, found: Iterator[Fault] | list[Fault]) -> None:
         """File each finding under ``faults`` or ``notices``."""

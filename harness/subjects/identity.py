@@ -152,7 +152,8 @@ def taken(entry: Entry, folder: Path) -> Entry:
         at = path.stat()
         os.utime(copy, ns=(at.st_atime_ns, at.st_mtime_ns))  # the log of a training is held to it
     form = entry.converted and peft.converted(held, entry.base_path, folder)
-    return replace(entry, held=held, converted=form)
+    last = entry.previous and taken(entry.previous, folder / "previous")
+    return replace(entry, held=held, converted=form, previous=last)
 
 
 def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:

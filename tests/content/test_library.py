@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 from conftest import ROOT, write_workspace
 
 from harness.content import library, suite, workspace
@@ -99,6 +100,8 @@ OWED = "expected a suite that an adapter owes"
         ("secondary: [godo]", "key 'gate.secondary': found 'godo'; expected a facet that"),
         ("shown_only: [mini/godot]", "key 'gate.shown_only': found 'mini/godot'; expected a guard"),
         ("sentinel: 5", "unknown key 'gate.sentinel'; did you mean 'sentinels'?"),
+        ("slices: {mini/jav: {a: 0.1}}", f"key 'gate.slices': found 'mini/jav'; {OWED}; did you"),
+        ("slices: {mini/java: {a: 0.1}}", "key 'gate.slices.mini/java': found 'a'; expected a tag"),
     ],
 )
 def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message):
@@ -131,6 +134,65 @@ def test_a_policy_that_undercuts_its_profile_says_so(keys, said):
 
 def test_every_key_of_the_policy_is_known_as_one_that_may_undercut_or_may_not():
     neither = {"profile", "secondary", "samples", "temperature", "seed", "early_stop", "gains"}
+    neither |= {"slices"}  # each is a guard more
     neither |= {"looks"}  # each of its plans keeps all looks together within what it promises
     known = {*WEAKER, *WORDS, "margins", "shown_only"}
     assert {*Policy.model_fields} == known | neither
+
+
+def releases(place, **more):
+    """The library with these adapters beside those that it has, each on the same base."""
+    data = yaml.safe_load(place.library.read_text())
+    one = data["adapters"]["gamedev"]
+    data["adapters"] |= {name: {**one, **keys} for name, keys in more.items()}
+    place.library.write_text(yaml.safe_dump(data))
+    return library.load(place)
+
+
+def last(place, name, **more):
+    entry = library.resolve(place, releases(place, **more), name).previous
+    return entry and entry.name
+
+
+SOULS = {
+    "soul9": {"lineage": "soul", "release": "9", "status": "shipped"},
+    "soul10": {"lineage": "soul", "release": "10", "status": "shipped"},
+    "soul11": {"lineage": "soul", "release": "11"},
+    "other": {"lineage": "soul", "release": "10.5", "status": "candidate"},
+}
+
+
+def test_the_last_release_is_the_highest_that_was_shipped_before(place):
+    assert last(place, "soul11", **SOULS) == "soul10"
+    assert last(place, "soul10", **SOULS) == "soul9"
+    assert last(place, "soul9", **SOULS) is None
+    assert last(place, "gamedev", **SOULS) is None  # of another lineage
+    named = {**SOULS["soul11"], "previous": "soul9"}
+    assert last(place, "soul11", **SOULS | {"soul11": named}) == "soul9"
+
+
+def test_an_adapter_owes_what_those_that_it_includes_owe(place):
+    own = {"facets": ["prose"], "suites": ["humaneval"], "includes": "gamedev"}
+    found = releases(place, soul=own, both={"facets": [], "suites": [], "includes": ["soul"]})
+    assert found.adapters["soul"].facets == ["prose", "godot"]
+    assert found.adapters["both"].suites == ["humaneval", "mini"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"a": {"previous": "gamedev"}}, "adapters.a.previous': found 'gamedev'; expected an"),
+        ({"a": {"includes": ["b"]}}, "adapters.a.includes': found 'b'; expected the name of"),
+        ({"a": {"includes": "b"}, "b": {"includes": "a"}}, "expected no circle: "),
+        ({"a": {"facets": []}}, "at least one of `facets`, or `includes`"),
+        (
+            {"a": {"lineage": "s"}, "b": {"lineage": "s", "status": "shipped"},
+             "c": {"lineage": "s", "status": "shipped"}},
+            "adapters.a.previous': found 'nothing'; expected which of b, c came last",
+        ),
+    ],
+)  # fmt: skip
+def test_what_names_no_release_is_an_error_with_its_line(place, more, said):
+    with pytest.raises(WorkspaceError, match=r"library\.yaml:\d+: ") as error:
+        releases(place, **more)
+    assert said in str(error.value)

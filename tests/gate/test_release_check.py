@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
-from auditing import write
-from gates import QUIET, pair, plan, prompt, registration
-from run_folders import change, finish
+from run_folders import change, workspace
 
-from harness.content.policy import Policy
-from harness.content.suite import load
-from harness.digests import folder_digest, folder_files
 from harness.doors.cli.main import main
 from harness.errors import WorkspaceError
 from harness.evidence import attestation
-from harness.evidence.receipts import Receipt
 from harness.gate.finished.release import release_check
-
-SUITES = {"humaneval": 164, "godot": 40}
-
-
-def workspace(folder: Path, gained: int, lost: int) -> Path:
-    """A workspace and its run, in which the adapter gained and lost so many of the guard."""
-    for suite, n in SUITES.items():
-        rows = [{"id": f"{suite}/{i}", "prompt": prompt(suite, i)} for i in range(n)]
-        role = {"role": "guard", "margin": 0.05} if suite == "humaneval" else {"role": "facet"}
-        spec = {"facet": suite, "mode": "chat", "max_tokens": 9, "prompts": f"{suite}.jsonl"}
-        spec |= {"criteria": [{"id": "ok", "verifier": f"{suite}.ok"}], **role}
-        write(folder / f"suites/{suite}.yaml", json.dumps(spec))
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        write(folder / f"suites/{suite}.jsonl", lines)
-    write(folder / "adapter/adapters.safetensors", "weights, revision 6")
-    listed = {"path": "adapter", "base": "pocket", "status": "candidate", "facets": ["godot"]}
-    library = {
-        "bases": {"pocket": {"path": "base"}},
-        "adapters": {"gamedev": listed | {"suites": list(SUITES)}},
-        "gate": QUIET,
-    }
-    write(folder / "library.yaml", yaml.safe_dump(library))
-    digest, files = folder_digest(folder / "adapter"), folder_files(folder / "adapter")
-    digests = {id: load(folder / f"suites/{id}.yaml", folder / "suites").digest for id in SUITES}
-    found = registration(
-        [
-            plan("humaneval", 164, "guard", digest=digests["humaneval"]),
-            plan("godot", 40, digest=digests["godot"]),
-        ],
-        Policy(**QUIET),
-        adapter_digest=digest,
-        files=files,
-    )
-    rows = [
-        row if row.arm == "base" else Receipt(**{**row.__dict__, "subject": digest})
-        for row in [*pair("humaneval", 164, 58, gained, lost), *pair("godot", 40, 0, 35, 0)]
-    ]
-    finish(folder / "run", found, rows)
-    return folder
 
 
 @pytest.fixture(scope="module")

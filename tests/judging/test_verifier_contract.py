@@ -53,6 +53,15 @@ def test_what_a_verifier_does_wrong_is_unverified(act, reason):
     assert (found.outcome, found.reason) == (Outcome.UNVERIFIED, reason)
 
 
+def test_a_verifier_sees_neither_group_nor_tags_and_judges_a_prompt_that_has_them():
+    one = verifier("a.b", version=1, facet="a")(lambda case, _answer: passed(repr(case)))
+    plain = Case("x", "Do it.", {"list": [1]})
+    marked = dataclasses.replace(plain, group="variants", tags=("hard",))
+    said = [one.judge(case, Answer("text")) for case in (plain, marked)]
+    assert said[0] == said[1]
+    assert said[1].outcome is Outcome.PASS
+
+
 def test_a_missing_tool_is_unverified_and_a_present_one_has_a_version():
     def function(_case, _answer):
         return passed()

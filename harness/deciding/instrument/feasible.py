@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import count
 
@@ -42,6 +42,7 @@ def undecidable(registration: Registration, youdens: Mapping[str, float]) -> lis
             f" asks for {policy.min_power:.0%} of the whole plan."
             f" {remedy(n, observed, policy.discordance, registration)}"
         )
+    found += _slices(registration, youdens)
     asked = sum(plan.units for plan in registration.plans.values())
     if policy.degeneration_held and not degeneration_provable(policy, asked):
         needed = prompts_for_degeneration(policy)
@@ -50,6 +51,23 @@ def undecidable(registration: Registration, youdens: Mapping[str, float]) -> lis
             f" with {asked} prompts in all, even without a single degenerate answer; {needed} could"
         )
     return found
+
+
+def _slices(registration: Registration, youdens: Mapping[str, float]) -> Iterator[str]:
+    """Named slices that an unchanged adapter would not hold, each by itself."""
+    policy = registration.policy
+    for id, plan in registration.plans.items():
+        for tag, margin in policy.slices.get(id, {}).items():
+            cases = [case for case in plan.counted if tag in plan.tags.get(case, ())]
+            n = len({plan.groups.get(case, case) for case in cases})
+            observed, psi = margin * max(youdens[id], 1e-9), policy.discordance
+            held = power(n, policy.samples, observed, psi, registration.alpha) if n else 0.0
+            if held < policy.min_power:
+                yield (
+                    f"{id}: a margin of {100 * margin:g} points cannot be decided with the {n}"
+                    f" prompts of slice {tag!r}: an unchanged adapter would be HELD {held:.0%} of"
+                    f" the time. {remedy(max(n, 1), observed, psi, registration)}"
+                )
 
 
 def _counted(plan: Plan) -> str:
@@ -77,7 +95,9 @@ def powers(
         again = policy.alpha if churn is None and _twice(plan) and drawn(policy) else None
         observed = plan.margin * max(youdens[id], 1e-9)
         n, alpha = plan.units, registration.alpha
-        found[id] = power(n, policy.samples, observed, psi, alpha, again)
+        told = policy.previous_held and any(c.needs == "told" for c in plan.contrasts)
+        # held against two arms, as if these were independent: the least that it can be
+        found[id] = power(n, policy.samples, observed, psi, alpha, again) ** (1 + told)
     return found
 
 

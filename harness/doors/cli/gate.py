@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +17,24 @@ from harness.doors.cli.common import (
     adapter_option,
     adapters_option,
     base_option,
+    json_option,
     library_option,
     option,
     sandbox_option,
+    say_against,
     suite_option,
+    tell,
     train_data_option,
 )
 from harness.doors.options import DEV
 
 if TYPE_CHECKING:
     from harness.doors.console import Terminal
-    from harness.gate.prepare import Prepared
+    from harness.gate.prepare import Options, Prepared
+    from harness.gate.progress import Progress
     from harness.gate.together import Ended
 
+OF_ONE = ("base", "suite", "run_dir", "limit", "train_data")  # options that no queue has
 WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the worst
 
 
@@ -46,6 +53,7 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
 @library_option
 @sandbox_option
 @train_data_option
+@option("replay")
 @option("run-dir", " Of several adapters each has its own in it.")
 @option("limit", type=click.IntRange(min=1))
 @click.option(
@@ -59,44 +67,103 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
     is_flag=True,
     help="Write the registration of the gate ahead of it, and ask nothing.",
 )
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --register, write the prompts there (JSONL), for --replay of what answers them.",
+)
 @click.option("--dev", is_flag=True, help=DEV)
+@click.option("--all", "every", is_flag=True, help="Gate each candidate that has no run of today.")
+@click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
+@json_option
 def gate(
-    adapter: tuple[str, ...], batch: str, quiet: bool, register: bool, dev: bool, **chosen: Any
+    adapter: tuple[str, ...],
+    batch: str,
+    quiet: bool,
+    as_json: bool,
+    register: bool,
+    export: Path | None,
+    dev: bool,
+    every: bool,
+    queue: bool,
+    **chosen: Any,
 ) -> int:
     """Gate one adapter or several, with the verdict as exit code.
 
-    The same as `pytest suites/ --adapter NAME`."""
+    The same as `pytest suites/ --adapter NAME`. With --all every candidate of the library is gated
+    of which no finished run is of its bytes, by today's policy and suites."""
     from harness.doors.console import Terminal, steps
+    from harness.gate.finished import due
     from harness.gate.prepare import Options
     from harness.gate.session import dev_lines, register_gate
-    from harness.gate.together import run_gates
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
-    out, asked = Terminal(), [Options(one, **chosen) for one in adapter]
+    if export and not register:
+        raise click.UsageError("--export writes what is registered: add --register")
+    if len(adapter) > 1 and (export or chosen["replay"]):
+        raise click.UsageError("--export and --replay are of one adapter: name one --adapter")
+    if bool(adapter) == every:
+        raise click.UsageError("expected --adapter NAME, or --all")
+    if (queue and not every) or (every and (dev or register or any(map(chosen.get, OF_ONE)))):
+        raise click.UsageError(
+            "--queue belongs to --all, which takes --library and --sandbox alone"
+        )
+    out, asked, several = Terminal(), [Options(one, **chosen) for one in adapter], len(adapter) > 1
+    quiet = quiet or as_json
     with steps(quiet) as progress:
         if dev:
-            for line in chain.from_iterable(dev_lines(one, progress) for one in asked):
-                out.say(line)
+            for one in asked:
+                for line in chain([f"{one.adapter}:"] if several else [], dev_lines(one, progress)):
+                    out.say(line)
             return 0
         if register:
             for one in asked:
-                out.say(str(register_gate(one, progress)))
+                out.say(str(register_gate(one, progress, export=export)))
             return 0
+        if not every:
+            return _run(out, asked, progress, quiet, as_json, batch, {})
+        with due.alone(wait=queue):
+            found = due.due(Options("", **chosen))
+            for name, run in found.done.items():
+                if not quiet:
+                    out.say(f"{name}: gated already, {run}")
+            asked = [Options(one, **chosen) for one in found.due]
+            return _run(out, asked, progress, quiet, as_json, batch, found.broken)
 
-        def begun(prepared: Prepared) -> None:
-            if not quiet:
-                out.say(prepared.registration.look_text)
 
-        mix = None if batch == "auto" else batch == "mixed"
-        ended = []
-        for each in run_gates(asked, progress, begun=begun, mix=mix):
-            ended.append(each)
-            _say(out, each, quiet, len(asked) > 1)
-    if len(asked) > 1 and not quiet:
+def _run(
+    out: Terminal,
+    asked: Sequence[Options],
+    progress: Progress,
+    quiet: bool,
+    as_json: bool,
+    batch: str,
+    broken: Mapping[str, str],
+) -> int:
+    """Gate one after the other; the gravest exit code, 0 where there was nothing to do.
+
+    ``broken`` are adapters that could not be found, with the reason."""
+    from harness.gate.together import Ended, run_gates
+
+    def begun(prepared: Prepared) -> None:
+        if not quiet:
+            out.say(prepared.registration.look_text)
+
+    several, ended = len(asked) + len(broken) > 1, []
+    mix = None if batch == "auto" else batch == "mixed"
+    lost = (Ended(name, error=text) for name, text in broken.items())
+    for each in chain(lost, run_gates(asked, progress, begun=begun, mix=mix)):
+        ended.append(each)
+        if as_json and each.verdict is not None:
+            tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
+        else:
+            _say(out, each, quiet, several)
+    if several and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
-    return max(map(_code, ended), key=WORST.index)
+    return max(map(_code, ended), key=WORST.index, default=0)
 
 
 def _code(ended: Ended) -> int:
@@ -142,8 +209,14 @@ def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
 @click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
+@json_option
 def preflight(
-    verify: bool, server: str | None, server_model: str | None, show_prompt: bool, **chosen: Any
+    verify: bool,
+    server: str | None,
+    server_model: str | None,
+    show_prompt: bool,
+    as_json: bool,
+    **chosen: Any,
 ) -> int:
     """Check an adapter before anything is scored.
 
@@ -155,6 +228,11 @@ def preflight(
     from harness.subjects.faults import faults as remedies
 
     found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
+    severities = {fault.severity for fault in found.faults}
+    code = 3 if "void" in severities else 1 if "block" in severities else 0
+    if as_json:
+        tell(asdict(found if show_prompt else replace(found, prompts={})))
+        return code
     known = found.tensors is not None
     data = found.training["data_digest"]
     out = Terminal()
@@ -177,8 +255,7 @@ def preflight(
         if fault.code in remedies():
             shown.append(("", f"-> {remedies()[fault.code]['remedy']}"))
         out.rows(shown, 1)
-    severities = {fault.severity for fault in found.faults}
-    return 3 if "void" in severities else 1 if "block" in severities else 0
+    return code
 
 
 @click.command(
@@ -186,47 +263,21 @@ def preflight(
     codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
 )
 @click.argument("run", type=click.Path(path_type=Path))
-def recheck(run: Path) -> int:
+@json_option
+def recheck(run: Path, as_json: bool) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
-    No model and no workspace is needed."""
-    from harness.doors.console import Terminal
+    RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
+    needed."""
     from harness.gate.finished.recheck import recheck as again
 
     found = again(run)
-    out = Terminal()
-    for text in found.differences:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
+    if as_json:
+        verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
+        tell({"run": run, "differences": found.differences, **verdict})
+    else:
+        say_against(run, found.differences, found.sentence)
     return 1 if found.differences else 0
-
-
-@click.command(
-    name="release-check",
-    cls=Command,
-    codes={
-        0: "SHIP, of exactly these bytes, by the policy of today, and every document agrees.",
-        1: "NO-SHIP, or something differs.",
-        2: "INCONCLUSIVE.",
-        3: "VOID.",
-    },
-)
-@click.argument("run", type=click.Path(path_type=Path))
-@adapter_option
-@library_option
-def release_check(run: Path, adapter: str, library: str | None) -> int:
-    """Say whether RUN allows to release an adapter as it is now.
-
-    The verdict is made again from the receipts, and the adapter, the library and its policy are
-    held against what was registered."""
-    from harness.doors.console import Terminal
-    from harness.gate.finished.release import release_check as check
-
-    found, out = check(run, adapter, library), Terminal()
-    for text in found.against:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
-    return found.exit_code
 
 
 @click.command(
@@ -241,18 +292,43 @@ def release_check(run: Path, adapter: str, library: str | None) -> int:
     help="Where the page goes (default: RUN/scorecard-rechecked.html).",
 )
 @click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Show digests in place of held-out texts, and mask secrets"
+    " (default: RUN/scorecard-published.html).",
+)
+@click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
 @library_option
-def report(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
+def report(
+    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
+) -> int:
     """Recheck RUN and write a page of it.
 
     The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
-    from harness.gate.finished.recheck import report as again
+    from harness.gate.finished.report import report as again
+    from harness.gate.finished.report import watched
     from harness.pages import tables
 
-    page, found = again(run, workspace.find(library).folder("reports"), out)
+    reports = workspace.find(library).folder("reports")
+    if watch:
+        watched([reports], lambda: _try(run, reports, out, publish))
+    page, found = again(run, reports, out, published=publish)
     Terminal().say(f"{page}\n{run}: {found.sentence}")
     if table is not None:
         Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
     return 1 if found.differences else 0
+
+
+def _try(run: Path, reports: Path, out: Path | None, publish: bool) -> None:
+    """Write a page; a mistake in a template is said, and the next writing tries again."""
+    from harness.doors.console import Terminal
+    from harness.errors import WorkspaceError
+    from harness.gate.finished.report import report as again
+
+    try:
+        Terminal().say(f"{again(run, reports, out, published=publish)[0]} written")
+    except WorkspaceError as error:
+        Terminal().say(str(error), "red")

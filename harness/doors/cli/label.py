@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.doors.cli.common import Command, library_option, sandbox_option
+from harness.doors.cli.common import Command, library_option, sandbox_option, user
 
 if TYPE_CHECKING:
     from harness.evidence.labels import Row
@@ -69,7 +69,7 @@ def label(
     if sheet is not None:
         out.say(str(labelling.write_sheet(asked, sheet, reports)))
         return 0
-    person = name or _user()
+    person = name or user()
     if by is not None:
         with steps(quiet) as progress:
             rows, who = labelling.by_verifier(asked, by, library, sandbox, progress)
@@ -105,12 +105,3 @@ def _ask(asked: Sample) -> Iterable[Row]:
         if said == "q":
             return
         yield labelled(row, Label(KEYS[said]))
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"

@@ -6,37 +6,148 @@ from pathlib import Path
 
 import click
 
-from harness.doors.cli.common import Command, library_option
+from harness.doors.cli.common import Command, json_option, library_option, tell
 
 
-@click.command(cls=Command, codes={0: "Printed."})
+@click.command(
+    cls=Command,
+    codes={0: "Printed.", 1: "Printed; of something that is said to be shipped nothing shows it."},
+)
 @library_option
-def library(library: str | None) -> None:
+@json_option
+def library(library: str | None, as_json: bool) -> int:
     """Print the adapters of library.yaml.
 
-    With their status, base, facets and the suites they owe."""
+    With their status, base, facets and the suites they owe, and of what is shipped the receipt: the
+    record of its release, or its last run."""
     from harness.content import library as libraries
     from harness.content import workspace
-    from harness.doors.console import Terminal
+    from harness.digests import folder_digest
+    from harness.doors.console import NO_RECEIPT, Terminal
+    from harness.gate.finished.ship import receipt
 
     found = workspace.find(library)
     listed = libraries.load(found)
-    rows = [("adapter", "status", "base", "facets", "owes")]
+    if as_json:
+        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
+        return 0
+    rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
-        rows.append((name, a.status, a.base, ", ".join(a.facets), ", ".join(a.suites)))
+        said, folder = "", found.root / a.path
+        if a.status == "shipped":
+            said = (folder.is_dir() and receipt(found, folder_digest(folder))) or NO_RECEIPT
+            bare += said == NO_RECEIPT
+        rows.append((name, a.status, said, a.base, ", ".join(a.facets), ", ".join(a.suites)))
     out = Terminal()
     out.say(str(found.library))
     out.rows(rows)
+    return 1 if bare else 0
 
 
 @click.command(cls=Command, codes={0: "The workspace is there."})
-@click.argument("folder", type=click.Path(path_type=Path))
-def init(folder: Path) -> None:
-    """Copy the shipped workspace into FOLDER.
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.option("--base", metavar="FOLDER|ID", help="Your base: a folder, or ORG/NAME@COMMIT.")
+@click.option("--adapter", metavar="FOLDER", help="Your adapter on it.")
+@click.option("--facet", metavar="NAME", help="Begin a facet: suite, verifier, known answers.")
+def init(folder: Path, base: str | None, adapter: str | None, facet: str | None) -> None:
+    """Write a workspace into FOLDER (by default here); nothing is overwritten.
 
-    Library, suites, verifiers, audits, reports and the pocket factory; nothing is overwritten."""
+    With --base and --adapter a library of these two, HumanEval as the guard, and the beginning of
+    a facet. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
+    pocket factory."""
     from harness.content import workspace
     from harness.doors.console import Terminal
+    from harness.gate import start
 
-    names = ", ".join(workspace.initialise(folder))
-    Terminal().say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+    out = Terminal()
+    if base is None and adapter is None and facet is None:
+        names = ", ".join(workspace.initialise(folder))
+        out.say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+        return
+    if base is None or adapter is None:
+        raise click.UsageError("--base and --adapter belong together, and --facet to them")
+    for path in start.begin(folder, base, adapter, facet):
+        out.say(str(path))
+    if facet:
+        out.say(f"next: write {folder}/suites/{facet} and `harness audit {facet}.form`")
+    out.say(f"next: cd {folder} && harness doctor")
+
+
+@click.command(
+    cls=Command, codes={0: "Nothing is missing.", 1: "Something is; each says for what."}
+)
+@library_option
+def doctor(library: str | None) -> int:
+    """Say what is missing here, and for what.
+
+    The machine, the library, its bases, adapters, suites and verifiers, and a sandbox."""
+    from harness.doors.console import Terminal
+    from harness.gate.doctor import checks
+
+    out, wrong = Terminal(), 0
+    for check in checks(library):
+        wrong += bool(check.missing)
+        out.say(f"{'missing' if check.missing else 'ok':<8} {check.what}: for {check.needed_for}")
+        for line in check.missing.splitlines():
+            out.say(f"         {line}")
+    return 1 if wrong else 0
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def cache(context: click.Context) -> None:
+    """Show what is kept on this machine, cut it back, share it.
+
+    Any number of gates may use it meanwhile. HARNESS_CACHE names the folder."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    if context.invoked_subcommand is None:
+        folder, out = cache_folder(), Terminal()
+        out.say(str(folder))
+        rows = [
+            (name, str(many), f"{size / 1e6:.1f} MB") for name, many, size in store.parts(folder)
+        ]
+        out.rows([("kept", "many", "on disk"), *rows])
+
+
+@cache.command(cls=Command, codes={0: "The rest is kept."})
+@click.option(
+    "--keep", "most", metavar="MB", type=click.FloatRange(min=0), required=True,
+    help="How many megabytes of answers stay, the newest.",
+)  # fmt: skip
+def prune(most: float) -> None:
+    """Delete the oldest answers."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    gone = store.prune(cache_folder(), round(most * 1e6))
+    Terminal().say(f"{gone} answers deleted")
+
+
+@cache.command(cls=Command, codes={0: "The file is written."})
+@click.argument("file", type=click.Path(path_type=Path))
+def export(file: Path) -> None:
+    """Write the answers to FILE (JSONL), for another machine.
+
+    It holds every prompt's answers in plain text: held-out ones too."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    Terminal().say(f"{file}: {store.export(cache_folder(), file)} answers")
+
+
+@cache.command(name="import", cls=Command, codes={0: "The answers are kept."})
+@click.argument("file", type=click.Path(path_type=Path))
+def take_in(file: Path) -> None:
+    """Keep the answers in FILE as if they had been given here.
+
+    A gate believes them, so take none from somebody whose gates you would not believe."""
+    from harness.content.workspace import cache_folder
+    from harness.doors.console import Terminal
+    from harness.engines import store
+
+    Terminal().say(f"{file}: {store.take_in(cache_folder(), file)} answers were new")

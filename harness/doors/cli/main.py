@@ -12,7 +12,17 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.doors.cli import audit, gate, judge, label, library, samples, sandbox
+from harness.doors.cli import (
+    audit,
+    exchange,
+    gate,
+    judge,
+    label,
+    library,
+    release,
+    samples,
+    sandbox,
+)
 from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command
 from harness.errors import HarnessError, boundary
 
@@ -73,14 +83,20 @@ for command in (
     gate.gate,
     gate.preflight,
     gate.recheck,
-    gate.release_check,
     gate.report,
+    release.release_check,
+    release.ship,
+    release.compare,
     audit.audit,
     judge.judge,
     judge.rejudge,
     label.label,
+    exchange.import_,
+    exchange.export,
     library.library,
     library.init,
+    library.doctor,
+    library.cache,
     samples.humaneval,
     sandbox.sandbox,
 ):

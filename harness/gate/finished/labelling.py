@@ -163,8 +163,8 @@ def conclude_again(asked: Sample, reports: Path) -> Verdict:
         (run / DRAFT).replace(run / NAME)
     judged = decided(RunFolder(run))
     card = judged.scorecard(plan, len(asked.folder.receipts), asked.head)
-    answers = {"answers": asked.folder.scorecard.answers}
-    documents.write(run / "scorecard.json", card | answers, documents.Scorecard)
+    kept = asked.folder.scorecard.of_the_end
+    documents.write(run / "scorecard.json", card | kept, documents.Scorecard)
     documents.write(run / "verdict.json", judged.document(plan, asked.head), documents.Decision)
     statement = stated(run, plan, judged.verdict, reports)
     attestation.write(run / attestation.NAME, statement, RunError)

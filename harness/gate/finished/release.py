@@ -7,11 +7,12 @@ workspace asks today what it asked then."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.content import library as libraries
-from harness.content import suite, workspace
+from harness.content import releases, suite, workspace
 from harness.content.library import HELD_BACK, Library
 from harness.content.workspace import Workspace
 from harness.digests import folder_digest
@@ -20,9 +21,10 @@ from harness.evidence import attestation
 from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import Registration, walk
-from harness.gate.finished.recheck import recheck
+from harness.gate.finished.recheck import Rechecked, recheck
+from harness.subjects.arms import PREVIOUS
 from harness.subjects.entering.entry import folder
-from harness.verdict import Name
+from harness.verdict import Name, Reason, decide
 
 
 class Release(NamedTuple):
@@ -34,30 +36,66 @@ class Release(NamedTuple):
     sentence: str
 
 
-def release_check(run: Path, adapter: str, library: str | None = None) -> Release:
+def release_check(
+    run: Path, adapter: str, library: str | None = None, max_age: int | None = None
+) -> Release:
     """Hold a run against the ``adapter`` (a name of the library, a folder, an id of the Hub) that
-    is about to be released, and against the workspace of ``library``.
+    is about to be released, and against the workspace of ``library``; it may have ended
+    ``max_age`` days ago at most. Reasons that a person overruled do not stand against it.
 
     Raises :class:`RunError` where a document of the run cannot be read, :class:`WorkspaceError`
     where the workspace or the adapter cannot."""
     found, place = recheck(run), workspace.find(library)
     plan, listed = found.folder.registration, libraries.load(place)
-    verdict = found.verdict
-    wrong = verdict.deciding if verdict and verdict.name is not Name.SHIP else []
+    wrong, spoken = _reasons(found)
     against = [
         *(f"{each.verdict} {each.about} {each.code}: {each.text}" for each in wrong),
+        *spoken,
         *found.differences,
+        *_age(found.folder, max_age),
         *_page(found.folder),
         *Ledger(place.looks).faults(plan.ledger.last),
         *_bytes(plan, folder(place, listed, adapter)),
-        *_policy(plan, place, listed),
-        *_listed(plan, place, listed),
+        *outdated(plan, place, listed),
     ]
-    if not against and verdict:
-        return Release(0, [], f"{verdict.name}: {plan.adapter} may be released as it is")
-    said = verdict.name if verdict else "nothing that could be judged"
-    code = verdict.name.exit_code if verdict else 1
-    return Release(code or 1, against, f"not to be released; the receipts say {said}")
+    name = found.verdict.name if found.verdict else "nothing that could be judged"
+    if not against and found.verdict:
+        over = found.folder.override
+        also = f", {over.sentence}" if over else ""
+        return Release(0, [], f"{name}: {plan.adapter} may be released as it is{also}")
+    code = decide(wrong).name.exit_code if wrong else 1
+    return Release(code, against, f"not to be released; the receipts say {name}")
+
+
+def outdated(plan: Registration, place: Workspace, listed: Library) -> list[str]:
+    """What the workspace asks otherwise today than what was registered."""
+    return [*_policy(plan, place, listed), *_listed(plan, place, listed)]
+
+
+def _reasons(found: Rechecked) -> tuple[list[Reason], list[str]]:
+    """The reasons against a release, without those that a person overruled; and why that one's
+    word does not count."""
+    over, verdict = found.folder.override, found.verdict
+    plan, stated = found.folder.registration, found.folder.verdict.receipts_digest
+    spoken = list(over.faults(plan, stated)) if over else []
+    if verdict is None or verdict.name is Name.SHIP:
+        return [], spoken
+    left = over.left(verdict) if over and not spoken else verdict.deciding
+    return decide(left).deciding if left else [], spoken
+
+
+def _age(run: RunFolder, most: int | None) -> Iterator[str]:
+    """A run that ended too long ago, or says so in no way that can be read."""
+    if most is None:
+        return
+    ended = run.scorecard.finished
+    try:
+        old = datetime.now(UTC) - datetime.fromisoformat(ended)
+    except (ValueError, TypeError):
+        yield f"scorecard.json: finished: found {ended!r:.40}; expected a time in UTC"
+        return
+    if not timedelta(hours=-1) <= old <= timedelta(days=most):
+        yield f"scorecard.json: finished: {ended}; {most} days ago at most may be, so gate again"
 
 
 def _page(run: RunFolder) -> Iterator[str]:
@@ -75,6 +113,19 @@ def _bytes(plan: Registration, adapter: Path) -> Iterator[str]:
         yield f"{adapter}: its bytes are {digest}; {plan.adapter_digest} was judged"
 
 
+def _before(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
+    """Whether the library's last release is still the one that the adapter was held against."""
+    where = f"{place.library}: adapters.{plan.adapter}"
+    last = releases.previous(listed.adapters, plan.adapter) or ""
+    if last != plan.previous:
+        yield f"{where}: its last release is {last or 'none'}; asked was {plan.previous or 'none'}"
+    elif last and (path := folder(place, listed, last)).is_dir():
+        arms = [arm for each in plan.plans.values() for arm in each.arms]
+        asked = {arm.mount for arm in arms if arm.id == PREVIOUS}
+        if (digest := folder_digest(path)) not in asked:
+            yield f"{path}: the bytes of its last release are {digest}; others were asked"
+
+
 def _policy(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
     before, now = plan.policy.model_dump(), listed.gate.model_dump()
     for key, was, found in walk(before, now):
@@ -88,6 +139,10 @@ def _listed(plan: Registration, place: Workspace, listed: Library) -> Iterator[s
     where = f"{place.library}: adapters.{plan.adapter}"
     if entry is not None and entry.status in HELD_BACK:
         yield f"{where}.status: is {entry.status}, which is not to be released"
+    if entry is not None and entry.status == "fixture":
+        yield f"{where}.status: is fixture, which never ships"
+    if entry is not None:
+        yield from _before(plan, place, listed)
     if entry is not None and entry.base != plan.base:
         yield f"{where}.base: is {entry.base!r}; it was judged on {plan.base!r}"
     owed = list(plan.plans) if entry is None else entry.suites

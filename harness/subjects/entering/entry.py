@@ -40,6 +40,13 @@ def entered(
         where = f"{place.library}: adapters.{adapter}.path: "
     else:
         entry, where = _foreign(place, library, adapter, base, suites), ""
+    if entry.previous is not None:
+        said = f"{place.library}: adapters.{entry.previous.name}.path: "
+        entry = replace(entry, previous=_mountable(entry.previous, said, cache))
+    return _mountable(entry, where, cache)
+
+
+def _mountable(entry: Entry, where: str, cache: Path) -> Entry:
     try:
         form = recognised(entry.path)
     except WorkspaceError as error:

@@ -1,0 +1,194 @@
+"""``harness release-check`` and ``harness ship``: whether a run allows a release, and the release
+itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.doors.cli.common import (
+    Command,
+    adapter_option,
+    json_option,
+    library_option,
+    say_against,
+    tell,
+    user,
+)
+
+HEAD = ("suite", "A", "B", "gained", "lost", "B - A, points", "margin", "", "lost prompts")
+MOST = 8  # prompts that are named
+
+max_age_option = click.option(
+    "--max-age",
+    metavar="DAYS",
+    type=click.IntRange(min=0),
+    help="Refuse a run that ended more days ago.",
+)
+
+
+@click.command(
+    name="release-check",
+    cls=Command,
+    codes={
+        0: "SHIP, of exactly these bytes, by the policy of today, and every document agrees.",
+        1: "NO-SHIP, or something differs.",
+        2: "INCONCLUSIVE.",
+        3: "VOID.",
+    },
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@adapter_option
+@library_option
+@max_age_option
+@json_option
+def release_check(
+    run: Path, adapter: str, library: str | None, max_age: int | None, as_json: bool
+) -> int:
+    """Say whether RUN allows to release an adapter as it is now.
+
+    The verdict is made again from the receipts, and the adapter, the library and its policy are
+    held against what was registered."""
+    from harness.gate.finished.release import release_check as check
+
+    found = check(run, adapter, library, max_age)
+    if as_json:
+        tell({"run": run, **found._asdict()})
+    else:
+        say_against(run, found.against, found.sentence)
+    return found.exit_code
+
+
+@click.command(
+    cls=Command,
+    codes={
+        0: "The command ended well, and the release is recorded.",
+        1: "NO-SHIP, or something differs; or the command failed, which is not marked shipped.",
+        2: "INCONCLUSIVE.",
+        3: "VOID.",
+    },
+)
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True)
+@click.option("--run", type=click.Path(path_type=Path), help="The run (default: the last one).")
+@max_age_option
+@library_option
+@click.option("--override", metavar="CODES", help="Overrule these reasons, split by commas.")
+@click.option("--by", metavar="NAME", help="Who releases or overrules (default: the user's name).")
+@click.option("--reason", metavar="TEXT", help="Why, with --override.")
+@click.option("--until", metavar="YYYY-MM-DD", help="The last day that --override holds.")
+def ship(
+    name: str,
+    command: tuple[str, ...],
+    run: Path | None,
+    max_age: int | None,
+    library: str | None,
+    override: str | None,
+    by: str | None,
+    reason: str | None,
+    until: str | None,
+) -> int:
+    """Run COMMAND to release NAME, only where release-check allows it: `harness ship NAME -- hf
+    upload ...`.
+
+    A run may be 30 days old at most, unless --max-age says otherwise. The environment of COMMAND
+    names what is released: HARNESS_ADAPTER_PATH, HARNESS_ADAPTER_DIGEST and others. What it did is
+    recorded in releases/, and the library says `shipped` where it ended well. A person may
+    overrule reasons of a valid run by --override, --by, --reason and --until: that stands in the
+    run, on its pages and in the record."""
+    from harness.doors.console import Terminal
+    from harness.gate.finished import ship as desk
+
+    out, given = Terminal(), (override, by, reason, until)
+    if (override or reason or until) and None in given:
+        raise click.UsageError("--override, --by, --reason and --until belong together")
+    if override and by and reason and until:
+        found = desk.overrule(name, override.split(","), by, reason, until, library, run)
+        out.say(found.sentence, "bold red")
+    age = desk.MAX_AGE if max_age is None else max_age
+    done = desk.ship(name, command, library, run, age, by or user())
+    for text in done.check.against:
+        out.say(text)
+    if done.record is None or done.path is None:
+        out.say(f"{done.run}: {done.check.sentence}; the command was not run")
+        return done.check.exit_code
+    out.say(f"{done.path}: {done.record.outcome}, exit code {done.record.exit_code}")
+    if done.record.outcome != "shipped":
+        return 1
+    if not done.marked:
+        out.say(f"next: say `status: shipped` of {name} in the library")
+    out.say(f"next: git add {done.path}")
+    return 0
+
+
+@click.command(
+    cls=Command,
+    codes={
+        0: "No suite of B is worse than A by its margin.",
+        1: "One is worse.",
+        2: "One is neither.",
+    },
+)
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
+    """Pair what the adapters of two runs answered: RUN_B against RUN_A.
+
+    Refused for prompts that differ. Nothing is asked, and no look is counted."""
+    import json
+
+    from harness.deciding.contrasts import LOST
+    from harness.doors.console import Terminal
+    from harness.gate.finished.compare import compare as pair
+    from harness.stats.paired import GuardState
+
+    found, out = pair(run_a, run_b), Terminal()
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=1))
+    else:
+        out.rows(_rows(found.to_json()))
+        for line in found.notes:
+            out.say(line)
+    states = {each.found.state if each.found else None for each in found.pairs}
+    return 1 if states & LOST else 0 if states == {GuardState.HELD} else 2
+
+
+def _rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The table of a terminal: a line of names, one for each run, then the suites."""
+    named = [
+        (run.upper(), f"{one['adapter']} {one['verdict'] or 'not judged'}", one["run"])
+        for run, one in found["runs"].items()
+    ]
+    blank = ("",) * (len(HEAD) - 3)
+    return [*((*one, *blank) for one in named), HEAD, *map(_suite, found["suites"])]
+
+
+def _suite(pair: Mapping[str, Any]) -> tuple[str, ...]:
+    from harness.pages.html import percent, points
+
+    one, rates = pair["result"], [_rate(pair["rates"][run]) for run in ("a", "b")]
+    if one is None:
+        return (pair["suite"], *rates, "", "", "", "", "too few", "")
+    low, high = (points(one["difference"][end]) for end in ("low", "high"))
+    lost, state = one["lost"], one["held"]["state"] if one["held"] else "not measured"
+    told = ", ".join(lost[:MOST]) + (f" and {len(lost) - MOST} more" if len(lost) > MOST else "")
+    counts = (str(len(one["gained"])), str(len(lost)))
+    return (
+        pair["suite"],
+        *rates,
+        *counts,
+        f"{low} ... {high}",
+        percent(one["margin"]),
+        state,
+        told,
+    )
+
+
+def _rate(rate: Mapping[str, Any]) -> str:
+    from harness.pages.html import percent
+
+    return f"{rate['passes']}/{rate['n'] * rate['samples']} {percent(rate['rate'])}"
