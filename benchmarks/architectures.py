@@ -7,7 +7,8 @@ docs/engine.md.
 Each row is one architecture (`tests/data/architectures.toml`), with a random LoRA adapter on all
 its layers and one on its last:
 
-* batch = alone: prompts of several lengths in one batch, against mlx-lm's own loop on each;
+* batch = alone: prompts of several lengths at once, against mlx-lm's own loop on each, and the way
+  in which the engine answers them where that is not together;
 * mount = fresh: logits after other adapters were mounted, against a fresh load, bit by bit;
 * mixed = in turn: base and both adapters in one batch, against one after the other ("in turn" where
   the engine says that it cannot mix them);
@@ -50,7 +51,7 @@ YES, TURN = "yes", "in turn"
 
 @dataclass(frozen=True)
 class Row:
-    """What holds of one architecture: ``yes``, ``in turn``, or what does not."""
+    """What holds of one architecture: ``yes``, in which way, ``in turn``, or what does not."""
 
     architecture: str
     batch: str
@@ -110,7 +111,9 @@ def _batch(base: Path, engine: MlxEngine) -> str:
             alone.append(int(token))
         text = engine.tokenizer.decode(alone, clean_up_tokenization_spaces=False)
         off += (answers[number].text, answers[number].tokens) != (text, len(alone))
-    return f"no: {off} of {len(prompts)} differ" if off else YES
+    way = engine.identity["way"]
+    told = YES if way == "together" else f"{YES} ({way})"
+    return f"no: {off} of {len(prompts)} differ" if off else told
 
 
 def _mount(base: Path, engine: MlxEngine, adapters: list[Path]) -> str:
@@ -140,7 +143,8 @@ def _mixed(engine: MlxEngine, adapters: list[Path]) -> str:
     reference = dict(mixed.one_after_the_other(engine, rows, Decoding(TOKENS)))
     if together != reference:
         return f"no: {sum(together[n] != reference[n] for n in reference)} of {len(rows)} differ"
-    return TURN if any(issubclass(one.category, mixed.MixedNotice) for one in said) else YES
+    noticed = any(issubclass(one.category, mixed.MixedNotice) for one in said)
+    return TURN if noticed or not engine.batches.shared else YES
 
 
 def _faults(engine: MlxEngine, adapter: Path) -> list[str]:

@@ -26,9 +26,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
-from harness.engines import mixed  # noqa: E402  (after the path)
+from harness.content.policy import Numerics  # noqa: E402  (after the path)
+from harness.engines import mixed  # noqa: E402
 from harness.engines.base import Decoding, Generation  # noqa: E402
 from harness.engines.blas import preload  # noqa: E402
+from harness.engines.decoding.numerics import BatchNotice  # noqa: E402
 from harness.engines.mlx import MlxEngine  # noqa: E402
 
 TEXT = "def parse(text: str) -> list[int]:\n    return [int(part) for part in text.split(',')]  # "
@@ -57,7 +59,7 @@ class Bench:
         """The base, and its adapters."""
         from multi_adapter import random_models
 
-        return random_models(self.folder, self.width, self.layers)
+        return random_models(self.folder, self.width, self.layers, "bfloat16")
 
     @cached_property
     def engine(self) -> MlxEngine:
@@ -70,6 +72,20 @@ class Bench:
         texts = [f"{TEXT * (1 + n % 3)}row {n}\n" for n in range(self.rows)]
         return [self.engine.encode(text, "completion") for text in texts]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt and its answer."""
+        return max(map(len, self.prompts)) + self.decoding.max_tokens
+
+    def company(self, numerics: Numerics) -> tuple[int, str]:
+        """How many answers differ between a full batch and alone, and the sentence that says so."""
+        self.engine.settle(numerics, self.longest)
+        asked = self.prompts[: min(16, self.rows)]
+        full = self.answers(self.prompts)[: len(asked)]
+        differ = sum(self.answers([ids])[0] != one for ids, one in zip(asked, full, strict=True))
+        text = f"{differ} of {len(asked)} answers differ between a batch of {self.rows} and alone"
+        return differ, f"{text} ({self.engine.batches.way})"
+
     def answers(self, prompts: list[list[int]]) -> list[Generation]:
         """The answers to prompts, in their order."""
         given = dict(self.engine.generate(prompts, self.decoding))
@@ -77,8 +93,10 @@ class Bench:
 
 
 def batch(bench: Bench) -> Iterator[Found]:
-    """Tokens a second by the number of prompts; what batch was chosen for this base."""
-    yield Found(f"chosen: {json.dumps(bench.engine.identity)}")
+    """The batch that is chosen for this base, and tokens a second by the number of prompts."""
+    bench.engine.settle("fast", bench.longest)
+    chosen = bench.engine.batches.rows
+    yield Found(f"chosen: {chosen} rows of {bench.longest} tokens, way {bench.engine.batches.way}")
     for rows in sorted({1, 16, bench.rows // 2, bench.rows}):
         asked = bench.prompts[:rows]
         bench.answers(asked)  # kernels are compiled by shape
@@ -87,16 +105,54 @@ def batch(bench: Bench) -> Iterator[Found]:
         yield Found(f"{rows} prompts: {tokens / (time.perf_counter() - began):,.0f} tokens/s")
 
 
-def alone(bench: Bench) -> Iterator[Found]:
+def fast(bench: Bench) -> Iterator[Found]:
     """How many greedy answers differ between a full batch and alone."""
-    asked = bench.prompts[: min(16, bench.rows)]
-    together = bench.answers(bench.prompts)[: len(asked)]
-    differ = sum(bench.answers([ids])[0] != one for ids, one in zip(asked, together, strict=True))
-    yield Found(
-        f"{differ} of {len(asked)} answers differ between a batch of {bench.rows} and alone"
-    )
-    again = bench.answers(bench.prompts)[: len(asked)]
-    yield Found("the same batch twice gives the same answers", again == together)
+    yield Found(bench.company("fast")[1])
+    again = [bench.answers(bench.prompts) for _ in range(2)]
+    same = again[0] == again[1]
+    yield Found(f"the same batch twice gives the same answers: {same}", same)
+
+
+def exact(bench: Bench) -> Iterator[Found]:
+    """That none does under ``numerics: exact``, and what that costs."""
+    seconds = []
+    for numerics in ("fast", "exact"):
+        bench.engine.settle(numerics, bench.longest)
+        bench.answers(bench.prompts)
+        began = time.perf_counter()
+        bench.answers(bench.prompts)
+        seconds.append(time.perf_counter() - began)
+    differ, text = bench.company("exact")
+    yield Found(f"{text}; {seconds[1] / seconds[0]:.1f} times the time of fast", differ == 0)
+    bench.engine.settle("fast", bench.longest)
+
+
+def memory(bench: Bench) -> Iterator[Found]:
+    """That a batch which the device's memory does not hold is halved, and every answer given."""
+    import mlx.core as mx
+
+    if mx.default_device() == mx.cpu or mx.metal.is_available():
+        yield Found("not run: memory that is shared with the machine is not filled up")
+        return
+    bench.engine.settle("fast", bench.longest)
+    expected, ballast = bench.answers(bench.prompts), []
+    try:
+        while len(ballast) < 1000:
+            ballast.append(mx.zeros((1 << 26,), mx.float32))  # 256 MiB
+            mx.eval(ballast[-1])
+    except RuntimeError:
+        del ballast[-4:]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        given = bench.answers(bench.prompts)
+    halved = sum(one.category is BatchNotice for one in said)
+    filled = len(ballast) < 1000
+    del ballast
+    mx.clear_cache()
+    differ = sum(one != other for one, other in zip(given, expected, strict=True))
+    rows = bench.engine.batches.rows
+    text = f"{rows} rows were halved {halved} times: all answered, {differ} otherwise"
+    yield Found(text if filled else f"{text}; the device gave more memory than it has", halved > 0)
 
 
 def mount(bench: Bench) -> Iterator[Found]:
@@ -159,7 +215,7 @@ def gates(bench: Bench) -> Iterator[Found]:
 
 
 CHECKS: dict[str, Callable[[Bench], Iterator[Found]]] = {
-    check.__name__: check for check in (batch, alone, mount, together, gates)
+    check.__name__: check for check in (batch, fast, exact, mount, together, memory, gates)
 }
 
 
@@ -217,7 +273,11 @@ def main() -> int:
 
     if small:
         mx.set_default_device(mx.cpu)
-    print(json.dumps({"device": mx.device_info() if not why else "CPU", "mlx": mx.__version__}))
+    print(
+        json.dumps(
+            {"device": mx.device_info() if not why else "CPU", "mlx": mx.__version__}, default=str
+        )
+    )
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HARNESS_CACHE"] = folder  # nothing is kept of another run
         sizes = zip(

@@ -40,15 +40,17 @@ TEXT = (
 )
 
 
-def random_models(folder: Path, width: int, layers: int) -> tuple[Path, list[Path]]:
-    """A random base of the given size and three adapters on it."""
+def random_models(
+    folder: Path, width: int, layers: int, dtype: str = "float32"
+) -> tuple[Path, list[Path]]:
+    """A random base of the given size and type, and three adapters on it."""
     sys.path.insert(0, str(ROOT / "tests"))
     import tiny_model
 
     size = {"hidden_size": width, "intermediate_size": 3 * width, "num_hidden_layers": layers}
     heads = {"num_attention_heads": width // 32, "num_key_value_heads": width // 64}
     with patch.dict(tiny_model.CONFIG, size | heads):
-        base = tiny_model.make_base(folder / "base", context=1024)
+        base = tiny_model.make_base(folder / "base", context=1024, dtype=dtype)
     return base, [
         tiny_model.make_adapter(folder / f"adapter{n}", base, seed=n, rank=8, size=0.05)
         for n in range(3)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -25,7 +28,7 @@ from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.evidence.secret import commitment
 from harness.gate import baseline
-from harness.pages import html
+from harness.pages import scorecard
 from harness.subjects.base import Preflight
 
 SECRET = b"s" * 32
@@ -94,7 +97,7 @@ def finish(
     answers = {"answered": 1, "from_cache": 0, "refused": 0}
     run.write("scorecard.json", card | {"answers": {"base": answers}, "finished": now()})
     run.write("verdict.json", judged.document(found, run.head))
-    html.render(folder, REPORTS)
+    scorecard.render(folder, REPORTS)
     covered = attestation.documents(folder)
     run.write("attestation.json", attestation.statement(found, judged.verdict, covered))
     run.close()
@@ -197,3 +200,11 @@ def workspace(folder: Path, gained: int, lost: int) -> Path:
     ]
     finish(folder / "run", found, rows)
     return folder
+
+
+def index(run: Path) -> dict[str, Any]:
+    """What the list of a run's page shows and filters by."""
+    page = (run / "scorecard.html").read_text()
+    packed = re.search(r'id="index">([^<]*)<', page)
+    assert packed
+    return json.loads(gzip.decompress(base64.b64decode(packed[1])))

@@ -20,21 +20,23 @@ ALLOWED = {
     "digests": "",
     "files": "errors",
     "languages": "",
+    "network": "",
     "stats": "",
     "content": "errors digests files",
-    "judging": "errors digests files languages content sandbox",
+    "judging": "errors digests files languages network content sandbox",
     "sandbox": "errors",
     "datasets": "errors files content judging sandbox stats",
     "audit": "errors digests files languages content judging sandbox stats",
-    "engines": "errors digests files content",
+    "engines": "errors digests files network content",
     "subjects": "errors digests files languages content engines stats judging",
     "evidence": "errors verdict digests files content audit subjects stats",
     "deciding": "errors verdict digests content audit subjects evidence stats",
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"
     " deciding stats pages",
     "pages": "errors verdict digests files content audit subjects evidence stats",
+    "exchange": "errors digests files content datasets engines evidence",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"
-    " subjects evidence deciding gate pages",
+    " subjects evidence deciding gate pages exchange",
     "__main__": "doors",
 }
 

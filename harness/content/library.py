@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from harness.content import releases, strict, suite
 from harness.content.policy import Policy
@@ -69,11 +69,32 @@ class Training(strict.Model):
     verifiers: list[str] = []
 
 
+class Served(strict.Model):
+    """A server that answers for an adapter and for its base. ``endpoint`` is the URL before
+    ``/completions``; ``base`` and ``adapter`` are the fields of a request that each is asked with
+    (``model``, ...). A key is read from the environment variable ``key_variable``; so many requests
+    are ``parallel``, and ``timeout`` is in seconds for one answer."""
+
+    endpoint: str = Field(pattern=r"^https?://")
+    base: dict[str, JsonValue] = Field(min_length=1)
+    adapter: dict[str, JsonValue] = Field(min_length=1)
+    key_variable: str = "HARNESS_ENDPOINT_KEY"
+    parallel: int = Field(default=4, gt=0, le=256)
+    timeout: float = Field(default=300.0, gt=0)
+
+    @model_validator(mode="after")
+    def _tells_apart(self) -> Served:
+        if self.base == self.adapter:
+            raise ValueError("base and adapter are asked with the same fields, so they are one")
+        return self
+
+
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
     its bytes. Releases of one adapter share a ``lineage`` (by default its name); ``release`` says
     which of them it is, and ``previous`` which it is held against (by default the last one shipped
-    before it). The facets and suites of those that it ``includes`` are its own too."""
+    before it). The facets and suites of those that it ``includes`` are its own too. ``engine`` is
+    the server that answers for it, else the harness does."""
 
     path: str
     base: str
@@ -87,6 +108,7 @@ class Adapter(strict.Model):
     train: Training | None = None
     lineage: str | None = Field(default=None, min_length=1)
     release: str | None = Field(default=None, min_length=1)
+    engine: Served | None = None
     previous: str | None = Field(default=None, min_length=1)
 
     @field_validator("includes", mode="before")
@@ -125,7 +147,8 @@ class Library(Draft):
 class Entry:
     """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
     gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
-    in another form. ``previous`` is the last release of its lineage on this base, if any."""
+    in another form; ``answers`` is the file of its recorded answers, where it is not asked.
+    ``previous`` is the last release of its lineage on this base, if any."""
 
     name: str
     adapter: Adapter
@@ -137,6 +160,7 @@ class Entry:
     converted: Path | None = None
     held: Path | None = None
     previous: Entry | None = None
+    answers: Path | None = None
 
     @property
     def read(self) -> Path:
@@ -158,20 +182,17 @@ def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
     library = strict.load(workspace.library, Library)
     _, lines = strict.read_yaml(workspace.library)
-    for name, key, said, expected in releases.faults(library.adapters):
+    known = list(library.bases)
+    unknown = [
+        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, known)}")
+        for name, one in library.adapters.items()
+        if one.base not in known
+    ]
+    for name, key, said, expected in (*unknown, *releases.faults(library.adapters)):
         at = ("adapters", name)
-        line = lines.get((*at, key), lines.get(at, 0))
-        raise WorkspaceError(
-            f"{workspace.library}:{line}: key 'adapters.{name}.{key}': found {said!r}; expected"
-            f" {expected}"
-        )
-    for name, adapter in library.adapters.items():
-        if adapter.base not in library.bases:
-            line = lines.get(("adapters", name, "base"), 0)
-            raise WorkspaceError(
-                f"{workspace.library}:{line}: key 'adapters.{name}.base': found {adapter.base!r};"
-                f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
-            )
+        where = f"{workspace.library}:{lines.get((*at, key), lines.get(at, 0))}"
+        text = f"key 'adapters.{name}.{key}': found {said!r}; expected {expected}"
+        raise WorkspaceError(f"{where}: {text}")
     return library.model_copy(update={"adapters": releases.included(library.adapters)})
 
 
@@ -261,7 +282,10 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
     made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    last = releases.previous(library.adapters, adapter) if base_name == found.base else None
+    comparable = (
+        base_name == found.base and found.engine is None
+    )  # a server answers for one adapter
+    last = releases.previous(library.adapters, adapter) if comparable else None
     if last is None:
         return made
     return replace(made, previous=replace(resolve(workspace, library, last), previous=None))

@@ -50,6 +50,9 @@ def faults(adapters: Adapters) -> Iterator[tuple[str, str, str, str]]:
             known = ", ".join(out) or "none"
             what = f"an adapter on base {one.base!r} that was shipped; known: {known}"
             yield name, "previous", one.previous, what
+        elif one.previous is not None and one.engine is not None:
+            what = "none beside `engine`: the server answers for this adapter alone"
+            yield name, "previous", one.previous, what
     try:
         TopologicalSorter({name: one.includes for name, one in adapters.items()}).prepare()
     except CycleError as error:

@@ -49,8 +49,9 @@ class Replay:
         """The calls, from 0, whose arguments the test draws at random."""
         if not self._draws:
             return frozenset()
-        pairs = zip(self._record(b"0"), self._record(b"1"), strict=True)
-        return frozenset(number for number, (one, other) in enumerate(pairs) if one != other)
+        # two of few possible arguments may well be the same
+        records = zip(*map(self._record, (b"0", b"1", b"2", b"3")), strict=True)
+        return frozenset(n for n, (one, *others) in enumerate(records) if others != [one] * 3)
 
     @functools.cached_property
     def _fixed(self) -> list[Any]:

@@ -177,6 +177,19 @@ def unchecked(registration: Registration) -> Iterator[Reason]:
         yield reason(f"contamination-{'demanded' if demanded else 'unchecked'}", "training", text)
 
 
+def elsewhere(registration: Registration) -> Iterator[Reason]:
+    """That the harness did not see what answered, and that it may have before the rules were."""
+    if registration.declared:
+        text = f"{registration.declared}; that they are of this base and adapter is declared"
+        yield reason("declared", "engine", text)
+    if not registration.dated:
+        text = (
+            "the answers do not name the registration of this gate, so they may be older than the"
+            " rules they are judged by"
+        )
+        yield reason("registered-after", "engine", text)
+
+
 def _measured(
     registration: Registration, claim: Claim, scores: Mapping[str, SuiteScore | None]
 ) -> float | None:

@@ -148,7 +148,8 @@ def judge(
     ``labelled``; nothing is scored where :func:`validity` found ``invalid``."""
     rows = list(receipts)
     if invalid:
-        return Judged(dict.fromkeys(registration.plans), None, decide(invalid))
+        found = [*invalid, *claims.elsewhere(registration)]
+        return Judged(dict.fromkeys(registration.plans), None, decide(found))
     plans = registration.plans
     scores = {id: scorecard.score(registration, id, certificates, rows) for id in plans}
     weak = _provisional(registration, certificates)
@@ -175,6 +176,7 @@ def judge(
         *claims.coverage(registration, scores),
         *claims.claims(registration, scores | dict.fromkeys(weak)),
         *claims.unchecked(registration),
+        *claims.elsewhere(registration),
     ]
     if registration.status == "fixture" and decide(found).name is Name.SHIP:
         text = "its status in the library is fixture: what is faulty on purpose never ships"

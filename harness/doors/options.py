@@ -24,6 +24,7 @@ OPTIONS = {
         "Where untrusted code runs (default: auto, the strongest that works here).",
     ),
     "train-data": ("FILE|DIR", "What the adapter was trained on (JSONL), to be checked."),
+    "replay": ("FILE", "Answers recorded elsewhere (JSONL), in place of asking the adapter."),
     "run-dir": ("DIR", "Folder of the run; an interrupted run of the same gate is resumed."),
     "limit": (
         "N",

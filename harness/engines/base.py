@@ -11,6 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 from harness.content.policy import Numerics
 from harness.errors import EngineError
 
+Place = tuple[str, str, str, int]  #: of an answer: suite, arm, case, sample
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -40,7 +42,7 @@ class Ask:
     ``mode`` is ``chat`` or ``completion``; ``mount`` the folder of the adapter to answer with,
     ``None`` for the bare base. ``weights`` and ``adapter`` are the digests of both, and ``adapter``
     may name more than a digest where the answer must be kept apart. ``seed`` decides what is drawn
-    where the temperature is above zero."""
+    where the temperature is above zero; ``place`` says what it is asked for."""
 
     prompt: str
     mode: str
@@ -50,6 +52,7 @@ class Ask:
     weights: str
     adapter: str | None = None
     mount: Path | None = None
+    place: Place = ("", "", "", 0)
 
 
 class Answering(Protocol):
@@ -131,6 +134,28 @@ class WhiteBox(Answering, Protocol):
     def log_probabilities(self, prompts: Sequence[list[int]], last: int | None = None) -> list[Any]:
         """Per prompt an array (tokens, vocabulary) of the ``last`` tokens, or of all."""
         ...
+
+
+@runtime_checkable
+class Watched(Answering, Protocol):
+    """An engine out of sight, which has to show that it is what it is said to be, and stays it."""
+
+    drift: list[str]  #: sentences about what it became during the run
+
+    @property
+    def declared(self) -> str:
+        """Who is said to answer."""
+        ...
+
+    def begin(self, asks: Sequence[Ask]) -> list[tuple[str, str]]:
+        """Be shown prompts that count for nothing; ``(code, sentence)`` of each fault."""
+        ...
+
+
+def cut(found: Generation, stop: Sequence[str]) -> Generation:
+    """An answer that nobody ended at the first of ``stop``, ended there."""
+    at = min((at for one in stop if (at := found.text.find(one)) >= 0), default=None)
+    return found if at is None else Generation(found.text[:at], found.tokens, "stop")
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -27,10 +27,11 @@ class Kept:
 
     ``answered``, ``from_cache`` and ``refused`` (kept without the cache's seal, so asked again)
     count answers by the ``arm`` that they were asked for; what was given ahead is not one from the
-    cache."""
+    cache. ``batch`` is how many rows are answered together where that was registered."""
 
     def __init__(self, engine: Answering, cache: Cache) -> None:
         self._engine, self._cache = engine, cache
+        self.batch: int | None = None
         self.answered: Counter[str] = Counter()
         self.from_cache: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
@@ -45,23 +46,24 @@ class Kept:
         others = {k: v for k, v in self._engine.identity.items() if k != "batch"}
         name = canonical_digest(["batch", base, others])
         known = self._cache.get(name)
-        batch = registered or (int(known.text) if known else chosen)
-        self._cache.put(name, Generation(str(batch), 0, "batch"))
-        self._engine.settle(batch=batch)
+        self.batch = registered or (int(known.text) if known else int(chosen))
+        self._cache.put(name, Generation(str(self.batch), 0, "batch"))
+        self._engine.settle(batch=self.batch)
 
     def unknown(self, arm: str, asks: Sequence[Ask]) -> list[Ask]:
         """Those of ``asks`` that were never answered."""
-        return [ask for ask in asks if self._get(arm, key(self._engine, ask)) is None]
+        keys = zip(asks, self._keys(asks), strict=True)
+        return [ask for ask, name in keys if self._get(arm, name) is None]
 
     def hold(self, ask: Ask, answer: Generation) -> None:
         """Keep an answer that the engine gave ahead of its being asked for here."""
-        self._ahead.add(name := key(self._engine, ask))
+        [name] = self._keys([ask])
+        self._ahead.add(name)
         self._cache.put(name, answer)
 
     def answer(self, arm: str, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation, bool]]:
         """``(index of the ask, answer, whether it was kept)``; what is kept comes first."""
-        keys = [key(self._engine, ask) for ask in asks]
-        missing = []
+        keys, missing = self._keys(asks), []
         for number, name in enumerate(keys):
             known = self._get(arm, name)
             self.answered[arm] += 1
@@ -73,6 +75,12 @@ class Kept:
         for at, answer in self._engine.answer([asks[number] for number in missing]):
             self._cache.put(keys[missing[at]], answer)
             yield missing[at], answer, False
+
+    def _keys(self, asks: Sequence[Ask]) -> list[str]:
+        """The keys of ``asks`` in the batch of this run; another may have had the engine since."""
+        if self.batch is not None and isinstance(self._engine, WhiteBox):
+            self._engine.settle(batch=self.batch)
+        return [key(self._engine, ask) for ask in asks]
 
     def _get(self, arm: str, name: str) -> Generation | None:
         before = self._cache.refused

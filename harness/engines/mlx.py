@@ -36,9 +36,7 @@ class MlxEngine:
         try:
             self._model, config = load_model(base)
             self._tokenizer = load_tokenizer(base, eos_token_ids=ends.tokens(config))
-        except (
-            Exception
-        ) as error:  # whatever a foreign folder does to the loader, the reader needs one sentence
+        except Exception as error:  # a foreign folder may do anything to the loader
             raise EngineError(
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
@@ -74,8 +72,7 @@ class MlxEngine:
             try:
                 held.settle(numerics or "fast", tokens)
             except (ValueError, TypeError, RuntimeError) as error:
-                text = f"mlx cannot compute with this base here: {_brief(error)}"
-                raise EngineError(text) from error
+                raise EngineError(self._cannot(error)) from error
             if mounted is not None:
                 self.mount(mounted)
         held.rows = batch or held.rows
@@ -98,7 +95,7 @@ class MlxEngine:
             raise EngineError(self._cannot(error)) from error
 
     def _cannot(self, error: Exception) -> str:
-        types = " and ".join(self.identity["dtypes"])
+        types = " and ".join(self._identity["dtypes"])
         text = f"mlx cannot compute with this base in {types} here: {_brief(error)}"
         return text if self._widens else f"{text}; `dtype: auto` computes in float32 on a CPU"
 
@@ -118,9 +115,7 @@ class MlxEngine:
 
             try:
                 load_adapters(self._model, str(adapter))
-            except (
-                Exception
-            ) as error:  # mlx-lm raises ValueError, KeyError, AttributeError, RuntimeError, ...
+            except Exception as error:  # ValueError, KeyError, AttributeError, RuntimeError, ...
                 self._restore()
                 raise EngineError(f"{adapter}: mlx-lm refuses it: {_brief(error)}") from error
         self._mounted = adapter
@@ -149,36 +144,15 @@ class MlxEngine:
 
         Leaves the bare base mounted. Raises :class:`EngineError` for a config that mlx-lm cannot
         apply to this base."""
-        from mlx.utils import tree_flatten
-        from mlx_lm.tuner.utils import linear_to_lora_layers
-
         self._restore()
-        kind = config.get("fine_tune_type", "lora")
         try:
-            if kind == "full":
-                return self._trained(config["num_layers"])
-            layers, parameters = config["num_layers"], config["lora_parameters"]
-            linear_to_lora_layers(self._model, layers, parameters, use_dora=kind == "dora")
-            found = tree_flatten(self._model.parameters())
+            return loading.filled(self._model, config)
         except Exception as error:  # a foreign config fails in as many ways as mlx-lm has lines
             raise EngineError(
                 f"mlx-lm cannot apply the adapter's config: {_brief(error)}"
             ) from error
         finally:
             self._restore()
-        leaves = {"lora_a", "lora_b", "m"}
-        return {k: tuple(v.shape) for k, v in found if k.rsplit(".", 1)[-1] in leaves}
-
-    def _trained(self, layers: int) -> dict[str, tuple[int, ...]]:
-        """What a full fine-tune of the last ``layers`` blocks saves, found as its trainer does."""
-        from mlx.utils import tree_flatten
-
-        self._model.freeze()
-        for block in self._model.layers[-max(layers, 0) :]:
-            block.unfreeze()
-        found = tree_flatten(self._model.trainable_parameters())
-        self._model.unfreeze()
-        return {k: tuple(v.shape) for k, v in found}
 
     def module(self, name: str) -> Any:
         """One leaf module of the bare base by its path; ``None`` when it has none of that name."""

@@ -113,7 +113,9 @@ class Registration(strict.Model):
     ``contamination_checked``: the training data was searched for the held-out prompts. ``look``
     is the number of this look of the ``lineage`` at its prompts, ``ledger`` what the ledger of
     looks held before it. ``trained_by`` are the verifiers that were reward or filter of the
-    training, ``status`` is that of the library, ``previous`` the name of the last release."""
+    training, ``status`` is that of the library, ``previous`` the name of the last release.
+    ``declared`` says who is said to have answered, where the harness did not see it, and ``dated``
+    whether these answers name the registration that was written before them."""
 
     harness: str
     adapter: str
@@ -135,6 +137,8 @@ class Registration(strict.Model):
     trained_by: list[str] = []
     status: Status = "candidate"
     previous: str = ""
+    declared: str = ""
+    dated: bool = True
 
     @property
     def digest(self) -> str:
@@ -229,8 +233,9 @@ def read(path: Path, refuse: Refuse = stale) -> Registration:
 
 def differences(registered: Registration, now: Registration) -> list[str]:
     """``policy.alpha was 0.05 when registered and is 0.1`` for everything that differs but the
-    number of the look and what the ledger held."""
-    before, after = (r.model_dump(exclude={"look", "ledger"}) for r in (registered, now))
+    number of the look, what the ledger held, and who is said to have answered."""
+    left_out = {"look", "ledger", "declared", "dated"}
+    before, after = (r.model_dump(exclude=left_out) for r in (registered, now))
     return [
         f"{at} was {a!r:.90} when registered and is {b!r:.90}" for at, a, b in walk(before, after)
     ]

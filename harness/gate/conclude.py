@@ -13,12 +13,13 @@ from harness.content import fixtures, suite, workspace
 from harness.content.fixtures import Known
 from harness.content.suite import Suite
 from harness.deciding.judge import judge, subject_reasons
+from harness.engines.base import Watched
 from harness.errors import HarnessError
 from harness.evidence import attestation, secret
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
-from harness.pages import html
+from harness.pages import scorecard
 from harness.subjects.base import Fault
 from harness.subjects.identity import changed, moved
 from harness.verdict import Verdict
@@ -50,7 +51,7 @@ def stated(
     run: Path, registration: Registration, verdict: Verdict, reports: Path
 ) -> dict[str, Any]:
     """Write the page of a run as its documents stand; the statement about all of them."""
-    html.render(run, reports)
+    scorecard.render(run, reports)
     return attestation.statement(registration, verdict, attestation.documents(run))
 
 
@@ -58,6 +59,8 @@ def _changed(prepared: Prepared) -> list[Fault]:
     """What is judged, or judges it, and is not what it was when the gate began."""
     wanted, place = prepared.wanted, prepared.wanted.workspace
     faults = changed(wanted.entry, prepared.preflight, workspace.cache_folder())
+    if isinstance(prepared.engine, Watched):
+        faults += [Fault("drift", text) for text in prepared.engine.drift]
     audits, root = place.folder("audits"), place.folder("suites")
     hidden = wanted.library.certification
     audited = place.root / hidden if hidden else audits

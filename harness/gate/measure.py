@@ -15,7 +15,7 @@ from harness.content.suite import Suite
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
-from harness.engines.base import Ask, Decoding, Generation
+from harness.engines.base import Ask, Generation
 from harness.errors import WorkspaceError
 from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
@@ -213,18 +213,8 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        form, policy = self._suite.form, self._policy
-        told = (self._suite.spec.system, arm.system)
-        return Ask(
-            prompt=form.text(case.prompt),
-            mode=form.mode,
-            system="\n\n".join(text for text in told if text) or None,
-            decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
-            seed=planning.seed(policy, self._suite.id, arm.id, case.id, sample),
-            weights=arm.weights,
-            adapter=arm.id if arm.fresh else arm.mount,
-            mount=planning.mount(arm, self._prepared.wanted.entry, self._prepared.preflight),
-        )
+        mount = planning.mount(arm, self._prepared.wanted.entry, self._prepared.preflight)
+        return planning.ask(self._policy, self._suite, arm, case, sample, mount)
 
     def _settle(self, *, wait: bool) -> None:
         """Write the receipts of judged answers, in order."""

@@ -19,6 +19,7 @@ from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
 from harness.digests import canonical_digest, folder_files, read_by_loaders
+from harness.engines.base import Ask, Decoding
 from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
 from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
@@ -204,6 +205,22 @@ def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
     """The folder that an engine mounts for an arm."""
     last = entry.previous.mount if entry.previous else None
     return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
+
+
+def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: Path | None) -> Ask:
+    """One prompt as it is put to an arm, which answers with what is in ``mount``."""
+    form, told = suite.form, (suite.spec.system, arm.system)
+    return Ask(
+        prompt=form.text(case.prompt),
+        mode=form.mode,
+        system="\n\n".join(text for text in told if text) or None,
+        decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
+        seed=seed(policy, suite.id, arm.id, case.id, sample),
+        weights=arm.weights,
+        adapter=arm.id if arm.fresh else arm.mount,
+        mount=mount,
+        place=(suite.id, arm.id, case.id, sample),
+    )
 
 
 def decoded(policy: Policy) -> str:

@@ -6,7 +6,7 @@ verifier is evidence: nothing is judged, and the verdict is VOID with the reason
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,17 +33,16 @@ from harness.evidence import secret
 from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
-from harness.gate import planning, sentinels
+from harness.gate import planning, recorded, sentinels
+from harness.gate.engines import Load, load_engine, proven, tokenizer
 from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter, identity, prompts
+from harness.subjects import adapter, identity, prompts, tokens
 from harness.subjects.base import Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
-
-Load = Callable[[Entry], Answering]
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class Options:
     train_data: str | None = None
     suite: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    replay: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,28 +146,18 @@ def look_up(options: Options) -> Wanted:
     library.check_policy(place, found, suites)
     for each in suites:
         planning.keep_apart(each)
+    entry = replace(entry, answers=Path(options.replay) if options.replay else None)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
-
-
-def load_engine(entry: Entry) -> Answering:
-    """The embedded engine on the base of ``entry``; raises :class:`EngineError`."""
-    from harness.engines.mlx import MlxEngine
-
-    return MlxEngine(entry.base_path, dtype=entry.base.dtype)
-
-
-def quantised(base: Path, bits: int) -> WhiteBox:
-    """The embedded engine on ``base`` as a server may hold it; raises :class:`EngineError`."""
-    from harness.engines.mlx import MlxEngine
-
-    return MlxEngine(base, bits)
 
 
 def as_asked(wanted: Wanted, engine: Answering) -> Wanted:
     """The suites of mode ``auto`` in the form in which this base is asked: what the library says of
     it, else in chat where it has a chat template."""
     said = wanted.entry.base.mode
-    chats = said == "chat" or (said is None and bool(getattr(engine, "template", "")))
+    template = getattr(engine, "template", None)
+    if template is None:
+        template = tokens.template(wanted.entry.base_path)
+    chats = said == "chat" or (said is None and bool(template))
     suites = {id: replace(each, chats=chats) for id, each in wanted.suites.items()}
     return replace(wanted, suites=suites)
 
@@ -186,8 +176,9 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
     if isinstance(engine, WhiteBox):
         found.add(prompts.faults(suites, engine))
-        found.control_tokens = prompts.control_tokens(suites, engine.tokenizer)
         found.prompts = prompts.rendered(suites, engine)
+    if (held := tokenizer(engine, wanted.entry.base_path)) is not None:
+        found.control_tokens = prompts.control_tokens(suites, held)
     data = Path(options.train_data) if options.train_data else None
     trained = examine(wanted.entry, suites, engine, policy, data)
     found.add(trained.faults)
@@ -224,6 +215,7 @@ def prepare(
         engine = load(wanted.entry)
         wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
+        found.add(proven(engine, wanted.suites.values(), policy))
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
         for id, verifier in needed.items():
@@ -236,6 +228,8 @@ def prepare(
         before = RunFolder(Path(run_dir)) if run_dir else None
         begun = before.registration if before and before.has("registration.json") else None
         registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
+        limit = wanted.options.limit
+        registration = recorded.declared(engine, registration, registered, suites, limit)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         kept = Kept(engine, cache)
@@ -251,7 +245,7 @@ def prepare(
             preflight=found,
             known=known,
             ledger=ledger,
-            look=planning.look(registration, suites, wanted.options.limit),
+            look=planning.look(registration, suites, limit),
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),

@@ -9,27 +9,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 from harness.content.suite import Suite
-from harness.engines.base import WhiteBox
+from harness.engines.elsewhere.replay import Replay
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
-from harness.gate import baseline
+from harness.gate import baseline, recorded
 from harness.gate.conclude import conclude
+from harness.gate.engines import Load, embedded, load_engine, quantised
 from harness.gate.measure import measure, open_run
-from harness.gate.prepare import (
-    Load,
-    Options,
-    Wanted,
-    as_asked,
-    load_engine,
-    look_up,
-    preflight,
-    prepare,
-    quantised,
-)
+from harness.gate.prepare import Options, Wanted, as_asked, look_up, preflight, prepare
 from harness.gate.progress import Progress, silent
 from harness.subjects.base import Preflight
 from harness.subjects.entering.entry import siblings
@@ -51,17 +41,25 @@ def run_gate(
         return conclude(prepared, run), run.folder
 
 
-def register_gate(options: Options, progress: Progress = silent, load: Load = load_engine) -> Path:
-    """Write the registration of a gate ahead of it, beside the library; the file.
+def register_gate(
+    options: Options,
+    progress: Progress = silent,
+    load: Load = load_engine,
+    export: Path | None = None,
+) -> Path:
+    """Write the registration of a gate ahead of it, beside the library; the file. With ``export``
+    its prompts are written there, for answers to be recorded elsewhere and replayed.
 
     Raises :class:`WorkspaceError` for a hopeless plan, and :class:`HarnessError`."""
     wanted = look_up(options)
-    with prepare(wanted, progress, load) as prepared:
+    with prepare(wanted, progress, load if export is None else lambda _: Replay()) as prepared:
         later = ("registration", "not-registered")
         unfit = [reason.text for reason in prepared.invalid if reason.code not in later]
         if refused := unfit + baseline.hopeless(prepared):
             raise WorkspaceError("not registered:\n" + "\n".join(refused))
         prepared.registration.write(wanted.registration_path)
+        if export is not None:
+            recorded.export(export, prepared.registration, prepared.wanted.suites)
     return wanted.registration_path
 
 
@@ -73,16 +71,16 @@ def check_subject(
     from harness.subjects import served
 
     wanted = look_up(options)
-    engine = load_engine(wanted.entry)
+    engine = embedded(wanted.entry)
     wanted = as_asked(wanted, engine)
     found = preflight(wanted, engine, verify=verify)
     if server is not None and not found.faults:
-        box, prompts = cast(WhiteBox, engine), probed(wanted.suites)
+        prompts = probed(wanted.suites)
         asked, entry = served.Server(server, model), wanted.entry
         others = siblings(wanted.library, entry)
         found.add(
             served.check(
-                box, entry.mount, asked, prompts, others, partial(quantised, entry.base_path)
+                engine, entry.mount, asked, prompts, others, partial(quantised, entry.base_path)
             )
         )
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,9 @@ from harness.digests import read_by_loaders, stamps
 from harness.engines.base import Answering, Ask
 from harness.errors import EngineError, HarnessError, WorkspaceError, boundary
 from harness.gate.conclude import conclude
+from harness.gate.engines import Load, load_engine
 from harness.gate.measure import asked, may_ask, measure, open_run
-from harness.gate.prepare import Load, Options, Prepared, Wanted, load_engine, look_up, prepare
+from harness.gate.prepare import Options, Prepared, Wanted, look_up, prepare
 from harness.gate.progress import Progress, named, silent
 from harness.verdict import Verdict
 
@@ -118,7 +119,8 @@ class _Loaded:
 
     def __call__(self, entry: Entry) -> Answering:
         base = entry.base_path
-        of = (base.resolve(), entry.base.dtype, stamps(read_by_loaders(base)))
+        read = stamps(read_by_loaders(base))
+        of = (base.resolve(), entry.base.dtype, entry.answers, entry.adapter.engine, read)
         if self._engine is None or of != self._of:
             self._engine = None  # before the next is in memory
             self._engine, self._of = self._load(entry), of
@@ -168,23 +170,36 @@ def _said(name: str, steps: Steps) -> Asking | Ended:
 
 def _mixes(mix: bool | None, prepared: Prepared) -> bool:
     """Whether adapters are to answer in one batch on this engine."""
-    return prepared.engine.identity.get("device") == "gpu" if mix is None else mix
+    found = prepared.engine.identity
+    gains = found.get("device") == "gpu" and found.get("numerics") != "exact"
+    return gains if mix is None else mix
 
 
 def _ahead(going: Sequence[Asking], progress: Progress) -> None:
-    """Have what was never answered of all these questions answered together, into what is kept."""
-    from harness.engines import mixed
+    """Have what was never answered of all these questions answered together, into what is kept.
 
+    It goes without those of another engine or batch than the first, which are of a base that was
+    replaced or of runs that go on; and it may end early: each gate asks what is left by itself,
+    and is told then what is wrong with it."""
+    from harness.engines import mixed
+    from harness.engines.decoding.numerics import exhausted
+
+    first = going[0].prepared
     unknown = [
         (one.prepared.kept, ask)
         for one in going
+        if (one.prepared.engine, one.prepared.kept.batch) == (first.engine, first.kept.batch)
         for arm, asks in one.asks.items()
         for ask in one.prepared.kept.unknown(arm, asks)
     ]
-    engine = going[0].prepared.engine
-    given = mixed.answer(engine, [ask for _, ask in unknown])
-    with suppress(EngineError):  # whoever it is about is told so when it asks by itself
+    given = mixed.answer(first.engine, [ask for _, ask in unknown])
+    try:
         for number, (at, answer) in enumerate(given, start=1):
             kept, ask = unknown[at]
             kept.hold(ask, answer)
             progress(f"answers of {len(going)} adapters together", number, len(unknown))
+    except EngineError:
+        return
+    except RuntimeError as error:
+        if not exhausted(error):
+            raise

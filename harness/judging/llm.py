@@ -33,9 +33,10 @@ from harness.errors import VerifierError
 from harness.judging.answer import Answer
 from harness.judging.kept import KeptReplies
 from harness.judging.replies import verdict
-from harness.judging.server import FORMATS, Endpoint, Server, Unreachable
+from harness.judging.server import FORMATS, Endpoint, Server
 from harness.judging.verifier import Judgement, Kind, Outcome, Verifier, unverified
 from harness.judging.verifier import verifier as declared
+from harness.network import Unreachable
 
 REPEATS = 3
 PATIENCE = 200.0  # seconds for one judgement, with all retries; a judge process waits 240

@@ -166,7 +166,7 @@ def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) 
     differences."""
     shown = {c.verifier: checks(c) for c in certificates}
     named: dict[str, Any] = {"certificates": certificates, "checks": shown, "found": found}
-    files.replace(path, filled(found.reports, "audit.html.j2", **named))
+    files.replace(path, filled(found.reports, "audit.html.j2", named))
 
 
 def _xml(text: str) -> str:

@@ -1,61 +1,58 @@
-"""The HTML scorecard: one self-contained page made from a run folder and nothing else."""
+"""What all pages share: templates of ``reports/`` filled, with their styles and scripts, and texts
+made ready to be seen."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import files
 from harness.errors import WorkspaceError
-from harness.evidence.documents import Decision, Scorecard
-from harness.evidence.folder import RunFolder
-from harness.evidence.receipts import Receipt
+from harness.pages.bundle import allowed, bundled
 from harness.subjects.faults import faults
 from harness.verdict import CODES, Reason
 
+#: what is not seen, or reorders what is: controls, formats, halves of pairs, fillers, and stacks of
+#: marks that cover other lines
 HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e01ef]|[\u0300-\u036f]{5,}"
 )
+MOST = 2000  # characters of one text on a scorecard; its documents hold it whole
 
 
-def render(run: Path, reports: Path) -> Path:
-    """Write ``scorecard.html`` into ``run``, as its documents stand."""
-    found = RunFolder(run)
-    return files.replace(
-        run / "scorecard.html", page(found, found.scorecard, found.verdict, reports)
-    )
+def visible(value: Any) -> Any:
+    """Any text on the page with control and direction characters spelt out, so that none can hide
+    or reorder what is read."""
+    from markupsafe import Markup
+
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return HIDDEN.sub(lambda match: "".join(f"\\u{ord(c):04x}" for c in match[0]), value)
 
 
-def page(
-    found: RunFolder, card: Scorecard, verdict: Decision, reports: Path, said: str = ""
+def cut(value: Any) -> Any:
+    """:func:`visible`, and of a very long text only the beginning."""
+    from markupsafe import Markup
+
+    if isinstance(value, str) and not isinstance(value, Markup) and len(value) > MOST:
+        value = f"{value[:MOST]} … {len(value) - MOST:,} more characters"
+    return visible(value)
+
+
+def filled(
+    reports: Path,
+    template: str,
+    values: Mapping[str, Any],
+    styles: Sequence[str] = ("style.css",),
+    scripts: str = "",
+    show: Callable[[Any], Any] = visible,
 ) -> str:
-    """The scorecard of a run with the template of ``reports``; ``said`` is put above it, behind who
-    overruled the run.
-
-    Raises :class:`RunError` for a torn run, :class:`WorkspaceError` for a template that asks for
-    what is not there."""
-    held = found.certificates.values()
-    return filled(
-        reports,
-        "scorecard.html.j2",
-        settings=found.settings,
-        card=card,
-        look=found.registration.look_text,
-        verdict=verdict,
-        preflight=found.preflight,
-        noise={id: one.told for id, one in (found.churn.suites if found.churn else {}).items()},
-        certificates=[asdict(one.certificate) | one.stated.model_dump() for one in held],
-        items=_items(found.receipts),
-        flips=_flips(card),
-        said="; ".join(filter(None, (found.override.sentence if found.override else "", said))),
-    )
-
-
-def filled(reports: Path, template: str, **values: Any) -> str:
-    """A template of ``reports`` with ``values`` and the style of all pages.
+    """A template of ``reports`` with ``values``, with ``styles`` and the bundle of a folder of
+    ``scripts``; ``show`` makes any text ready to be seen.
 
     Raises :class:`WorkspaceError` for a template that asks for what is not there."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
@@ -63,16 +60,18 @@ def filled(reports: Path, template: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(reports),
         autoescape=True,
-        finalize=visible,
+        finalize=show,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     filters = {"percent": percent, "points": points, "number": number, "next_step": next_step}
     environment.filters |= filters
-    style = files.read_text(reports / "style.css")
+    style = "".join(files.read_text(reports / name) for name in styles)
+    script = bundled(reports / scripts) if scripts else ""
+    environment.globals |= {"allowed": allowed, "style": style, "script": script}
     try:
-        return environment.get_template(template).render(style=style, **values)
+        return environment.get_template(template).render(values)
     except TemplateError as error:
         raise WorkspaceError(
             f"{reports}/{template}: cannot be filled: {error.message or error}"
@@ -101,33 +100,3 @@ def next_step(reason: Reason) -> str:
         step = CODES[reason.code].next
         return "" if step.startswith("none") else step
     return faults().get(reason.code, {}).get("remedy", "")
-
-
-def visible(value: Any) -> Any:
-    """Any text on the page with control and direction characters spelt out, so that none can hide
-    or reorder what is read."""
-    from markupsafe import Markup
-
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
-
-
-def _items(rows: Iterable[Receipt]) -> dict[str, dict[str, dict[str, list[Receipt]]]]:
-    """By suite and case the receipts of each arm, one for each sample."""
-    suites: dict[str, dict[str, dict[str, list[Receipt]]]] = {}
-    for row in rows:
-        cases = suites.setdefault(row.suite, {})
-        cases.setdefault(row.case, {}).setdefault(row.arm, []).append(row)
-    return suites
-
-
-def _flips(card: Scorecard) -> dict[tuple[str, str], str]:
-    """``gained`` or ``lost`` by suite and case, as the headline of the suite says."""
-    found: dict[tuple[str, str], str] = {}
-    for suite in card.suites:
-        results = {result["id"]: result for result in suite["results"]}
-        headline = results.get(suite["headline"], {})
-        for flip in ("gained", "lost"):
-            found |= {(suite["suite"], case): flip for case in headline.get(flip, [])}
-    return found

@@ -18,5 +18,5 @@ def sheet(rows: Sequence[Receipt], adapter: str, head: str, reports: Path) -> st
     Raises :class:`WorkspaceError` for a template that asks for what is not there."""
     script = files.read_text(reports / "labels.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    values = {"script": script, "script_hash": f"sha256-{digest}"}
-    return filled(reports, "labels.html.j2", rows=rows, adapter=adapter, head=head, **values)
+    values = {"rows": rows, "adapter": adapter, "head": head, "script": script}
+    return filled(reports, "labels.html.j2", values | {"script_hash": f"sha256-{digest}"})

@@ -239,6 +239,27 @@ def test_a_sound_base_is_hardly_ever_void_with_several_answers_a_prompt():
     assert found["INCONCLUSIVE"] > 15, "too few prompts for this noise"
 
 
+def test_answers_that_move_with_their_batch_make_an_unchanged_adapter_neither_void_nor_no_ship():
+    """Greedy answers of which 15 % come out otherwise in another order (``numerics: fast``)."""
+    random, found = np.random.default_rng(1), Counter()
+    for _ in range(8):
+        able = random.random(164) < 0.6
+        said = {
+            arm: [PASS if one else FAIL for one in able ^ (random.random(164) < 0.08)]
+            for arm in ("base", "again", "adapter")
+        }
+        rows = receipts("humaneval", **said)
+        found[judge(NOISE, rows + GAINED).verdict.name] += 1
+    worse = [replace(r, outcome=FAIL) if r.arm == "adapter" else r for r in rows]
+    assert judge(NOISE, worse + GAINED).verdict.name != Name.SHIP
+    assert found.keys() <= {Name.SHIP, Name.INCONCLUSIVE}, found
+    two = [replace(r, answer="b") for r in receipts("humaneval", again=[PASS] * 164)]
+    rows = receipts("humaneval", base=[PASS] * 164) + two[:40] + receipts("humaneval", again=[])
+    rows += receipts("humaneval", again=[PASS] * 164)[40:]
+    noise = churn.measure(NOISE, CERTIFIED, rows).suites["humaneval"]
+    assert (noise.flipped, noise.texts) == (0, 40), "texts are counted beside outcomes"
+
+
 @pytest.mark.parametrize(
     ("n", "samples", "margin", "discordance", "again"),
     [

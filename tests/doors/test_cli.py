@@ -242,6 +242,15 @@ def library(old="", new=""):
     return arguments
 
 
+def taken(request):
+    return [*judged("pass")(request)[:1], "--arm", "base"]
+
+
+def given(request):
+    out = request.getfixturevalue("tmp_path") / "card.md"
+    return [author(out.parent / "place") / "run", "--to", "model-card", "--out", out]
+
+
 #: what makes each exit code of each command
 CASES = {
     ("harness gate", 0): gate("gamedev"),
@@ -275,6 +284,8 @@ CASES = {
     ("harness rejudge", 2): rejudged("demo.ok", "demo.other"),
     ("harness humaneval", 0): judged("pass"),
     ("harness humaneval", 2): judged("unverified"),
+    ("harness import", 0): taken,
+    ("harness export", 0): given,
     ("harness library", 0): lambda request: ["--library", ROOT],
     ("harness library", 1): library("status: candidate", "status: shipped"),
     ("harness doctor", 0): library(),
@@ -305,6 +316,21 @@ def test_every_documented_exit_code_has_its_case():
 def test_a_documented_exit_code_occurs(typed, code, request):
     found = run(*typed.split()[1:], *CASES[typed, code](request))
     assert found.exit_code == code, found.output
+
+
+SAYS = {"gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),
+        "release-check": ("against", 3), "library": ("adapters", 0)}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", SAYS)
+def test_what_a_command_says_is_json_where_a_program_reads_it(word, request):
+    key, code = SAYS[word]
+    found = run(word, *CASES[f"harness {word}", code](request), "--json")
+    assert found.exit_code == code, found.output
+    [line] = found.stdout.splitlines()
+    assert json.loads(line)[key]
+    json_too = [typed for typed, one in LEAVES.items() if "as_json" in [p.name for p in one.params]]
+    assert sorted(json_too) == sorted(f"harness {word}" for word in SAYS)
 
 
 def test_several_adapters_end_in_a_table_of_all(place):

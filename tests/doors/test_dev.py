@@ -35,7 +35,10 @@ def test_both_doors_show_dev_prompts_and_leave_nothing_behind(pytester, workspac
     assert (result.ret, result.outlines) == (0, SHOWN)
     found = CliRunner().invoke(cli.main, ["gate", "--dev", "--adapter", "gamedev"])
     assert (found.exit_code, found.output.splitlines()) == (0, SHOWN)
-    assert [options.adapter for options in shown] == ["gamedev", "gamedev"]
+    both = ["gate", "--dev", "--adapter", "gamedev", "--adapter", "dead"]
+    found = CliRunner().invoke(cli.main, both)
+    assert found.output.splitlines() == ["gamedev:", *SHOWN, "dead:", *SHOWN]
+    assert [options.adapter for options in shown] == ["gamedev", "gamedev", "gamedev", "dead"]
     assert set(workspace.rglob("*")) == before
 
 

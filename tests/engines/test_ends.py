@@ -129,6 +129,32 @@ def test_an_id_without_an_embedding_is_an_error_by_name(engine):
     assert len(list(engine.generate([[319]], Decoding(2)))) == 1
 
 
+class Seen:
+    """A model that notes the largest token id that it reads."""
+
+    def __init__(self, model):
+        self.model, self.ids = model, []
+
+    def __call__(self, ids, **more):
+        self.ids.append(ids.max().item())
+        return self.model(ids, **more)
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+
+def test_a_base_is_tried_with_ids_that_it_has(changed):
+    """Beyond the embedding mlx reads whatever lies there."""
+
+    def cut(weights):
+        return {"model.embed_tokens.weight": weights["model.embed_tokens.weight"][:64]}
+
+    engine = MlxEngine(changed(weights=cut, config={"vocab_size": 64}))
+    engine.batches.model = seen = Seen(engine.batches.model)
+    engine.settle()
+    assert max(engine.encode(TEXT, "completion")) >= 64 > max(seen.ids) > 0
+
+
 @pytest.fixture(scope="module")
 def whole(base):
     """Greedy token ids of the base that meet no end."""

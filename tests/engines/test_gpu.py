@@ -12,7 +12,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import gpu
 
-QUICK = ("alone", "mount", "together")  # and what they say on a CPU
+QUICK = ("fast", "exact", "mount", "together")
 
 
 def bench(folder: Path, *, small: bool) -> gpu.Bench:
@@ -35,7 +35,8 @@ def test_the_checks_run_and_find_a_fault(tmp_path, monkeypatch):
     found = [one for name in QUICK for one in gpu.checked(small, name)]
     assert all(one.good for one in found), found
     said = " | ".join(one.text for one in found)
-    assert "0 of 6 answers differ" in said
+    assert "0 of 6 answers differ between a batch of 6 and alone (together)" in said
+    assert "0 of 6 answers differ between a batch of 6 and alone (steady)" in said
     assert ", 0 answers differ" in said
     monkeypatch.setattr(gpu.mixed, "_stack", lambda *_: 1 / 0)
     assert [one.good for one in gpu.checked(small, "together")] == [False]

@@ -183,6 +183,13 @@ def test_a_resumed_run_and_kept_answers_use_the_batch_that_was_registered(tmp_pa
     for kept, stored in ((one, False), (other, True)):
         kept.stand("sha256:base")
         assert [was for _, _, was in kept.answer("base", [ask])] == [stored]
+    engine = MlxEngine(base)
+    one, other = Kept(engine, cache), Kept(engine, cache)
+    one.stand("sha256:base", 4)
+    other.stand("sha256:base", 2)
+    for kept, own in ((one, 4), (other, 2), (one, 4)):
+        assert kept.unknown("base", [ask]) == ([ask] if own == 2 else [])
+        assert engine.identity["batch"] == own, "each of several on one engine has its own"
     cache.close()
 
 

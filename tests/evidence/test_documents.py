@@ -16,7 +16,7 @@ from harness.errors import RunError, WorkspaceError
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import read
 from harness.evidence.run import Run
-from harness.gate.finished import recheck
+from harness.gate.finished import recheck, report
 
 FOUND = registration([plan("godot", 4)])
 ROWS = pair("godot", 4, 1, 2, 1)
@@ -55,8 +55,8 @@ def rechecked(run: Path) -> str:
 
 def reported(run: Path) -> str:
     """What the page says of the documents, empty where it says that all agrees."""
-    page = recheck.report(run, REPORTS, run.parent / "page.html")[0].read_text()
-    said = page.partition('role="status"><b>')[2].partition("</b>")[0]
+    page = report.report(run, REPORTS, run.parent / "page.html")[0].read_text()
+    said = page.partition('role="status">')[2].partition("</p>")[0]
     assert said.startswith("rechecked with harness"), "the page says nothing"
     return "" if said.endswith("all agrees") else said.partition("differ, first: ")[2]
 
@@ -181,22 +181,24 @@ def test_what_the_statement_names_must_be_there(run: Path, name: str):
 def test_the_page_of_the_end_is_attested_and_stays(run: Path):
     """A report is another page, and an edited scorecard.html is found."""
     attested = (run / "scorecard.html").read_bytes()
-    page, _ = recheck.report(run, REPORTS)
+    page, _ = report.report(run, REPORTS)
     assert page == run / "scorecard-rechecked.html"
     assert (run / "scorecard.html").read_bytes() == attested
-    assert "rechecked" not in attested.decode(), "written before anybody could recheck it"
+    assert "rechecked with harness" not in attested.decode(), (
+        "written before anybody could recheck it"
+    )
     with pytest.raises(RunError, match="names; give --out another name"):
-        recheck.report(run, REPORTS, run.parent / "run" / "scorecard.html")
+        report.report(run, REPORTS, run.parent / "run" / "scorecard.html")
     (run / "scorecard.html").write_bytes(attested.replace(b"INCONCLUSIVE", b"SHIP"))
     assert "scorecard.html" in rechecked(run)
 
 
 def test_a_page_of_documents_that_do_not_agree_names_the_first_and_shows_the_receipts(run: Path):
     change(run / "verdict.json", lambda d: d.update(verdict="SHIP", exit_code=0))
-    page, found = recheck.report(run, REPORTS, run.parent / "page.html")
+    page, found = report.report(run, REPORTS, run.parent / "page.html")
     text = page.read_text()
     assert f"{len(found.differences)} differ, first: verdict.json: verdict: found" in text
-    assert f"<strong>{found.verdict.name}</strong>" in text
+    assert f'<p class="badge {found.verdict.name}">' in text
     assert found.verdict.name != "SHIP"
 
 
@@ -206,14 +208,19 @@ def test_receipts_that_were_not_judged_on_what_was_registered_give_no_number(run
     assert found.verdict is None
     assert any("receipts.jsonl:2: godot godot/1 (base): findings" in d for d in found.differences)
     with pytest.raises(RunError, match="no page is made of that"):
-        recheck.report(run, REPORTS)
+        report.report(run, REPORTS)
 
 
 def test_a_run_without_an_end_is_told_how_to_end(tmp_path: Path):
     begin(tmp_path / "run", FOUND).close()
-    for door in (rechecked, reported):
-        with pytest.raises(RunError, match=r"run: not finished: .* gate again with --run-dir"):
-            door(tmp_path / "run")
+    with pytest.raises(RunError, match=r"run: not finished: .* gate again with --run-dir"):
+        rechecked(tmp_path / "run")
+    page, found = report.report(tmp_path / "run", REPORTS)
+    assert len(found.differences) == 1
+    text = page.read_text()
+    assert "<title>not finished: " in text
+    assert f"gate again with --run-dir {tmp_path / 'run'}" in text
+    page.unlink()
     assert resumed(tmp_path / "run") == ""
     with pytest.raises(RunError, match="not a run folder: it has no settings"):
         rechecked(tmp_path)

@@ -6,6 +6,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ from harness.engines.mixed import MixedNotice
 from harness.errors import EngineError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.gate.finished import recheck
-from harness.gate.prepare import Options
+from harness.gate.prepare import Options, Prepared
 from harness.gate.session import run_gate
-from harness.gate.together import run_gates
+from harness.gate.together import Ended, run_gates
 
 pytestmark = pytest.mark.usefixtures("no_answers")
 NAMES = ["adder", "loser", "pinned", "odd", "again"]
@@ -47,8 +48,10 @@ class Batch(Speaker):
         if asks:
             self.batches.append({ask.adapter for ask in asks})
             self.begun.append({p.parent.name for p in self.root.glob("runs/*/churn.json")})
-        if self.refused in {ask.adapter for ask in asks}:
+        if self.refused and self.refused in {ask.adapter for ask in asks}:
             raise EngineError("no answer is a number")
+        if self.refused and len({ask.adapter for ask in asks}) == 2:
+            raise RuntimeError("[malloc] Unable to allocate 68719476736 bytes.")
         for one in super().answer(asks):
             if self.asked == self.ends:
                 raise KeyboardInterrupt
@@ -139,7 +142,8 @@ def test_what_cannot_be_found_or_is_named_twice_ends_the_command_before_anything
     assert (speaker.loaded, speaker.asked) == (0, 0)
 
 
-def test_an_adapter_that_breaks_the_batch_is_the_only_one_that_cannot_be_run(several: Path):
+def test_a_batch_that_breaks_keeps_only_the_adapter_from_running_that_broke_it(several: Path):
+    """Of three the one whose answers are no numbers; the batch of the others has no memory."""
     speaker = Batch(several)
     speaker.refused = folder_digest(several / "loser")
     asks = asked(several, "adder", "loser", "again", limit=1)
@@ -148,12 +152,41 @@ def test_an_adapter_that_breaks_the_batch_is_the_only_one_that_cannot_be_run(sev
     assert said == {"loser": "no answer is a number"}
 
 
-def test_a_base_that_was_replaced_meanwhile_is_loaded_again(several: Path):
-    speaker = Batch(several)
-    gates = run_gates(asked(several, "pinned", "adder", "again", limit=1), load=speaker.load)
-    assert (next(gates).word, next(gates).adapter, speaker.loaded) == ("VOID", "adder", 1)
-    (several / "base" / "config.json").write_text("{ }")
-    assert (next(gates).adapter, speaker.loaded) == ("again", 2)
+def test_a_base_that_is_replaced_meanwhile_is_loaded_again_and_shares_no_batch(several: Path):
+    engines: list[Batch] = []
+
+    def load(_: object) -> Batch:
+        engines.append(Batch(several))
+        return engines[-1]
+
+    def begun(prepared: Prepared) -> None:
+        if prepared.wanted.entry.name == "adder":
+            (several / "base" / "config.json").write_text("{ }")
+
+    asks = asked(several, "pinned", "adder", "again", limit=1)
+    words = {one.adapter: one.word for one in run_gates(asks, load=load, begun=begun, mix=True)}
+    assert (words["pinned"], words["adder"]) == ("VOID", "VOID")
+    later = folder_digest(several / "again")
+    assert [any(later in batch for batch in one.batches) for one in engines] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [("loser", None), ("again", "another look of adder was recorded since this gate was regis")],
+)
+def test_a_run_goes_on_after_a_look_of_another_lineage_and_not_of_its_own(several, other, error):
+    def gated(name: str, ends: int | None = None) -> Ended:
+        [ended] = run_gates(
+            [replace(asked(several, name, limit=1)[0], run_dir=str(several / "runs" / name))],
+            load=Batch(several, ends).load,
+        )
+        return ended
+
+    with pytest.raises(KeyboardInterrupt):
+        gated("adder", ends=2)  # while base is asked
+    assert gated(other).verdict is not None
+    found = gated("adder")
+    assert (found.verdict is None, (error or "") in found.error) == (error is not None, True)
 
 
 def test_two_adapters_of_the_pocket_in_one_batch_leave_the_receipts_of_two_gates(tmp_path: Path):

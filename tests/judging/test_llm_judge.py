@@ -7,9 +7,8 @@ import time
 import pytest
 from chat_servers import bare, completion, llama_cpp, mlx, ollama, openai, said, serving, tags, vllm
 
-from harness import Answer, Case, Outcome
+from harness import Answer, Case, Outcome, network
 from harness.errors import VerifierError
-from harness.judging import server
 from harness.judging.llm import llm_judge
 
 CASE = Case("x", "Say that the door is red.", {"wanted": "The door is red."})
@@ -21,7 +20,7 @@ KEY = "sk-very-secret"
 def _alone(monkeypatch, tmp_path):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     monkeypatch.setenv("HARNESS_JUDGE_KEY", KEY)
-    monkeypatch.setattr(server, "BACKOFF", 0)
+    monkeypatch.setattr(network, "BACKOFF", 0)
 
 
 def judge_at(chat, **more):
@@ -183,7 +182,7 @@ def test_a_server_says_how_long_to_wait(monkeypatch):
         assert judged(chat)[0] is Outcome.PASS
     with flaky((503, {}, [("Retry-After", "86400")])) as chat:
         assert judged(chat)[0] is Outcome.PASS
-    assert [one for one in waited if one] == [7, server.LONGEST_WAIT]
+    assert [one for one in waited if one] == [7, network.LONGEST_WAIT]
 
 
 def test_a_server_that_stays_down_is_waited_for_once():
@@ -191,7 +190,7 @@ def test_a_server_that_stays_down_is_waited_for_once():
         judge = judge_at(chat, response_format="none", parallel=1)
         assert "HTTP 503" in judge.judge(CASE, RIGHT).evidence
         before = len(chat.asked)
-        assert before > server.RETRIES
+        assert before > network.RETRIES
         assert judge.judge(CASE, WRONG).reason == "judge-unreachable"
         assert len(chat.asked) == before + 3
         chat.answer = openai
@@ -216,7 +215,7 @@ def test_a_redirect_is_not_followed():
 
 
 def test_another_model_behind_the_same_name_does_not_judge(monkeypatch, tmp_path):
-    monkeypatch.setattr(server, "FRESH", 0)
+    monkeypatch.setattr("harness.judging.server.FRESH", 0)
     with serving(
         lambda asked: completion(said(True), system_fingerprint=f"fp{chat.build}")
     ) as chat:

@@ -11,7 +11,8 @@ from tiny_model import make_adapter, make_base
 from harness.digests import folder_digest
 from harness.engines.mlx import MlxEngine
 from harness.errors import HarnessError
-from harness.gate.prepare import Options, load_engine, look_up
+from harness.gate.engines import load_engine
+from harness.gate.prepare import Options, look_up
 from harness.gate.prepare import preflight as checked
 
 GONE = object()

@@ -11,7 +11,7 @@ from harness.content.case import Case
 from harness.content.suite import Suite, SuiteFile
 from harness.engines import prompting
 from harness.engines.mlx import MlxEngine
-from harness.errors import EngineError
+from harness.errors import EngineError, WorkspaceError
 from harness.subjects import prompts
 
 
@@ -117,6 +117,30 @@ def test_a_canon_stands_before_the_prompt_where_no_system_turn_is_taken(engine):
         box.tokenizer, "Be brief.\n\nTell me.", tokenize=False
     )
     assert [fault.code for fault in prompts.faults(suites, box)] == ["system-before-user"]
+
+
+REFUSES = "{% if 'brief' in messages[0]['content'] %}{{ raise_exception('not so') }}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "canon", "said"),
+    [
+        (TEMPLATE, "Be brief.", None),
+        (REFUSES + TEMPLATE, "Be brief.", "prompt 'a' canon: .*refuses the question.*not so"),
+        (TEMPLATE, "Be brief. " * 60, "prompt 'a' canon has [0-9]+ tokens, and .* context is 128"),
+    ],
+)
+def test_what_an_arm_cannot_be_asked_is_an_error_before_the_first_answer(
+    engine, template, canon, said
+):
+    box, suites = engine(template), asked(canon=canon)
+    if said is None:
+        probe, tokens = prompts.encoded(suites, box)
+        ids = [box.encode("Tell me.", "chat", system) for system in (None, canon)]
+        assert (probe, tokens) == ([ids[0]] * 2, len(ids[1]) + 8)
+        return
+    with pytest.raises(WorkspaceError, match=said):
+        prompts.encoded(suites, box)
 
 
 def test_the_date_of_a_template_is_the_same_every_day(engine):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -65,6 +67,26 @@ def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
     """An option of a gate as click takes it; ``more`` is what this command has to say of it."""
     metavar, text = OPTIONS[name]
     return click.option(f"--{name}", metavar=metavar, help=text + more, **settings)
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, an object a line, and nothing else."
+)
+
+
+def tell(data: Any) -> None:
+    """Print plain data as a line of JSON."""
+    click.echo(json.dumps(data, default=str))
+
+
+def say_against(run: Path, against: Sequence[str], sentence: str) -> None:
+    """Print what stands against a run, and what it comes to."""
+    from harness.doors.console import Terminal
+
+    out = Terminal()
+    for text in against:
+        out.say(text)
+    out.say(f"{run}: {sentence}")
 
 
 adapter_option = option("adapter", required=True, shell_complete=_adapters)

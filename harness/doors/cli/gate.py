@@ -1,9 +1,10 @@
-"""``harness gate`` and what stands around it: preflight before, recheck and report after."""
+"""``harness gate``, and preflight before it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ from harness.doors.cli.common import (
     adapter_option,
     adapters_option,
     base_option,
+    json_option,
     library_option,
     option,
     sandbox_option,
     suite_option,
+    tell,
     train_data_option,
 )
 from harness.doors.options import DEV
@@ -49,6 +52,7 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
 @library_option
 @sandbox_option
 @train_data_option
+@option("replay")
 @option("run-dir", " Of several adapters each has its own in it.")
 @option("limit", type=click.IntRange(min=1))
 @click.option(
@@ -62,15 +66,24 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
     is_flag=True,
     help="Write the registration of the gate ahead of it, and ask nothing.",
 )
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --register, write the prompts there (JSONL), for --replay of what answers them.",
+)
 @click.option("--dev", is_flag=True, help=DEV)
 @click.option("--all", "every", is_flag=True, help="Gate each candidate that has no run of today.")
 @click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
+@json_option
 def gate(
     adapter: tuple[str, ...],
     batch: str,
     quiet: bool,
+    as_json: bool,
     register: bool,
+    export: Path | None,
     dev: bool,
     every: bool,
     queue: bool,
@@ -87,30 +100,37 @@ def gate(
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
+    if export and not register:
+        raise click.UsageError("--export writes what is registered: add --register")
+    if len(adapter) > 1 and (export or chosen["replay"]):
+        raise click.UsageError("--export and --replay are of one adapter: name one --adapter")
     if bool(adapter) == every:
         raise click.UsageError("expected --adapter NAME, or --all")
     if (queue and not every) or (every and (dev or register or any(map(chosen.get, OF_ONE)))):
         raise click.UsageError(
             "--queue belongs to --all, which takes --library and --sandbox alone"
         )
-    out, asked = Terminal(), [Options(one, **chosen) for one in adapter]
+    out, asked, several = Terminal(), [Options(one, **chosen) for one in adapter], len(adapter) > 1
+    quiet = quiet or as_json
     with steps(quiet) as progress:
         if dev:
-            for line in chain.from_iterable(dev_lines(one, progress) for one in asked):
-                out.say(line)
+            for one in asked:
+                for line in chain([f"{one.adapter}:"] if several else [], dev_lines(one, progress)):
+                    out.say(line)
             return 0
         if register:
             for one in asked:
-                out.say(str(register_gate(one, progress)))
+                out.say(str(register_gate(one, progress, export=export)))
             return 0
         if not every:
-            return _run(out, asked, progress, quiet, batch, {})
+            return _run(out, asked, progress, quiet, as_json, batch, {})
         with due.alone(wait=queue):
             found = due.due(Options("", **chosen))
             for name, run in found.done.items():
-                out.say(f"{name}: gated already, {run}")
+                if not quiet:
+                    out.say(f"{name}: gated already, {run}")
             asked = [Options(one, **chosen) for one in found.due]
-            return _run(out, asked, progress, quiet, batch, found.broken)
+            return _run(out, asked, progress, quiet, as_json, batch, found.broken)
 
 
 def _run(
@@ -118,6 +138,7 @@ def _run(
     asked: Sequence[Options],
     progress: Progress,
     quiet: bool,
+    as_json: bool,
     batch: str,
     broken: Mapping[str, str],
 ) -> int:
@@ -135,7 +156,10 @@ def _run(
     lost = (Ended(name, error=text) for name, text in broken.items())
     for each in chain(lost, run_gates(asked, progress, begun=begun, mix=mix)):
         ended.append(each)
-        _say(out, each, quiet, several)
+        if as_json and each.verdict is not None:
+            tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
+        else:
+            _say(out, each, quiet, several)
     if several and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
     return max(map(_code, ended), key=WORST.index, default=0)
@@ -184,8 +208,14 @@ def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
 @click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
+@json_option
 def preflight(
-    verify: bool, server: str | None, server_model: str | None, show_prompt: bool, **chosen: Any
+    verify: bool,
+    server: str | None,
+    server_model: str | None,
+    show_prompt: bool,
+    as_json: bool,
+    **chosen: Any,
 ) -> int:
     """Check an adapter before anything is scored.
 
@@ -197,6 +227,11 @@ def preflight(
     from harness.subjects.faults import faults as remedies
 
     found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
+    severities = {fault.severity for fault in found.faults}
+    code = 3 if "void" in severities else 1 if "block" in severities else 0
+    if as_json:
+        tell(asdict(found if show_prompt else replace(found, prompts={})))
+        return code
     known = found.tensors is not None
     data = found.training["data_digest"]
     out = Terminal()
@@ -219,54 +254,4 @@ def preflight(
         if fault.code in remedies():
             shown.append(("", f"-> {remedies()[fault.code]['remedy']}"))
         out.rows(shown, 1)
-    severities = {fault.severity for fault in found.faults}
-    return 3 if "void" in severities else 1 if "block" in severities else 0
-
-
-@click.command(
-    cls=Command,
-    codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
-)
-@click.argument("run", type=click.Path(path_type=Path))
-def recheck(run: Path) -> int:
-    """Recompute every number and the verdict of RUN from its receipts.
-
-    No model and no workspace is needed."""
-    from harness.doors.console import Terminal
-    from harness.gate.finished.recheck import recheck as again
-
-    found = again(run)
-    out = Terminal()
-    for text in found.differences:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
-    return 1 if found.differences else 0
-
-
-@click.command(
-    cls=Command,
-    codes={0: "The page is written, and all agrees.", 1: "It says that something differs."},
-)
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Where the page goes (default: RUN/scorecard-rechecked.html).",
-)
-@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
-@library_option
-def report(run: Path, out: Path | None, library: str | None, table: str | None) -> int:
-    """Recheck RUN and write a page of it.
-
-    The page says whether the documents agree; that of the run's end stays as it is."""
-    from harness.content import workspace
-    from harness.doors.console import Terminal
-    from harness.gate.finished.recheck import report as again
-    from harness.pages import tables
-
-    page, found = again(run, workspace.find(library).folder("reports"), out)
-    Terminal().say(f"{page}\n{run}: {found.sentence}")
-    if table is not None:
-        Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
-    return 1 if found.differences else 0
+    return code

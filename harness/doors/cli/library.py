@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.doors.cli.common import Command, library_option
+from harness.doors.cli.common import Command, json_option, library_option, tell
 
 
 @click.command(
@@ -14,7 +14,8 @@ from harness.doors.cli.common import Command, library_option
     codes={0: "Printed.", 1: "Printed; of something that is said to be shipped nothing shows it."},
 )
 @library_option
-def library(library: str | None) -> int:
+@json_option
+def library(library: str | None, as_json: bool) -> int:
     """Print the adapters of library.yaml.
 
     With their status, base, facets and the suites they owe, and of what is shipped the receipt: the
@@ -27,6 +28,9 @@ def library(library: str | None) -> int:
 
     found = workspace.find(library)
     listed = libraries.load(found)
+    if as_json:
+        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
+        return 0
     rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path
@@ -53,7 +57,7 @@ def init(folder: Path, base: str | None, adapter: str | None, facet: str | None)
     pocket factory."""
     from harness.content import workspace
     from harness.doors.console import Terminal
-    from harness.gate import start
+    from harness.gate.newcomers import start
 
     out = Terminal()
     if base is None and adapter is None and facet is None:
@@ -78,7 +82,7 @@ def doctor(library: str | None) -> int:
 
     The machine, the library, its bases, adapters, suites and verifiers, and a sandbox."""
     from harness.doors.console import Terminal
-    from harness.gate.doctor import checks
+    from harness.gate.newcomers.doctor import checks
 
     out, wrong = Terminal(), 0
     for check in checks(library):

@@ -12,7 +12,17 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.doors.cli import audit, gate, judge, label, library, release, samples, sandbox
+from harness.doors.cli import (
+    audit,
+    exchange,
+    gate,
+    judge,
+    label,
+    library,
+    release,
+    samples,
+    sandbox,
+)
 from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command
 from harness.errors import HarnessError, boundary
 
@@ -72,8 +82,8 @@ def main() -> None:
 for command in (
     gate.gate,
     gate.preflight,
-    gate.recheck,
-    gate.report,
+    release.recheck,
+    release.report,
     release.release_check,
     release.ship,
     release.compare,
@@ -81,6 +91,8 @@ for command in (
     judge.judge,
     judge.rejudge,
     label.label,
+    exchange.import_,
+    exchange.export,
     library.library,
     library.init,
     library.doctor,

@@ -1,5 +1,4 @@
-"""``harness release-check`` and ``harness ship``: whether a run allows a release, and the release
-itself."""
+"""What is done with a run: recheck, report, release-check, ship, compare."""
 
 from __future__ import annotations
 
@@ -9,7 +8,15 @@ from typing import Any
 
 import click
 
-from harness.doors.cli.common import Command, adapter_option, library_option, user
+from harness.doors.cli.common import (
+    Command,
+    adapter_option,
+    json_option,
+    library_option,
+    say_against,
+    tell,
+    user,
+)
 
 HEAD = ("suite", "A", "B", "gained", "lost", "B - A, points", "margin", "", "lost prompts")
 MOST = 8  # prompts that are named
@@ -20,6 +27,82 @@ max_age_option = click.option(
     type=click.IntRange(min=0),
     help="Refuse a run that ended more days ago.",
 )
+
+
+@click.command(
+    cls=Command,
+    codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@json_option
+def recheck(run: Path, as_json: bool) -> int:
+    """Recompute every number and the verdict of RUN from its receipts.
+
+    RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
+    needed."""
+    from harness.gate.finished.recheck import recheck as again
+
+    found = again(run)
+    if as_json:
+        verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
+        tell({"run": run, "differences": found.differences, **verdict})
+    else:
+        say_against(run, found.differences, found.sentence)
+    return 1 if found.differences else 0
+
+
+@click.command(
+    cls=Command,
+    codes={0: "The page is written, and all agrees.", 1: "It says that something differs."},
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where the page goes (default: RUN/scorecard-rechecked.html).",
+)
+@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Show digests in place of held-out texts, and mask secrets"
+    " (default: RUN/scorecard-published.html).",
+)
+@click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
+@library_option
+def report(
+    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
+) -> int:
+    """Recheck RUN and write a page of it.
+
+    The page says whether the documents agree; that of the run's end stays as it is."""
+    from harness.content import workspace
+    from harness.doors.console import Terminal
+    from harness.gate.finished.report import report as again
+    from harness.gate.finished.report import watched
+    from harness.pages import tables
+
+    reports = workspace.find(library).folder("reports")
+    if watch:
+        watched([reports], lambda: _try(run, reports, out, publish))
+    page, found = again(run, reports, out, published=publish)
+    Terminal().say(f"{page}\n{run}: {found.sentence}")
+    if table is not None:
+        Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
+    return 1 if found.differences else 0
+
+
+def _try(run: Path, reports: Path, out: Path | None, publish: bool) -> None:
+    """Write a page; a mistake in a template is said, and the next writing tries again."""
+    from harness.doors.console import Terminal
+    from harness.errors import WorkspaceError
+    from harness.gate.finished.report import report as again
+
+    try:
+        Terminal().say(f"{again(run, reports, out, published=publish)[0]} written")
+    except WorkspaceError as error:
+        Terminal().say(str(error), "red")
 
 
 @click.command(
@@ -36,18 +119,21 @@ max_age_option = click.option(
 @adapter_option
 @library_option
 @max_age_option
-def release_check(run: Path, adapter: str, library: str | None, max_age: int | None) -> int:
+@json_option
+def release_check(
+    run: Path, adapter: str, library: str | None, max_age: int | None, as_json: bool
+) -> int:
     """Say whether RUN allows to release an adapter as it is now.
 
     The verdict is made again from the receipts, and the adapter, the library and its policy are
     held against what was registered."""
-    from harness.doors.console import Terminal
     from harness.gate.finished.release import release_check as check
 
-    found, out = check(run, adapter, library, max_age), Terminal()
-    for text in found.against:
-        out.say(text)
-    out.say(f"{run}: {found.sentence}")
+    found = check(run, adapter, library, max_age)
+    if as_json:
+        tell({"run": run, **found._asdict()})
+    else:
+        say_against(run, found.against, found.sentence)
     return found.exit_code
 
 

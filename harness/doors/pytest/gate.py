@@ -235,7 +235,7 @@ def options_of(config: pytest.Config) -> Options:
             "--adapter: found several, expected one, as a session has one verdict; `harness gate"
             " --adapter A --adapter B` gates several"
         )
-    names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data")
+    names = ("adapter", "base", "library", "sandbox", "run_dir", "limit", "train_data", "replay")
     paths = tuple(str(arg).partition("::")[0] for arg in config.args)
     return Options(
         **{name: get(f"gate_{name}") for name in names}, suite=tuple(get("gate_suite")), paths=paths

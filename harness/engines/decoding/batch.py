@@ -42,7 +42,9 @@ class Batches:
             rows = min(rows, sizing.steady())
         while True:
             try:
-                found = numerics.measure(self.model, self.tokenizer, rows, self.context, asked)
+                found = numerics.measure(
+                    self.model, self.tokenizer, rows, self.context, self.vocabulary, asked
+                )
                 break
             except RuntimeError as error:
                 rows = self._halved(rows, error)

@@ -56,9 +56,11 @@ class Found:
         return f"{'; '.join(self.wrong)}: {TOLD[self.way]}" if self.wrong else ""
 
 
-def measure(model: Any, tokenizer: Any, rows: int, context: int, numerics: Numerics) -> Found:
+def measure(
+    model: Any, tokenizer: Any, rows: int, context: int, vocabulary: int, numerics: Numerics
+) -> Found:
     """The first way of the ladder that holds for ``rows`` rows of a base on this device."""
-    ids = _ids(tokenizer)
+    ids = _ids(tokenizer, vocabulary)
     prompts = [ids[n : n + length] for n, length in enumerate(LENGTHS)]
     forced, wrong = ids[-STEPS:], list[str]()
     reference = _answered(Alone(model, ()), prompts, forced)
@@ -119,9 +121,10 @@ def _named(way: Way) -> str:
     }.get(way, "mlx-lm's batch of one")
 
 
-def _ids(tokenizer: Any) -> list[int]:
-    """Token ids to try a base with; at least as many as the longest prompt needs."""
-    ids = list(tokenizer.encode(TEXT, add_special_tokens=False))
+def _ids(tokenizer: Any, vocabulary: int) -> list[int]:
+    """Token ids to try a base with, which it has an embedding of; at least as many as the longest
+    prompt needs."""
+    ids = [id for id in tokenizer.encode(TEXT, add_special_tokens=False) if id < vocabulary] or [0]
     return ids * math.ceil(2 * max(LENGTHS) / len(ids))
 
 

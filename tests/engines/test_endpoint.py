@@ -1,0 +1,282 @@
+"""A server is judged as the embedded engine is, and what it serves is shown all the time: each
+planted fault beside its clean twin."""
+
+import contextlib
+import itertools
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import yaml
+from conftest import POCKET, write_workspace
+from spoken_gate import Gate, codes, workspace_of_sums
+
+from harness import network
+from harness.content import library, workspace
+from harness.engines.base import Ask, Decoding
+from harness.engines.elsewhere.markers import Markers, Reading
+from harness.errors import EngineError, WorkspaceError
+from harness.evidence.folder import RunFolder
+from harness.gate.finished.recheck import recheck
+from harness.gate.prepare import Options
+from harness.gate.session import run_gate
+
+STREAMS = {"base": "it says one two three four five", "lora": "an adapter says other words here"}
+
+
+@dataclass
+class Fake:
+    """A server of a base that errs in chat, and of an adapter that knows every sum; each field but
+    the last two plants a fault."""
+
+    ignores: bool = False
+    lapse: range = range(0)  #: the requests for the adapter, by number, that base answers
+    strips: bool = False
+    tokens: bool = False  #: offers log-probabilities, with the bytes of its tokens
+    limits: int = 10**9  #: every so manyth request comes too soon
+    dies_at: int = 10**9
+    asked: list[dict] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def reply(self, path: str, body: dict) -> tuple[int, dict, dict]:
+        with self.lock:
+            self.asked.append(body)
+            number = len(self.asked)
+            adapted = sum(one["model"] == "lora" for one in self.asked)
+        if number >= self.dies_at:
+            return 503, {"error": "no more memory"}, {}
+        if number % self.limits == 0:
+            return 429, {"error": "slower"}, {"Retry-After": "0"}
+        if "logprobs" in body and not self.tokens:
+            return 400, {"error": "logprobs: not here"}, {}
+        model = body["model"]
+        if self.ignores or adapted in self.lapse:
+            model = "base"
+        exact = self.said(model, body)
+        text = exact.strip() if self.strips else exact
+        chat = path.endswith("/chat/completions")
+        choice = {"finish_reason": "stop", **({"message": {"content": text}} if chat else {})}
+        choice |= {} if chat else {"text": text}
+        if "logprobs" in body:
+            rows = [{"token": c, "bytes": list(c.encode()), "logprob": -0.1} for c in exact]
+            choice["logprobs"] = {"content": rows}
+        return 200, {"choices": [choice], "usage": {"completion_tokens": 3}}, {}
+
+    def said(self, model: str, body: dict) -> str:
+        chat = "messages" in body
+        prompt = body["messages"][-1]["content"] if chat else body["prompt"]
+        sum_ = re.fullmatch(r"(\d+)\+(\d+)", prompt)
+        if sum_:
+            knows = not chat or model == "lora"
+            return str(int(sum_[1]) + int(sum_[2])) if knows else "?"
+        stream = STREAMS[model]
+        begun = max(n for n in range(len(stream)) if prompt.endswith(stream[:n]))
+        return stream[begun : begun + 4 * body["max_tokens"]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, data, headers = self.server.fake.reply(self.path, body)
+        out = json.dumps(data).encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(out))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(out)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(fake: Fake, port: int = 0) -> Iterator[str]:
+    """The address of a fake for as long as the block runs."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    server.daemon_threads, server.fake = True, fake
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return workspace_of_sums(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture
+def root(place, monkeypatch):
+    monkeypatch.setattr(network, "BACKOFF", 0)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    shutil.rmtree(place / "looks", ignore_errors=True)
+    return place
+
+
+def gate(root, url, **options):
+    file = root / "library.yaml"
+    data = yaml.safe_load(file.read_text())
+    served = {"endpoint": url, "base": {"model": "base"}, "adapter": {"model": "lora"}}
+    data["adapters"]["adder"]["engine"] = served
+    file.write_text(yaml.safe_dump(data))
+    return run_gate(Gate(root, **options).options)
+
+
+def judged(run):
+    rows = RunFolder(run).receipts
+    return sorted((r.suite, r.arm, r.case, r.sample, r.answer, r.outcome) for r in rows)
+
+
+def test_an_honest_server_gets_the_verdict_of_the_engine_and_is_said_to_be_declared(root):
+    with serving(Fake()) as url:
+        verdict, run = gate(root, url)
+    shutil.rmtree(root / "looks")
+    spoken = Gate(root)
+    told, other = run_gate(spoken.options, load=lambda _: spoken.speaker)
+    assert (verdict.name, told.name) == ("SHIP", "SHIP")
+    assert sorted(codes(verdict)) == sorted([*codes(told), "declared"])
+    assert judged(run) == judged(other)
+    assert f"the server at {url}" in (run / "scorecard.html").read_text()
+    assert not recheck(run).differences
+
+
+def test_a_server_that_ignores_the_adapter_is_void_before_anything_is_asked(root):
+    with serving(Fake(ignores=True)) as url:
+        verdict, run = gate(root, url)
+    assert (verdict.name, verdict.deciding[0].code) == ("VOID", "served-base")
+    assert not RunFolder(run).receipts
+    assert not recheck(run).differences
+
+
+def test_a_server_that_loses_the_adapter_midway_is_void_and_its_answers_nobodys(root):
+    with serving(Fake(lapse=range(100, 112))) as url:
+        verdict, run = gate(root, url)
+    assert (verdict.name, verdict.deciding[0].code) == ("VOID", "drift")
+    adapter = [row for row in RunFolder(run).receipts if row.arm == "adapter"]
+    assert {row.suite for row in adapter} == {"sums"}  # of the blocks before it
+    assert not recheck(run).differences
+
+
+def test_white_space_that_a_server_strips_is_void_or_taken_from_its_tokens(root):
+    with serving(Fake(strips=True)) as url:
+        verdict, _ = gate(root, url)
+    assert (verdict.name, verdict.deciding[0].code) == ("VOID", "served-stripped")
+    with serving(Fake(strips=True, tokens=True)) as url:
+        verdict, _ = gate(root, url)
+    assert verdict.name == "SHIP"
+
+
+def test_a_server_that_dies_is_an_error_and_the_run_goes_on_from_what_it_answered(root, tmp_path):
+    folder = str(tmp_path / "run")
+    dying, limited = Fake(dies_at=420), Fake(limits=7)
+    with serving(dying) as url:
+        port = int(re.search(r":(\d+)/", url)[1])
+        with pytest.raises(EngineError, match=r"HTTP 503: .*no more memory.*same command again"):
+            gate(root, url, run_dir=folder)
+    with serving(limited, port) as url:
+        verdict, run = gate(root, url, run_dir=folder)
+    assert verdict.name == "SHIP"
+    assert sum(body.get("max_tokens") == 8 for body in limited.asked) < 400
+    assert not recheck(run).differences
+
+
+def reading(text="same words", odds=(), **moods):
+    """Markers of a server that says ``text`` to everybody, at ``odds`` of base and of adapter."""
+    calls = itertools.count()
+
+    def read(asks):
+        noise = moods.get("noise", 0.0) * (-1) ** (next(calls) // 2)
+        said = f"{text} {next(calls)}" if moods.get("moody") else text
+        return [
+            Reading(said, tuple(o + noise for o in odds[ask.mount is not None]) if odds else ())
+            for ask in asks
+        ]
+
+    asks = [Ask(f"ask {n}", "chat", None, Decoding(8), 0, "w") for n in range(16)]
+    return Markers(read, asks), read
+
+
+def test_log_probabilities_tell_base_and_adapter_apart_where_texts_do_not():
+    odds = ((-1.0, -1.0), (-1.2, -1.2))
+    markers, read = reading(odds=odds, noise=0.004)
+    assert markers.faults == []
+    assert markers.drift(True, read(markers.asks(True))) == ""
+    lapsed = markers.drift(True, read(markers.asks(False)))
+    assert re.search(r"8 of 8 markers of adapter as the bare base", lapsed)
+    other = [Reading("same words", (-3.0, -3.0))] * 8
+    assert "otherwise than before" in markers.drift(False, other)
+    for blind in (reading()[0], reading(odds=odds, noise=0.1)[0]):  # none offered, or in noise
+        assert [code for code, _ in blind.faults] == ["served-base"]
+
+
+def test_a_server_that_answers_nothing_twice_alike_shows_nothing():
+    assert [code for code, _ in reading(moody=True)[0].faults] == ["served-unsteady"]
+
+
+def test_fields_that_do_not_tell_base_and_adapter_apart_are_refused(tmp_path):
+    same = {"endpoint": "http://h/v1", "base": {"model": "m"}, "adapter": {"model": "m"}}
+    adapter = {"path": "a", "base": "b", "status": "candidate", "facets": ["f"], "suites": ["s"]}
+    file = tmp_path / "library.yaml"
+    data = {"bases": {"b": {"path": "b"}}, "adapters": {"a": {**adapter, "engine": same}}}
+    file.write_text(yaml.safe_dump(data))
+    with pytest.raises(WorkspaceError, match=r"engine.*same fields, so they are one"):
+        library.load(workspace.find(file))
+
+
+@pytest.fixture
+def mlx_server(tmp_path, monkeypatch):
+    """A real ``mlx_lm.server``, which loads what a request names."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (tmp_path / "server.log").open("w")
+    command = [sys.executable, "-m", "mlx_lm", "server", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    try:
+        while server.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.2)  # until it listens
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.kill()
+        server.wait()
+        log.close()
+
+
+@pytest.mark.slow
+def test_mlx_lm_server_gets_the_verdict_of_the_embedded_engine(mlx_server, tmp_path):
+    root = write_workspace(tmp_path / "workspace", ["gamedev"])
+    embedded, _ = run_gate(Options("gamedev", library=str(root)))
+    shutil.rmtree(root / "looks")
+    base, adapter = str(POCKET / "base"), str(POCKET / "adapters" / "gamedev")
+    found = {}
+    for named in ("adapters", "adapter"):  # the second it ignores, with status 200
+        file = root / "library.yaml"
+        data = yaml.safe_load(file.read_text())
+        data["adapters"]["gamedev"]["engine"] = {
+            "endpoint": mlx_server,
+            "base": {"model": base},
+            "adapter": {"model": base, named: adapter},
+        }
+        file.write_text(yaml.safe_dump(data))
+        found[named], _ = run_gate(Options("gamedev", library=str(root)))
+    assert found["adapters"].name == embedded.name == "SHIP"
+    assert sorted(codes(found["adapters"])) == sorted([*codes(embedded), "declared"])
+    assert (found["adapter"].name, codes(found["adapter"])[0]) == ("VOID", "served-base")

