@@ -163,20 +163,17 @@ def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
     library = strict.load(workspace.library, Library)
     _, lines = strict.read_yaml(workspace.library)
-    for name, key, said, expected in releases.faults(library.adapters):
+    known = list(library.bases)
+    unknown = [
+        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, known)}")
+        for name, one in library.adapters.items()
+        if one.base not in known
+    ]
+    for name, key, said, expected in (*unknown, *releases.faults(library.adapters)):
         at = ("adapters", name)
-        line = lines.get((*at, key), lines.get(at, 0))
-        raise WorkspaceError(
-            f"{workspace.library}:{line}: key 'adapters.{name}.{key}': found {said!r}; expected"
-            f" {expected}"
-        )
-    for name, adapter in library.adapters.items():
-        if adapter.base not in library.bases:
-            line = lines.get(("adapters", name, "base"), 0)
-            raise WorkspaceError(
-                f"{workspace.library}:{line}: key 'adapters.{name}.base': found {adapter.base!r};"
-                f" expected the name of a base{strict.nearest(adapter.base, list(library.bases))}"
-            )
+        where = f"{workspace.library}:{lines.get((*at, key), lines.get(at, 0))}"
+        text = f"key 'adapters.{name}.{key}': found {said!r}; expected {expected}"
+        raise WorkspaceError(f"{where}: {text}")
     return library.model_copy(update={"adapters": releases.included(library.adapters)})
 
 

@@ -19,8 +19,11 @@ from auditing import edit, write
 from click.testing import CliRunner
 from commands import COMMANDS, LEAVES, help_of
 from conftest import POCKET, ROOT, write_workspace
-from run_folders import author
+from gates import QUIET, pair, plan, registration
+from run_folders import author, finish
+from run_folders import workspace as judged_workspace
 
+from harness.content.policy import Policy
 from harness.datasets import samples
 from harness.datasets.humaneval import problems
 from harness.doors.cli.common import COMMON
@@ -194,6 +197,51 @@ def built(request):
     return []
 
 
+def shipped(gained, lost, command):
+    def arguments(request):
+        place = judged_workspace(request.getfixturevalue("tmp_path") / "place", gained, lost)
+        asked = ["--run", place / "run", "--library", place, "--", sys.executable, "-c", command]
+        return ["gamedev", *asked]
+
+    return arguments
+
+
+def void(request):
+    place = request.getfixturevalue("place")
+    return ["dead", "--run", place / "run", "--library", place, "--", "true"]
+
+
+def paired(lost, n=164):
+    def arguments(request):
+        folder = request.getfixturevalue("tmp_path")
+        found = registration([plan("humaneval", n, "guard")], Policy(**QUIET))
+        return [
+            finish(folder / "a", found, pair("humaneval", n, 10 + lost, 0, 0)),
+            finish(folder / "b", found, pair("humaneval", n, 10, 0, lost)),
+        ]
+
+    return arguments
+
+
+def kept(*options):
+    def arguments(request):
+        folder = request.getfixturevalue("tmp_path")
+        request.getfixturevalue("monkeypatch").setenv("HARNESS_CACHE", str(folder / "cache"))
+        write(folder / "answers.jsonl", "")
+        return [*options] or [folder / "answers.jsonl"]
+
+    return arguments
+
+
+def library(old="", new=""):
+    def arguments(request):
+        place = write_workspace(request.getfixturevalue("tmp_path") / "place", ["gamedev"])
+        edit(place / "library.yaml", old, new)
+        return ["--library", place]
+
+    return arguments
+
+
 def taken(request):
     return [*judged("pass")(request)[:1], "--arm", "base"]
 
@@ -239,6 +287,19 @@ CASES = {
     ("harness import", 0): taken,
     ("harness export", 0): given,
     ("harness library", 0): lambda request: ["--library", ROOT],
+    ("harness library", 1): library("status: candidate", "status: shipped"),
+    ("harness doctor", 0): library(),
+    ("harness doctor", 1): library("- mini", "- maxi"),
+    ("harness ship", 0): shipped(0, 2, "pass"),
+    ("harness ship", 1): shipped(0, 2, "1 / 0"),
+    ("harness ship", 2): shipped(2, 5, "pass"),
+    ("harness ship", 3): void,
+    ("harness compare", 0): paired(0),
+    ("harness compare", 1): paired(30),
+    ("harness compare", 2): paired(0, n=40),
+    ("harness cache prune", 0): kept("--keep", "1"),
+    ("harness cache export", 0): kept(),
+    ("harness cache import", 0): kept(),
     ("harness init", 0): lambda request: [request.getfixturevalue("tmp_path") / "own"],
     ("harness sandbox check", 0): checked(True),
     ("harness sandbox check", 1): checked(False),

@@ -57,7 +57,7 @@ def init(folder: Path, base: str | None, adapter: str | None, facet: str | None)
     pocket factory."""
     from harness.content import workspace
     from harness.doors.console import Terminal
-    from harness.gate import start
+    from harness.gate.newcomers import start
 
     out = Terminal()
     if base is None and adapter is None and facet is None:
@@ -82,7 +82,7 @@ def doctor(library: str | None) -> int:
 
     The machine, the library, its bases, adapters, suites and verifiers, and a sandbox."""
     from harness.doors.console import Terminal
-    from harness.gate.doctor import checks
+    from harness.gate.newcomers.doctor import checks
 
     out, wrong = Terminal(), 0
     for check in checks(library):

@@ -217,10 +217,8 @@ def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
     Refused for prompts that differ. Nothing is asked, and no look is counted."""
     import json
 
-    from harness.deciding.contrasts import LOST
     from harness.doors.console import Terminal
     from harness.gate.finished.compare import compare as pair
-    from harness.stats.paired import GuardState
 
     found, out = pair(run_a, run_b), Terminal()
     if as_json:
@@ -229,8 +227,7 @@ def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
         out.rows(_rows(found.to_json()))
         for line in found.notes:
             out.say(line)
-    states = {each.found.state if each.found else None for each in found.pairs}
-    return 1 if states & LOST else 0 if states == {GuardState.HELD} else 2
+    return found.exit_code
 
 
 def _rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:

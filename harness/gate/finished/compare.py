@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.deciding import scorecard
-from harness.deciding.contrasts import Result, read
+from harness.deciding.contrasts import LOST, Result, read
 from harness.deciding.outcomes import Arms, Rate, by_arm, enough, rate, units
 from harness.deciding.sentences import items
 from harness.errors import RunError
 from harness.evidence.registration import Plan, Registration
 from harness.gate.finished.recheck import Rechecked, as_it_stood, recheck
+from harness.stats.paired import GuardState
 from harness.subjects.base import Contrast
 
 A, B = "a", "b"
@@ -48,6 +49,12 @@ class Compared:
     runs: dict[str, Rechecked]
     pairs: list[Pair]
     notes: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the second run is HELD on every suite, 1 where it lost one, else 2."""
+        states = {each.found.state if each.found else None for each in self.pairs}
+        return 1 if states & LOST else 0 if states == {GuardState.HELD} else 2
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``--json``."""

@@ -1,0 +1,1 @@
+"""A workspace of one's own, and what it lacks."""
