@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.gate.progress import Progress
     from harness.gate.together import Ended
 
-OF_ONE = ("base", "suite", "run_dir", "limit", "train_data")  # options that no queue has
+OF_ONE = ("base", "suite", "run_dir", "limit", "train_data", "replay")  # options that no queue has
 WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the worst
 
 
