@@ -1,11 +1,12 @@
 """What each way to answer rows together costs, and whether it makes answers independent of what
 else is answered with them: the table of docs/engine.md.
 
-    python benchmarks/numerics.py [BASE] [--prompts 24] [--tokens 48] [--rounds 3]
+    python benchmarks/numerics.py [BASE] [--prompts 24] [--tokens 48] [--rounds 3] [--steps]
 
 HumanEval prompts are answered greedily in every way, in their order and in another one. CPU
 seconds are the median of the rounds (one row at a time is measured once); prompts that "moved" got
-another text, or other bits in a log-probability, in the other order."""
+another text, or other bits in a log-probability, in the other order. ``--steps`` measures only
+what one step of so many rows takes, without keys to attend to."""
 
 from __future__ import annotations
 
@@ -41,14 +42,29 @@ def answered(
     return found, time.process_time() - began
 
 
+def steps(engine: MlxEngine, rounds: int) -> None:
+    """Print the least CPU milliseconds of one step of several row counts."""
+    for rows in (1, 4, 8, 16, 32):
+        spent = []
+        for _ in range(rounds + 1):
+            began = time.process_time()
+            engine.logits([[0]] * rows)
+            spent.append(1000 * (time.process_time() - began))
+        print(f"one step of {rows} rows: {min(spent):.0f} CPU ms, {min(spent) / rows:.1f} a row")
+
+
 def main() -> None:
     """Measure the ways in turn and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("base", type=Path, nargs="?", default=POCKET)
     for name, default in (("prompts", 24), ("tokens", 48), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--steps", action="store_true")
     options = parser.parse_args()
     engine = MlxEngine(options.base)
+    if options.steps:
+        steps(engine, options.rounds)
+        return
     for kind in ("fast", "exact"):
         began = time.process_time()
         engine.settle(kind)

@@ -108,16 +108,18 @@ def make_adapter(
     config = {
         "fine_tune_type": kind,
         "num_layers": num_layers,
-        "lora_parameters": parameters,
+        "lora_parameters": None if kind == "full" else parameters,
         **recorded,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     model, _ = load_model(base)
     mx.random.seed(seed)
-    if kind == "full":
-        tensors = {
-            k: v + mx.random.normal(v.shape) * 0.05 for k, v in tree_flatten(model.parameters())
-        }
+    if kind == "full":  # only the trained blocks are saved
+        model.freeze()
+        for block in model.layers[-max(num_layers, 0) :]:
+            block.unfreeze()
+        trained = tree_flatten(model.trainable_parameters())
+        tensors = {name: v + mx.random.normal(v.shape) * 0.05 for name, v in trained}
     else:
         linear_to_lora_layers(model, num_layers, parameters, use_dora=kind == "dora")
         names = ("lora_a", "lora_b", "m")

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.content import releases, strict, suite
 from harness.content.policy import Policy
+from harness.content.served import Served
 from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
@@ -67,26 +68,6 @@ class Training(strict.Model):
     completions_only: bool | None = None
     exempt: list[str] = []
     verifiers: list[str] = []
-
-
-class Served(strict.Model):
-    """A server that answers for an adapter and for its base. ``endpoint`` is the URL before
-    ``/completions``; ``base`` and ``adapter`` are the fields of a request that each is asked with
-    (``model``, ...). A key is read from the environment variable ``key_variable``; so many requests
-    are ``parallel``, and ``timeout`` is in seconds for one answer."""
-
-    endpoint: str = Field(pattern=r"^https?://")
-    base: dict[str, JsonValue] = Field(min_length=1)
-    adapter: dict[str, JsonValue] = Field(min_length=1)
-    key_variable: str = "HARNESS_ENDPOINT_KEY"
-    parallel: int = Field(default=4, gt=0, le=256)
-    timeout: float = Field(default=300.0, gt=0)
-
-    @model_validator(mode="after")
-    def _tells_apart(self) -> Served:
-        if self.base == self.adapter:
-            raise ValueError("base and adapter are asked with the same fields, so they are one")
-        return self
 
 
 class Adapter(strict.Model):

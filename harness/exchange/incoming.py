@@ -25,6 +25,7 @@ KNOWN = (
 )
 HANDED = ("registration", "suite", "arm", "prompt_digest")  # on, as metadata
 FINISH = {"max_tokens": "length", "length": "length", "model_length": "length"}
+ATTACHED = "attachment://"
 Found = dict[str, Any]
 
 
@@ -111,25 +112,36 @@ def _inspect(path: Path) -> Iterator[Found]:
                     f"{path}: {name}: {error}; write it again with `inspect log convert --to json`"
                     " or an inspect that compresses by deflate"
                 ) from None
-            yield _of_inspect(files.parse(files.decode(data, name), f"{path}: {name}"))
+            where = f"{path}: {name}"
+            yield _of_inspect(files.parse(files.decode(data, name), where), where)
 
 
-def _of_inspect(sample: Found) -> Found:
-    output = sample["output"]
-    choice = _first(output.get("choices") or []) or {}
+def _of_inspect(sample: Found, where: str) -> Found:
+    output, held = sample["output"], sample.get("attachments") or {}
+    if sample.get("error") or not output.get("choices"):
+        said = (sample.get("error") or {}).get("message", "no choice")
+        raise WorkspaceError(f"{where}: key 'error': found {said!r:.120}; expected an answer")
     sent = sample.get("input")
     if isinstance(sent, list):
         turns = [one["content"] for one in sent if one.get("role") == "user"]
         sent = turns[-1] if turns and isinstance(turns[-1], str) else None
+    cut = sample.get("limit") is not None or output["choices"][0].get("stop_reason") in FINISH
     return {
         **_handed(sample.get("metadata") or {}),
         "id": str(sample["id"]),
         "sample": sample.get("epoch", 1) - 1,
-        "answer": output.get("completion") or "",
-        "finish": FINISH.get(choice.get("stop_reason", ""), "eos"),
+        "answer": _attached(output.get("completion") or "", held),
+        "finish": "length" if cut else "eos",
         "tokens": (output.get("usage") or {}).get("output_tokens"),
-        "prompt": sent,
+        "prompt": _attached(sent, held),
     }
+
+
+def _attached(text: Any, held: Found) -> Any:
+    """A long text, which a log holds beside its place."""
+    if isinstance(text, str) and text.startswith(ATTACHED):
+        return held[text.removeprefix(ATTACHED)]
+    return text
 
 
 def _promptfoo(path: Path) -> Iterator[Found]:

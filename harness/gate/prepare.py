@@ -33,8 +33,8 @@ from harness.evidence import secret
 from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
-from harness.gate import planning, recorded, sentinels
-from harness.gate.engines import Load, load_engine, proven, tokenizer
+from harness.gate import planning, sentinels
+from harness.gate.engines import Load, declared, load_engine, proven, tokenizer
 from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
@@ -147,6 +147,8 @@ def look_up(options: Options) -> Wanted:
     for each in suites:
         planning.keep_apart(each)
     entry = replace(entry, answers=Path(options.replay) if options.replay else None)
+    if entry.adapter.engine is not None:  # whose fields name base and this adapter alone
+        entry = replace(entry, previous=None)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 
@@ -229,7 +231,7 @@ def prepare(
         begun = before.registration if before and before.has("registration.json") else None
         registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
         limit = wanted.options.limit
-        registration = recorded.declared(engine, registration, registered, suites, limit)
+        registration = declared(engine, registration, registered, suites, limit)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         kept = Kept(engine, cache)

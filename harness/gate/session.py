@@ -15,7 +15,7 @@ from harness.engines.elsewhere.replay import Replay
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
-from harness.gate import baseline, recorded
+from harness.gate import baseline, engines
 from harness.gate.conclude import conclude
 from harness.gate.engines import Load, embedded, load_engine, quantised
 from harness.gate.measure import measure, open_run
@@ -59,7 +59,7 @@ def register_gate(
             raise WorkspaceError("not registered:\n" + "\n".join(refused))
         prepared.registration.write(wanted.registration_path)
         if export is not None:
-            recorded.export(export, prepared.registration, prepared.wanted.suites)
+            engines.export(export, prepared.registration, prepared.wanted.suites)
     return wanted.registration_path
 
 

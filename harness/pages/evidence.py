@@ -132,8 +132,8 @@ def unpack(page: Path, into: Path) -> None:
             receipts.append(data)
     if not (into / "settings.json").exists():
         raise RunError(
-            f"{page}: carries no documents of a run: not a scorecard, or one made with `harness"
-            " report --publish`; recheck the run, or the page of its end"
+            f"{page}: not a run folder, and a page that carries no documents of a run, as one made"
+            " with `harness report --publish`; recheck the run, or the page of its end"
         )
     (into / RECEIPTS).write_bytes(b"".join(receipts))
 

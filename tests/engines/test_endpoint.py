@@ -28,7 +28,7 @@ from harness.engines.elsewhere.markers import Markers, Reading
 from harness.errors import EngineError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.gate.finished.recheck import recheck
-from harness.gate.prepare import Options
+from harness.gate.prepare import Options, look_up
 from harness.gate.session import run_gate
 
 STREAMS = {"base": "it says one two three four five", "lora": "an adapter says other words here"}
@@ -225,6 +225,22 @@ def test_log_probabilities_tell_base_and_adapter_apart_where_texts_do_not():
 
 def test_a_server_that_answers_nothing_twice_alike_shows_nothing():
     assert [code for code, _ in reading(moody=True)[0].faults] == ["served-unsteady"]
+
+
+def test_the_last_release_is_not_asked_of_a_server_that_has_no_fields_for_it(tmp_path):
+    root = workspace_of_sums(tmp_path)
+    file = root / "library.yaml"
+    data = yaml.safe_load(file.read_text())
+    shutil.copytree(root / "adapter", root / "old")
+    adder = data["adapters"]["adder"]
+    data["adapters"]["old"] = {**adder, "path": "old", "status": "shipped"}
+    adder["previous"] = "old"
+    served = {"endpoint": "http://h/v1", "base": {"model": "b"}, "adapter": {"model": "a"}}
+    for engine, last in ((None, "old"), (served, None)):
+        adder["engine"] = engine
+        file.write_text(yaml.safe_dump(data))
+        previous = look_up(Options("adder", library=str(root))).entry.previous
+        assert (previous and previous.name) == last
 
 
 def test_fields_that_do_not_tell_base_and_adapter_apart_are_refused(tmp_path):

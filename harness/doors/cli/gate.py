@@ -1,4 +1,4 @@
-"""``harness gate``, and preflight before it."""
+"""``harness gate``, and the preflight before it."""
 
 from __future__ import annotations
 

@@ -28,9 +28,6 @@ def library(library: str | None, as_json: bool) -> int:
 
     found = workspace.find(library)
     listed = libraries.load(found)
-    if as_json:
-        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
-        return 0
     rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path
@@ -38,6 +35,9 @@ def library(library: str | None, as_json: bool) -> int:
             said = (folder.is_dir() and receipt(found, folder_digest(folder))) or NO_RECEIPT
             bare += said == NO_RECEIPT
         rows.append((name, a.status, said, a.base, ", ".join(a.facets), ", ".join(a.suites)))
+    if as_json:
+        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
+        return 1 if bare else 0
     out = Terminal()
     out.say(str(found.library))
     out.rows(rows)

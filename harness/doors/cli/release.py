@@ -1,4 +1,5 @@
-"""What is done with a run: recheck, report, release-check, ship, compare."""
+"""What is done with a finished run: recheck and report it, ask whether it allows a release,
+release, compare."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.content.library import Served
+from harness.content.served import Served
 from harness.engines.base import Ask, Generation, cut
 from harness.engines.elsewhere.markers import Markers, Reading
 from harness.engines.prompting import messages

@@ -27,6 +27,8 @@ def report(
 
     ``published`` makes ``scorecard-published.html``, which shows no held-out text. Raises
     :class:`RunError`."""
+    if run.is_file():
+        raise RunError(f"{run}: not a run folder; a page is made of one")
     path = out or run / NAMES[published]
     if path.resolve() == (run / attestation.PAGE).resolve():
         raise RunError(f"{path}: the page that the run's statement names; give --out another name")
