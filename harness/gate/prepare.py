@@ -147,8 +147,6 @@ def look_up(options: Options) -> Wanted:
     for each in suites:
         planning.keep_apart(each)
     entry = replace(entry, answers=Path(options.replay) if options.replay else None)
-    if entry.adapter.engine is not None:  # whose fields name base and this adapter alone
-        entry = replace(entry, previous=None)
     return Wanted(options, place, found, entry, {each.id: each for each in suites})
 
 

@@ -233,8 +233,7 @@ def test_the_last_release_is_not_asked_of_a_server_that_has_no_fields_for_it(tmp
     data = yaml.safe_load(file.read_text())
     shutil.copytree(root / "adapter", root / "old")
     adder = data["adapters"]["adder"]
-    data["adapters"]["old"] = {**adder, "path": "old", "status": "shipped"}
-    adder["previous"] = "old"
+    data["adapters"]["old"] = {**adder, "path": "old", "status": "shipped", "lineage": "adder"}
     served = {"endpoint": "http://h/v1", "base": {"model": "b"}, "adapter": {"model": "a"}}
     for engine, last in ((None, "old"), (served, None)):
         adder["engine"] = engine
