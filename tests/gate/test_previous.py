@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from spoken_gate import Gate, Speaker, codes
 
+from harness.doors.cli.main import main
 from harness.evidence.folder import RunFolder
 from harness.gate.finished.release import release_check
 from harness.subjects.arms import PREVIOUS
@@ -101,3 +105,27 @@ def test_a_last_release_of_other_bytes_than_the_library_pins_is_no_baseline(rele
     edit(released, last=pinned)
     verdict = gate(released, set(), run_dir=str(released / "run")).run()
     assert (verdict.name, verdict.deciding[0].code) == (Name.VOID, "previous-unfit")
+
+
+def test_the_owners_day_a_release_ships_and_is_what_the_next_one_is_held_against(root: Path):
+    def ended(*asked: str) -> int:
+        with pytest.raises(SystemExit) as out:
+            main([*asked, "--library", str(root)])
+        return int(out.value.code)
+
+    first = Gate(root)
+    assert first.run().name is Name.SHIP
+    with pytest.raises(SystemExit) as out:
+        main(["ship", "adder", "--library", str(root), "--", sys.executable, "-c", "pass"])
+    assert out.value.code == 0
+    assert "status: shipped" in (root / "library.yaml").read_text()
+    assert ended("library") == 0
+    shutil.copytree(root / "adapter", root / "two")
+    (root / "two/adapters.safetensors").write_text("weights of today")
+    listed = yaml.safe_load((root / "library.yaml").read_text())["adapters"]["adder"]
+    edit(root, two=listed | {"path": "two", "status": "candidate", "lineage": "adder"})
+    second = gate(root, FORGOT)
+    second.options = replace(second.options, adapter="two")
+    verdict = second.run()
+    assert (verdict.name, verdict.deciding[0].code) == (Name.NO_SHIP, "worse-than-previous")
+    assert "the last release (adder)" in verdict.deciding[0].text
