@@ -46,7 +46,7 @@ class Checkers:
 
 @dataclass(frozen=True)
 class Times:
-    """When a run was begun and decided, by the dates of its files, and the work in between."""
+    """When a run was begun, by the dates of its files, and decided, and the work in between."""
 
     begun: datetime
     decided: datetime
@@ -71,13 +71,17 @@ class View:
 
     @property
     def times(self) -> Times:
-        """By the dates of the files: no document of a run states a time."""
+        """The end as the scorecard states it, the beginning by the dates of the files, which no
+        copy of a run has kept for certain."""
         names = ("settings.json", "registration.json", "preflight.json", *LAST)
         stamps = [(self.found / n).stat().st_mtime for n in names if self.found.has(n)]
         held = [path.stat().st_mtime for path in (self.found / "certificates").glob("*.json")]
         begun, decided = (
             datetime.fromtimestamp(at, UTC) for at in (min(stamps + held), max(stamps))
         )
+        if self.card.finished:
+            decided = datetime.fromisoformat(self.card.finished)
+            begun = min(begun, decided)
         return Times(begun, decided, sum(row.seconds for row in self.found.receipts))
 
     @property

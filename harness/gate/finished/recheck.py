@@ -131,7 +131,8 @@ def so_far(run: Path) -> Rechecked:
     found.check(whole=False)
     head = found.chained[-1][1] if found.chained else found.registration.digest
     judged = decided(found)
-    card = judged.scorecard(found.registration, len(found.chained), head) | {"answers": {}}
+    card = judged.scorecard(found.registration, len(found.chained), head)
+    card |= {"answers": {}, "finished": ""}
     text = f"not finished: {len(found.chained)} receipts so far, which decide nothing; gate again"
     return _made(found, judged, card, [f"{text} with --run-dir {run}, and the run is finished"])
 
