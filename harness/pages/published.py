@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from harness.digests import text_digest
 from harness.evidence.receipts import Receipt
+from harness.evidence.releases import SECRETS
 from harness.pages.html import cut
 
 TEXTS = ("prompt", "answer")  #: of a receipt
 LEAST = 24  #: characters of a held-out text by which it is known again in another
-#: keys of services, tokens, passwords in addresses, private keys
-SECRETS = re.compile(
-    r"\b(?:sk|pk|rk|hf|ghp|gho|ghs|glpat|xox[abprs])[-_][\w-]{16,}|\bAKIA[0-9A-Z]{16}\b"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+|(?<=Bearer )\S{12,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|$)"
-)
 
 
 class Hidden:
