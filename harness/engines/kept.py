@@ -21,6 +21,8 @@ from typing import Any
 from harness.digests import SealNotice, canonical_digest, seal
 from harness.engines.base import Answering, Ask, Generation, WhiteBox
 
+BATCH = "batch"  # ``finish`` of a row that is no answer, but the batch that answers are kept in
+
 
 class Kept:
     """An engine that is asked only what was never asked before.
@@ -39,15 +41,16 @@ class Kept:
 
     def stand(self, base: str, registered: int | None = None) -> None:
         """Answer in the batch that a run ``registered``, else in the one in which answers of this
-        ``base`` are kept, where that is free to choose; raises nothing."""
+        ``base`` are kept, where that is free to choose and fits; raises nothing."""
         chosen = self._engine.identity.get("batch")
         if chosen is None or not isinstance(self._engine, WhiteBox):
             return
         others = {k: v for k, v in self._engine.identity.items() if k != "batch"}
         name = canonical_digest(["batch", base, others])
         known = self._cache.get(name)
-        self.batch = registered or (int(known.text) if known else int(chosen))
-        self._cache.put(name, Generation(str(self.batch), 0, "batch"))
+        held = int(known.text) if known and known.text.isdecimal() else 0
+        self.batch = registered or min(held or int(chosen), int(chosen))
+        self._cache.put(name, Generation(str(self.batch), 0, BATCH))
         self._engine.settle(batch=self.batch)
 
     def unknown(self, arm: str, asks: Sequence[Ask]) -> list[Ask]:

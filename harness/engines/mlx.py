@@ -64,13 +64,14 @@ class MlxEngine:
     def settle(
         self, numerics: Numerics | None = None, tokens: int | None = None, batch: int | None = None
     ) -> None:
-        """Find out, once, in which way this base is answered here, ``tokens`` tokens of prompt and
-        answer a row, or take the ``batch`` that was registered; what is mounted stays."""
+        """Find out, once, in which way this base is answered here, and how many rows of ``tokens``
+        tokens of prompt and answer fit, or take the ``batch`` that was registered; what is mounted
+        stays."""
         held, mounted = self.batches, self._mounted
-        if held.way is None or numerics not in (None, held.numerics):
+        if held.way is None or tokens is not None or numerics not in (None, held.numerics):
             self.mount(None)
             try:
-                held.settle(numerics or "fast", tokens)
+                held.settle(numerics or held.numerics, tokens)
             except (ValueError, TypeError, RuntimeError) as error:
                 raise EngineError(self._cannot(error)) from error
             if mounted is not None:

@@ -15,10 +15,11 @@ from typing import NamedTuple
 from harness import files
 from harness.content import strict
 from harness.engines.base import Generation
-from harness.engines.kept import Cache
+from harness.engines.kept import BATCH, Cache
 from harness.errors import WorkspaceError
 
 ANSWERS, OVERHEAD = "answers.sqlite", 300  # bytes of a row beside its text
+HELD = f"sealed WHERE finish <> '{BATCH}'"  # without the rows that answers hang on
 #: what the folder holds, by what a reader calls it
 PARTS = {
     "answers": "answers.sqlite*",
@@ -59,7 +60,7 @@ def parts(folder: Path) -> list[Part]:
 def prune(folder: Path, most: int) -> int:
     """Delete the oldest answers until the others hold no more than ``most`` bytes; how many."""
     total = f"SUM(LENGTH(CAST(text AS BLOB)) + {OVERHEAD}) OVER (ORDER BY rowid DESC)"
-    older = f"SELECT rowid, {total} AS total FROM sealed"
+    older = f"SELECT rowid, {total} AS total FROM {HELD}"
     with _opened(folder) as db:
         gone = db.execute(
             f"DELETE FROM sealed WHERE rowid IN (SELECT rowid FROM ({older}) WHERE total > ?)",
@@ -73,7 +74,7 @@ def prune(folder: Path, most: int) -> int:
 def export(folder: Path, path: Path) -> int:
     """Write every answer that has this cache's seal to ``path``, a line each; how many."""
     with _opened(folder) as db:
-        keys = [key for (key,) in db.execute("SELECT key FROM sealed ORDER BY rowid")]
+        keys = [key for (key,) in db.execute(f"SELECT key FROM {HELD} ORDER BY rowid")]
     cache, lines = Cache(folder), []
     with closing(cache):
         for key in keys:
@@ -93,6 +94,8 @@ def take_in(folder: Path, path: Path) -> int:
     cache = Cache(folder)
     with closing(cache):
         for row in rows:
+            if row.finish == BATCH:  # of another machine's memory
+                continue
             cache.put(row.key, Generation(row.text, row.tokens, row.finish))
     if cache.broken:
         raise WorkspaceError(f"{folder / ANSWERS}: {cache.broken}")
@@ -101,7 +104,7 @@ def take_in(folder: Path, path: Path) -> int:
 
 def _answers(folder: Path) -> int:
     with _opened(folder) as db:
-        return int(db.execute("SELECT COUNT(*) FROM sealed").fetchone()[0])
+        return int(db.execute(f"SELECT COUNT(*) FROM {HELD}").fetchone()[0])
 
 
 @contextmanager

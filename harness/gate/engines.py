@@ -87,6 +87,7 @@ def asked(plan: Registration, suites: Mapping[str, Suite]) -> Iterator[Asked]:
                         registration=plan.digest,
                         suite=id,
                         arm=arm.id,
+                        subject=arm.subject,
                         id=case.id,
                         sample=sample,
                         prompt_digest=prompt_digest(case.prompt),

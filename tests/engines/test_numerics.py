@@ -16,11 +16,12 @@ from mlx_lm.utils import load
 from tiny_model import architectures, make_adapter, make_base
 
 from harness.engines import mixed
-from harness.engines.base import Ask, Decoding
+from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.decoding import numerics, sizing, ways
 from harness.engines.decoding.numerics import BatchNotice
 from harness.engines.kept import Cache, Kept
 from harness.engines.mlx import MlxEngine
+from harness.errors import EngineError
 
 TEXTS = [
     "def add(a, b):",
@@ -159,6 +160,29 @@ def test_a_batch_that_memory_does_not_hold_is_halved_and_answers_given_are_kept(
     assert sorted(seen) == list(range(len(prompts))), "each once"
 
 
+def test_exact_answers_in_as_many_rows_whatever_is_free_or_says_that_memory_ran_out(
+    tmp_path, monkeypatch
+):
+    base, said = make_base(tmp_path / "base"), {}
+    for free in (10**12, 1):
+        monkeypatch.setattr(sizing, "_free", lambda free=free: free)
+        engine = MlxEngine(base)
+        for asked in ("fast", "exact"):
+            engine.settle(asked, 40)
+            said[free, asked] = engine.identity
+    assert said[1, "exact"] == said[10**12, "exact"]
+    assert [said[free, "fast"]["batch"] for free in (10**12, 1)] == [16, 1]
+    prompts = [engine.encode(text, "completion") for text in TEXTS]
+    remedy = "answers in no smaller batch; .* shorter answers .*`gate.numerics: fast`"
+    engine.batches.model = Hungry(engine._model, 7)
+    with pytest.raises(EngineError, match=remedy):
+        dict(engine.generate(prompts, Decoding(6)))
+    fresh = MlxEngine(base)
+    fresh.batches.model = Hungry(fresh._model, 7)
+    with pytest.raises(EngineError, match=remedy):
+        fresh.settle("exact")
+
+
 @pytest.mark.parametrize(("free", "rows"), [(10**12, 16), (120_000, 2), (1, 1)])
 def test_the_batch_is_what_fits_beside_the_weights(free, rows, tmp_path, monkeypatch):
     engine = MlxEngine(make_base(tmp_path / "base"))
@@ -173,11 +197,16 @@ def test_the_batch_is_what_fits_beside_the_weights(free, rows, tmp_path, monkeyp
 
 def test_a_resumed_run_and_kept_answers_use_the_batch_that_was_registered(tmp_path, monkeypatch):
     base, cache = make_base(tmp_path / "base"), Cache(tmp_path)
-    for fits, registered, chosen in ((4, None, 4), (16, None, 4), (16, 8, 8)):
+    for fits, registered, chosen in ((4, None, 4), (16, None, 4), (2, None, 2), (16, 8, 8)):
         monkeypatch.setattr(sizing, "rows", lambda *_, fits=fits: fits)
         engine = MlxEngine(base)
         Kept(engine, cache).stand("sha256:base", registered)
         assert engine.identity["batch"] == chosen
+    for text in ("many", "0"):
+        monkeypatch.setattr(cache, "get", lambda _, text=text: Generation(text, 0, "batch"))
+        Kept(engine, cache).stand("sha256:base")
+        assert engine.identity["batch"] == 8, "what is no number is unknown"
+    monkeypatch.undo()
     ask = Ask("def add", "completion", None, Decoding(4), 0, "sha256:base")
     one, other = (Kept(MlxEngine(base), cache) for _ in range(2))
     for kept, stored in ((one, False), (other, True)):
@@ -190,6 +219,27 @@ def test_a_resumed_run_and_kept_answers_use_the_batch_that_was_registered(tmp_pa
     for kept, own in ((one, 4), (other, 2), (one, 4)):
         assert kept.unknown("base", [ask]) == ([ask] if own == 2 else [])
         assert engine.identity["batch"] == own, "each of several on one engine has its own"
+    cache.close()
+
+
+def test_each_adapter_of_a_queue_has_the_rows_that_its_own_lengths_leave_room_for(
+    tmp_path, monkeypatch
+):
+    engine, cache = MlxEngine(make_base(tmp_path / "base")), Cache(tmp_path)
+    monkeypatch.setattr(sizing, "rows", lambda _, tokens, __: 16 if tokens < 100 else 1)
+    tried, real = [], numerics.measure
+    monkeypatch.setattr(numerics, "measure", lambda *args: tried.append(args[2]) or real(*args))
+    queue = [Kept(engine, cache) for _ in range(3)]
+    for kept, tokens, rows in zip(queue, (40, 200, 40), (16, 1, 16), strict=True):
+        engine.settle("fast", tokens)
+        kept.stand("sha256:base")
+        assert (kept.batch, engine.identity["batch"], tried) == (rows, rows, [16])
+    engine = MlxEngine(tmp_path / "base")
+    for tokens in (200, 40):
+        engine.settle("fast", tokens)
+    assert (engine.identity["batch"], tried) == (16, [16, 1, 16]), (
+        "no more than a way was tried with"
+    )
     cache.close()
 
 

@@ -132,6 +132,13 @@ def drawn(rows):
     return [{**rows[0], "temperature": 0.7}, *rows[1:]]
 
 
+def of_another_adapter(rows):
+    at = next(n for n, row in enumerate(rows) if row["arm"] == "adapter")
+    return [
+        {**row, "subject": rows[0]["subject"]} if n == at else row for n, row in enumerate(rows)
+    ]
+
+
 def without_canon(rows):
     return [row for row in rows if row["arm"] != "canon"]
 
@@ -151,6 +158,7 @@ FAULTS = {
     of_another_prompt: "line 1 .* answers another prompt_digest than was registered",
     edited: "line 1 .* answers another prompt than was registered",
     drawn: "line 1 .* answers another temperature than was registered",
+    of_another_adapter: "arm adapter.* answers another subject than was registered",
     without_canon: r"and 37 more: has no answer of arm 'canon', which the plan needs",
     without_a_name: "line 1 .* was not asked",
     misspelt: "answers.jsonl:1: unknown key 'answr'",

@@ -13,7 +13,7 @@ import pytest
 from harness.doors.cli.main import main
 from harness.engines import store
 from harness.engines.base import Generation
-from harness.engines.kept import Cache
+from harness.engines.kept import BATCH, Cache
 from harness.errors import WorkspaceError
 
 JOB = """
@@ -63,6 +63,25 @@ def test_the_oldest_answers_go_first_and_a_size_says_how_many(tmp_path: Path):
     assert store.prune(tmp_path, 3 * 320) == 7
     assert kept(tmp_path) == {f"key {n}": f"answer {n}" for n in (7, 8, 9)}
     assert {part.name: part.many for part in store.parts(tmp_path)}["answers"] == 3
+
+
+def test_the_batch_that_answers_are_kept_in_is_none_of_them(tmp_path: Path):
+    ours, theirs, file = tmp_path / "ours", tmp_path / "theirs", tmp_path / "answers.jsonl"
+    ours.mkdir()
+    theirs.mkdir()
+    with closing(Cache(ours)) as cache:
+        cache.put("batch", Generation("16", 0, BATCH))
+    keep(ours, 1, 2)
+    assert {part.name: part.many for part in store.parts(ours)}["answers"] == 2
+    assert store.export(ours, file) == 2
+    assert store.prune(ours, 320) == 1, "an answer is the oldest that goes"
+    with closing(Cache(ours)) as cache:
+        assert cache.get("batch") == Generation("16", 0, BATCH)
+    row = {"key": "batch", "text": "256", "tokens": 0, "finish": BATCH}
+    file.write_text(file.read_text() + json.dumps(row) + "\n")
+    assert (store.take_in(theirs, file), kept(theirs).keys()) == (2, {"key 1", "key 2"})
+    with closing(Cache(theirs)) as cache:
+        assert cache.get("batch") is None
 
 
 def test_answers_are_handed_on_and_sealed_by_who_takes_them(tmp_path: Path, monkeypatch, capsys):

@@ -23,7 +23,7 @@ Queued = Callable[[dict[int, int]], None]
 class Batches:
     """A loaded model with its tokenizer; ``context`` bounds prompt and answer together, and
     ``vocabulary`` the token ids. It answers ``rows`` rows at a time in a ``way`` that
-    :meth:`settle` finds out."""
+    :meth:`settle` finds out with ``most`` rows."""
 
     model: Any
     tokenizer: Any
@@ -32,14 +32,21 @@ class Batches:
     numerics: Numerics = "fast"
     way: ways.Way | None = None
     rows: int = 1
+    most: int = 1
 
     def settle(self, asked: Numerics, tokens: int | None) -> None:
         """Find out on the bare base how many rows of ``tokens`` tokens are answered together, and
-        in which way; say so where it is not the fastest."""
-        many = min(tokens or USUAL, self.context)
-        rows = sizing.rows(self.model, many, self.vocabulary)
+        in which way; say so where it is not the fastest. A way that was found stays for as many
+        rows as it was tried with. Under ``exact`` memory decides nothing."""
         if asked == "exact":
-            rows = min(rows, sizing.steady())
+            rows = sizing.steady()
+        else:
+            many = min(tokens or USUAL, self.context)
+            rows = sizing.rows(self.model, many, self.vocabulary)
+        if self.way is not None and asked == self.numerics and rows <= self.most:
+            self.rows = rows
+            return
+        self.numerics, self.way = asked, None
         while True:
             try:
                 found = numerics.measure(
@@ -48,7 +55,7 @@ class Batches:
                 break
             except RuntimeError as error:
                 rows = self._halved(rows, error)
-        self.numerics, self.way, self.rows = asked, found.way, rows
+        self.way, self.rows, self.most = found.way, rows, rows
         if found.notice:
             warnings.warn(found.notice, numerics.BatchNotice, stacklevel=2)
 
@@ -89,15 +96,15 @@ class Batches:
                     del missing[number]
                     yield number, answer
             except RuntimeError as error:
-                if self.way == "steady" and numerics.exhausted(error):
-                    raise EngineError(
-                        f"the device's memory does not hold {rows} rows of a constant shape, which"
-                        " `numerics: exact` answers in; free some, or set `gate.numerics: fast`"
-                    ) from error
                 rows = self._halved(rows, error)
 
     def _halved(self, rows: int, error: RuntimeError) -> int:
-        """Half as many rows, where memory ran out; else the error."""
+        """Half as many rows, where memory ran out; else the error, as under ``exact``."""
+        if self.numerics == "exact" and numerics.exhausted(error):
+            raise EngineError(
+                "the device's memory ran out, and `numerics: exact` answers in no smaller batch;"
+                " free some, ask for shorter answers (`max_tokens`), or set `gate.numerics: fast`"
+            ) from error
         if rows == 1 or not numerics.exhausted(error):
             raise error
         import mlx.core as mx

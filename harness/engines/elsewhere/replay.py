@@ -18,15 +18,18 @@ from harness.engines.base import Ask, Generation, Place, cut
 from harness.errors import WorkspaceError
 
 SHOWN = 3  # places that a sentence names
+HELD = ("prompt", "prompt_digest", "system", "mode", "sampler", "temperature", "seed", "subject")
 
 
 class Asked(strict.Model):
     """One prompt as it is to be put to an arm; ``registration`` is the digest of the rules that
-    were written down before. What is not said is not held against anything."""
+    were written down before, ``subject`` that of the adapter, or bare base, that is to answer. What
+    is not said is not held against anything."""
 
     id: str | None = None
     suite: str | None = None
     arm: str
+    subject: str | None = None
     sample: int = Field(default=0, ge=0)
     registration: str | None = None
     prompt_digest: str | None = None
@@ -126,7 +129,7 @@ class Replay:
             return at, f"may be of {' or '.join(suites)}; name its `suite`"
         if (plan := asked.get(at)) is None:
             return at, "was not asked: no such suite, arm, id or sample is registered"
-        for key in ("prompt", "prompt_digest", "system", "mode", "sampler", "temperature", "seed"):
+        for key in HELD:
             found = getattr(row, key)
             if found is not None and found != getattr(plan, key):
                 return at, f"answers another {key} than was registered; answer what was exported"
