@@ -77,6 +77,8 @@ def test_a_newcomer_gets_a_workspace_of_the_own_base_and_adapter(tmp_path, monke
         (("--base", BASE, "--adapter", BASE), "adapter"),
         (("--base", BASE), "--base and --adapter belong together"),
         (("--base", BASE, "--adapter", ADAPTER, "--facet", "my facet"), "--facet 'my facet'"),
+        (("--base", BASE, "--adapter", ADAPTER, "--facet", "_x"), "--facet '_x'"),
+        (("--base", BASE, "--adapter", ADAPTER, "--facet", "humaneval"), "than its guard's"),
     ],
 )
 def test_what_is_no_base_or_no_adapter_writes_nothing(tmp_path, capsys, asked, said):
