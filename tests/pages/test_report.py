@@ -7,7 +7,7 @@ import html
 import json
 import re
 import shutil
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from harness.gate.finished.recheck import recheck
 from harness.gate.finished.report import report, watched
 from harness.pages import scorecard
 from harness.pages.bundle import bundled
+from harness.pages.published import Hidden
 from harness.verdict import CODES, Name, reason
 
 REPORTS = ROOT / "reports"
@@ -154,9 +155,11 @@ def test_a_page_is_the_evidence(shown, tmp_path):
     blocks = re.findall(r'id="b\d+">([^<]*)<', text)
     page.write_text(text.replace(blocks[0], blocks[1]))
     assert any("does not follow" in d for d in recheck(page).differences)
-    page.write_text(text.replace(blocks[0], blocks[0][:-8]))
-    with pytest.raises(RunError, match=r"scorecard\.html: block 0 of the receipts: cannot be read"):
-        recheck(page)
+    torn = b64encode(b64decode(blocks[0])[:10] + b"\xff" * 40).decode()
+    for damaged in (blocks[0][:-8], torn):
+        page.write_text(text.replace(blocks[0], damaged))
+        with pytest.raises(RunError, match=r"scorecard\.html: block 0 of the receipts: cannot be"):
+            recheck(page)
     page.write_text(text.replace('data-document="verdict.json"', 'data-document="../verdict.json"'))
     with pytest.raises(RunError, match="which no run has"):
         recheck(page)
@@ -170,6 +173,25 @@ def test_what_the_page_carries_is_every_byte(shown):
 
 
 SECRET = "sk-proj-0123456789abcdefghij"
+
+
+def quoted(text):
+    """Ways in which reasons and faults quote a part of a text."""
+    part = text[11:45].strip()
+    spaced = part.replace(" ", "\n  ")
+    return [part, part.upper(), spaced, repr(spaced), json.dumps(spaced)]
+
+
+def test_a_quotation_from_anywhere_in_a_held_out_text_is_known_and_other_text_is_left():
+    hidden = Hidden([receipt("s", 0, "base", "fail", prompt=PROMPT, answer=f"a\n\tb\\n{ANSWER}")])
+    for said in [quote for text in (PROMPT, ANSWER) for quote in quoted(text)]:
+        shown = hidden.text(f"before: {said} :behind")
+        assert re.fullmatch(r"before: \S{0,5}\[held-out text\]\S{0,5} :behind", shown), shown
+    for other in ("the export of a node", "nothing of any colleague in this house", "", "é" * 40):
+        assert hidden.text(other) == other
+    assert hidden.text(f"{PROMPT}, {ANSWER}; {PROMPT}") == (
+        "[held-out text], [held-out text]; [held-out text]"
+    )
 
 
 @pytest.mark.parametrize("published", [True, False])
