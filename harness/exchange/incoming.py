@@ -35,9 +35,7 @@ UNREADABLE = (
 )
 
 
-def read(
-    path: Path, arm: str, suite: str | None = None
-) -> tuple[list[Row], Counter[str]]:
+def read(path: Path, arm: str, suite: str | None = None) -> tuple[list[Row], Counter[str]]:
     """The answers in a file of another tool, as those of ``arm`` to ``suite`` where the file does
     not say; and how many rows are of each other arm, which are left out: a set exported for every
     arm may be answered by one. Raises :class:`WorkspaceError` naming file and field."""

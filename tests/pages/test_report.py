@@ -16,6 +16,7 @@ from conftest import ROOT
 from gates import claim, pair, plan, receipt, receipts, registration, sentinel
 from run_folders import change, finish, index
 
+from harness.content.policy import Policy
 from harness.doors.cli.main import main
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.documents import Decision
@@ -172,6 +173,31 @@ def test_what_the_page_carries_is_every_byte(shown):
     assert lines == (shown / "receipts.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("below", [True, False])
+def test_the_next_step_after_ship_can_be_typed(tmp_path, monkeypatch, below):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path if below else tmp_path / "other")
+    plans = [plan("humaneval", 164, "guard"), plan("godot", 40)]
+    rows = [*pair("humaneval", 164, 58, 0, 0), *pair("godot", 40, 0, 35, 0)]
+    run = finish(tmp_path / "my runs" / "one", registration(plans), rows)
+    page = html.unescape((run / "scorecard.html").read_text())
+    asked = "'my runs/one'" if below else "RUN"
+    assert f"harness release-check {asked} --adapter " in page
+
+
+@pytest.mark.parametrize("numerics", ["exact", None])
+def test_numerics_are_what_the_engine_measured_and_not_what_the_policy_asks(tmp_path, numerics):
+    found = registration([plan("s", 20)], Policy(numerics="exact", again=True))
+    found = found.model_copy(update={"declared": "" if numerics else "a server answered"})
+    engine = {"engine": "mlx"} | ({"numerics": numerics} if numerics else {})
+    rows = receipts("s", base=["fail"] * 20, again=["fail"] * 20, adapter=["pass"] * 20)
+    run = finish(tmp_path / "run", found, rows, engine=engine)
+    page = (run / "scorecard.html").read_text()
+    assert f"numerics {numerics or 'not measured'}" in page
+    verdict = (run / "verdict.json").read_text()
+    assert ("exact, as `numerics: exact` asks, was not measured" in verdict) == (not numerics)
+
+
 SECRET = "sk-proj-0123456789abcdefghij"
 
 
@@ -219,8 +245,6 @@ def test_a_published_page_shows_no_held_out_text(tmp_path, published):
 
 
 def test_several_answers_a_prompt_are_rows_of_one_case(tmp_path):
-    from harness.content.policy import Policy
-
     policy = Policy(early_stop=False, again=False, sentinels=0, samples=2, temperature=0.5)
     rows = [
         replace(row, sample=k)
