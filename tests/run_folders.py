@@ -193,6 +193,7 @@ def workspace(folder: Path, gained: int, lost: int) -> Path:
         Policy(**QUIET),
         adapter_digest=digest,
         files=files,
+        lineage="gamedev",
     )
     rows = [
         row if row.arm == "base" else Receipt(**{**row.__dict__, "subject": digest})

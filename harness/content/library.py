@@ -263,10 +263,7 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
     made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    comparable = (
-        base_name == found.base and found.engine is None
-    )  # a server answers for one adapter
-    last = releases.previous(library.adapters, adapter) if comparable else None
+    last = releases.previous(library.adapters, adapter) if base_name == found.base else None
     if last is None:
         return made
     return replace(made, previous=replace(resolve(workspace, library, last), previous=None))

@@ -32,6 +32,8 @@ def previous(adapters: Adapters, name: str) -> str | None:
     """The name of the last release before ``name``: the one that it names, else the highest of
     those shipped in its lineage on its base, below its own ``release`` where it has one."""
     mine = adapters[name]
+    if mine.engine is not None:
+        return None  # a server answers for one adapter
     if mine.previous is not None:
         return mine.previous
     before = [other for other in _shipped(adapters, name) if _below(adapters[other], mine)]

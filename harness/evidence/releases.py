@@ -20,8 +20,17 @@ from harness.verdict import Name, Reason, Verdict
 
 OVERRIDE = "override.json"
 #: how an option that takes a secret is named, and what a secret looks like
-NAMED = re.compile(r"(?i)token|passw|secret|credential|api-?_?key")
-KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|sk-|xox[abprs]-)\w{8,}")
+NAMED = re.compile(
+    r"(?i)token|passw|secret|credential|api-?_?key|authoriz|^-u$|^--(?:proxy-)?user$"
+)
+HEADER = re.compile(r"(?i)^([\w-]*(?:token|secret|key|auth|cookie)[\w-]*:)\s*\S.*")
+SECRETS = re.compile(
+    r"\b(?:sk|pk|rk|hf|gh[pousr]|glpat|xox[abprs])[-_][\w-]{16,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+|(?<=Bearer )\S{8,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|$)"
+)
+#: reasons that are no person's to overrule
+NOBODYS = frozenset({"registered-after"})
 
 
 class Override(strict.Model):
@@ -57,6 +66,7 @@ class Override(strict.Model):
             reason
             for reason in verdict.reasons
             if reason.verdict is Name.VOID
+            or reason.code in NOBODYS
             or (reason.verdict is not Name.SHIP and reason.code not in self.codes)
         ]
 
@@ -90,10 +100,12 @@ def masked(command: Sequence[str]) -> list[str]:
     for part in command:
         name, is_, _ = part.partition("=")
         named = NAMED.search(name) is not None
-        if hide or KNOWN.search(part):
+        if hide:
             shown.append("***")
+        elif named and is_:
+            shown.append(f"{name}=***")
         else:
-            shown.append(f"{name}=***" if named and is_ else part)
+            shown.append(SECRETS.sub("***", HEADER.sub(r"\1 ***", part)))
         hide = named and name.startswith("-") and not is_ and not hide
     return shown
 

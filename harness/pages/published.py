@@ -10,18 +10,13 @@ from typing import Any
 
 from harness.digests import text_digest
 from harness.evidence.receipts import Receipt
+from harness.evidence.releases import SECRETS
 from harness.pages.html import cut
 
 TEXTS = ("prompt", "answer")  #: of a receipt
 LEAST = 20  #: letters and digits in a row by which a held-out text is known again in another
 #: a letter; what the escapes of a repr or of JSON hold is none
 LETTER = re.compile(r"\\+[nrtfvab]?|([^\W_])")
-#: keys of services, tokens, passwords in addresses, private keys
-SECRETS = re.compile(
-    r"\b(?:sk|pk|rk|hf|ghp|gho|ghs|glpat|xox[abprs])[-_][\w-]{16,}|\bAKIA[0-9A-Z]{16}\b"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+|(?<=Bearer )\S{12,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|$)"
-)
 
 
 class Hidden:

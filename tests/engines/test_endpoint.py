@@ -191,7 +191,9 @@ FORMS = {"message": ["x"], "logprobs": "none", "usage": [3]}
 
 
 @pytest.mark.parametrize("field", [*FORMS, None])
-def test_a_reply_of_another_form_is_one_sentence(root, tmp_path, field):
+def test_a_reply_of_another_form_is_one_sentence(tmp_path, monkeypatch, field):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
     def reply(path, body):
         status, data, headers = honest(path, body)
         place = data if field == "usage" else data["choices"][0]

@@ -140,7 +140,8 @@ BROKEN = {
     "odds": ("s.jsonl", jsonl({**LM_EVAL, "resps": [[[-1.5, True]]]}), "s.jsonl:1: key 'resps'"),
     "an error": ("log.eval", eval_log(sample(1, error={"message": "no network"})),
                  "t/1_epoch_1.json: key 'error': found 'no network'"),
-    "damage": ("log.eval", damaged(eval_log(sample(1))), r"log.eval: cannot be read \(error: Error -3"),
+    "damage": ("log.eval", damaged(eval_log(sample(1))),
+               r"log.eval: cannot be read \(error: Error -3"),
     "nothing": ("log.eval", eval_log(), "holds no answer"),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -50,6 +51,11 @@ def test_a_candidate_is_due_until_a_run_says_what_today_asks(root: Path, capsys)
     assert looked(root) == (["adder", "second"], [], ["gone"])
     Gate(root).run()
     assert looked(root) == (["second"], ["adder"], ["gone"])
+    [settings] = (root / "runs").glob("*/settings.json")
+    whole = settings.read_text()
+    settings.write_text(json.dumps(json.loads(whole) | {"limit": 5}))
+    assert looked(root)[0] == ["adder", "second"], "a part decides nothing"
+    settings.write_text(whole)
     edit(root, lambda data: [data["adapters"].pop(name) for name in ("second", "gone")])
     capsys.readouterr()
     assert asked(root, "--queue") == 0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from run_folders import change, workspace
 
 from harness.doors.cli.main import main
@@ -102,6 +103,18 @@ def test_the_same_bytes_anywhere_by_the_same_policy_may_be_released(place: Path,
     assert capsys.readouterr().out.endswith("run: SHIP: gamedev may be released as it is\n")
     with pytest.raises(WorkspaceError, match="no such folder"):
         checked(place, str(place / "nowhere"))
+
+
+def test_a_run_of_the_same_bytes_by_another_name_or_lineage_releases_nothing(place: Path):
+    listed = yaml.safe_load((place / "library.yaml").read_text())
+    listed["adapters"]["full"] = listed["adapters"]["gamedev"] | {"status": "candidate"}
+    (place / "library.yaml").write_text(yaml.safe_dump(listed))
+    assert checked(place) == (0, [])
+    code, against = checked(place, "full")
+    assert (code, "the run is about 'gamedev'" in against[0]) == (1, True), against
+    listed["adapters"]["gamedev"]["lineage"] = "soul"
+    (place / "library.yaml").write_text(yaml.safe_dump(listed))
+    assert "lineage: is 'soul'; the run was a look of 'gamedev'" in checked(place)[1][0]
 
 
 def test_a_run_that_does_not_ship_gives_its_verdict_whatever_else_differs(tmp_path: Path):

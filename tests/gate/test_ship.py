@@ -15,7 +15,8 @@ import pytest
 from run_folders import change, workspace
 
 from harness.doors.cli.main import main
-from harness.evidence.releases import masked
+from harness.evidence.releases import Override, masked
+from harness.verdict import Name, Verdict, reason
 
 TELL = "import os, json; json.dump(dict(os.environ), open('told.json', 'w'))"
 EDIT = (
@@ -173,18 +174,32 @@ def test_an_override_names_reasons_of_this_run_and_a_day_to_come(undecided, opti
 
 
 def test_secrets_are_no_part_of_a_record():
-    shown = ["curl", "--password=***", "-H", "***", "HF_TOKEN=***", "--token", "***", "plain"]
-    given = [
-        "curl",
-        "--password=x",
-        "-H",
-        "Bearer hf_abcdefgh",
-        "HF_TOKEN=abc",
-        "--token",
-        "a",
-        "plain",
-    ]
-    assert masked(given) == shown
+    pairs = {
+        "curl": "curl", "--password=x": "--password=***", "-H": "-H",
+        "Authorization: Bearer abcdefghijkl": "Authorization: ***",
+        "X-Api-Key: a": "X-Api-Key: ***",
+        "HF_TOKEN=abc": "HF_TOKEN=***", "--token": "--token", "a": "***",
+        "https://me:pw123@host/x": "https://***@host/x", "-u": "-u", "me:pw": "***",
+        "AKIAABCDEFGHIJKLMNOP": "***", "plain": "plain", "hf_transformers": "hf_transformers",
+    }  # fmt: skip
+    assert masked(list(pairs)) == list(pairs.values())
+
+
+def test_what_was_edited_is_not_overruled(undecided: Path, tmp_path: Path, capsys):
+    change(undecided / "runs/one/scorecard.json", lambda d: d.update(finished="2999-01-01"))
+    assert ship(undecided, sys.executable, "-c", TELL, options=OVER) == 4
+    assert "an edited run is not overruled" in capsys.readouterr().err
+    assert not (tmp_path / "told.json").exists()
+
+
+def test_answers_that_may_be_older_than_the_rules_are_nobodys_to_overrule():
+    word = Override(
+        by="ada", reason="now", codes=["registered-after", "undecided"], until=LATER, day="",
+        registration="", receipts_digest="",
+    )  # fmt: skip
+    about = {code: reason(code, "run", "so it is") for code in word.codes}
+    verdict = Verdict(Name.INCONCLUSIVE, tuple(about.values()))
+    assert word.left(verdict) == [about["registered-after"]]
 
 
 class Hub(BaseHTTPRequestHandler):

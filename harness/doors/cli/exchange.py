@@ -62,8 +62,13 @@ def export(run: Path, form: str, out: Path, with_prompts: bool) -> None:
 
     from harness import files
     from harness.doors.console import Terminal
+    from harness.errors import RunError
     from harness.exchange import incoming, logs, outgoing
+    from harness.gate.finished.recheck import recheck
 
+    found = recheck(run)
+    if found.differences:
+        raise RunError(f"{run}: {found.differences[0]}; what differs is not exported")
     said, texts = Terminal(), outgoing.Texts(with_prompts)
     if form == "inspect":
         paths = logs.inspect(run, out, texts)

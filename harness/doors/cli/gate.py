@@ -73,7 +73,7 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
     help="With --register, write the prompts there (JSONL), for --replay of what answers them.",
 )
 @click.option("--dev", is_flag=True, help=DEV)
-@click.option("--all", "every", is_flag=True, help="Gate each candidate that has no run of today.")
+@click.option("--all", "every", is_flag=True, help="Gate each candidate that no run decided.")
 @click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
 @json_option

@@ -14,9 +14,11 @@ from harness.content import workspace
 from harness.digests import folder_digest
 from harness.errors import HarnessError, RunError
 from harness.evidence.folder import RunFolder
+from harness.evidence.registration import Registration
 from harness.gate.finished.release import outdated
 from harness.gate.finished.ship import newest
 from harness.gate.prepare import Options, look_up
+from harness.verdict import Name
 
 
 class Due(NamedTuple):
@@ -39,7 +41,7 @@ def due(options: Options) -> Due:
         try:
             wanted = look_up(Options(name, library=options.library))
             run = newest(place, folder_digest(wanted.entry.path))
-            plan = RunFolder(run).registration if run else None
+            plan = _decided(RunFolder(run)) if run else None
         except HarnessError as error:
             found.broken[name] = str(error)
             continue
@@ -48,6 +50,13 @@ def due(options: Options) -> Due:
         else:
             found.done[name] = run
     return found
+
+
+def _decided(run: RunFolder) -> Registration | None:
+    """What a run was held to; ``None`` for a part of what is owed, and where its evidence was not
+    valid, which another try may mend."""
+    part = run.settings.limit is not None or run.verdict.verdict is Name.VOID
+    return None if part else run.registration
 
 
 @contextmanager

@@ -55,6 +55,7 @@ def release_check(
         *_age(found.folder, max_age),
         *_page(found.folder),
         *Ledger(place.looks).faults(plan.ledger.last),
+        *_named(plan, place, listed, adapter),
         *_bytes(plan, folder(place, listed, adapter)),
         *outdated(plan, place, listed),
     ]
@@ -113,6 +114,18 @@ def _bytes(plan: Registration, adapter: Path) -> Iterator[str]:
         yield f"{adapter}: its bytes are {digest}; {plan.adapter_digest} was judged"
 
 
+def _named(plan: Registration, place: Workspace, listed: Library, adapter: str) -> Iterator[str]:
+    """A run of these bytes by another name owed another's suites, and had another's past."""
+    entry = listed.adapters.get(adapter)
+    if entry is None:
+        return
+    if plan.adapter != adapter:
+        yield f"the run is about {plan.adapter!r}; {adapter!r} owes a gate of its own"
+    elif plan.lineage != (own := entry.lineage or adapter):
+        where = f"{place.library}: adapters.{adapter}.lineage"
+        yield f"{where}: is {own!r}; the run was a look of {plan.lineage!r}"
+
+
 def _before(plan: Registration, place: Workspace, listed: Library) -> Iterator[str]:
     """Whether the library's last release is still the one that the adapter was held against."""
     where = f"{place.library}: adapters.{plan.adapter}"
@@ -141,10 +154,13 @@ def _listed(plan: Registration, place: Workspace, listed: Library) -> Iterator[s
         yield f"{where}.status: is {entry.status}, which is not to be released"
     if entry is not None and entry.status == "fixture":
         yield f"{where}.status: is fixture, which never ships"
-    if entry is not None:
+    if entry is not None and entry.status not in releases.OUT:  # else it may be its own last one
         yield from _before(plan, place, listed)
     if entry is not None and entry.base != plan.base:
         yield f"{where}.base: is {entry.base!r}; it was judged on {plan.base!r}"
+    pinned = None if entry is None else listed.bases[entry.base].digest
+    if pinned not in (None, plan.base_digest):
+        yield f"{place.library}: the base's digest is {pinned}; it was judged on {plan.base_digest}"
     owed = list(plan.plans) if entry is None else entry.suites
     now = {each.id: each.digest for each in (suite.load(p, root) for p in suite.owed(owed, root))}
     for id in sorted(now.keys() | plan.plans.keys()):

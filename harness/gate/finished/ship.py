@@ -25,7 +25,7 @@ from harness.evidence import attestation, documents, releases
 from harness.evidence.folder import LAST, RunFolder
 from harness.evidence.releases import OVERRIDE, Override, Record
 from harness.gate.conclude import stated
-from harness.gate.finished.recheck import decided
+from harness.gate.finished.recheck import recheck
 from harness.gate.finished.release import Release, release_check
 from harness.subjects.entering.entry import folder
 from harness.verdict import Name
@@ -113,14 +113,21 @@ def overrule(
     valid, and for an end that is past."""
     place = workspace.find(library)
     run = _run(place, _listed(place, libraries.load(place), name), run)
-    held = RunFolder(run)
-    held.check(whole=True)
-    verdict, plan = decided(held).verdict, held.registration
+    found = recheck(run)
+    if (
+        found.verdict is None or found.differences
+    ):  # else its new statement would say that it agrees
+        raise RunError(f"{run}: {found.differences[0]}; an edited run is not overruled")
+    held, verdict, plan = found.folder, found.verdict, found.folder.registration
     void = {each.code for each in verdict.reasons if each.verdict is Name.VOID}
     wrong = {each.code for each in verdict.reasons if each.verdict is not Name.SHIP} - void
     for code in codes:
         if code in void:
             raise RunError(f"--override {code}: evidence that is not valid is not overruled")
+        if code in releases.NOBODYS:
+            raise RunError(
+                f"--override {code}: answers that may be older than the rules never ship"
+            )
         if code not in wrong:
             hint = strict.nearest(code, sorted(wrong))
             raise RunError(f"--override {code}: no reason against this run{hint}")
@@ -162,8 +169,16 @@ def receipt(place: Workspace, digest: str) -> str | None:
             over = f", {made.override.sentence}" if made.override else ""
             return f"shipped {made.ended[:10]} by {made.by}{over}"
     run = newest(place, digest)
-    ships = run is not None and RunFolder(run).verdict.verdict is Name.SHIP
-    return f"SHIP in {os.path.relpath(run)}" if run is not None and ships else None
+    return f"SHIP in {os.path.relpath(run)}" if run is not None and _ships(run) else None
+
+
+def _ships(run: Path) -> bool:
+    """Whether the receipts of a run say so, and every document agrees."""
+    try:
+        found = recheck(run)
+    except HarnessError:
+        return False
+    return found.verdict is not None and found.verdict.name is Name.SHIP and not found.differences
 
 
 def told(run: RunFolder, adapter: Path) -> dict[str, str]:
