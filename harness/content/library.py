@@ -201,7 +201,8 @@ def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) 
         places = enumerate(said)
         wrong += [(key, str(place), name, names) for place, name in places if name not in names]
     for key, at, name, names in wrong:
-        line = strict.read_yaml(workspace.library)[1]["gate", key, at]
+        lines = strict.read_yaml(workspace.library)[1]  # by a merge key it has none of its own
+        line = lines.get(("gate", key, at), lines.get(("gate",), 0))
         what = {"secondary": "facet", "shown_only": "guard"}.get(key, "suite")
         raise WorkspaceError(
             f"{workspace.library}:{line}: key 'gate.{key}': found {name!r}; expected a {what} that"
@@ -210,7 +211,8 @@ def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) 
     for each in owed:
         tags = {tag for case in each.cases for tag in case.tags}
         for tag in policy.slices.get(each.id, {}).keys() - tags:
-            line = strict.read_yaml(workspace.library)[1]["gate", "slices", each.id, tag]
+            lines = strict.read_yaml(workspace.library)[1]
+            line = lines.get(("gate", "slices", each.id, tag), lines.get(("gate",), 0))
             raise WorkspaceError(
                 f"{workspace.library}:{line}: key 'gate.slices.{each.id}': found {tag!r}; expected"
                 f" a tag of its prompts{strict.nearest(tag, sorted(tags))}"
@@ -238,10 +240,18 @@ def certification(workspace: Workspace, library: Draft) -> Path | None:
 
 
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
-    """Look up an adapter, and check that its base is there.
+    """Look up an adapter and its last release, and check that its base is there.
 
     ``base`` overrides the base of the library: one of its names, or a folder. Raises
     :class:`WorkspaceError`."""
+    made = _entry(workspace, library, adapter, base)
+    last = (
+        releases.previous(library.adapters, adapter) if base in (None, made.adapter.base) else None
+    )
+    return made if last is None else replace(made, previous=_entry(workspace, library, last))
+
+
+def _entry(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
     if adapter not in library.adapters:
         raise WorkspaceError(
             f"{workspace.library}: no adapter"
@@ -262,11 +272,7 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
-    made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    last = releases.previous(library.adapters, adapter) if base_name == found.base else None
-    if last is None:
-        return made
-    return replace(made, previous=replace(resolve(workspace, library, last), previous=None))
+    return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:

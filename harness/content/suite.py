@@ -146,6 +146,10 @@ def load(path: Path, root: Path) -> Suite:
         raise WorkspaceError(
             f"{path}: key 'canon': a raw completion has no system prompt; leave it out"
         )
+    if spec.system is not None and spec.mode == "completion":
+        raise WorkspaceError(
+            f"{path}: key 'system': a raw completion has no system prompt; leave it out"
+        )
     cases = tuple(_cases(spec.prompts, path))
     if spec.draw is not None and spec.draw > len(cases):
         raise WorkspaceError(

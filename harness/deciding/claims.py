@@ -181,6 +181,8 @@ def elsewhere(registration: Registration) -> Iterator[Reason]:
     """That the harness did not see what answered, and that it may have before the rules were."""
     if registration.declared:
         text = f"{registration.declared}; that they are of this base and adapter is declared"
+        if registration.policy.numerics == "exact":
+            text += "; whether they are exact, as `numerics: exact` asks, was not measured"
         yield reason("declared", "engine", text)
     if not registration.dated:
         text = (

@@ -122,6 +122,12 @@ def record(folder: Path, made: Record) -> Path:
     return documents.write(path, made.model_dump(), Record, refuse=RunError)
 
 
+def released(folder: Path, adapter: str) -> str | None:
+    """The digest of what was last shipped by this name; ``None`` where no record says so."""
+    shipped = [one for one in records(folder) if (one.adapter, one.outcome) == (adapter, "shipped")]
+    return max(shipped, key=lambda one: one.ended).adapter_digest if shipped else None
+
+
 def records(folder: Path) -> list[Record]:
     """Every record; raises :class:`RunError` for one that cannot be read."""
     return [documents.read(path, Record) for path in sorted(folder.glob("*.json"))]

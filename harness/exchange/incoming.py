@@ -7,7 +7,9 @@ other tools are not taken: the answers are judged here."""
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,28 +29,42 @@ HANDED = ("registration", "suite", "arm", "prompt_digest")  # on, as metadata
 FINISH = {"max_tokens": "length", "length": "length", "model_length": "length"}
 ATTACHED = "attachment://"
 Found = dict[str, Any]
+UNREADABLE = (
+    *(KeyError, TypeError, IndexError, AttributeError),
+    *(OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error, zipfile.BadZipFile),
+)
 
 
-def read(path: Path, arm: str, suite: str | None = None) -> list[Row]:
+def read(path: Path, arm: str, suite: str | None = None) -> tuple[list[Row], Counter[str]]:
     """The answers in a file of another tool, as those of ``arm`` to ``suite`` where the file does
-    not say; raises :class:`WorkspaceError` naming file and field."""
+    not say; and how many rows are of each other arm, which are left out: a set exported for every
+    arm may be answered by one. Raises :class:`WorkspaceError` naming file and field."""
     try:
         found = list(_reader(path)(path))
-    except (KeyError, TypeError, IndexError, AttributeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         text = f"{type(error).__name__}: {error}"
         raise WorkspaceError(f"{path}: cannot be read ({text:.200}); {KNOWN}") from None
     if not found:
         raise WorkspaceError(f"{path}: holds no answer")
     said: Found = {"arm": arm} | ({"suite": suite} if suite else {})
     taken: Counter[tuple[str, ...]] = Counter()
+    others: Counter[str] = Counter(one["arm"] for one in found if one.get("arm", arm) != arm)
+    if others.total() == len(found):
+        names = ", ".join(sorted(others))
+        raise WorkspaceError(
+            f"{path}: key 'arm': found {names:.120} in every row; expected {arm!r} in one:"
+            " import it with --arm of what answered"
+        )
     rows = []
     for number, one in enumerate(found, start=1):
+        if one.get("arm", arm) != arm:
+            continue
         row = said | {key: value for key, value in one.items() if value is not None}
         key = tuple(str(row.get(name)) for name in ("suite", "arm", "id"))
         row.setdefault("sample", taken[key])
         taken[key] += 1
         rows.append(strict.check(row, Row, path, line=number))
-    return rows
+    return rows, others
 
 
 def write(path: Path, rows: list[Row]) -> Path:

@@ -15,7 +15,7 @@ from harness.content.suite import Suite
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
-from harness.engines.base import Ask, Generation
+from harness.engines.base import Ask, Generation, Watched
 from harness.errors import WorkspaceError
 from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
@@ -53,8 +53,8 @@ def open_run(prepared: Prepared) -> Run:
 
 def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
     """Whether what is mounted may be asked, once base was asked about all suites: not where nothing
-    may be judged, where base's own noise leaves nothing to decide, or a guard ended the run. The
-    ledger has this look then."""
+    may be judged, where what answered drifted, where base's own noise leaves nothing to decide, or
+    a guard ended the run. The ledger has this look then."""
     suites = prepared.wanted.suites
     if prepared.invalid or any(lost(prepared, run, id) for id in suites):
         return False
@@ -64,6 +64,8 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
+        if isinstance(prepared.engine, Watched) and prepared.engine.drift:
+            return False  # a part of base's answers says nothing of its noise
         noise = baseline.write_down(run, prepared.registration, prepared.certificates)
         for id, one in noise.suites.items():
             progress(f"{id} base twice", one.prompts, one.prompts, one.told)

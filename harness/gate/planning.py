@@ -77,10 +77,12 @@ def looked(
     ledger: Ledger,
     registered: Registration | None,
     begun: Registration | None = None,
+    answers: str = "",
 ) -> tuple[Registration, dict[str, Suite]]:
     """A registration as the look that it is, and the suites with the prompts that this look draws
-    of them; ``begun`` is that of the run which goes on."""
-    before = ledger.before(look(found, suites), begun.ledger.last if begun else None)
+    of them; ``begun`` is that of the run which goes on, ``answers`` the digest of recorded ones."""
+    mine = look(found, suites, answers=answers)
+    before = ledger.before(mine, begun.ledger.last if begun else None)
     pools = {id: each for id, each in suites.items() if each.spec.draw is not None}
     seen = {id: _seen(each, found.plans[id].groups, before.seen) for id, each in pools.items()}
     drawn = {**suites, **{id: _drawn(each, before, seen[id]) for id, each in pools.items()}}
@@ -92,13 +94,17 @@ def looked(
     return found.model_copy(update=now), drawn
 
 
-def look(found: Registration, suites: Mapping[str, Suite], limit: int | None = None) -> Look:
-    """The look at ``suites``, of each at no more than ``limit`` prompts."""
+def look(
+    found: Registration, suites: Mapping[str, Suite], limit: int | None = None, answers: str = ""
+) -> Look:
+    """The look at ``suites``, of each at no more than ``limit`` prompts. The same bytes by the same
+    rules answer the same, and are one look; recorded ``answers`` may be others each time."""
+    rules = [found.rules, sorted(each.digest for each in suites.values())]
     return Look(
         base=found.base_digest,
         lineage=found.lineage,
         adapter=found.adapter_digest,
-        rules=canonical_digest([found.rules, sorted(each.digest for each in suites.values())]),
+        rules=canonical_digest([*rules, answers] if answers else rules),
         level=found.alpha,
         suites={
             id: Seen(
@@ -213,7 +219,7 @@ def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: 
     return Ask(
         prompt=form.text(case.prompt),
         mode=form.mode,
-        system="\n\n".join(text for text in told if text) or None,
+        system="\n\n".join(text for text in told if text and form.mode == "chat") or None,
         decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
         seed=seed(policy, suite.id, arm.id, case.id, sample),
         weights=arm.weights,

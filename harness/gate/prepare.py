@@ -29,7 +29,7 @@ from harness.engines.base import Answering, WhiteBox
 from harness.engines.kept import Cache, Kept
 from harness.errors import VerifierError, WorkspaceError
 from harness.evidence import registration as registrations
-from harness.evidence import secret
+from harness.evidence import releases, secret
 from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
@@ -40,7 +40,7 @@ from harness.judging import discovery
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
 from harness.subjects import adapter, identity, prompts, tokens
-from harness.subjects.base import Preflight
+from harness.subjects.base import Fault, Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
@@ -216,6 +216,7 @@ def prepare(
         wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
         found.add(proven(engine, wanted.suites.values(), policy))
+        found.add(_unlike_released(wanted.entry, place, found))
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
         for id, verifier in needed.items():
@@ -227,8 +228,10 @@ def prepare(
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
         before = RunFolder(Path(run_dir)) if run_dir else None
         begun = before.registration if before and before.has("registration.json") else None
-        registration, suites = planning.looked(plan, wanted.suites, ledger, registered, begun)
-        limit = wanted.options.limit
+        limit, answers = wanted.options.limit, str(engine.identity.get("answers", ""))
+        registration, suites = planning.looked(
+            plan, wanted.suites, ledger, registered, begun, answers
+        )
         registration = declared(engine, registration, registered, suites, limit)
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
@@ -245,13 +248,22 @@ def prepare(
             preflight=found,
             known=known,
             ledger=ledger,
-            look=planning.look(registration, suites, limit),
+            look=planning.look(registration, suites, limit, answers),
             registration=registration,
             registered=registered,
             invalid=judge.validity(registration, found, certificates, registered),
             verifiers=needed,
             stamps=began,
         )
+
+
+def _unlike_released(entry: Entry, place: Workspace, found: Preflight) -> Iterator[Fault]:
+    """Whether the folder of the last release still holds what the record of its release names."""
+    last = entry.previous
+    digest = releases.released(place.releases, last.name) if last else None
+    if last and digest not in (None, found.previous_digest):
+        text = f"{last.path}: its bytes are {found.previous_digest}; {digest} was released"
+        yield Fault("previous-unfit", text)
 
 
 def _needed(suites: Iterable[Suite], folder: Path) -> dict[str, Verifier]:

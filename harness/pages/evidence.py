@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
@@ -120,7 +121,7 @@ def unpack(page: Path, into: Path) -> None:
             raise RunError(f"{page}: carries a document {name!r:.60}, which no run has")
         try:
             data = gzip.decompress(base64.b64decode(found[2], validate=True))
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             where = name or f"block {len(receipts)} of the receipts"
             raise RunError(
                 f"{page}: {where}: cannot be read: {error}; fetch the page again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -13,33 +14,41 @@ from harness.evidence.releases import SECRETS
 from harness.pages.html import cut
 
 TEXTS = ("prompt", "answer")  #: of a receipt
-LEAST = 24  #: characters of a held-out text by which it is known again in another
+LEAST = 20  #: letters and digits in a row by which a held-out text is known again in another
+#: a letter; what the escapes of a repr or of JSON hold is none
+LETTER = re.compile(r"\\+[nrtfvab]?|([^\W_])")
 
 
 class Hidden:
     """The held-out texts of ``rows``: prompts, answers and what verifiers quote of them."""
 
     def __init__(self, rows: Iterable[Receipt]) -> None:
-        self._begins: dict[str, set[str]] = {}
+        import numpy as np
+
+        texts: set[str] = set()
         for row in rows:
-            for text in (row.prompt, row.answer, *(f.evidence for f in row.findings)):
-                if len(text) >= LEAST:
-                    self._begins.setdefault(text[:LEAST], set()).add(text)
+            texts.update((row.prompt, row.answer, *(f.evidence for f in row.findings)))
+        grams = (gram for text in texts for gram in _grams(_letters(text)[0]))
+        self._known = np.unique(np.fromiter(grams, np.int64))
 
     def show(self, value: Any) -> Any:
         """:func:`harness.pages.html.cut`, without held-out texts and secrets."""
         return cut(self.text(value)) if type(value) is str else cut(value)
 
     def text(self, value: str) -> str:
-        """``value`` without held-out texts, also begun ones, and without secrets."""
-        parts, at, kept = [], 0, 0
-        while at + LEAST <= len(value):
-            held = self._begins.get(value[at : at + LEAST])
-            if held is None:
-                at += 1
-                continue
-            parts += [value[kept:at], "[held-out text]"]
-            at = kept = at + max(_common(value[at:], text) for text in held)
+        """``value`` without held-out texts and without secrets. A text is known by any
+        :data:`LEAST` letters of it, however it is quoted: its case, white space and punctuation
+        change nothing."""
+        import numpy as np
+
+        letters, places = _letters(value) if len(value) >= LEAST else ("", [])
+        found = np.isin(np.fromiter(_grams(letters), np.int64), self._known)
+        parts, kept, end = list[str](), 0, 0
+        for at in np.flatnonzero(found).tolist():
+            if at >= end:
+                parts += [value[kept : places[at]], "[held-out text]"]
+            end = at + LEAST
+            kept = places[end - 1] + 1
         return SECRETS.sub("[masked]", "".join([*parts, value[kept:]]))
 
     def data(self, value: Any) -> Any:
@@ -66,7 +75,12 @@ def _digest(text: str) -> str:
     return f"{text_digest(text)} of {len(text)} characters" if text else ""
 
 
-def _common(value: str, text: str) -> int:
-    """How many characters of ``value`` are those of ``text``."""
-    least = min(len(value), len(text))
-    return next((n for n in range(least) if value[n] != text[n]), least)
+def _letters(text: str) -> tuple[str, list[int]]:
+    """The letters and digits of ``text``, casefolded, and where each stands in it."""
+    found = [(c, one.start()) for one in LETTER.finditer(text) for c in (one[1] or "").casefold()]
+    return "".join(c for c, _ in found), [at for _, at in found]
+
+
+def _grams(letters: str) -> Iterator[int]:
+    """Every :data:`LEAST` letters in a row, as numbers."""
+    return (hash(letters[at : at + LEAST]) for at in range(len(letters) - LEAST + 1))

@@ -3,9 +3,11 @@ nothing."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from harness.evidence.documents import Decision, Derived, Scorecard
@@ -113,10 +115,16 @@ class View:
             named = self.found.settings.adapter.name
             return (
                 "release it, if this says 0:",
-                f"harness release-check {self.run} --adapter {named}",
+                f"harness release-check {self._typed} --adapter {shlex.quote(named)}",
             )
         first = next((each for each in self.deciding if each.next), None)
         return (first.next, first.decides) if first else ("nothing", "")
+
+    @property
+    def _typed(self) -> str:
+        """The run as it can be typed, and no path of this machine on a page."""
+        path, here = self.found.path.resolve(), Path.cwd()
+        return shlex.quote(str(path.relative_to(here))) if path.is_relative_to(here) else "RUN"
 
     @property
     def run(self) -> str:

@@ -267,4 +267,4 @@ def test_every_shipped_verifier_is_certified():
     """Among them the clean twin of the planted ones that judge inside of the candidate's process:
     humaneval.functional."""
     code, text = harness("audit", "--library", Path(__file__).parents[2])
-    assert (code, text.count(" VALID ")) == (0, 13), text
+    assert (code, text.count(" VALID ")) == (0, 14), text

@@ -319,7 +319,8 @@ def test_a_documented_exit_code_occurs(typed, code, request):
 
 
 SAYS = {"gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),
-        "release-check": ("against", 3), "library": ("adapters", 0)}  # fmt: skip
+        "release-check": ("against", 3), "library": ("adapters", 0),
+        "compare": ("suites", 1)}  # fmt: skip
 
 
 @pytest.mark.parametrize("word", SAYS)

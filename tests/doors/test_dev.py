@@ -56,6 +56,15 @@ def test_a_user_error_is_one_message_in_pytest(pytester, args, said):
     assert [line for line in result.errlines if line] == [f"ERROR: {said}"]
 
 
+@pytest.mark.parametrize("more", ["--register", "--dev"])
+@pytest.mark.usefixtures("workspace")
+def test_json_is_of_a_verdict_alone(shown, more):
+    found = CliRunner().invoke(cli.main, ["gate", "--json", "--adapter", "gamedev", more])
+    assert (found.exit_code, found.stdout) == (4, "")
+    assert "--json is of a verdict: leave out --register and --dev" in found.stderr
+    assert shown == []
+
+
 @pytest.mark.parametrize("more", [["--register"], ["--run-dir", "run"]])
 @pytest.mark.usefixtures("workspace")
 def test_dev_goes_with_nothing_that_is_left_behind(shown, more):

@@ -77,6 +77,8 @@ def test_a_newcomer_gets_a_workspace_of_the_own_base_and_adapter(tmp_path, monke
         (("--base", BASE, "--adapter", BASE), "adapter"),
         (("--base", BASE), "--base and --adapter belong together"),
         (("--base", BASE, "--adapter", ADAPTER, "--facet", "my facet"), "--facet 'my facet'"),
+        (("--base", BASE, "--adapter", ADAPTER, "--facet", "_x"), "--facet '_x'"),
+        (("--base", BASE, "--adapter", ADAPTER, "--facet", "humaneval"), "than its guard's"),
     ],
 )
 def test_what_is_no_base_or_no_adapter_writes_nothing(tmp_path, capsys, asked, said):
@@ -127,7 +129,9 @@ def test_the_action_says_only_what_an_action_may_say():
 def filled(value: str, given: dict[str, str]) -> str:
     """An expression of the action as GitHub would fill it in."""
     value = re.sub(r"\$\{\{ inputs\.install \|\| github\.action_path \}\}", str(ROOT), value)
-    return re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: given[m[1]], value)
+    return re.sub(
+        r"\$\{\{ (?:inputs|steps.gate.outputs)\.([\w-]+) \}\}", lambda m: given[m[1]], value
+    )
 
 
 def step(name: str, at: Path, path: str, **given: str) -> subprocess.CompletedProcess[str]:
@@ -154,11 +158,36 @@ def test_the_action_ends_as_the_verdict_says(tmp_path: Path, code: int, verdict:
     given = {"adapter": "soul; touch owned", "library": "here"}
     ran = step("Gate", tmp_path, f"{tmp_path}:{os.environ['PATH']}", **given)
     assert ran.returncode == code
-    assert "gate --adapter soul; touch owned --library here --run-dir runs/action" in ran.stdout
-    assert (tmp_path / "output").read_text() == f"verdict={verdict}\nexit-code={code}\n"
+    assert (
+        "gate --adapter soul; touch owned --library here --run-dir runs/soul; touch owned"
+        in ran.stdout
+    )
+    assert (tmp_path / "output").read_text() == (
+        f"run=runs/soul; touch owned\nverdict={verdict}\nexit-code={code}\n"
+    )
     first = (tmp_path / "summary.md").read_text().splitlines()[0]
     assert first == f"### {verdict or 'could not run'}: soul; touch owned"
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("upload", ["published", "all", "alll"])
+def test_the_action_keeps_no_held_out_text_unless_it_is_told_to(tmp_path: Path, upload: str):
+    run = tmp_path / "runs" / "soul"
+    run.mkdir(parents=True)
+    (run / "verdict.json").touch()
+    stub(tmp_path, "harness", 'echo "$@" >> asked')
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    ran = step("Choose what is kept", tmp_path, path, run="runs/soul", upload=upload)
+    if upload == "alll":
+        assert (ran.returncode, "expected published or all" in ran.stdout) == (1, True)
+        return
+    names = ["scorecard-published.html", "verdict.json", "attestation.json"]
+    kept = [f"runs/soul/{name}" for name in names] if upload == "published" else ["runs/soul"]
+    assert (tmp_path / "output").read_text().splitlines() == ["paths<<END", *kept, "END"]
+    asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+    assert asked == ("report runs/soul --publish\n" if upload == "published" else "")
+    assert STEPS["Keep the run"]["with"]["path"] == "${{ steps.keep.outputs.paths }}"
+    assert ACTION["inputs"]["upload"]["default"] == "published"
 
 
 def test_the_action_installs_where_nothing_is_installed_and_asks_the_doctor(tmp_path: Path):

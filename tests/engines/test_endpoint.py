@@ -23,7 +23,9 @@ from spoken_gate import Gate, codes, workspace_of_sums
 
 from harness import network
 from harness.content import library, workspace
+from harness.content.served import Served
 from harness.engines.base import Ask, Decoding
+from harness.engines.elsewhere.endpoint import Endpoint
 from harness.engines.elsewhere.markers import Markers, Reading
 from harness.errors import EngineError, WorkspaceError
 from harness.evidence.folder import RunFolder
@@ -41,6 +43,7 @@ class Fake:
 
     ignores: bool = False
     lapse: range = range(0)  #: the requests for the adapter, by number, that base answers
+    swaps: int = 10**9  #: the requests for base from there on that the adapter answers
     strips: bool = False
     tokens: bool = False  #: offers log-probabilities, with the bytes of its tokens
     limits: int = 10**9  #: every so manyth request comes too soon
@@ -62,6 +65,8 @@ class Fake:
         model = body["model"]
         if self.ignores or adapted in self.lapse:
             model = "base"
+        if model == "base" and number - adapted >= self.swaps:
+            model = "lora"
         exact = self.said(model, body)
         text = exact.strip() if self.strips else exact
         chat = path.endswith("/chat/completions")
@@ -169,6 +174,41 @@ def test_a_server_that_loses_the_adapter_midway_is_void_and_its_answers_nobodys(
     adapter = [row for row in RunFolder(run).receipts if row.arm == "adapter"]
     assert {row.suite for row in adapter} == {"sums"}  # of the blocks before it
     assert not recheck(run).differences
+
+
+def test_a_server_that_drifts_while_base_is_asked_leaves_no_noise_and_no_look(root):
+    with serving(Fake(swaps=150)) as url:
+        verdict, run = gate(root, url)
+    assert (verdict.name, verdict.deciding[0].code) == ("VOID", "drift")
+    assert {row.arm for row in RunFolder(run).receipts} <= {"base", "canon", "again"}
+    assert not (run / "churn.json").exists()
+    assert not list((root / "looks").glob("*.json"))
+    assert not recheck(run).differences
+
+
+ASK = Ask("1+1", "chat", None, Decoding(8), 0, "w")
+FORMS = {"message": ["x"], "logprobs": "none", "usage": [3]}
+
+
+@pytest.mark.parametrize("field", [*FORMS, None])
+def test_a_reply_of_another_form_is_one_sentence(tmp_path, monkeypatch, field):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    def reply(path, body):
+        status, data, headers = honest(path, body)
+        place = data if field == "usage" else data["choices"][0]
+        return status, (place.update({field: FORMS[field]}) if field else None) or data, headers
+
+    fake = Fake(tokens=True)
+    honest, fake.reply = fake.reply, reply
+    served = {"endpoint": "u", "base": {"model": "base"}, "adapter": {"model": "lora"}}
+    with serving(fake) as url:
+        engine = Endpoint(Served.model_validate(served | {"endpoint": url}), tmp_path)
+        if field:
+            with pytest.raises(EngineError, match=f"{field}.*expected a completion"):
+                list(engine.answer([ASK]))
+        else:
+            assert [one.text for _, one in engine.answer([ASK])] == ["?"]
 
 
 def test_white_space_that_a_server_strips_is_void_or_taken_from_its_tokens(root):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import write_workspace
+from gates import BOTH
 from spoken_gate import Gate, Speaker, codes, workspace_of_sums
 
 from harness.doors.cli import main as cli
@@ -17,6 +18,7 @@ from harness.engines.elsewhere.replay import Asked, Replay, place
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.exchange import incoming, outgoing
+from harness.gate import planning
 from harness.gate.finished.recheck import recheck
 from harness.gate.prepare import Options
 from harness.gate.session import register_gate, run_gate
@@ -96,6 +98,12 @@ def test_answers_that_may_be_older_than_the_rules_do_not_ship(recorded):
     assert verdict.name == "INCONCLUSIVE"
     assert {each["suite"] for each in RunFolder(run).scorecard.suites} == {"general", "sums"}
     assert not recheck(run).differences
+
+
+def test_answers_that_were_recorded_again_are_another_look():
+    first, same, other = (planning.look(BOTH, {}, answers=f"sha256:{n}") for n in (1, 1, 2))
+    assert first.repeats(same)
+    assert not first.repeats(other)
 
 
 def test_where_nothing_was_registered_any_answer_may_be_older(recorded, tmp_path):

@@ -105,6 +105,33 @@ def test_recorded_answers_come_in_exactly(tool, tmp_path):
     assert imported(file) == [plain | row for row in expected]
 
 
+def test_rows_of_another_arm_are_left_out_and_counted_never_renamed(tmp_path):
+    """One model may answer a set that was exported for every arm."""
+    rows = [
+        {**LM_EVAL, "doc": {"task_id": f"t/{n}", "arm": arm}, "resps": [[f"{arm} {n}"]]}
+        for arm in ("base", "adapter", "again")
+        for n in range(2)
+    ]
+    file = tmp_path / "samples_t.jsonl"
+    file.write_text(jsonl(*rows))
+    got = imported(file)
+    assert [(row["arm"], row["answer"]) for row in got] == [
+        ("adapter", "adapter 0"),
+        ("adapter", "adapter 1"),
+    ]
+    _, said = harness("import", file, "--arm", "adapter")
+    assert "2 of again left out, 2 of base left out" in " ".join(said.split())
+    code, said = harness("import", file, "--arm", "previous")
+    found = "key 'arm': found adapter, again, base in every row; expected 'previous'"
+    assert (code, found in " ".join(said.split())) == (4, True)
+
+
+def damaged(data):
+    """The log with a member that begins with no block of deflate."""
+    at = data.index(b"_epoch_1.json") + len("_epoch_1.json")
+    return data[:at] + b"\xff" + data[at + 1 :]
+
+
 BROKEN = {
     "a table": ("s.csv", "a,b\n", "found '.csv'; expected an inspect log"),
     "a torn log": ("log.eval", "PK", r"log.eval: cannot be read \(BadZipFile"),
@@ -113,6 +140,8 @@ BROKEN = {
     "odds": ("s.jsonl", jsonl({**LM_EVAL, "resps": [[[-1.5, True]]]}), "s.jsonl:1: key 'resps'"),
     "an error": ("log.eval", eval_log(sample(1, error={"message": "no network"})),
                  "t/1_epoch_1.json: key 'error': found 'no network'"),
+    "damage": ("log.eval", damaged(eval_log(sample(1))),
+               r"log.eval: cannot be read \(error: Error -3"),
     "nothing": ("log.eval", eval_log(), "holds no answer"),
 }  # fmt: skip
 

@@ -12,8 +12,10 @@ import pytest
 import yaml
 from spoken_gate import Gate, Speaker, codes
 
+from harness.content import library, workspace
 from harness.doors.cli.main import main
 from harness.evidence.folder import RunFolder
+from harness.evidence.releases import Record, record
 from harness.gate.finished.release import release_check
 from harness.subjects.arms import PREVIOUS
 from harness.verdict import Name
@@ -105,6 +107,36 @@ def test_a_last_release_of_other_bytes_than_the_library_pins_is_no_baseline(rele
     edit(released, last=pinned)
     verdict = gate(released, set(), run_dir=str(released / "run")).run()
     assert (verdict.name, verdict.deciding[0].code) == (Name.VOID, "previous-unfit")
+
+
+def test_a_last_release_of_another_base_or_other_bytes_than_were_shipped_is_no_baseline(
+    released: Path,
+):
+    config = released / "last/adapter_config.json"
+    config.write_text(json.dumps({"trained_on_base": "sha256:" + "0" * 64}))
+    verdict = gate(released, set(), run_dir=str(released / "run")).run()
+    assert (verdict.name, verdict.deciding[0].code) == (Name.VOID, "previous-unfit")
+    assert "was trained on base sha256:000" in verdict.deciding[0].text
+    config.write_text("{}")
+    made = Record(
+        adapter="last", adapter_digest="sha256:1", base="tiny", base_digest="sha256:b",
+        run="runs/0", registration="sha256:r", receipts_digest="sha256:r", verdict=Name.SHIP,
+        command=["hf"], exit_code=0, outcome="shipped", began="2026-01-01T00:00:00",
+        ended="2026-01-01T00:00:01", by="ada", harness="0",
+    )  # fmt: skip
+    record(released / "releases", made)
+    verdict = gate(released, set(), run_dir=str(released / "again")).run()
+    assert (verdict.name, verdict.deciding[0].code) == (Name.VOID, "previous-unfit")
+    assert "sha256:1 was released" in verdict.deciding[0].text
+
+
+def test_releases_that_name_each_other_as_the_last_one_are_no_endless_search(released: Path):
+    both = LAST | {"facets": ["sums"], "suites": ["sums"]}
+    edit(released, last=both | {"previous": "old"}, old=both | {"previous": "last"})
+    place = workspace.find(str(released))
+    found = library.resolve(place, library.load(place), "last").previous
+    assert found is not None
+    assert (found.name, found.previous) == ("old", None)
 
 
 def test_the_owners_day_a_release_ships_and_is_what_the_next_one_is_held_against(root: Path):

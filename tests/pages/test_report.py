@@ -7,7 +7,7 @@ import html
 import json
 import re
 import shutil
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from conftest import ROOT
 from gates import claim, pair, plan, receipt, receipts, registration, sentinel
 from run_folders import change, finish, index
 
+from harness.content.policy import Policy
 from harness.doors.cli.main import main
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.documents import Decision
@@ -25,6 +26,7 @@ from harness.gate.finished.recheck import recheck
 from harness.gate.finished.report import report, watched
 from harness.pages import scorecard
 from harness.pages.bundle import bundled
+from harness.pages.published import Hidden
 from harness.verdict import CODES, Name, reason
 
 REPORTS = ROOT / "reports"
@@ -154,9 +156,11 @@ def test_a_page_is_the_evidence(shown, tmp_path):
     blocks = re.findall(r'id="b\d+">([^<]*)<', text)
     page.write_text(text.replace(blocks[0], blocks[1]))
     assert any("does not follow" in d for d in recheck(page).differences)
-    page.write_text(text.replace(blocks[0], blocks[0][:-8]))
-    with pytest.raises(RunError, match=r"scorecard\.html: block 0 of the receipts: cannot be read"):
-        recheck(page)
+    torn = b64encode(b64decode(blocks[0])[:10] + b"\xff" * 40).decode()
+    for damaged in (blocks[0][:-8], torn):
+        page.write_text(text.replace(blocks[0], damaged))
+        with pytest.raises(RunError, match=r"scorecard\.html: block 0 of the receipts: cannot be"):
+            recheck(page)
     page.write_text(text.replace('data-document="verdict.json"', 'data-document="../verdict.json"'))
     with pytest.raises(RunError, match="which no run has"):
         recheck(page)
@@ -169,7 +173,51 @@ def test_what_the_page_carries_is_every_byte(shown):
     assert lines == (shown / "receipts.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("below", [True, False])
+def test_the_next_step_after_ship_can_be_typed(tmp_path, monkeypatch, below):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path if below else tmp_path / "other")
+    plans = [plan("humaneval", 164, "guard"), plan("godot", 40)]
+    rows = [*pair("humaneval", 164, 58, 0, 0), *pair("godot", 40, 0, 35, 0)]
+    run = finish(tmp_path / "my runs" / "one", registration(plans), rows)
+    page = html.unescape((run / "scorecard.html").read_text())
+    asked = "'my runs/one'" if below else "RUN"
+    assert f"harness release-check {asked} --adapter " in page
+
+
+@pytest.mark.parametrize("numerics", ["exact", None])
+def test_numerics_are_what_the_engine_measured_and_not_what_the_policy_asks(tmp_path, numerics):
+    found = registration([plan("s", 20)], Policy(numerics="exact", again=True))
+    found = found.model_copy(update={"declared": "" if numerics else "a server answered"})
+    engine = {"engine": "mlx"} | ({"numerics": numerics} if numerics else {})
+    rows = receipts("s", base=["fail"] * 20, again=["fail"] * 20, adapter=["pass"] * 20)
+    run = finish(tmp_path / "run", found, rows, engine=engine)
+    page = (run / "scorecard.html").read_text()
+    assert f"numerics {numerics or 'not measured'}" in page
+    verdict = (run / "verdict.json").read_text()
+    assert ("exact, as `numerics: exact` asks, was not measured" in verdict) == (not numerics)
+
+
 SECRET = "sk-proj-0123456789abcdefghij"
+
+
+def quoted(text):
+    """Ways in which reasons and faults quote a part of a text."""
+    part = text[11:45].strip()
+    spaced = part.replace(" ", "\n  ")
+    return [part, part.upper(), spaced, repr(spaced), json.dumps(spaced)]
+
+
+def test_a_quotation_from_anywhere_in_a_held_out_text_is_known_and_other_text_is_left():
+    hidden = Hidden([receipt("s", 0, "base", "fail", prompt=PROMPT, answer=f"a\n\tb\\n{ANSWER}")])
+    for said in [quote for text in (PROMPT, ANSWER) for quote in quoted(text)]:
+        shown = hidden.text(f"before: {said} :behind")
+        assert re.fullmatch(r"before: \S{0,5}\[held-out text\]\S{0,5} :behind", shown), shown
+    for other in ("the export of a node", "nothing of any colleague in this house", "", "é" * 40):
+        assert hidden.text(other) == other
+    assert hidden.text(f"{PROMPT}, {ANSWER}; {PROMPT}") == (
+        "[held-out text], [held-out text]; [held-out text]"
+    )
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -197,8 +245,6 @@ def test_a_published_page_shows_no_held_out_text(tmp_path, published):
 
 
 def test_several_answers_a_prompt_are_rows_of_one_case(tmp_path):
-    from harness.content.policy import Policy
-
     policy = Policy(early_stop=False, again=False, sentinels=0, samples=2, temperature=0.5)
     rows = [
         replace(row, sample=k)

@@ -23,16 +23,18 @@ def import_(file: Path, arm: str, suite: str | None, out: Path | None, append: b
     """Make answers that another tool recorded into rows for `harness gate --replay`.
 
     FILE is a log of inspect (.eval), samples of lm-eval, human-eval or evalplus (.jsonl), or
-    results of promptfoo (.json). Scores are not taken: the answers are judged here."""
+    results of promptfoo (.json). Scores are not taken: the answers are judged here. A row that says
+    another arm, as an exported one does, is left out and counted."""
     from harness.doors.console import Terminal
     from harness.engines.elsewhere import replay
     from harness.exchange import incoming
 
-    rows = incoming.read(file, arm, suite)
+    rows, others = incoming.read(file, arm, suite)
     path = out or file.with_name(f"{file.stem}-{arm}.replay.jsonl")
     held = replay.rows(path) if append and path.exists() else []
     incoming.write(path, [*held, *rows])
-    Terminal().say(f"{path}: {len(rows)} answers of {arm}, {len(held)} from before")
+    out_of = "".join(f", {many} of {name} left out" for name, many in sorted(others.items()))
+    Terminal().say(f"{path}: {len(rows)} answers of {arm}, {len(held)} from before{out_of}")
 
 
 @click.command(name="export", cls=Command, codes={0: "It is written."})

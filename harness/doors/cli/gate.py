@@ -100,6 +100,8 @@ def gate(
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
+    if as_json and (dev or register):
+        raise click.UsageError("--json is of a verdict: leave out --register and --dev")
     if export and not register:
         raise click.UsageError("--export writes what is registered: add --register")
     if len(adapter) > 1 and (export or chosen["replay"]):

@@ -210,19 +210,17 @@ def ship(
 )
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.")
+@json_option
 def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
     """Pair what the adapters of two runs answered: RUN_B against RUN_A.
 
     Refused for prompts that differ. Nothing is asked, and no look is counted."""
-    import json
-
     from harness.doors.console import Terminal
     from harness.gate.finished.compare import compare as pair
 
     found, out = pair(run_a, run_b), Terminal()
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=1))
+        tell(found.to_json())
     else:
         out.rows(_rows(found.to_json()))
         for line in found.notes:

@@ -130,9 +130,18 @@ class Endpoint:
     def _one(self, ask: Ask) -> Told:
         body = self._body(ask) | self._odds[ask.mode]
         data = self._client.demanded(PATHS[ask.mode], body)
+        try:
+            return self._told(ask, data)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise EngineError(
+                f"{self._at.endpoint}: found {data!r:.300}; expected a completion ({error})"
+            ) from None
+
+    def _told(self, ask: Ask, data: Any) -> Told:
+        """What a reply says; one of another form fails at what it does not have."""
         choice = _choice(data)
         said = choice.get("message") if ask.mode == "chat" else choice
-        text = (said or {}).get("content" if ask.mode == "chat" else "text") or ""
+        text = "" if said is None else said.get("content" if ask.mode == "chat" else "text") or ""
         if not isinstance(text, str):
             raise EngineError(f"{self._at.endpoint}: found {choice!r:.200}; expected a text")
         rows = choice.get("logprobs") or {}

@@ -29,8 +29,10 @@ def begin(target: Path, base: str, adapter: str, facet: str | None = None) -> li
 
     Returns what was written. Raises :class:`WorkspaceError` for what is no base, no adapter or no
     name, and where a library is there already."""
-    if facet is not None and not facet.isidentifier():
-        raise WorkspaceError(f"--facet {facet!r}: expected a name like godot or release_notes")
+    guard = facet is not None and f"suites/{facet}" in GUARD
+    if facet is not None and (guard or not facet.isidentifier() or facet.startswith("_")):
+        what = "another name than its guard's" if guard else "a name like godot or release_notes"
+        raise WorkspaceError(f"--facet {facet!r}: expected {what}")
     taken = [name for name in workspace.CONTENT if (target / name).exists()]
     if taken:
         raise WorkspaceError(f"{target} already holds {', '.join(taken)}; name an empty folder")

@@ -10,6 +10,7 @@ from harness.digests import folder_digest
 from harness.engines.base import Answering, WhiteBox, read_config
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.entering.folders import CONFIG
+from harness.subjects.identity import recorded_base
 
 
 def examined(entry: Entry, engine: Answering, found: Preflight) -> Iterator[Fault]:
@@ -23,6 +24,12 @@ def examined(entry: Entry, engine: Answering, found: Preflight) -> Iterator[Faul
     found.previous_digest = digest = folder_digest(last.read)
     if last.adapter.digest not in (None, digest):
         text = f"the bytes of {last.name!r} are {digest}; the library pins {last.adapter.digest}"
+        yield Fault("previous-unfit", text)
+    elif (base := recorded_base(last, read_config(last.mount / CONFIG), None)) not in (
+        None,
+        found.base_digest,
+    ):
+        text = f"{last.name!r} was trained on base {base}, and this one is {found.base_digest}"
         yield Fault("previous-unfit", text)
     elif isinstance(engine, WhiteBox):
         for fault in examine(last.mount, read_config(last.mount / CONFIG), engine).faults:
