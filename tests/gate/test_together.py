@@ -189,6 +189,7 @@ def test_a_run_goes_on_after_a_look_of_another_lineage_and_not_of_its_own(severa
     assert (found.verdict is None, (error or "") in found.error) == (error is not None, True)
 
 
+@pytest.mark.slow
 def test_two_adapters_of_the_pocket_in_one_batch_leave_the_receipts_of_two_gates(tmp_path: Path):
     """The real engine, whose batch may not fall back."""
     root, names = write_workspace(tmp_path, ["gamedev", "legacy"]), ("gamedev", "legacy")
