@@ -247,8 +247,15 @@ def taken(request):
 
 
 def given(request):
-    out = request.getfixturevalue("tmp_path") / "card.md"
-    return [author(out.parent / "place") / "run", "--to", "model-card", "--out", out]
+    run, _ = paired(0)(request)
+    return [run, "--to", "model-card", "--out", run / "card.md"]
+
+
+def test_a_run_whose_documents_differ_is_not_exported(tmp_path):
+    edited, out = author(tmp_path / "place") / "run", tmp_path / "card.md"
+    found = run("export", edited, "--to", "model-card", "--out", out)
+    assert (found.exit_code, "what differs is not exported" in found.output) == (4, True)
+    assert not out.exists()
 
 
 #: what makes each exit code of each command
