@@ -16,11 +16,11 @@ from harness.errors import WorkspaceError
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
 from harness.gate import baseline, engines
-from harness.gate.conclude import conclude
 from harness.gate.engines import Load, embedded, load_engine, quantised
-from harness.gate.measure import measure, open_run
+from harness.gate.measure import measure
 from harness.gate.prepare import Options, Wanted, as_asked, look_up, preflight, prepare
 from harness.gate.progress import Progress, silent
+from harness.gate.together import Ended, gated
 from harness.subjects.base import Preflight
 from harness.subjects.entering.entry import siblings
 from harness.subjects.prompts import probed
@@ -34,11 +34,10 @@ def run_gate(
     options: Options, progress: Progress = silent, load: Load = load_engine
 ) -> tuple[Verdict, Path]:
     """Run a whole gate; ``(verdict, run folder)``. Raises :class:`HarnessError`."""
-    wanted = look_up(options)
-    with prepare(wanted, progress, load) as prepared, open_run(prepared) as run:
-        for id in wanted.suites:
-            measure(prepared, run, id, progress)
-        return conclude(prepared, run), run.folder
+    *_, ended = gated(look_up(options), progress, load, lambda _: None)
+    if not isinstance(ended, Ended) or ended.verdict is None or ended.folder is None:
+        raise AssertionError(f"a gate ends with a verdict, and this one with {ended!r}")
+    return ended.verdict, ended.folder
 
 
 def register_gate(

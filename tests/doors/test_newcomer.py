@@ -91,13 +91,16 @@ def test_doctor_says_what_is_missing_for_what(tmp_path, capsys):
     place = write_workspace(tmp_path, ["gamedev"])
     (place / "verifiers").mkdir()
     (place / "verifiers/java.py").write_text(NEEDY)
-    text = (place / "library.yaml").read_text()
-    (place / "library.yaml").write_text(text.replace("adapters/gamedev", "adapters/gone"))
+    library = place / "library.yaml"
+    library.write_text(library.read_text().replace("adapters/gamedev", "adapters/gone"))
+    assert "ok       policy: for every gate" in run(capsys, "doctor", "--library", str(place))[1]
+    library.write_text(library.read_text() + "gate: {margins: {mini/jawa: 0.05}}\n")
     code, said = run(capsys, "doctor", "--library", str(place))
     lines = said.splitlines()
     assert code == 1
     missing = [n for n, line in enumerate(lines) if line.startswith("missing")]
     told = {lines[n].split(": for ")[0].split(None, 1)[1]: lines[n + 1] for n in missing}
+    assert "found 'mini/jawa'; expected a suite" in told["policy"]
     assert "no such folder" in told["adapter gamedev"]
     assert "not installed: nobody-has-this" in told["verifier java.parses"]
     assert "no such verifier" in told["verifier godot.parses"]

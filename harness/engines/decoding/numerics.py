@@ -43,11 +43,9 @@ class BatchNotice(UserWarning):
 
 @dataclass(frozen=True)
 class Found:
-    """The way that holds, whether it gives the same bits as a prompt alone, and what was wrong with
-    the ways before it."""
+    """The way that holds, and what was wrong with the ways before it."""
 
     way: Way
-    equal: bool
     wrong: tuple[str, ...] = ()
 
     @property
@@ -65,7 +63,7 @@ def measure(
     forced, wrong = ids[-STEPS:], list[str]()
     reference = _answered(Alone(model, ()), prompts, forced)
     if not all(math.isfinite(_size(row)) for row in reference):
-        return Found(LADDER[numerics][0], False)  # said when it is asked
+        return Found(LADDER[numerics][0])  # said when it is asked
     [stepwise] = _answered(Alone(model, (), step=1), prompts[1:2], forced)
     floor = max(_unit(model), _apart(stepwise, reference[1]))
     for way in LADDER[numerics][:-1]:
@@ -88,8 +86,8 @@ def measure(
         elif not same:
             wrong.append(f"{_named(way)} gives other bits beside other rows")
         else:
-            return Found(way, max(apart) == 0, tuple(wrong))
-    return Found("step", True, tuple(wrong))
+            return Found(way, tuple(wrong))
+    return Found("step", tuple(wrong))
 
 
 def exhausted(error: Exception) -> bool:

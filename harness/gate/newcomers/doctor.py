@@ -44,8 +44,15 @@ def checks(library: str | None = None) -> Iterator[Check]:
         yield Check("library", GATE, str(error))
         return
     yield Check(f"library {place.library}", GATE)
+    yield _tried("policy", GATE, lambda: _policy(place, listed))
     yield from _subjects(place, listed)
     yield from _suites(place, listed)
+
+
+def _policy(place: Workspace, listed: Library) -> None:
+    """What a gate refuses of the policy before it looks at anything."""
+    libraries.certification(place, listed)
+    libraries.check_policy(place, listed, [])
 
 
 def _subjects(place: Workspace, listed: Library) -> Iterator[Check]:
