@@ -55,6 +55,7 @@ function read(signature, wanted) {
   };
 }
 
+const NONE = []; // of a row that has no tag
 const FITS = { "": () => true, lost: (f) => f < 0, gained: (f) => f > 0, changed: (f) => f !== 0 };
 
 // Counts each key once for a row, however many of its answers have it.
@@ -79,6 +80,7 @@ function saysSo(data, row, wanted, about, holds) {
 export function filtered(data, wanted, holds) {
   const counts = {
     suite: new Counter(data.suites.length),
+    slice: new Counter(data.tags.length),
     flip: new Counter(FLIPS.length),
     outcome: new Counter(OUTCOMES.length),
     criterion: new Counter(data.criteria.length),
@@ -90,8 +92,10 @@ export function filtered(data, wanted, holds) {
   for (let row = 0; row < data.rows; row++) {
     if (!saysSo(data, row, wanted, about, holds)) continue;
     const arm = armOf(data, row, wanted.of), flip = data.flip[row];
-    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite;
-    const flips = (FITS[wanted.flip] ?? FITS[""])(flip);
+    const flips = (FITS[wanted.flip] ?? FITS[""])(flip), tags = data.tagged[row] ?? NONE;
+    const inSlice = wanted.slice < 0 || tags.includes(wanted.slice);
+    const ofSuite = wanted.suite < 0 || data.suite[row] === wanted.suite;
+    const inSuite = ofSuite && inSlice;
     let all = unasked; // an arm that was never asked is shown where nothing is asked of its answers
     for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
       const line = data.order[at], a = about[data.signature[line]];
@@ -104,7 +108,8 @@ export function filtered(data, wanted, holds) {
       for (const why of a.reasons) counts.reason.add(why, row);
     }
     if (!all) continue;
-    if (flips) counts.suite.add(data.suite[row], row);
+    if (flips && inSlice) counts.suite.add(data.suite[row], row);
+    if (flips && ofSuite) for (const tag of tags) counts.slice.add(tag, row);
     if (inSuite && flip) {
       counts.flip.add(FLIPS.indexOf(flip < 0 ? "lost" : "gained"), row);
       counts.flip.add(FLIPS.indexOf("changed"), row);

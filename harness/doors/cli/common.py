@@ -73,6 +73,13 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, an object a line, and nothing else."
 )
 
+html_option = click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page of what was found.",
+)
+
 
 def tell(data: Any) -> None:
     """Print plain data as a line of JSON."""

@@ -3,6 +3,7 @@ release, compare."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from harness.doors.cli.common import (
     Command,
     adapter_option,
+    html_option,
     json_option,
     library_option,
     say_against,
@@ -211,14 +213,23 @@ def ship(
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
 @json_option
-def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
+@html_option
+@library_option
+def compare(run_a: Path, run_b: Path, as_json: bool, html: Path | None, library: str | None) -> int:
     """Pair what the adapters of two runs answered: RUN_B against RUN_A.
 
     Refused for prompts that differ. Nothing is asked, and no look is counted."""
+    from harness import files
+    from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.finished.compare import compare as pair
+    from harness.pages import compare as pages
 
     found, out = pair(run_a, run_b), Terminal()
+    if html is not None:
+        reports = workspace.find(library).folder("reports")
+        runs = {run: one.folder for run, one in found.runs.items()}
+        files.replace(html, pages.page(json.loads(json.dumps(found.to_json())), runs, reports))
     if as_json:
         tell(found.to_json())
     else:
