@@ -41,6 +41,7 @@ REPEATED = {  # known answers that are judged again, each more than once
     Kind.LLM: 60,
 }
 CALLS, SECONDS = 3000, 0.25  # of a program, until one of them is reached
+ORDER = "the order, and what it judged before"
 LATE = 0.2  # seconds; few time-outs are shorter
 DRILL_SECONDS = 600.0  # CPU seconds after which a drill is given up
 
@@ -98,6 +99,9 @@ def judge_again(audits: Sequence[Audit], witness: Witness) -> None:
                 for one in audits
                 if strangest(one.verifier) == around and one.known.fixtures
             ]
+            for again in mine:
+                tried = [n for n, other in _culprits(nowhere).items() if _allows(around, other)]
+                again.one.surroundings = {name: [0, len(again.rows)] for name in (ORDER, *tried)}
             strange = replace(around, folder=nowhere.folder, hidden=nowhere.hidden)
             asked = [[*one.asked(), _exploding(one.one)] for one in mine]
             early: list[Again] = []
@@ -194,6 +198,7 @@ def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundin
             named[id(again)].append(f"what it judged before (it changed at call {call})")
         elif one or other:
             named[id(again)].append("chance, on order or on what it judged before")
+        again.one.surroundings[ORDER][0] = len(one or other)
     steady = [again for again in found if not named[id(again)]]
     for name, around in _culprits(nowhere).items():
         allowed = [again for again in steady if _allows(strangest(again.one.verifier), around)]
@@ -202,6 +207,7 @@ def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundin
             when = min(one.values())[1] if one else ""
             if one:
                 named[id(again)].append(f"{name} ({when})" if when else name)
+                again.one.surroundings[name][0] = len(one)
     for again in found:
         on = " and ".join(named[id(again)]) or "several of its surroundings at once"
         more = " or more" if len(again.changed) == MOST_FLIPPED else ""
