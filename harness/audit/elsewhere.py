@@ -41,7 +41,7 @@ REPEATED = {  # known answers that are judged again, each more than once
     Kind.LLM: 60,
 }
 CALLS, SECONDS = 3000, 0.25  # of a program, until one of them is reached
-ORDER = "the order, and what it judged before"
+ORDER, DATE = "the order, and what it judged before", "the date"
 LATE = 0.2  # seconds; few time-outs are shorter
 DRILL_SECONDS = 600.0  # CPU seconds after which a drill is given up
 
@@ -130,7 +130,8 @@ def _load_again(early: Sequence[Again], witness: Witness, strange: Surroundings)
         around = replace(strange, days=ahead / DAY)
         said = witness.each([one.asked() for one in few], around)
         for again, told in zip(few, said, strict=True):
-            if again.heard(told):
+            if changed := again.heard(told):
+                again.one.surroundings[DATE][0] = len(changed)
                 again.one.faults.append(
                     "not deterministic: it reads the clock while it is loaded, and its judgements"
                     f" depend on the date and the hour of that ({ahead / DAY:.1f} days ahead)"
@@ -222,7 +223,7 @@ def _culprits(nowhere: Surroundings) -> dict[str, Surroundings]:
         "the time zone": Surroundings(STRANGE[:1]),
         "the locale": Surroundings(STRANGE[1:3]),
         "the hash seed": Surroundings(STRANGE[3:]),
-        "the date": Surroundings(days=366),
+        DATE: Surroundings(days=366),
         "the network": Surroundings(network=False),
         "programs on PATH that it does not declare": Surroundings(programs=False),
         "packages that it does not declare": Surroundings(packages=False),
