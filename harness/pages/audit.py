@@ -167,6 +167,8 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
     """A self-contained page: states and bounds, confusion matrices, survivors with their
     differences."""
+    ranks = [State.REFUSED, State.EXPIRED, State.PROVISIONAL, State.VALID]
+    certificates = sorted(certificates, key=lambda c: ranks.index(c.state))
     steps = {c.verifier: _steps(c) for c in certificates}
     todo = [(name, lines[0]) for name, lines in steps.items() if lines]
     states = Counter(str(c.state) for c in certificates)

@@ -52,10 +52,11 @@ class Subject:
 
     @property
     def history(self) -> dict[str, list[dict[str, Any]]]:
-        """By suite that it owes, what each run of its lineage measured: its own rate, that of what
-        it was held against, the verdict, and the day."""
+        """By suite that it owes, what each run of its lineage measured, up to its own: the rate,
+        that of what it was held against, the verdict, and the day."""
         found: dict[str, list[dict[str, Any]]] = {id: [] for id in self.adapter.suites}
-        for run in self.runs:
+        last = self.own.scorecard.finished if self.own else "~"
+        for run in (run for run in self.runs if run.scorecard.finished <= last):
             for suite in run.scorecard.suites:
                 if suite["suite"] in found:
                     rates = {end: suite["rates"][suite[end]] for end in ("first", "second")}
@@ -87,7 +88,9 @@ def page(title: str, subjects: Sequence[Subject], reports: Path, beside: Path) -
         for s in subjects
         if s.own and s.own.has("scorecard.html")
     }
+    runs = {str(run.path): run for s in subjects for run in s.runs}
     values = {
+        "runs": sorted(runs.values(), key=lambda run: run.scorecard.finished, reverse=True),
         "title": title,
         "subjects": subjects,
         "ready": [s for s in ready if s.adapter.status == "candidate"],

@@ -31,6 +31,7 @@ export function prepare(index) {
     suite: Uint16Array.from(index.suite), flip: Int8Array.from(index.flip),
     arm: Uint8Array.from(receipts.arm), sample: receipts.sample,
     signature: Uint32Array.from(receipts.signature), row: Int32Array.from(receipts.row),
+    tagged: index.case.map((_, row) => index.tagged[row] ?? NONE),
     names: index.case.map((name, row) => `${suite(row).id} ${name}`.toLowerCase()),
   };
 }
@@ -74,7 +75,10 @@ class Counter {
 function saysSo(data, row, wanted, about, holds) {
   if (wanted.words === "" || holds?.[row] === 1) return true;
   if (data.names[row].includes(wanted.words)) return true;
-  return linesOf(data, row).some((line) => about[data.signature[line]].says);
+  for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
+    if (about[data.signature[data.order[at]]].says) return true;
+  }
+  return false;
 }
 
 export function filtered(data, wanted, holds) {
@@ -92,7 +96,7 @@ export function filtered(data, wanted, holds) {
   for (let row = 0; row < data.rows; row++) {
     if (!saysSo(data, row, wanted, about, holds)) continue;
     const arm = armOf(data, row, wanted.of), flip = data.flip[row];
-    const flips = (FITS[wanted.flip] ?? FITS[""])(flip), tags = data.tagged[row] ?? NONE;
+    const flips = (FITS[wanted.flip] ?? FITS[""])(flip), tags = data.tagged[row];
     const inSlice = wanted.slice < 0 || tags.includes(wanted.slice);
     const ofSuite = wanted.suite < 0 || data.suite[row] === wanted.suite;
     const inSuite = ofSuite && inSlice;
