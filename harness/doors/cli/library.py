@@ -32,7 +32,7 @@ def library(library: str | None, as_json: bool, html: Path | None) -> int:
     listed = libraries.load(found)
     if html is not None:
         from harness.gate.finished.shelf import shelf
-        from harness.pages.library import page
+        from harness.pages.beside.library import page
 
         at = html.parent.resolve()
         shown = page(found.library.name, list(shelf(found)), found.folder("reports"), at)

@@ -223,7 +223,7 @@ def compare(run_a: Path, run_b: Path, as_json: bool, html: Path | None, library:
     from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.finished.compare import compare as pair
-    from harness.pages import compare as pages
+    from harness.pages.beside import compare as pages
 
     found, out = pair(run_a, run_b), Terminal()
     if html is not None:

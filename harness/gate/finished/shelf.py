@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.evidence.folder import LAST, RunFolder
 from harness.gate.finished.recheck import recheck
 from harness.gate.finished.ship import newest, receipt
-from harness.pages.library import Subject
+from harness.pages.beside.library import Subject
 from harness.subjects.entering.entry import folder
 
 
