@@ -40,8 +40,10 @@ from harness.doors.pytest import gate as door
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Plan
 from harness.evidence.run import Run
+from harness.pages.tables import inert
+from harness.pages.view import said as sentence_of
 from harness.subjects.base import Preflight
-from harness.verdict import CODES, Name
+from harness.verdict import CODES, Name, Reason
 
 N = 40
 WIDE = plan("godot", 80)
@@ -201,6 +203,7 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
     assert verdict["verdict"] == judged.verdict.name
     page = (run / "scorecard.html").read_text()
     told = re.sub("</?code>", "", html.unescape(page))
+    markdown = (run / "scorecard.md").read_text()
     output = "\n".join(result.outlines)
     junit = ET.parse(pytester.path / "junit.xml")
     cases = {case.get("classname"): case for case in junit.iter("testcase")}
@@ -212,19 +215,37 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
         assert shown.groups() == (reason["verdict"], reason["code"])
         assert all(word in reason["code"] for word in re.findall("improved|worse|no.gain", row))
         assert reason["text"] in html.unescape(page)
-        assert f"{reason['verdict']:<12} {suite}: {reason['text']}" in output
+        plain = f"{sentence_of(Reason(**reason)).plain} [{reason['code']}]"
+        assert re.search(rf"^{reason['verdict']} +{re.escape(plain)}$", output, re.M)
+        assert re.search(rf"^{suite} +{reason['verdict']} ", output, re.M)
+        assert f"\n| {suite} | {reason['verdict']} |" in markdown
+        assert f"- **{reason['verdict']}** {inert(plain)}\n" in markdown
         case = cases[f"suites.{suite}.yaml"]
         properties = {p.get("name"): p.get("value") for p in case.iter("property")}
         assert (properties["verdict"], properties["code"]) == (reason["verdict"], reason["code"])
-        failure = case.find("failure")
-        assert (failure is None) is ships
-        assert ships or f"{reason['verdict']} {reason['code']}: {reason['text']}" in failure.text
+        assert properties["reason"] == reason["text"]
+        skipped, failure = case.find("skipped"), case.find("failure")
         step = CODES[reason["code"]].next
-        assert ships or f"next: {step}" in failure.text
+        assert (skipped is not None) is (reason["code"] == "not-measured")
+        assert (failure is None) is (ships or skipped is not None)
+        if failure is not None:
+            assert failure.text.startswith(f"{reason['verdict']} {reason['code']}: ")
+            assert {plain.rpartition(" [")[0], f"next: {step}"} <= unwrapped(failure.text)
         decides = not ships and reason["verdict"] == verdict["verdict"]
         assert (f"Next: {step}".replace("`", "") in told) is decides
-        assert (f"next: {step}" in output.partition(" gamedev ===")[2]) is decides
-    assert (result.ret == 0) is (verdict["verdict"] == Name.SHIP)
+        assert (f"next: {step}" in output.partition(": gamedev on pocket ===")[2]) is decides
+    *_, last = junit.iter("testcase")
+    properties = {p.get("name"): p.get("value") for p in last.iter("property")}
+    assert (last.get("name"), properties["verdict"]) == ("verdict", verdict["verdict"])
+    shipped = verdict["verdict"] == Name.SHIP
+    assert [result.ret == 0, last.find("failure") is None] == [shipped] * 2
+    assert ("failed" in result.outlines[-1]) is not shipped
+
+
+def unwrapped(text: str) -> set[str]:
+    """The sentences of a message that was wrapped, without the words in front of them."""
+    lines = re.sub("\n  +", " ", text).split("\n")
+    return {*lines, *(line.partition(": ")[2] for line in lines)}
 
 
 def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNamespace:
