@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST = 100  # flips that are listed
 NAME = "scorecard.md"
+UNCHECKED = "Written as the run ended, not rechecked: harness recheck RUN decides again."
 FLIPS = ("suite", "prompt", "flip", "failed", "prompt text", "base's answer", "adapter's answer")
 
 

@@ -34,7 +34,7 @@ UNCHECKED = Notice(
 def render(run: Path, reports: Path) -> Path:
     """Write ``scorecard.html`` and ``scorecard.md`` into ``run``, as its documents stand."""
     found = RunFolder(run)
-    markdown.render(found, UNCHECKED)
+    markdown.render(found, UNCHECKED._replace(text=markdown.UNCHECKED))
     made = page(found, found.scorecard, found.verdict, reports, UNCHECKED)
     return files.replace(run / "scorecard.html", made)
 

@@ -61,7 +61,8 @@ def judged(receipts: Sequence[Receipt], hidden: Hidden | None = None) -> DataFra
 
     rows = [one for one in receipts if one.arm != CHURN]
     found = map(json.loads, hidden.lines(rows)) if hidden else map(asdict, rows)
-    return DataFrame({**one, "findings": json.dumps(one["findings"])} for one in found)
+    lines = ({**one, "findings": json.dumps(one["findings"])} for one in found)
+    return DataFrame([{key: _whole(cell) for key, cell in one.items()} for one in lines])
 
 
 def export(folder: Path, form: str, frames: dict[str, DataFrame]) -> list[Path]:
@@ -75,13 +76,7 @@ def export(folder: Path, form: str, frames: dict[str, DataFrame]) -> list[Path]:
         )
     paths = []
     for name, frame in frames.items():
-        texts = frame.select_dtypes(["object", "string"]).columns
-        shown = frame.assign(**{each: frame[each].map(_whole) for each in texts})
-        if form == "parquet":
-            data: str | bytes = shown.to_parquet(index=False)
-        else:
-            safe = {each: shown[each].map(defused) for each in texts}
-            data = shown.assign(**safe).to_csv(index=False)
+        data = frame.to_parquet(index=False) if form == "parquet" else csv(frame)
         paths.append(files.replace(files.make_folder(folder) / f"{name}.{form}", data))
     return paths
 
@@ -91,7 +86,12 @@ def _whole(cell: Any) -> Any:
     return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell
 
 
-def defused(cell: Any) -> Any:
+def csv(frame: DataFrame) -> str:
+    """A frame as CSV, of which no cell is a formula."""
+    return frame.map(_defused).to_csv(index=False)
+
+
+def _defused(cell: Any) -> Any:
     """Text that would be a formula behind a quotation mark, as programs for tables read text
     (OWASP, CSV injection)."""
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
@@ -164,7 +164,7 @@ def write(path: Path, data: DataFrame, shown: Sequence[Row]) -> None:
     """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
 
     Raises :class:`WorkspaceError` for another ending."""
-    texts = {".csv": lambda: data.map(defused).to_csv(index=False), ".md": lambda: markdown(shown)}
+    texts = {".csv": lambda: csv(data), ".md": lambda: markdown(shown)}
     if path.suffix not in texts:
         raise WorkspaceError(f"{path}: a table ends in {' or '.join(texts)}")
     files.replace(path, texts[path.suffix]())

@@ -26,6 +26,7 @@ from gates import (
     PASS,
     QUIET,
     certificate,
+    claim,
     judge,
     outcomes,
     pair,
@@ -37,6 +38,7 @@ from run_folders import SECRET, settings
 
 from harness.content.policy import Policy
 from harness.doors.pytest import gate as door
+from harness.evidence.ledger import Standing
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Plan
 from harness.evidence.run import Run
@@ -60,13 +62,14 @@ class Gate:
     codes: dict[str, str]
     policy: dict[str, Any] = field(default_factory=dict)
     certificates: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, Any] = field(default_factory=dict)  # in the registration
 
     @property
     def registration(self):
         certificates = {f"{p.suite}.ok": certificate(f"{p.suite}.ok") for p in self.plans}
         held = {id: c.digest for id, c in (certificates | self.certificates).items()}
         policy = Policy(**QUIET | self.policy)
-        return registration(self.plans, policy, certificates=held)
+        return registration(self.plans, policy, certificates=held, **self.changed)
 
 
 def guard(gained: int, lost: int, code: str) -> Gate:
@@ -184,17 +187,7 @@ def test_every_reason_of_a_suite_is_shown_here():
 def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkeypatch, name):
     gate = GATES[name]
     prepared = planted(pytester.path, monkeypatch, gate)
-    result = pytester.runpytest_inprocess(
-        "suites",
-        "--adapter",
-        "gamedev",
-        "-q",
-        "--junitxml=junit.xml",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:hypothesispytest",
-    )
+    result = session(pytester)
     run = pytester.path / "run"
     verdict = json.loads((run / "verdict.json").read_text())
     said = {r["about"]: r for r in verdict["reasons"] if r["about"] in gate.codes}
@@ -240,6 +233,60 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
     shipped = verdict["verdict"] == Name.SHIP
     assert [result.ret == 0, last.find("failure") is None] == [shipped] * 2
     assert ("failed" in result.outlines[-1]) is not shipped
+
+
+def session(pytester: pytest.Pytester) -> pytest.RunResult:
+    own = ("-q", "--junitxml=junit.xml", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    return pytester.runpytest_inprocess("suites", "--adapter", "gamedev", *own)
+
+
+REPEATS = [
+    replace(r, answer="again " * 99 + str(r.case)) if r.arm == "adapter" else r for r in GAINED
+]
+FALSE = claim("HumanEval 90 %", "humaneval", "pass@1", 0.9)
+#: every suite supports SHIP, and the run does not: by what, and what the JUnit file says of it
+WHOLE = {
+    "claim-false": Gate([GUARD, FACET], HELD + GAINED, {}, changed={"claims": [FALSE]}),
+    "degenerate": Gate([GUARD, FACET], HELD + REPEATS, {}),
+    "spent": Gate([GUARD, FACET], HELD + GAINED, {}, changed={"ledger": Standing(spent=["godot"])}),
+    "": Gate([GUARD, FACET], HELD + GAINED, {}),
+}
+
+
+@pytest.mark.parametrize("code", WHOLE)
+def test_nothing_is_green_where_every_suite_supports_ship_and_the_run_does_not(
+    pytester, monkeypatch, code
+):
+    planted(pytester.path, monkeypatch, WHOLE[code])
+    result = session(pytester)
+    *items, last = ET.parse(pytester.path / "junit.xml").iter("testcase")
+    assert [one.find("failure") for one in items] == [None, None]
+    properties = {one.get("name"): one.get("value") for one in last.iter("property")}
+    assert (last.get("classname"), last.get("name")) == ("suites", "verdict")
+    assert properties["adapter"].startswith("gamedev sha256:")
+    assert properties["run"] == "run"
+    if not code:
+        assert (result.ret, last.find("failure"), properties["verdict"]) == (0, None, "SHIP")
+        assert result.outlines[-1].startswith("3 passed")
+        return
+    assert properties["codes"].split() == [code]
+    assert f" {code}: " in last.find("failure").get("message")
+    assert (result.ret, result.outlines[-1].split(" in ")[0]) == (1, "1 failed, 2 passed")
+
+
+def test_what_an_early_stop_left_out_is_skipped_and_the_verdict_is_not(pytester, monkeypatch):
+    lost = receipts("humaneval", base=[PASS] * 164, adapter=[FAIL] * 164)
+    later = plan("shaders", N)
+    planted(pytester.path, monkeypatch, Gate([GUARD, later], lost, {}, {"early_stop": True}))
+    result = session(pytester)
+    cases = {
+        one.get("classname"): one for one in ET.parse(pytester.path / "junit.xml").iter("testcase")
+    }
+    skipped = cases["suites.shaders.yaml"].find("skipped")
+    assert "since humaneval ended the run early" in skipped.get("message")
+    assert cases["suites.humaneval.yaml"].find("failure") is not None
+    assert "stopped" in cases["suites"].find("failure").text
+    assert result.outlines[-1].startswith("2 failed, 1 skipped")
 
 
 def unwrapped(text: str) -> set[str]:
