@@ -11,6 +11,7 @@ from harness.pages.view import Said, View, headline
 from harness.subjects.base import Contrast
 from harness.verdict import Name
 
+MOST = 8  # lost prompts that are named of a suite
 Cells = dict[str, str]  #: one suite, by the names of the columns
 
 
@@ -64,6 +65,10 @@ class Brief:
         counted = f"{flips['lost']} lost, {flips['gained']} gained of {flips['n']} compared prompts"
         yield "answers that changed", counted if flips["n"] else "nothing was compared"
         for suite in self.view.card.suites:
+            found = headline(suite)
+            if found and found["lost"] and suite["reason"]["verdict"] != Name.SHIP:
+                more = f" and {len(found['lost']) - MOST} more" if found["lost"][MOST:] else ""
+                yield "lost", ", ".join(found["lost"][:MOST]) + more
             open_ = {arm: rate["unverified"] for arm, rate in suite["rates"].items()}
             if told := ", ".join(f"{arm} {many}" for arm, many in open_.items() if many):
                 yield "unverified answers", f"{suite['suite']}: {told}"

@@ -261,7 +261,7 @@ def preflight(
     ])  # fmt: skip
     for name, text in found.prompts.items() if show_prompt else ():
         out.say(f"--- {name}")
-        out.say(text)
+        out.say(text, whole=True)
     faults = [*found.faults, *found.notices]
     for fault in faults:
         shown = [(f"{fault.severity:<6}", f"{fault.code}: {fault.text}")]

@@ -195,20 +195,20 @@ class GatePlugin:
         if self.verdict is None or self._gate is None:
             return
         prepared, run = self._gate
-        write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
-        told, text = brief(RunFolder(run.folder)), io.StringIO()
+        good, told = self.verdict.name is Name.SHIP, brief(RunFolder(run.folder))
         terminalreporter.section(one_line(told.title), green=good, red=not good, bold=True)
-        Terminal(file=text).summary(told, self.verbose)
-        write(one_line(prepared.registration.look_text))
-        for line in text.getvalue().splitlines():
-            write(line)
-        kept = prepared.kept
+        text, kept = io.StringIO(), prepared.kept
+        out = Terminal(file=text)
+        out.say(prepared.registration.look_text)
+        out.summary(told, self.verbose)
         if kept.answered:
             parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
-            write(f"answers from the cache: {', '.join(parts)}")
-        write(f"scorecard: {shown_path(run.folder / 'scorecard.html')}")
+            out.say(f"answers from the cache: {', '.join(parts)}")
+        out.say(f"scorecard: {shown_path(run.folder / 'scorecard.html')}", whole=True)
         if prepared.ledger.recorded:
-            write(f"next: git add {shown_path(prepared.ledger.recorded)}")
+            out.say(f"next: git add {shown_path(prepared.ledger.recorded)}", whole=True)
+        for line in text.getvalue().splitlines():
+            terminalreporter.write_line(line)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
