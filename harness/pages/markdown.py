@@ -16,7 +16,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 from harness.pages import tables
 from harness.pages.brief import Brief
-from harness.pages.published import Hidden
+from harness.pages.published import Hidden, quoted
 from harness.pages.tables import inert
 from harness.pages.view import View, headline
 
@@ -38,7 +38,8 @@ def page(found: RunFolder, card: Scorecard, verdict: Decision, said: Notice) -> 
     """The scorecard of a run: verdict, why, suites, what to do, and the flips folded; ``said`` is
     whether it was rechecked, and stands first where it is bad."""
     told = Brief(View(found, card, verdict), said.ended)
-    hidden = Hidden(found.receipts)
+    rows = [text for reasons in told.reasons() for _, text in reasons]
+    hidden = Hidden(quoted(found.receipts, [told.title, told.lead, said.text, *rows]))
     lines = [f"## {inert(hidden.text(told.title))}", ""]
     if found.override:
         lines += [f"**{inert(found.override.sentence)}**", ""]
@@ -54,8 +55,8 @@ def page(found: RunFolder, card: Scorecard, verdict: Decision, said: Notice) -> 
     flips = list(_flips(found, card))
     if flips:
         left = f"\n{len(flips) - MOST} more stand on the page.\n" if len(flips) > MOST else ""
-        rows = tables.markdown([FLIPS, *flips[:MOST]])
-        lines += ["", *_folded(f"{len(flips)} prompts that changed", rows + left)]
+        table = tables.markdown([FLIPS, *flips[:MOST]])
+        lines += ["", *_folded(f"{len(flips)} prompts that changed", table + left)]
     lines += ["", _facts(told), ""]
     lines += [f"[The page](scorecard.html) has every answer. {inert(hidden.text(said.text))}"]
     return "\n".join(lines) + "\n"

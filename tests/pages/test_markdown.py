@@ -13,6 +13,7 @@ from harness.digests import text_digest
 from harness.doors.cli.main import main
 from harness.evidence.receipts import Finding
 from harness.evidence.registration import prompt_digest
+from harness.pages.published import Hidden, quoted
 from harness.pages.tables import inert, one_line
 
 #: what Markdown, GitHub or a reader of HTML would act on
@@ -133,6 +134,18 @@ def test_held_out_texts_stand_as_digests(tmp_path):
     assert r"\[held-out text\]" in text
     assert text_digest(f"0 {secret}")[7:19] in text
     assert "| s | s/0 | lost | ok |" in text
+
+
+def test_who_may_be_quoted_is_found_by_any_twenty_letters():
+    long = "A held-out answer of many words that a verdict may quote from anywhere in it"
+    rows = [receipt("s", n, "base", "fail", answer=text) for n, text in enumerate((long, "none"))]
+    letters = [at for at, c in enumerate(long) if c.isalnum()]
+    for first, last in zip(letters, letters[19:], strict=False):
+        part = long[first : last + 1]
+        for said in (part, part.upper(), repr(part.replace(" ", "\n"))):
+            assert quoted(rows, ["other words", f"before {said!r} behind"]) == rows[:1]
+            assert "[held-out text]" in Hidden(quoted(rows, [said])).text(said)
+    assert quoted(rows, ["no words of theirs are in this sentence, however long it may be"]) == []
 
 
 def test_an_unfinished_run_has_a_page_that_says_so(tmp_path, capsys):
