@@ -90,7 +90,7 @@ def test_a_wide_line_is_seen_and_a_long_word_is_left_whole():
     path = f"scorecard: {'folder/' * 20}scorecard.html"
     assert wide(f"{path}\nnext: git add {path}\nshort") == []
     assert wide("of many words " * 9) == ["of many words " * 9]
-    assert wide("words " * 10 + path)
+    assert wide("words " * 12 + path)
 
 
 SAYS = {"gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),

@@ -73,14 +73,12 @@ def recheck(run: Path, verbose: bool, as_json: bool) -> int:
     "--out",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Where the page goes (default: RUN/scorecard-rechecked.html), or the folder of tables"
-    " (default: RUN).",
+    help="Where the page goes, or the folder of tables (default: beside the page in RUN).",
 )
 @click.option(
     "--publish",
     is_flag=True,
-    help="Show digests in place of held-out texts, and mask secrets"
-    " (default: RUN/scorecard-published.html); Markdown always does.",
+    help="Show digests in place of held-out texts, and mask secrets; Markdown always does.",
 )
 @click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
 @verbose_option
