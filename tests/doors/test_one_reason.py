@@ -258,7 +258,13 @@ def test_nothing_is_green_where_every_suite_supports_ship_and_the_run_does_not(
     pytester, monkeypatch, code
 ):
     planted(pytester.path, monkeypatch, WHOLE[code])
+    summary = pytester.path / "summary.md"  # of a step of GitHub's; a folder cannot be written
+    summary.mkdir() if code == "spent" else summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     result = session(pytester)
+    if code != "spent":
+        told = (pytester.path / "run" / "scorecard.md").read_text()
+        assert summary.read_text() == f"before\n{told}\n"
     *items, last = ET.parse(pytester.path / "junit.xml").iter("testcase")
     assert [one.find("failure") for one in items] == [None, None]
     properties = {one.get("name"): one.get("value") for one in last.iter("property")}
