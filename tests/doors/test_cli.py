@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from commands import COMMANDS, LEAVES, help_of
+from commands import COMMANDS, LEAVES, WIDTH, help_of, wide
 from conftest import POCKET, ROOT, write_workspace
 from exit_codes import CASES, run
 from run_folders import author
@@ -76,9 +76,21 @@ def test_every_documented_exit_code_has_its_case():
 
 
 @pytest.mark.parametrize(("typed", "code"), CASES)
-def test_a_documented_exit_code_occurs(typed, code, request):
-    found = run(*typed.split()[1:], *CASES[typed, code](request))
+def test_a_documented_exit_code_occurs_and_no_line_is_wider_than_a_terminal(
+    typed, code, request, monkeypatch
+):
+    arguments = CASES[typed, code](request)
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    found = run(*typed.split()[1:], *arguments)
     assert found.exit_code == code, found.output
+    assert wide(found.output) == []
+
+
+def test_a_wide_line_is_seen_and_a_long_word_is_left_whole():
+    path = f"scorecard: {'folder/' * 20}scorecard.html"
+    assert wide(f"{path}\nnext: git add {path}\nshort") == []
+    assert wide("of many words " * 9) == ["of many words " * 9]
+    assert wide("words " * 12 + path)
 
 
 SAYS = {"gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),

@@ -211,7 +211,7 @@ def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: boo
             for line in rest:
                 out.say(line, _changed(line))
     elif held:
-        out.say(tables.text(tables.audited(held)))
+        out.rows(tables.bounds(held))
         for certificate in held:
             if certificate.state != "VALID":
                 out.say(certificate.sentence(), STYLES[certificate.state])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from harness.doors.options import OPTIONS, SANDBOXES
+
+if TYPE_CHECKING:
+    from harness.gate.finished.recheck import Rechecked
 
 FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
 
@@ -81,6 +84,11 @@ html_option = click.option(
 )
 
 
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Print every reason with its statistics."
+)
+
+
 def tell(data: Any) -> None:
     """Print plain data as a line of JSON."""
     click.echo(json.dumps(data, default=str))
@@ -94,6 +102,19 @@ def say_against(run: Path, against: Sequence[str], sentence: str) -> None:
     for text in against:
         out.say(text)
     out.say(f"{run}: {sentence}")
+
+
+def say_rechecked(run: Path, found: Rechecked, verbose: bool) -> None:
+    """Print what a rechecked run comes to: its summary where all agrees, else what differs."""
+    from harness.doors.console import STYLES, Terminal
+    from harness.pages.brief import Brief
+    from harness.pages.view import View
+
+    if not found.differences and found.card is not None and found.decision is not None:
+        out, told = Terminal(), Brief(View(found.folder, found.card, found.decision))
+        out.say(told.title, STYLES[told.verdict])
+        out.summary(told, verbose)
+    say_against(run, found.differences, found.sentence)
 
 
 adapter_option = option("adapter", required=True, shell_complete=_adapters)

@@ -17,10 +17,13 @@ from harness.doors.cli.common import (
     json_option,
     library_option,
     say_against,
+    say_rechecked,
     tell,
     user,
+    verbose_option,
 )
 
+FORMS = ("html", "md", "csv", "parquet")
 HEAD = ("suite", "A", "B", "gained", "lost", "B - A, points", "margin", "", "lost prompts")
 MOST = 8  # prompts that are named
 
@@ -37,8 +40,9 @@ max_age_option = click.option(
     codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
 )
 @click.argument("run", type=click.Path(path_type=Path))
+@verbose_option
 @json_option
-def recheck(run: Path, as_json: bool) -> int:
+def recheck(run: Path, verbose: bool, as_json: bool) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
     RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
@@ -50,7 +54,7 @@ def recheck(run: Path, as_json: bool) -> int:
         verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
         tell({"run": run, "differences": found.differences, **verdict})
     else:
-        say_against(run, found.differences, found.sentence)
+        say_rechecked(run, found, verbose)
     return 1 if found.differences else 0
 
 
@@ -60,39 +64,57 @@ def recheck(run: Path, as_json: bool) -> int:
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Where the page goes (default: RUN/scorecard-rechecked.html).",
+    "--to",
+    "form",
+    type=click.Choice(FORMS),
+    default="html",
+    help="A page (html, or md for a pull request), or tables of all receipts and rates (csv,"
+    " parquet).",
 )
-@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@click.option(
+    "--out",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Where the page goes, or the folder of tables (default: beside the page in RUN).",
+)
 @click.option(
     "--publish",
     is_flag=True,
-    help="Show digests in place of held-out texts, and mask secrets"
-    " (default: RUN/scorecard-published.html).",
+    help="Show digests in place of held-out texts, and mask secrets; Markdown always does.",
 )
 @click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
+@verbose_option
 @library_option
 def report(
-    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
+    run: Path,
+    form: str,
+    out: Path | None,
+    library: str | None,
+    publish: bool,
+    watch: bool,
+    verbose: bool,
 ) -> int:
-    """Recheck RUN and write a page of it.
+    """Recheck RUN and write a page of it, or tables.
 
     The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.finished.report import report as again
-    from harness.gate.finished.report import watched
-    from harness.pages import tables
+    from harness.gate.finished.report import tabled, watched
 
-    reports = workspace.find(library).folder("reports")
-    if watch:
-        watched([reports], lambda: _try(run, reports, out, publish))
-    page, found = again(run, reports, out, published=publish)
-    Terminal().say(f"{page}\n{run}: {found.sentence}")
-    if table is not None:
-        Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
+    if watch and form != "html":
+        raise click.UsageError("--watch is of the page in HTML: leave out --to")
+    if form in ("csv", "parquet"):
+        paths, found = tabled(run, form, out, published=publish)
+    else:
+        reports = workspace.find(library).folder("reports")
+        if watch:
+            watched([reports], lambda: _try(run, reports, out, publish))
+        page, found = again(run, reports, out, published=publish, form=form)
+        paths = [page]
+    say_rechecked(run, found, verbose)
+    for path in paths:
+        Terminal().say(str(path))
     return 1 if found.differences else 0
 
 
