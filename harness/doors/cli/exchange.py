@@ -8,7 +8,7 @@ import click
 
 from harness.doors.cli.common import Command
 
-FORMATS = ("replay", "inspect", "lm-eval", "eval-results", "model-card")
+FORMATS = ("replay", "inspect", "lm-eval", "evalplus", "eval-results", "model-card")
 
 
 @click.command(name="import", cls=Command, codes={0: "The rows are written."})
@@ -45,7 +45,7 @@ def import_(file: Path, arm: str, suite: str | None, out: Path | None, append: b
     required=True,
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="A file; for inspect and lm-eval a folder.",
+    help="A file; for inspect, lm-eval and evalplus a folder.",
 )
 @click.option(
     "--with-prompts",
@@ -56,8 +56,8 @@ def export(run: Path, form: str, out: Path, with_prompts: bool) -> None:
     """Write RUN in the form of another tool.
 
     A log that `inspect view` opens, results and samples of lm-eval, the entries of .eval_results
-    on the Hub, the block of a model card, or rows that `harness gate --replay` reads, which hold
-    the answers themselves."""
+    on the Hub, the block of a model card; or samples of HumanEval for evalplus, and rows that
+    `harness gate --replay` reads, both of which hold the answers themselves."""
     import yaml
 
     from harness import files
@@ -74,6 +74,8 @@ def export(run: Path, form: str, out: Path, with_prompts: bool) -> None:
         paths = logs.inspect(run, out, texts)
     elif form == "lm-eval":
         paths = logs.lm_eval(run, out, texts)
+    elif form == "evalplus":
+        paths = outgoing.samples(run, out)
     elif form == "replay":
         paths = [incoming.write(out, outgoing.replay(run))]
     elif form == "model-card":
