@@ -104,20 +104,18 @@ def test_hidden_fixtures_certify_and_are_not_shown(honest, tmp_path):
     (honest / "audits").mkdir()
     fixtures = hidden / "honest_sentence.it" / "fixtures.yaml"
     fixtures.write_text(json.dumps(json.loads(fixtures.read_text()) | {"deadly": ["around"]}))
-    code, text = harness(
-        "audit", "--library", honest, "--fixtures", hidden, "--json", tmp_path / "a.json"
-    )
+    code, text = harness("audit", "--library", honest, "--fixtures", hidden)
     assert (code, "VALID" in text) == (0, True)
     edit(
         honest / "verifiers" / "honest.py",
         "text.strip() == wanted",
         "text.strip()[:8] == wanted[:8]",
     )
-    code, text = harness(
-        "audit", "--library", honest, "--fixtures", hidden, "--json", tmp_path / "a.json"
-    )
+    code, text = harness("audit", "--library", honest, "--fixtures", hidden)
+    told = harness("audit", "--library", honest, "--fixtures", hidden, "--json")[1]
     assert (code, "passes known-bad 'hidden bad'" in text) == (1, True)
-    for shown in (text, (tmp_path / "a.json").read_text()):
+    assert json.loads(told)["certificates"]
+    for shown in (text, told):
         assert not re.search(r"\broof", shown)
         assert "says the opposite" not in shown
 
