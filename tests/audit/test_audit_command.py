@@ -147,13 +147,9 @@ def test_pages_and_files_hold_what_was_found_and_nothing_a_model_wrote_acts_in_t
         honest / "audits" / "honest_sentence.it" / "more.yaml",
         json.dumps({"verifier": "honest_sentence.it", "bad": bad}),
     )
-    files = {kind: tmp_path / f"audit.{kind}" for kind in ("html", "junit", "json")}
-    code, _ = harness(
-        "audit",
-        "--library",
-        honest,
-        *[part for kind, path in files.items() for part in (f"--{kind}", path)],
-    )
+    files = {kind: tmp_path / f"audit.{kind}" for kind in ("html", "junit")}
+    named = [part for kind, path in files.items() for part in (f"--{kind}", path)]
+    code, told = harness("audit", "--library", honest, "--json", *named)
     assert code == 1
     page = files["html"].read_text(encoding="utf-8")
     assert "<script" not in page
@@ -167,7 +163,7 @@ def test_pages_and_files_hold_what_was_found_and_nothing_a_model_wrote_acts_in_t
         "known bad",
         "certificate",
     ]
-    kept = json.loads(files["json"].read_text(encoding="utf-8"))["certificates"][0]
+    kept = json.loads(told)["certificates"][0]
     assert Certificate.from_json(kept).false_passes == [hostile]
 
 
