@@ -61,7 +61,7 @@ def imported(folder):
 
 def undeclared(core, pocket):
     extras = PROJECT["optional-dependencies"]
-    lazy = declared([*extras["exchange"], *extras["ray"]])
+    lazy = declared([*extras["exchange"], *extras["ray"], *extras["sign"]])
     return imported("harness") - core - lazy, imported("verifiers") - core - pocket
 
 

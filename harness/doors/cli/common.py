@@ -27,11 +27,15 @@ COMMON = {
 
 
 class Command(click.Command):
-    """A command whose exit codes are part of its help; what it returns is its exit code."""
+    """A command whose exit codes are part of its help; what it returns is its exit code. Each can
+    say what it says as JSON, which it is told by ``as_json``."""
 
     def __init__(self, *args: Any, codes: dict[int, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.codes = codes or {0: "Done."}
+        self.params.append(
+            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON and nothing else.")
+        )
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  (the name is click's)
         """The first sentence of the help, never cut."""
@@ -72,10 +76,6 @@ def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
     return click.option(f"--{name}", metavar=metavar, help=text + more, **settings)
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, an object a line, and nothing else."
-)
-
 html_option = click.option(
     "--html",
     metavar="FILE",
@@ -92,6 +92,16 @@ verbose_option = click.option(
 def tell(data: Any) -> None:
     """Print plain data as a line of JSON."""
     click.echo(json.dumps(data, default=str))
+
+
+def told(as_json: bool, text: str, **data: Any) -> None:
+    """Print a sentence, or as JSON the data in it."""
+    from harness.doors.console import Terminal
+
+    if as_json:
+        tell(data)
+    else:
+        Terminal().say(text)
 
 
 def say_against(run: Path, against: Sequence[str], sentence: str) -> None:

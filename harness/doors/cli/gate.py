@@ -17,12 +17,12 @@ from harness.doors.cli.common import (
     adapter_option,
     adapters_option,
     base_option,
-    json_option,
     library_option,
     option,
     sandbox_option,
     suite_option,
     tell,
+    told,
     train_data_option,
     verbose_option,
 )
@@ -78,7 +78,6 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
 @click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
 @verbose_option
-@json_option
 def gate(
     adapter: tuple[str, ...],
     batch: str,
@@ -103,8 +102,6 @@ def gate(
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
-    if as_json and (dev or register):
-        raise click.UsageError("--json is of a verdict: leave out --register and --dev")
     if export and not register:
         raise click.UsageError("--export writes what is registered: add --register")
     if len(adapter) > 1 and (export or chosen["replay"]):
@@ -120,12 +117,16 @@ def gate(
     with steps(quiet) as progress:
         if dev:
             for one in asked:
+                if as_json:
+                    tell({"adapter": one.adapter, "dev": list(dev_lines(one, progress))})
+                    continue
                 for line in chain([f"{one.adapter}:"] if several else [], dev_lines(one, progress)):
                     out.say(line)
             return 0
         if register:
             for one in asked:
-                out.say(str(register_gate(one, progress, export=export)))
+                path = register_gate(one, progress, export=export)
+                told(as_json, str(path), adapter=one.adapter, registration=path, export=export)
             return 0
         if not every:
             return _run(out, asked, progress, quiet, verbose, as_json, batch, {})
@@ -167,6 +168,8 @@ def _run(
             step_summary(each.folder)
         if as_json and each.verdict is not None:
             tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
+        elif as_json:
+            tell({"adapter": each.adapter, "error": each.error, "exit_code": COULD_NOT_RUN})
         else:
             _say(out, each, quiet, verbose, several)
     if several and not quiet:
@@ -222,7 +225,6 @@ def _say(out: Terminal, ended: Ended, quiet: bool, verbose: bool, several: bool)
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
 @click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
-@json_option
 def preflight(
     verify: bool,
     server: str | None,
