@@ -111,11 +111,7 @@ def _foreign(
         )
     name, known = path.resolve().name, _known(library, base)
     made = Adapter(
-        path=str(path),
-        base=base,
-        status=listed.status if listed else "candidate",
-        facets=[one.rpartition("/")[2] for one in owed],
-        suites=owed,
+        path=str(path), base=base, status=listed.status if listed else "candidate", suites=owed
     )
     extended = library.model_copy(update={"adapters": {**library.adapters, name: made}})
     return libraries.resolve(place, extended, name, known)
