@@ -47,8 +47,8 @@ class Kind(enum.StrEnum):
     LLM = "llm"
 
 
-#: how much a verifier sees of an answer: it is run, a compiler takes it, its tree is asked, its text
-#: is read, a language model is asked; what sees less is a criterion of its own name
+#: how much a verifier sees of an answer: it is run, a compiler takes it, its tree is asked, its
+#: text is read, a language model is asked; what sees less is a criterion of its own name
 LEVELS = ("executed", "compiled", "parsed", "read", "asked")
 _USUAL = {Kind.EXECUTED: "executed", Kind.PROGRAM: "read", Kind.LLM: "asked"}
 
