@@ -25,7 +25,7 @@ from ._gdcode import (
     names,
 )
 from ._gdrules import faults
-from ._gdscript import Item, Tree, inner, script, string, tokens, trees, walk, where
+from ._gdscript import Item, Tree, inner, parameters, script, string, tokens, trees, walk, where
 
 PACKAGES = ["gdtoolkit", "lark", "tree-sitter", "markdown-it-py"]
 API = Path(__file__).with_name("_gdapi.toml")
@@ -235,13 +235,16 @@ def _callable(found: Script, arguments: tuple[Item, ...], what: str) -> Iterator
 
 
 def _locals(tree: Tree) -> set[str]:
-    held = ("func_var_stmt", "func_args", "lambda_header", "for_stmt", "for_stmt_typed")
-    return {
-        word
-        for node in walk(tree)
-        if isinstance(node, lark.Tree) and node.data in held
-        for word in names(node)
-    }
+    """The names that functions bind: variables, parameters, loops."""
+    found: set[str] = set()
+    for node in walk(tree):
+        if not isinstance(node, lark.Tree):
+            continue
+        if node.data.startswith("func_var_") or node.data.startswith("for_stmt"):
+            found |= set(tokens(node)[:1])
+        elif node.data == "func_args":
+            found |= {name for name, _ in parameters(node)}
+    return found
 
 
 def _gone_names(found: Script, api: Mapping[str, Any]) -> Iterator[Judgement]:
