@@ -49,23 +49,34 @@ def library(library: str | None, as_json: bool) -> int:
 @click.option("--base", metavar="FOLDER|ID", help="Your base: a folder, or ORG/NAME@COMMIT.")
 @click.option("--adapter", metavar="FOLDER", help="Your adapter on it.")
 @click.option("--facet", metavar="NAME", help="Begin a facet: suite, verifier, known answers.")
-def init(folder: Path, base: str | None, adapter: str | None, facet: str | None) -> None:
+@click.option("--facets", metavar="FAMILY", help="Copy the shipped facets of FAMILY: gamedev.")
+def init(
+    folder: Path, base: str | None, adapter: str | None, facet: str | None, facets: str | None
+) -> None:
     """Write a workspace into FOLDER (by default here); nothing is overwritten.
 
     With --base and --adapter a library of these two, HumanEval as the guard, and the beginning of
-    a facet. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
+    a facet. With --facets a team's own copy of a family: prompts, pages, verifiers and known
+    answers. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
     pocket factory."""
     from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.newcomers import start
 
     out = Terminal()
+    if facets is not None and base is None and adapter is None and facet is None:
+        made = workspace.take_family(folder, facets)
+        out.say(f"{folder}: {len(made)} files of {facets}")
+        out.say(f"next: let an adapter owe `suites: [{facets}]`, and `harness doctor`")
+        return
     if base is None and adapter is None and facet is None:
         names = ", ".join(workspace.initialise(folder))
         out.say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
         return
     if base is None or adapter is None:
         raise click.UsageError("--base and --adapter belong together, and --facet to them")
+    if facets is not None:
+        raise click.UsageError("--facets stands alone: run it a second time in the new workspace")
     for path in start.begin(folder, base, adapter, facet):
         out.say(str(path))
     if facet:
