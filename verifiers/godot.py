@@ -1,351 +1,397 @@
-"""GDScript for Godot 4, judged on the tree of gdtoolkit's grammar; the engine itself is not run."""
+"""GDScript for Godot 4, read as a tree of gdtoolkit's grammar: the engine is not run."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from itertools import zip_longest
+import tomllib
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import lark
 
-from harness import Answer, Case, Judgement, failed, passed, verifier
+from harness import Answer, Case, Judgement, failed, passed, unverified, verifier
 
-from ._gdflow import Flow
-from ._gdreading import Reading
-from ._gdscript import (
-    Tree,
-    functions,
-    inner,
-    kind,
-    parameters,
-    script,
-    signals,
-    string,
-    tokens,
-    trees,
-    walk,
-    where,
-    written,
+from ._gdcode import (
+    PER_FRAME,
+    PHYSICS,
+    Function,
+    Script,
+    assignments,
+    calls,
+    connections,
+    emissions,
+    factors,
+    names,
 )
-from ._words import words
+from ._gdrules import faults
+from ._gdscript import Item, Tree, inner, parameters, script, string, tokens, trees, walk, where
 
 PACKAGES = ["gdtoolkit", "lark", "tree-sitter", "markdown-it-py"]
-SUBSTANCE = words(
-    "signal_stmt func_def static_func_def class_var_stmt static_class_var_stmt const_stmt class_def"
-)
-HEADS = words("extends_stmt classname_stmt classname_extends_stmt")
-BLOCKS = words(
-    "func_def if_branch elif_branch else_branch while_stmt for_stmt for_stmt_typed match_branch"
-)
-LINES = ("_stmt", "_branch", "_def")  # what begins a line of its own
-HEADERS = {"expr", "func_header", "pattern"}
-RESERVED = words(
-    "if elif else for while match when break continue pass return class class_name extends is in as"
-    " self signal",
-    "func static const enum var breakpoint preload await yield assert void and or not true false"
-    " null super",
-    "namespace trait",
-) - {"match", "when", "self"}  # the last three are legal as a name somewhere
-ANNOTATIONS = words(
-    "tool icon static_unload rpc abstract warning_ignore warning_ignore_start"
-    " warning_ignore_restore"
-)
-# Godot 3 calls that Godot 4 renamed or dropped
-REMOVED = words(
-    "yield deg2rad rad2deg rand_range stepify linear2db db2linear funcref parse_json to_json"
-    " var2str str2var",
-    "var2bytes bytes2var dectime range_lerp",
-)
-REMOVED_TYPES = words(
-    "KinematicBody KinematicBody2D Spatial Reference File Directory Position2D Position3D"
-    " PoolStringArray",
-    "PoolIntArray PoolRealArray PoolVector2Array PoolVector3Array PoolColorArray PoolByteArray",
-)
+API = Path(__file__).with_name("_gdapi.toml")
+BODIES = ("CharacterBody2D", "CharacterBody3D")
+MOVED = ("position", "global_position", "rotation", "rotation_degrees", "global_rotation")
 
 
-@verifier("godot.parses", version=3, facet="godot", packages=PACKAGES)
+def _read(answer: Answer) -> tuple[Script, str] | Judgement:
+    """The one script of an answer; two blocks that both declare something are no answer."""
+    blocks = [b for b in answer.blocks if b.closed and b.language in ("gdscript", "gd", "godot")]
+    whole = [b for b in blocks if "extends" in b.code.split() or "class_name" in b.code.split()]
+    if len(whole) > 1:
+        return failed("two-scripts", f"{len(whole)} scripts, expected one")
+    read = script(answer)
+    if isinstance(read, Judgement):
+        return read
+    found = Script(read[0])
+    if not (found.functions or found.variables or found.signals or found.constants):
+        return failed("nothing-declared", "the script declares nothing")
+    return found, read[1]
+
+
+@verifier("godot.parses", version=1, facet="godot", packages=PACKAGES, level="parsed")
 def parses(_case: Case, answer: Answer) -> Judgement:
-    """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3
-    leftovers."""
-    read = script(answer)
+    """The answer is one script that Godot 4 would take: grammar, one kind of indentation,
+    annotations, order, names, blocks, jumps."""
+    read = _read(answer)
     if isinstance(read, Judgement):
         return read
-    tree, code = read
-    for check in (_names, _types, _annotations, _blocks, _duplicates, _order, _jumps, _godot3):
-        for problem in check(tree):
+    for problem in faults(read[0].tree, read[1]):
+        return problem
+    heads = trees(read[0].tree, "extends_stmt", "classname_extends_stmt")
+    if len(heads) > 1:
+        return failed("two-extends", f"{where(heads[1])}: extends stands twice")
+    return passed(f"{len(read[1].splitlines())} lines")
+
+
+@verifier("godot.declares", version=1, facet="godot", packages=PACKAGES, level="parsed")
+def declares(case: Case, answer: Answer) -> Judgement:
+    """The script extends and declares what ``expect`` names: class, signals, exports, members,
+    functions, with their types."""
+    read = _read(answer)
+    if isinstance(read, Judgement):
+        return read
+    for problem in _undeclared(read[0], case.expect):
+        return problem
+    return passed(f"{read[0].base}: {', '.join([*read[0].signals, *read[0].functions])}"[:300])
+
+
+def _undeclared(found: Script, expect: Mapping[str, Any]) -> Iterator[Judgement]:
+    bases = expect.get("extends", [])
+    if bases and found.base not in ([bases] if isinstance(bases, str) else bases):
+        yield failed("wrong-base", f"extends {found.base}, expected {bases}")
+    wanted = expect.get("class_name")
+    if wanted and found.class_name != wanted:
+        yield failed("class-name", f"class_name {found.class_name or 'none'}, expected {wanted}")
+    for one in expect.get("signals", []):
+        given = found.signals.get(one["name"])
+        if given is None:
+            yield failed("no-signal", f"no signal {one['name']}")
+        elif "params" in one:
+            yield from _parameters(f"signal {one['name']}", given, one["params"])
+    for one in expect.get("functions", []):
+        function = found.functions.get(one["name"])
+        if function is None:
+            yield failed("no-function", f"no function {one['name']}")
+        else:
+            yield from _signature(function, one)
+    for key in ("exports", "members"):
+        for one in expect.get(key, []):
+            yield from _member(found, one, key)
+
+
+def _signature(function: Function, one: Mapping[str, Any]) -> Iterator[Judgement]:
+    if "params" in one:
+        yield from _parameters(f"function {function.name}", function.parameters, one["params"])
+    if "returns" in one and function.returns != _plain(one["returns"]):
+        said = function.returns or "nothing written"
+        yield failed("returns", f"{function.name}: {said}, expected {one['returns']}")
+    if function.static != one.get("static", function.static):
+        yield failed("static", f"{function.name}: static is {function.static}")
+
+
+def _parameters(
+    what: str, given: tuple[tuple[str, str], ...], wanted: list[str]
+) -> Iterator[Judgement]:
+    """Each wanted is ``name: Type`` or ``Type`` alone; a ``*`` takes any type."""
+    asked = [one.rpartition(":") for one in wanted]
+    if len(given) != len(asked):
+        yield failed("parameters", f"{what} has {len(given)} parameters, expected {len(asked)}")
+        return
+    for (name, hint), (wants, _, type) in zip(given, asked, strict=True):
+        if wants.strip() and name != wants.strip():
+            yield failed("parameters", f"{what}: parameter {name}, expected {wants.strip()}")
+        if type.strip() != "*" and hint != _plain(type):
+            yield failed("parameters", f"{what}: {name} is {hint or 'untyped'}, expected {type}")
+
+
+def _member(found: Script, one: Mapping[str, Any], key: str) -> Iterator[Judgement]:
+    variable = found.variables.get(one["name"])
+    exported = variable and any(mark.startswith("export") for mark in variable.marks)
+    if variable is None and (key == "exports" or one["name"] not in found.constants):
+        yield failed("no-member", f"no variable or constant {one['name']}")
+    elif key == "exports" and not exported:
+        yield failed("not-exported", f"{one['name']} has no @export")
+    elif variable and "type" in one and variable.kind not in (_plain(one["type"]), ":="):
+        said = variable.kind or "untyped"
+        yield failed("member-type", f"{one['name']} is {said}, expected {one['type']}")
+
+
+def _plain(type: str) -> str:
+    return "".join(type.split())
+
+
+@verifier("godot.uses", version=1, facet="godot", packages=PACKAGES, level="parsed")
+def uses(case: Case, answer: Answer) -> Judgement:
+    """The code does what ``expect.uses`` names, where it names a function also there, and nothing
+    of what ``expect.avoids`` names; it connects what it is to hear."""
+    read = _read(answer)
+    if isinstance(read, Judgement):
+        return read
+    wanted = case.expect.get("uses", [])
+    if not wanted:
+        return unverified("expect", "expect.uses names nothing")
+    for one in wanted:
+        within = one.get("in")
+        places = [None] if within is None else [within] if isinstance(within, str) else within
+        trees_ = [tree for place in places for tree in read[0].places(place)]
+        if not any(_does(tree, said) for tree in trees_ for said in one["any"]):
+            there = f" in {within}" if within else ""
+            return failed("unused", f"none of {', '.join(one['any'])}{there}")
+    for said in case.expect.get("avoids", []):
+        if _does(read[0].tree, said):
+            return failed("avoided", f"{said} is what the prompt rules out")
+    return passed("; ".join(one["any"][0] for one in wanted)[:300])
+
+
+def _does(tree: Item, said: str) -> bool:
+    """``name()`` a call, ``a.b()`` a call on a, ``name=`` an assignment, ``name`` any mention;
+    ``hit.connect()`` and ``hit.emit()`` in either of their forms."""
+    if said.endswith("="):
+        wanted = tuple(said[:-1].split("."))
+        return any(_ends(one.chain, wanted) for one in assignments(tree))
+    if not said.endswith("()"):
+        return said in names(tree)
+    wanted = tuple(said[:-2].split("."))
+    if len(wanted) == 2 and wanted[1] in ("connect", "emit"):
+        found = connections(tree) if wanted[1] == "connect" else emissions(tree)
+        return any(name == wanted[0] for name, _ in found)
+    return any(_ends(call.chain, wanted) for call in calls(tree))
+
+
+def _ends(chain: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    if len(wanted) == 1:  # velocity.x = is a change of velocity as well
+        return wanted[0] == chain[-1:][0] if chain[-1:] == wanted else wanted[0] in chain[:1]
+    return chain[-len(wanted) :] == wanted
+
+
+@verifier("godot.current", version=1, facet="godot", packages=PACKAGES, level="parsed")
+def current(case: Case, answer: Answer) -> Judgement:
+    """Nothing of Godot 3 is left, nothing is newer than ``expect.version``, and ``connect`` gets a
+    callable that the script has."""
+    read = _read(answer)
+    if isinstance(read, Judgement):
+        return read
+    found, api = read[0], tomllib.loads(API.read_text(encoding="utf-8"))
+    for check in (_gone_calls, _gone_names):
+        for problem in check(found, api):
             return problem
-    for problem in _indentation(tree, code):
+    for problem in _newer(found, api, case.expect.get("version", "4.3")):
         return problem
-    found = sum(child.data in SUBSTANCE for child in trees(tree))
-    if not found:
-        return failed("nothing-declared", "the script declares no signal, function or variable")
-    return passed(f"{found} declarations on {len(code.splitlines())} lines")
+    return passed(f"{len(found.functions)} functions of today")
 
 
-@verifier("godot.extends", version=1, facet="godot", packages=PACKAGES)
-def extends(case: Case, answer: Answer) -> Judgement:
-    """The script extends the class the case asks for."""
-    read = script(answer)
-    if isinstance(read, Judgement):
-        return read
-    tree, _ = read
-    for problem in _order(tree):
-        return problem
-    found = trees(tree, "extends_stmt", "classname_extends_stmt")
-    if len(found) != 1:
-        return failed(
-            "no-extends" if not found else "two-extends",
-            f"{len(found)} extends statements, expected one",
-        )
-    words = written(found[0]).removeprefix("class_name").split()
-    bases = words[words.index("extends") + 1 :] if "extends" in words else words
-    if bases != [case.expect["extends"]]:
-        return failed(
-            "wrong-base",
-            f"{where(found[0])}: extends {'.'.join(bases)}, expected {case.expect['extends']}",
-        )
-    return passed(f"{where(found[0])}: extends {bases[0]}")
-
-
-@verifier("godot.signal_typed", version=1, facet="godot", packages=PACKAGES)
-def signal_typed(case: Case, answer: Answer) -> Judgement:
-    """The script declares exactly the signal asked for, every parameter with the name and the type
-    asked for."""
-    read = script(answer)
-    if isinstance(read, Judgement):
-        return read
-    declared = signals(read[0])
-    wanted = [(one["name"], one["type"]) for one in case.expect["parameters"]]
-    names = [tokens(node)[0] for node in declared]
-    if names != [case.expect["signal"]]:
-        return failed(
-            "wrong-signal",
-            f"declares {names or 'no signal'}, expected only {case.expect['signal']}",
-        )
-    found = [one for arguments in trees(declared[0]) for one in parameters(arguments)]
-    if found != wanted:
-        reason = "untyped" if any(kind is None for _, kind in found) else "wrong-parameters"
-        return failed(
-            reason, f"{where(declared[0])}: ({_shown(found)}), expected ({_shown(wanted)})"
-        )
-    return passed(f"{where(declared[0])}: {names[0]}({_shown(found)})")
-
-
-@verifier("godot.signal_emitted", version=1, facet="godot", packages=PACKAGES)
-def signal_emitted(case: Case, answer: Answer) -> Judgement:
-    """The function asked for emits the signal, on a path that can run, with its parameters in their
-    order."""
-    read = script(answer)
-    if isinstance(read, Judgement):
-        return read
-    tree, _ = read
-    name, signal = case.expect["function"], case.expect["signal"]
-    declared = [node for node in signals(tree) if tokens(node)[0] == signal]
-    if len(declared) != 1:
-        return failed(
-            "no-signal", f"{len(declared)} declarations of the signal {signal}, expected one"
-        )
-    found = [(node, static) for other, node, static in functions(tree) if other == name]
-    if len(found) != 1:
-        return failed("no-function", f"{len(found)} functions {name}, expected one")
-    function, static = found[0]
-    wrong = _header_fault(function, static)
-    if wrong is not None:
-        return wrong
-    wanted = [(one["name"], one["type"]) for one in case.expect["parameters"]]
-    flow = Flow(Reading(tree, function, signal, wanted))
-    return flow.fault() or passed(
-        f"{where(flow.emissions[0])}: {name}() emits {signal}({_shown(wanted)})"
-    )
-
-
-def _shown(found: list[tuple[str, str | None]] | list[tuple[str, str]]) -> str:
-    return ", ".join(f"{name}: {kind}" if kind else name for name, kind in found)
-
-
-def _header_fault(function: Tree, static: bool) -> Judgement | None:
-    header = trees(function, "func_header")[0]
-    if static:
-        return failed("static", f"{where(function)}: a static function has no signal to emit")
-    for argument in trees(header, "func_args"):
-        for name, given in parameters(argument):
-            if given is None:
-                return failed("untyped", f"{where(header)}: the parameter {name} has no type")
-    returns = [
-        str(child)
-        for child in header.children
-        if isinstance(child, lark.Token) and child.type == "TYPE_HINT"
-    ]
-    if returns not in ([], ["void"]):
-        return failed("returns", f"{where(header)}: returns {returns[0]}, expected void")
-    return None
-
-
-def _names(tree: Tree) -> Iterator[Judgement]:
-    """The grammar takes reserved words where only a name can stand."""
-    for node in walk(tree):
-        if isinstance(node, lark.Tree) and node.data in (
-            "signal_stmt", "func_header", "class_var_empty", "class_var_assigned",
-            "class_var_typed", "class_var_inf",
-            "class_var_typed_assgnd", "func_var_empty", "func_var_assigned", "func_var_typed",
-            "func_var_inf",
-            "func_var_typed_assgnd", "func_arg_typed", "func_arg_regular", "func_arg_inf",
-            "signal_arg_typed",
-            "signal_arg_regular", "class_def", "classname_stmt", "for_stmt", "const_assigned",
-            "const_inf",
-            "const_typed_assigned",
-        ):  # fmt: skip
-            for word in [child for child in node.children if isinstance(child, lark.Token)][:1]:
-                if word in RESERVED:
-                    yield failed("reserved-word", f"line {word.line}: {word} cannot be a name")
-
-
-def _types(tree: Tree) -> Iterator[Judgement]:
-    """The built-in types in small letters are int, float, bool and void; string and double are
-    other languages."""
-    for node in walk(tree):
-        if isinstance(node, lark.Token) and node.type == "TYPE_HINT":
-            for word in re.findall(r"\w+", node):
-                if word[0].islower() and word not in ("int", "float", "bool", "void"):
-                    yield failed("unknown-type", f"line {node.line}: {word} is no type of GDScript")
-
-
-def _annotations(tree: Tree) -> Iterator[Judgement]:
-    """Annotations stand where Godot 4 takes them: on variables, above ``extends`` and the class,
-    warnings anywhere."""
-    below = False
-    for node, following in zip_longest(tree.children, tree.children[1:]):
-        if not isinstance(node, lark.Tree) or node.data != "annotation":
-            below = below or kind(node) in SUBSTANCE | HEADS
+def _gone_calls(found: Script, api: Mapping[str, Any]) -> Iterator[Judgement]:
+    for call in calls(found.tree):
+        place, name = where(call.node), call.name
+        if name in found.functions:
             continue
-        name, target = tokens(node)[0], kind(following) if following is not None else ""
-        on_variable = name.startswith("export") or name == "onready"
-        late = name in ("tool", "icon", "static_unload") and below
-        if late or (
-            on_variable and target not in ("class_var_stmt", "annotation") and "_" not in name
-        ):
-            yield failed("annotation", f"{where(node)}: @{name} cannot stand here")
-        if not on_variable and name not in ANNOTATIONS:
-            yield failed("annotation", f"{where(node)}: there is no @{name}")
-    inside = (
-        node for member in trees(tree) for node in walk(member) if member.data.endswith("func_def")
-    )
-    for node in inside:
-        if kind(node) == "annotation" and not tokens(node)[0].startswith("warning_ignore"):
-            yield failed(
-                "annotation", f"{where(node)}: @{tokens(node)[0]} cannot stand in a function"
-            )
+        alone = call.node.data == "standalone_call"
+        gone = api["functions"].get(name) if alone else None
+        gone = gone or api["methods"].get(name) or api["on"].get(".".join(call.chain[-2:]))
+        if name == "instance" and not call.arguments:
+            gone = "instantiate()"
+        if name == "move_and_slide" and call.arguments:
+            gone = "the property velocity and move_and_slide() without arguments"
+        if gone:
+            yield failed("godot-3", f"{place}: {name}() is gone: {gone}")
+        if name in ("connect", "disconnect", "is_connected"):
+            yield from _callable(found, call.arguments, f"{place}: {name}")
 
 
-def _blocks(tree: Tree) -> Iterator[Judgement]:
-    """The grammar takes a block without a statement; Godot does not."""
+def _callable(found: Script, arguments: tuple[Item, ...], what: str) -> Iterator[Judgement]:
+    """Godot 3 took a target and the name of a method; a private name is one of the script's."""
+    texts = [string(one) for one in arguments]
+    named = bool(texts) and texts[0] is not None
+    taken = arguments[named : named + 2]
+    if not taken:
+        yield failed("no-callable", f"{what} gets no Callable")
+    elif str(inner(taken[0])) == "self" or any(text is not None for text in texts[named:]):
+        yield failed("godot-3", f"{what} takes a Callable, no target and text")
+    else:
+        last = inner(taken[0])
+        known = {*found.functions, *found.variables, *_locals(found.tree)}
+        if isinstance(last, lark.Token) and str(last).startswith("_") and str(last) not in known:
+            yield failed("no-callable", f"{what}: the script has no function {last}")
+
+
+def _locals(tree: Tree) -> set[str]:
+    """The names that functions bind: variables, parameters, loops."""
+    found: set[str] = set()
     for node in walk(tree):
-        if isinstance(node, lark.Tree) and node.data in BLOCKS:
-            body = [
-                child
-                for child in trees(node)
-                if child.data not in HEADERS and child.data != "annotation"
-            ]
-            if not body:
-                yield failed("empty-block", f"{where(node)}: a block without a statement")
+        if not isinstance(node, lark.Tree):
+            continue
+        if node.data.startswith("func_var_") or node.data.startswith("for_stmt"):
+            found |= set(tokens(node)[:1])
+        elif node.data == "func_args":
+            found |= {name for name, _ in parameters(node)}
+    return found
 
 
-def _duplicates(tree: Tree) -> Iterator[Judgement]:
-    """No two members of the script share a name, no two parameters of a function, and no two
-    variables of a block.
-    """
-    names = [_member(node) for node in trees(tree, *SUBSTANCE)]
-    for position, (name, member) in enumerate(names):
-        if name in [earlier for earlier, _ in names[:position]]:
-            yield failed("duplicate", f"{where(member)}: {name} is declared twice")
-    for node in walk(tree):
-        if isinstance(node, lark.Tree) and node.data in ("func_args", "signal_args"):
-            given = [name for name, _ in parameters(node)]
-            if len(given) != len(set(given)):
-                yield failed("duplicate", f"{where(node)}: two parameters share a name")
-        if isinstance(node, lark.Tree) and node.data in BLOCKS:
-            local = [_member(one)[0] for one in trees(node, "func_var_stmt")]
-            if len(local) != len(set(local)):
-                yield failed("duplicate", f"{where(node)}: two variables of a block share a name")
+def _gone_names(found: Script, api: Mapping[str, Any]) -> Iterator[Judgement]:
+    own = {*found.functions, *found.variables, *found.constants, *_locals(found.tree)}
+    for node in walk(found.tree):
+        if isinstance(node, lark.Token) and node.type in ("NAME", "TYPE_HINT"):
+            for word in str(node).replace("[", " ").replace("]", " ").replace(",", " ").split():
+                gone = api["classes"].get(word) or (word not in own and api["members"].get(word))
+                if gone:
+                    yield failed("godot-3", f"line {node.line}: {word} is gone: {gone}")
+        elif isinstance(node, lark.Tree) and node.data == "getattr":
+            said = [str(one) for one in node.children if str(one) != "."]
+            for pair in pairwise(said):
+                if gone := api["on"].get(".".join(pair)):
+                    yield failed("godot-3", f"{where(node)}: {'.'.join(pair)} is gone: {gone}")
 
 
-def _member(node: Tree) -> tuple[str, Tree]:
-    """The name that a member of the script declares, and its tree."""
-    inside = node
-    while inside.data not in ("signal_stmt", "class_def", "func_header") and not tokens(inside):
-        inside = trees(inside)[0]
-    return tokens(inside)[0], node
-
-
-def _order(tree: Tree) -> Iterator[Judgement]:
-    """``extends`` and ``class_name`` stand before everything else, each at most once."""
-    body = False
-    for node in trees(tree):
-        if node.data in HEADS:
-            if body:
-                yield failed(
-                    "order",
-                    f"{where(node)}: {node.data.removesuffix('_stmt')} below the class body",
-                )
-        elif node.data not in ("annotation", "docstr_stmt", "string"):
-            body = True
-
-
-def _jumps(tree: Tree) -> Iterator[Judgement]:
-    """``break`` and ``continue`` stand in loops; a ``void`` function returns nothing."""
-    stack: list[tuple[Tree, bool, bool]] = [(tree, False, False)]
-    while stack:
-        node, loop, void = stack.pop()
-        if node.data in ("break_stmt", "continue_stmt") and not loop:
-            yield failed(
-                "jump", f"{where(node)}: {node.data.removesuffix('_stmt')} outside of a loop"
-            )
-        if node.data == "return_stmt" and node.children and void:
-            yield failed("jump", f"{where(node)}: a void function returns a value")
-        loop = loop or node.data in ("while_stmt", "for_stmt", "for_stmt_typed")
-        if node.data in ("func_def", "lambda"):
-            header = node.children[0]
-            loop, void = False, bool(tokens(header)) and tokens(header)[-1] == "void"
-        stack.extend((child, loop, void) for child in reversed(trees(node)))
-
-
-def _godot3(tree: Tree) -> Iterator[Judgement]:
-    """Calls and types that Godot 4 no longer has."""
-    own = {name for name, _, _ in functions(tree)}
-    for node in walk(tree):
+def _newer(found: Script, api: Mapping[str, Any], version: str) -> Iterator[Judgement]:
+    since: list[tuple[str, str, str]] = []
+    for node in walk(found.tree):
         if isinstance(node, lark.Token):
-            if node in REMOVED_TYPES and node.type in ("NAME", "TYPE_HINT"):
-                yield failed("godot-3", f"line {node.line}: {node} is a Godot 3 class")
-            continue
-        if node.data not in ("standalone_call", "getattr_call"):
-            continue
-        called = tokens(node)[0] if node.data == "standalone_call" else tokens(node.children[0])[-1]
-        arguments = [child for child in node.children[1:] if kind(child) != "trailing_comma"]
-        if called in REMOVED - own and node.data == "standalone_call":
-            yield failed("godot-3", f"{where(node)}: {called}() is gone in Godot 4")
-        if called == "instance" and not arguments and called not in own:
-            yield failed("godot-3", f"{where(node)}: instance() is instantiate() in Godot 4")
-        method = len(arguments) >= 3 and string(arguments[2]) is not None
-        target = len(arguments) >= 2 and str(inner(arguments[1])) == "self"
-        if called in ("connect", "disconnect", "is_connected") and (method or target):
-            yield failed("godot-3", f"{where(node)}: {called} takes a Callable in Godot 4")
+            if str(node) in api["since"]:
+                since.append((api["since"][str(node)], f"line {node.line}", str(node)))
+            if node.type == "TYPE_HINT" and str(node).startswith("Dictionary["):
+                since.append(("4.4", f"line {node.line}", "a typed Dictionary"))
+        elif node.data == "for_stmt_typed":
+            since.append(("4.2", where(node), "a typed loop variable"))
+        elif node.data == "static_class_var_stmt":
+            since.append(("4.1", where(node), "a static variable"))
+    for needs, place, what in since:
+        if _number(needs) > _number(version):
+            yield failed("too-new", f"{place}: {what} is of {needs}, the prompt says {version}")
 
 
-def _indentation(tree: Tree, code: str) -> Iterator[Judgement]:
-    """One file is indented with tabs or with blanks; Godot refuses both in one file, the grammar
-    does not."""
-    lines = code.split("\n")
-    first = ""
-    starts = {
-        node.meta.line
-        for node in walk(tree)
-        if isinstance(node, lark.Tree) and node.data.endswith(LINES)
-    }
-    for number in sorted(starts):
-        text = lines[number - 1]
-        space = text[: len(text) - len(text.lstrip(" \t"))]
-        first = first or space[:1]
-        if set(space) - {first}:
-            yield failed(
-                "mixed-indentation", f"line {number}: tabs and blanks both indent this script"
-            )
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@verifier("godot.typed", version=1, facet="godot", packages=PACKAGES, level="parsed")
+def typed(case: Case, answer: Answer) -> Judgement:
+    """Every member, parameter and return has its type, or infers it; where ``expect.typed`` is
+    false, what is exported has."""
+    read = _read(answer)
+    if isinstance(read, Judgement):
+        return read
+    found, whole = read[0], case.expect.get("typed", True)
+    wrong = [
+        one.name
+        for one in found.variables.values()
+        if not one.kind and (whole or any(mark.startswith("export") for mark in one.marks))
+    ]
+    for function in found.functions.values() if whole else ():
+        wrong += [f"{function.name}({name})" for name, hint in function.parameters if not hint]
+        wrong += [f"{function.name}() ->"] if not function.returns else []
+    for signal, given in found.signals.items() if whole else ():
+        wrong += [f"signal {signal}({name})" for name, hint in given if not hint]
+    if wrong:
+        return failed("untyped", ", ".join(wrong)[:300])
+    return passed(f"{len(found.functions)} functions, {len(found.variables)} variables")
+
+
+@verifier("godot.frame", version=1, facet="godot", packages=PACKAGES, level="parsed")
+def frame(_case: Case, answer: Answer) -> Judgement:
+    """The game loop goes on: nothing blocks or waits for ever, bodies move in
+    ``_physics_process``, motion is scaled by ``delta`` once, nothing is loaded or awaited each
+    frame."""
+    read = _read(answer)
+    if isinstance(read, Judgement):
+        return read
+    found = read[0]
+    if not found.functions:
+        return failed("nothing-runs", "the script has no function")
+    for check in (_blocking, _body, _scaled, _each_frame):
+        for problem in check(found):
+            return problem
+    return passed(", ".join(found.functions)[:300])
+
+
+def _blocking(found: Script) -> Iterator[Judgement]:
+    for call in calls(found.tree):
+        if call.chain[-2:] in (("OS", "delay_msec"), ("OS", "delay_usec")):
+            yield failed("blocks", f"{where(call.node)}: {call.name}() stops the whole game")
+    for node in walk(found.tree):
+        if isinstance(node, lark.Tree) and node.data == "while_stmt":
+            condition, inside = inner(node.children[0]), names(node)
+            endless = str(condition) in ("true", "1")
+            ways_out = {"await", "break", "return"} & inside or _leaves(node)
+            ticks = {"get_ticks_msec", "get_ticks_usec", "time_left", "is_stopped"}
+            if (endless and not ways_out) or (names(node.children[0]) & ticks and not _waits(node)):
+                yield failed("blocks", f"{where(node)}: a loop that no frame gets through")
+
+
+def _leaves(node: Tree) -> bool:
+    ways = ("break_stmt", "return_stmt", "await_expr")
+    return any(isinstance(one, lark.Tree) and one.data in ways for one in walk(node))
+
+
+def _waits(node: Tree) -> bool:
+    return any(isinstance(one, lark.Tree) and one.data == "await_expr" for one in walk(node))
+
+
+def _body(found: Script) -> Iterator[Judgement]:
+    """``move_and_slide`` belongs where physics runs, and ``velocity`` is units a second already."""
+    physics = found.reached.get(PHYSICS, frozenset())
+    for name in sorted(found.reached.get("_process", frozenset()) - physics):
+        for call in calls(found.functions[name].node):
+            if call.name in ("move_and_slide", "move_and_collide"):
+                yield failed("not-physics", f"{where(call.node)}: {call.name}() outside of physics")
+    moved = found.base in BODIES or any(c.name == "move_and_slide" for c in calls(found.tree))
+    for function in found.functions.values() if moved else ():
+        delta = _deltas(function)
+        for one in assignments(function.node):
+            scaled = any(str(inner(part)) in delta for part in factors(one.value))
+            if one.chain[:1] == ("velocity",) and scaled and one.sign in ("=", "*="):
+                yield failed("scaled-twice", f"{where(one.node)}: move_and_slide() scales velocity")
+
+
+def _deltas(function: Function) -> set[str]:
+    """The names of what a frame took."""
+    given = (
+        {function.parameters[0][0]} if function.name in PER_FRAME and function.parameters else set()
+    )
+    return given | {"delta"}
+
+
+def _scaled(found: Script) -> Iterator[Judgement]:
+    """What is moved each frame by a step is moved by it times the time that the frame took."""
+    for name in PER_FRAME:
+        function = found.functions.get(name)
+        if function is None:
+            continue
+        timed = _deltas(function) | {"get_process_delta_time", "get_physics_process_delta_time"}
+        for node in walk(function.node):
+            if isinstance(node, lark.Tree) and node.data.startswith("func_var_"):
+                timed |= {tokens(node)[0]} if tokens(node) and names(node) & timed else set()
+        for one in assignments(function.node):
+            stepped = one.chain[:1] and one.chain[0] in MOVED and one.sign in ("+=", "-=")
+            if stepped and not names(one.value) & timed:
+                yield failed("not-scaled", f"{where(one.node)}: a step that no delta scales")
+
+
+def _each_frame(found: Script) -> Iterator[Judgement]:
+    for name in PER_FRAME:
+        function = found.functions.get(name)
+        for node in walk(function.node) if function else ():
+            if isinstance(node, lark.Tree) and node.data == "await_expr":
+                yield failed("await-per-frame", f"{where(node)}: each frame waits anew")
+        for call in calls(function.node) if function else ():
+            if call.node.data == "standalone_call" and call.name == "load":
+                yield failed("load-per-frame", f"{where(call.node)}: preload() it, or keep it")

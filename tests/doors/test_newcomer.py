@@ -24,7 +24,7 @@ NEEDY = """
 from harness import passed, verifier
 
 
-@verifier("java.parses", version=1, facet="java", packages=["nobody-has-this"])
+@verifier("java.parses", version=1, facet="pocket-java", packages=["nobody-has-this"])
 def parses(case, answer):
     return passed()
 """
@@ -103,8 +103,40 @@ def test_doctor_says_what_is_missing_for_what(tmp_path, capsys):
     assert "found 'mini/jawa'; expected a suite" in told["policy"]
     assert "no such folder" in told["adapter gamedev"]
     assert "not installed: nobody-has-this" in told["verifier java.parses"]
-    assert "no such verifier" in told["verifier godot.parses"]
+    assert "no such verifier" in told["verifier pocket_godot.parses"]
     assert "ok       suite mini: for the gate of gamedev" in lines
+
+
+def test_doctor_says_of_each_facet_what_can_be_judged_here(tmp_path, capsys):
+    place = write_workspace(tmp_path, ["gamedev"])
+    code, said = run(capsys, "init", str(place), "--facets", "gamedev")
+    assert code == 0, said
+    assert (place / "suites/gamedev/godot/README.md").is_file()
+    assert (place / "audits/_godot/goods.yaml").is_file()
+    judge = place / "verifiers/godot.py"
+    own = judge.read_text().replace('"gdtoolkit", "lark"', '"nobody-has-this", "lark"', 1)
+    said = run(capsys, "doctor", "--library", str(place))[1]
+    line = next(one for one in said.splitlines() if "facet godot" in one)
+    assert line.startswith("ok ")
+    assert "parses (parsed)" in line
+    judge.write_text(own)
+    said = run(capsys, "doctor", "--library", str(place))[1]
+    line = next(one for one in said.splitlines() if "facet godot" in one)
+    assert line.startswith("ok ")  # nobody owes it
+    assert "not installed: nobody-has-this" in line
+    library = place / "library.yaml"
+    library.write_text(library.read_text().replace("- mini", "- mini\n    - gamedev", 1))
+    code, said = run(capsys, "doctor", "--library", str(place))
+    lines = said.splitlines()
+    at = next(n for n, one in enumerate(lines) if "facet godot" in one)
+    assert (code, lines[at][:7]) == (1, "missing")
+    assert "pip install 'adapter-release-gate[gamedev]'" in lines[at + 1]
+
+
+def test_a_family_that_does_not_ship_is_named(tmp_path, capsys):
+    code, said = run(capsys, "init", str(tmp_path), "--facets", "gardening")
+    assert (code, "expected a family: gamedev" in said) == (4, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())

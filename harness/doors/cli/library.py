@@ -57,17 +57,29 @@ def library(library: str | None, html: Path | None, as_json: bool) -> int:
 @click.option("--base", metavar="FOLDER|ID", help="Your base: a folder, or ORG/NAME@COMMIT.")
 @click.option("--adapter", metavar="FOLDER", help="Your adapter on it.")
 @click.option("--facet", metavar="NAME", help="Begin a facet: suite, verifier, known answers.")
+@click.option("--facets", metavar="FAMILY", help="Copy the shipped facets of FAMILY: gamedev.")
 def init(
-    folder: Path, base: str | None, adapter: str | None, facet: str | None, as_json: bool
+    folder: Path,
+    base: str | None,
+    adapter: str | None,
+    facet: str | None,
+    facets: str | None,
+    as_json: bool,
 ) -> None:
     """Write a workspace into FOLDER (by default here); nothing is overwritten.
 
     With --base and --adapter a library of these two, HumanEval as the guard, and the beginning of
-    a facet. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
+    a facet. With --facets a team's own copy of a family: prompts, pages, verifiers and known
+    answers. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
     pocket factory."""
     from harness.content import workspace
     from harness.gate.newcomers import start
 
+    if facets is not None and base is None and adapter is None and facet is None:
+        made = workspace.take_family(folder, facets)
+        text = f"next: let an adapter owe `suites: [{facets}]`, and `harness doctor`"
+        told(as_json, f"{folder}: {len(made)} files of {facets}\n{text}", wrote=made)
+        return
     if base is None and adapter is None and facet is None:
         names = workspace.initialise(folder)
         text = (
@@ -77,6 +89,8 @@ def init(
         return
     if base is None or adapter is None:
         raise click.UsageError("--base and --adapter belong together, and --facet to them")
+    if facets is not None:
+        raise click.UsageError("--facets stands alone: run it a second time in the new workspace")
     made = start.begin(folder, base, adapter, facet)
     lines = [str(path) for path in made]
     if facet:
