@@ -186,6 +186,7 @@ MESSAGES = {
     "OnApplicationFocus": "bool",
     "OnApplicationPause": "bool",
 }
+MESSAGES_GONE = words("OnLevelWasLoaded")
 FRAME = words("Update LateUpdate FixedUpdate OnGUI OnTriggerStay OnCollisionStay OnMouseOver"
               " OnTriggerStay2D OnCollisionStay2D OnAnimatorMove OnRenderObject")  # fmt: skip
 RENDERED = words("Update LateUpdate OnGUI")

@@ -32,12 +32,13 @@ class Flow:
         self.script = scope.script
 
     def entries(self, names: Collection[str], types: Iterable[Type] = ()) -> list[Reached]:
-        """The methods of these names; of ``types`` alone where there are some."""
+        """The methods and properties of these names; of ``types`` alone where there are some."""
         return [
-            Reached(one, method)
+            Reached(one, node)
             for one in types or self.script.types
-            for name in sorted(names)
-            for method in one.methods.get(name, ())
+            for node in one.members
+            if node.type in ("method_declaration", "property_declaration")
+            and name_of(node) in names
         ]
 
     def reach(self, start: Iterable[Reached], *, far: bool, later: bool) -> list[Reached]:
@@ -57,7 +58,7 @@ class Flow:
             target, name = None, ""
             if node.type == "invocation_expression":
                 target, name = target_and_name(node.child_by_field_name("function"))
-            elif node.type == "identifier" and _value(node):
+            elif node.type == "identifier" and _value(node) and not _taken_off(node):
                 name = text(node) if later or _property(node, one.owner) else ""
             if not name:
                 continue
@@ -99,6 +100,11 @@ def _value(node: Node) -> bool:
         return False
     fields = [above.field_name_for_child(i) for i, c in enumerate(above.children) if c == node]
     return not fields or fields[0] not in ("name", "type", "returns")
+
+
+def _taken_off(node: Node) -> bool:
+    above = node.parent
+    return above is not None and assigned(above)[1] == "-="
 
 
 def _property(node: Node, owner: Type) -> bool:

@@ -12,7 +12,7 @@ from harness import Judgement, failed
 
 from ._code import text, walk
 from ._unity_api import CSHARP, LINQ, NAMESPACE, NEWER
-from ._unity_scope import Scope, inherited, member_of, target_and_name
+from ._unity_scope import Scope, inherited, member_of, product, target_and_name
 from ._unity_script import (
     BODIED,
     LAMBDAS,
@@ -38,6 +38,7 @@ ELSEWHERE = words(
     " join_into_clause var_pattern preproc_if preproc_elif or_pattern negated_pattern and_pattern"
     " function_pointer_type calling_convention extern_alias_directive query_continuation"
 )
+SMALL = words("quaternion half var dynamic nint nuint unmanaged notnull")
 CONTEXTUAL = words("_ value field args base this nameof var dynamic global await unmanaged")
 
 
@@ -79,6 +80,19 @@ def undeclared(script: Script, scope: Scope) -> Iterator[Judgement]:
                     yield failed("undeclared", where(node, f"nothing declares {text(node)}"))
 
 
+def odd_types(script: Script, scope: Scope) -> Iterator[Judgement]:
+    """Types in small letters that neither C# nor Unity.Mathematics has."""
+    own = set(script.by_name) | {n for one in script.types for n in _constants(one)}
+    own |= {v.name for one in script.types for m in one.members for v in scope.locals(m).values()}
+    for node in (one for root in script.roots for one in walk(root)):
+        for field in ("type", "returns"):
+            kind = node.child_by_field_name(field)
+            small = kind is not None and kind.type == "identifier" and text(kind)[0].islower()
+            name = text(kind) if small else ""
+            if name and name not in own | SMALL and not name[-1].isdigit():
+                yield failed("undeclared", where(node, f"{name} is no type of C#"))
+
+
 def _constants(one: Type) -> Iterator[str]:
     """What a type declares beside methods and variables: delegates, type parameters, enums."""
     for node in one.nodes:
@@ -95,7 +109,11 @@ def _static_using(script: Script) -> bool:
 def _used(node: Node) -> bool:
     """Whether an identifier is used as a value or called, not declared or named."""
     above = node.parent
-    if above is None or above.type in ELSEWHERE:
+    if above is None:
+        return False
+    if product(above) or product(above.parent):
+        return not text(node)[0].isupper()
+    if above.type in ELSEWHERE:
         return False
     at = [above.field_name_for_child(i) for i, c in enumerate(above.children) if c == node]
     if at and at[0] in ("name", "type", "returns", "alias"):

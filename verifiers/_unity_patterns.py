@@ -16,7 +16,7 @@ from ._unity_script import plain
 
 _NAMED = re.compile(
     r"(?:(?P<on>[\w<>\[\],]+)\.)?(?P<name>\w+)(?:<(?P<of>[\w<>\[\], ]+)>)?"
-    r"(?P<what>\(\)|\+=|-=|=)?"
+    r"(?P<what>\((?P<given>.*)\)|\+=|-=|=(?P<value>.*))?"
 )
 
 
@@ -27,9 +27,10 @@ class Pattern(NamedTuple):
     name: str
     on: str = ""
     of: str = ""
+    given: tuple[str, ...] = ()
 
 
-_KINDS = {"": "use", "()": "call", "=": "write", "+=": "subscribe", "-=": "unsubscribe"}
+_KINDS = {"": "use", "(": "call", "=": "write", "+": "subscribe", "-": "unsubscribe"}
 
 
 @cache
@@ -44,8 +45,13 @@ def pattern(written: str) -> Pattern:
     found = _NAMED.fullmatch("".join(written.split()))
     if found is None:
         return Pattern("text", written)
+    given = (found["given"] or found["value"] or "").split(",")
     return Pattern(
-        _KINDS[found["what"] or ""], found["name"], found["on"] or "", plain(found["of"] or "")
+        _KINDS[(found["what"] or "")[:1]],
+        found["name"],
+        found["on"] or "",
+        plain(found["of"] or ""),
+        tuple(one for one in given if one),
     )
 
 
@@ -68,16 +74,24 @@ def matches(scope: Scope, node: Node, wanted: Pattern) -> bool:
         of = not wanted.of or wanted.of in generics(node)
         return of and (not wanted.on or _on(scope, holder, wanted.on))
     if wanted.kind == "call":
-        _, name, _ = called(node)
+        _, name, given = called(node)
         function = node.child_by_field_name("function") if name else None
         fits = name == wanted.name and (not wanted.of or wanted.of in generics(function))
+        fits = fits and {*wanted.given} <= {_flat(one) for one in given}
         return fits and (not wanted.on or _on(scope, function, wanted.on))
-    left, operator, _ = assigned(node)
+    left, operator, right = assigned(node)
     if left is None or last_name(left) != wanted.name:
+        return False
+    if wanted.given and (right is None or _flat(right) != ",".join(wanted.given)):
         return False
     if wanted.on and not _on(scope, left, wanted.on):
         return False
     return wanted.kind == "write" or operator == {"subscribe": "+="}.get(wanted.kind, "-=")
+
+
+def _flat(node: Node) -> str:
+    """An expression without blanks; a number without its suffix."""
+    return _number(node).removesuffix(".0") or "".join(text(node).split())
 
 
 def _number(node: Node) -> str:

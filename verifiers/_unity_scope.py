@@ -24,6 +24,7 @@ GENERIC_CALLS = words(
     " FindAnyObjectByType FindObjectOfType CreateInstance GetOrAddComponent Load"
 )
 TAKES = words("Get Dequeue Pop First FirstOrDefault Peek Last")
+OWN = {"transform": "Transform", "gameObject": "GameObject"}
 #: what members of Unity's own types are
 KNOWN = {
     "attachedRigidbody": "Rigidbody", "rigidbody": "Rigidbody", "otherRigidbody": "Rigidbody2D",
@@ -91,7 +92,8 @@ class Scope:
         if kind == "as_expression":
             return plain(text(node.child_by_field_name("right")))
         if kind == "identifier":
-            return self._of_variable(self.find(node, text(node)), depth)
+            found = self.find(node, text(node))
+            return self._of_variable(found, depth) if found else OWN.get(text(node), "")
         if kind == "element_access_expression":
             return element(self.type_of(node.child_by_field_name("expression"), depth + 1))
         if kind in ("member_access_expression", "conditional_access_expression"):
@@ -219,11 +221,17 @@ def _within(member: Node) -> Iterator[tuple[str, Variable]]:
         elif kind in NAMED or (kind == "catch_declaration"):
             name = node.child_by_field_name("name")
             given = plain(text(node.child_by_field_name("type")))
-            if name is not None:
+            if name is not None and not product(node):
                 yield text(name), Variable(text(name), _out(node, given), None, node)
         elif kind in ("let_clause", "join_clause", "local_function_statement", "type_parameter"):
             named = node.child_by_field_name("name") or node.named_children[0]
             yield text(named), Variable(text(named), "", None, node)
+
+
+def product(node: Node | None) -> bool:
+    """Whether a node is ``a * b`` as an argument, which the grammar reads as a pointer."""
+    given = node.child_by_field_name("type") if node is not None else None
+    return given is not None and given.type == "pointer_type"
 
 
 def _out(node: Node, given: str) -> str:

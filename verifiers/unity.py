@@ -11,7 +11,7 @@ from tree_sitter import Node
 from harness import Answer, Case, Judgement, failed, passed, verifier
 
 from ._code import text, walk
-from ._unity_api import CSHARP, MEMBERS, MOMENTS, NAMES, SINCE
+from ._unity_api import CSHARP, MEMBERS, MESSAGES_GONE, MOMENTS, NAMES, SINCE
 from ._unity_declares import inspector, messages, missing, wanted_type
 from ._unity_flow import Flow
 from ._unity_frame import (
@@ -23,10 +23,10 @@ from ._unity_frame import (
     time_faults,
 )
 from ._unity_lifetime import await_faults, call_faults, handler_faults, null_faults, owned_faults
-from ._unity_names import newer, returns, strange, twice, undeclared, unimported
+from ._unity_names import newer, odd_types, returns, strange, twice, undeclared, unimported
 from ._unity_patterns import first
 from ._unity_pool import Pool
-from ._unity_scope import Scope, target_and_name
+from ._unity_scope import Scope, last_name, target_and_name
 from ._unity_script import Script, Type, script, where
 from ._words import words
 
@@ -85,7 +85,8 @@ def parses(case: Case, answer: Answer) -> Judgement:
         return read
     files, known = read.script, case.expect.get("csharp", CSHARP)
     checks = (strange(files), newer(files, known), twice(files), returns(files),
-              unimported(files), undeclared(files, read.scope))  # fmt: skip
+              unimported(files), undeclared(files, read.scope),
+              odd_types(files, read.scope))  # fmt: skip
     return read.verdict(fault for check in checks for fault in check)
 
 
@@ -154,7 +155,8 @@ def current(case: Case, answer: Answer) -> Judgement:
 
 
 def _dated(read: Read, asked: str) -> Iterator[Judgement]:
-    version, own = read.script.version, {n for t in read.script.types for n in t.methods}
+    version = read.script.version
+    own = {n for t in read.script.types for n in t.methods} - MESSAGES_GONE
     for node in read.nodes:
         if node.type == "identifier":
             name = text(node)
@@ -180,8 +182,8 @@ def _member(read: Read, node: Node) -> Iterator[Judgement]:
     if target is None:
         return
     given = read.scope.type_of(target)
-    if not given and target.type == "identifier" and read.scope.find(target, text(target)) is None:
-        given = text(target)
+    if not given and read.scope.find(target, last_name(target)) is None:
+        given = last_name(target)
     since, instead = MEMBERS.get(given, {}).get(name, ((9999, 0), ""))
     if read.script.version >= since and given not in read.script.by_name:
         yield failed("obsolete", where(node, f"{given}.{name}: {instead}"))
