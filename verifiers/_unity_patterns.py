@@ -39,12 +39,12 @@ def pattern(written: str) -> Pattern:
     if written.startswith('"'):
         return Pattern("text", written.strip('"'))
     if re.fullmatch(r"-?[\d.]+f?", written):
-        return Pattern("number", str(float(written.rstrip("f"))))
+        return Pattern("number", str(abs(float(written.rstrip("f")))))
     if written.startswith("new "):
         return Pattern("new", plain(written.removeprefix("new ")))
     found = _NAMED.fullmatch("".join(written.split()))
     if found is None:
-        return Pattern("text", written)
+        return Pattern("use", written)
     given = (found["given"] or found["value"] or "").split(",")
     return Pattern(
         _KINDS[(found["what"] or "")[:1]],
@@ -66,7 +66,7 @@ def matches(scope: Scope, node: Node, wanted: Pattern) -> bool:
     if wanted.kind == "new":
         return _creates(scope, node, wanted.name)
     if wanted.kind == "use":
-        if node.type != "identifier" or text(node) != wanted.name:
+        if node.named_children or text(node) != wanted.name:
             return False
         holder = node.parent
         if holder is not None and holder.type == "generic_name":
