@@ -106,8 +106,10 @@ def physics_faults(flow: Flow, scope: Scope) -> Iterator[Judgement]:
 
 def _pressed(one: Reached, node: Node) -> bool:
     """Whether a write is done once, at a press: an impulse or a velocity that is set."""
-    once = _at_once(node) or bool(assigned(node)[1])
-    return once and any(map(edge, on_the_way(one, node)))
+    asked = list(on_the_way(one, node))
+    if _at_once(node) and any("Time" in names_in(condition) for condition in asked):
+        return True
+    return (_at_once(node) or bool(assigned(node)[1])) and any(map(edge, asked))
 
 
 def _write(scope: Scope, node: Node) -> str:
@@ -301,14 +303,15 @@ def _seldom(one: Reached, node: Node) -> bool:
     return False
 
 
-def blocking_faults(flow: Flow) -> Iterator[Judgement]:
+def blocking_faults(flow: Flow, scope: Scope) -> Iterator[Judgement]:
     """What holds the main thread, or never ends."""
     for root in flow.script.roots:
         for node in walk(root):
             target, name, given = called(node)
             if name == "Sleep" and target is not None and text(target).endswith("Thread"):
                 yield failed("blocking", where(node, "Thread.Sleep stops the game"))
-            if name == "Wait" and not given and target is not None and "ask" in text(target):
+            task = "Task." in text(target) or scope.type_of(target).startswith("Task")
+            if name == "Wait" and not given and target is not None and task:
                 yield failed("blocking", where(node, "Wait() stops the game"))
             if name == "GetResult" and "GetAwaiter" in text(node):
                 yield failed("blocking", where(node, "GetResult() stops the game"))

@@ -84,7 +84,9 @@ def handler_faults(flow: Flow, scope: Scope) -> Iterator[Judgement]:
             handler = _handler(node, one, scope)
             if not handler or _short_lived(node, one, scope):
                 continue
-            taken = [n for n in nodes if _takes_off(n, node)]
+            named = assigned(node)[2]
+            lost = named is not None and named.type in LAMBDAS  # another lambda is another handler
+            taken = [] if lost else [n for n in nodes if _takes_off(n, node)]
             if not taken:
                 yield failed("handler", where(node, f"{handler} is never taken off again"))
             elif node in enabled and not any(n in disabled for n in taken):

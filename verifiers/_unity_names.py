@@ -87,7 +87,12 @@ def odd_types(script: Script, scope: Scope) -> Iterator[Judgement]:
     for node in (one for root in script.roots for one in walk(root)):
         for field in ("type", "returns"):
             kind = node.child_by_field_name(field)
-            small = kind is not None and kind.type == "identifier" and text(kind)[0].islower()
+            small = (
+                kind is not None
+                and node.type != "pointer_type"
+                and kind.type == "identifier"
+                and text(kind)[0].islower()
+            )
             name = text(kind) if small else ""
             if name and name not in own | SMALL and not name[-1].isdigit():
                 yield failed("undeclared", where(node, f"{name} is no type of C#"))

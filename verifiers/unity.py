@@ -202,7 +202,7 @@ def frame(case: Case, answer: Answer) -> Judgement:
     free = case.expect.get("allocation_free", [])
     moments = sorted({n for name in free for n in MOMENTS.get(name, {name})})
     checks = (input_faults(flow), physics_faults(flow, scope), time_faults(flow, scope),
-              lookup_faults(flow, scope), blocking_faults(flow),
+              lookup_faults(flow, scope), blocking_faults(flow, scope),
               allocation_faults(flow, scope, moments))  # fmt: skip
     return read.verdict(fault for check in checks for fault in check)
 
