@@ -224,6 +224,3 @@ def iterators(one: Type) -> set[str]:
         if text(method.child_by_field_name("returns")).rpartition(".")[2] == "IEnumerator"
         and not modifiers(method) & {"abstract"}
     }
-
-
-__all__ = ["LOOPS", "name_of"]

@@ -11,8 +11,8 @@ from tree_sitter import Node
 from harness import Judgement, failed
 
 from ._code import text, walk
-from ._unity_api import CSHARP, LINQ, NAMESPACE, NEWER
-from ._unity_scope import Scope, inherited, member_of, product, target_and_name
+from ._unity_api import LINQ, NAMESPACE, NEWER
+from ._unity_scope import Scope, inherited, product
 from ._unity_script import (
     BODIED,
     LAMBDAS,
@@ -277,6 +277,3 @@ def _in_loop(node: Node) -> bool:
             return True
         at = at.parent
     return False
-
-
-__all__ = ["CSHARP", "member_of", "target_and_name"]

@@ -118,8 +118,11 @@ class Script:
 
     def root_base(self, one: Type) -> str:
         """The first base that is not of this answer; empty for none."""
-        bases = [name for each in self.lineage(one) for name in each.bases]
-        return next((b for b in bases if b.partition("<")[0] not in self.by_name), "")
+        for each in self.lineage(one):
+            for base in each.bases:
+                if self.by_name.get(base.partition("<")[0], each) is each:
+                    return base
+        return ""
 
 
 def plain(written: str) -> str:

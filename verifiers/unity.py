@@ -14,16 +14,10 @@ from ._code import text, walk
 from ._unity_api import CSHARP, MEMBERS, MESSAGES_GONE, MOMENTS, NAMES, SINCE
 from ._unity_declares import inspector, messages, missing, wanted_type
 from ._unity_flow import Flow
-from ._unity_frame import (
-    allocation_faults,
-    blocking_faults,
-    input_faults,
-    lookup_faults,
-    physics_faults,
-    time_faults,
-)
+from ._unity_frame import input_faults, physics_faults
 from ._unity_lifetime import await_faults, call_faults, handler_faults, null_faults, owned_faults
 from ._unity_names import newer, odd_types, returns, strange, twice, undeclared, unimported
+from ._unity_pace import allocation_faults, blocking_faults, lookup_faults, time_faults
 from ._unity_patterns import first
 from ._unity_pool import Pool
 from ._unity_scope import Scope, last_name, target_and_name

@@ -63,7 +63,8 @@ PAIRS = [
         "current", "obsolete",
         ("void FixedUpdate() { var hull = GetComponentInParent<Rigidbody>(); }\n"
         "void OnCollisionEnter(Collision c) { print(c.rigidbody.velocity); }"),
-        ("void OnCollisionEnter(Collision c) { print(c.rigidbody.linearVelocity + agent.velocity); }\n"
+        ("void OnCollisionEnter(Collision c) { print(c.rigidbody.linearVelocity); }\n"
+         "void Start() { print(agent.velocity); }\n"
         "UnityEngine.AI.NavMeshAgent agent;"),
     ),
     (
@@ -71,7 +72,8 @@ PAIRS = [
         BODY + "bool jump;\nvoid Update() { jump = Input.GetKeyDown(KeyCode.Space); }\n"
         "void FixedUpdate() { if (jump) body.AddForce(Vector3.up, ForceMode.Impulse); }",
         BODY + "bool jump;\nvoid Update() { jump |= Input.GetKeyDown(KeyCode.Space); }\n"
-        "void FixedUpdate() { if (jump) body.AddForce(Vector3.up, ForceMode.Impulse); jump = false; }",
+        "void FixedUpdate() { if (jump) body.AddForce(Vector3.up, ForceMode.Impulse);\n"
+        "jump = false; }",
     ),
     (
         "frame", "physics-step",
@@ -108,14 +110,15 @@ PAIRS = [
     (
         "lifetime", "null-check",
         "[SerializeField] AudioSource voice;\nvoid Say() => voice?.Play();",
-        "[SerializeField] AudioSource voice;\npublic event Action Said;\nvoid Say() => Said?.Invoke();",
+        "public event Action Said;\nvoid Say() => Said?.Invoke();",
     ),
     (
         "lifetime", "twice",
         ("IObjectPool<Probe> pool; float dieAt;\nvoid Update() { if (Time.time > dieAt) Back(); }\n"
         "void OnTriggerEnter(Collider other) { Back(); }\nvoid Back() { pool.Release(this); }"),
         ("IObjectPool<Probe> pool; float dieAt; bool back;\n"
-        "void Update() { if (Time.time > dieAt) Back(); }\nvoid OnTriggerEnter(Collider other) { Back(); }\n"
+        "void Update() { if (Time.time > dieAt) Back(); }\n"
+         "void OnTriggerEnter(Collider other) { Back(); }\n"
         "void Back() { if (back) return; back = true; pool.Release(this); }"),
     ),
 ]  # fmt: skip
