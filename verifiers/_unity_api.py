@@ -202,6 +202,7 @@ MOMENTS = {
     "teardown": TEARDOWN,
 }
 
+POOLS = words("ObjectPool IObjectPool LinkedPool")
 BODIES = words("Rigidbody Rigidbody2D")
 #: types whose ``== null`` also says that the object was destroyed
 OBJECTS = words(

@@ -39,7 +39,9 @@ ELSEWHERE = words(
     " function_pointer_type calling_convention extern_alias_directive query_continuation"
 )
 SMALL = words("quaternion half var dynamic nint nuint unmanaged notnull")
-CONTEXTUAL = words("_ value field args base this nameof var dynamic global await unmanaged")
+CONTEXTUAL = words(
+    "math noise _ value field args base this nameof var dynamic global await unmanaged"
+)
 
 
 def newer(script: Script, known: int) -> Iterator[Judgement]:
@@ -202,9 +204,13 @@ def returns(script: Script) -> Iterator[Judgement]:
             if body is None or body.type != "block":
                 continue
             own = list(_own(body))
-            if any(node.type == "yield_statement" for node in own):
-                continue
             given = plain(text(method.child_by_field_name("returns")))
+            if "await_expression" in {n.type for n in own} and "async" not in modifiers(method):
+                yield failed("return", where(method, f"{name_of(method)} awaits and is not async"))
+            if any(node.type == "yield_statement" for node in own):
+                if not given.startswith(("IEnumer", "IAsyncEnumer")):
+                    yield failed("return", where(method, f"a method that yields is no {given}"))
+                continue
             nothing = given == "void" or (
                 "async" in modifiers(method) and given in ("Task", "ValueTask", "Awaitable")
             )

@@ -189,5 +189,17 @@ def allocation_faults(flow: Flow, scope: Scope, names: list[str]) -> Iterator[Ju
                 yield failed("garbage", where(node, "texts are joined"))
 
 
+def tag_faults(flow: Flow) -> Iterator[Judgement]:
+    """Tags that are read to be compared: every reading makes a new text."""
+    for node in (n for root in flow.script.roots for n in walk(root)):
+        sides = [node.child_by_field_name("left"), node.child_by_field_name("right")]
+        if node.type == "binary_expression" and any(
+            c and c.type == "string_literal" for c in sides
+        ):
+            tags = [c for c in sides if c is not None and target_and_name(c)[1] == "tag"]
+            if tags and text(node.child_by_field_name("operator")) in ("==", "!="):
+                yield failed("garbage", where(node, "a tag is compared by CompareTag"))
+
+
 def _thrown(node: Node) -> bool:
     return node.parent is not None and node.parent.type.startswith("throw")

@@ -10,7 +10,7 @@ from tree_sitter import Node
 from harness import Judgement, failed
 
 from ._code import text, walk
-from ._unity_api import CONTACT, RENDERED, STARTUP, TEARDOWN
+from ._unity_api import CONTACT, POOLS, RENDERED, STARTUP, TEARDOWN
 from ._unity_flow import (
     Flow,
     Reached,
@@ -26,7 +26,6 @@ from ._unity_scope import Scope, last_name, member_of
 from ._unity_script import LAMBDAS, Type, where
 from ._words import words
 
-POOLS = words("ObjectPool IObjectPool LinkedPool")
 STORES = words("Queue Stack List LinkedList HashSet Dictionary ConcurrentQueue ConcurrentBag")
 GIVES = words("Enqueue Push Add AddLast AddFirst")
 TAKES = words("Dequeue Pop TryDequeue TryPop RemoveAt RemoveLast RemoveFirst")

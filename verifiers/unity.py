@@ -16,8 +16,9 @@ from ._unity_declares import inspector, messages, missing, wanted_type
 from ._unity_flow import Flow
 from ._unity_frame import input_faults, physics_faults
 from ._unity_lifetime import await_faults, call_faults, handler_faults, null_faults, owned_faults
+from ._unity_members import copied, doubles, members, unassigned
 from ._unity_names import newer, odd_types, returns, strange, twice, undeclared, unimported
-from ._unity_pace import allocation_faults, blocking_faults, lookup_faults, time_faults
+from ._unity_pace import allocation_faults, blocking_faults, lookup_faults, tag_faults, time_faults
 from ._unity_patterns import first
 from ._unity_pool import Pool
 from ._unity_scope import Scope, last_name, target_and_name
@@ -80,7 +81,9 @@ def parses(case: Case, answer: Answer) -> Judgement:
     files, known = read.script, case.expect.get("csharp", CSHARP)
     checks = (strange(files), newer(files, known), twice(files), returns(files),
               unimported(files), undeclared(files, read.scope),
-              odd_types(files, read.scope))  # fmt: skip
+              odd_types(files, read.scope),
+              members(files, read.scope), copied(files, read.scope), doubles(files),
+              unassigned(files))  # fmt: skip
     return read.verdict(fault for check in checks for fault in check)
 
 
@@ -196,7 +199,7 @@ def frame(case: Case, answer: Answer) -> Judgement:
     free = case.expect.get("allocation_free", [])
     moments = sorted({n for name in free for n in MOMENTS.get(name, {name})})
     checks = (input_faults(flow), physics_faults(flow, scope), time_faults(flow, scope),
-              lookup_faults(flow, scope), blocking_faults(flow, scope),
+              lookup_faults(flow, scope), blocking_faults(flow, scope), tag_faults(flow),
               allocation_faults(flow, scope, moments))  # fmt: skip
     return read.verdict(fault for check in checks for fault in check)
 

@@ -65,7 +65,7 @@ PAIRS = [
         "void OnCollisionEnter(Collision c) { print(c.rigidbody.velocity); }"),
         ("void OnCollisionEnter(Collision c) { print(c.rigidbody.linearVelocity); }\n"
          "void Start() { print(agent.velocity); }\n"
-        "UnityEngine.AI.NavMeshAgent agent;"),
+        "public UnityEngine.AI.NavMeshAgent agent;"),
     ),
     (
         "frame", "edge-input",
@@ -114,9 +114,10 @@ PAIRS = [
     ),
     (
         "lifetime", "twice",
-        ("IObjectPool<Probe> pool; float dieAt;\nvoid Update() { if (Time.time > dieAt) Back(); }\n"
+        ("public IObjectPool<Probe> pool; float dieAt;\n"
+         "void Update() { if (Time.time > dieAt) Back(); }\n"
         "void OnTriggerEnter(Collider other) { Back(); }\nvoid Back() { pool.Release(this); }"),
-        ("IObjectPool<Probe> pool; float dieAt; bool back;\n"
+        ("public IObjectPool<Probe> pool; float dieAt; bool back;\n"
         "void Update() { if (Time.time > dieAt) Back(); }\n"
          "void OnTriggerEnter(Collider other) { Back(); }\n"
         "void Back() { if (back) return; back = true; pool.Release(this); }"),
