@@ -83,21 +83,20 @@ def undeclared(script: Script, scope: Scope) -> Iterator[Judgement]:
 
 
 def odd_types(script: Script, scope: Scope) -> Iterator[Judgement]:
-    """Types in small letters that neither C# nor Unity.Mathematics has."""
+    """Types in small letters that neither C# nor Unity.Mathematics has, and those of the answer in
+    other letters."""
+    letters = {name.lower() for name in script.by_name}
     own = set(script.by_name) | {n for one in script.types for n in _constants(one)}
     own |= {v.name for one in script.types for m in one.members for v in scope.locals(m).values()}
     for node in (one for root in script.roots for one in walk(root)):
         for field in ("type", "returns"):
             kind = node.child_by_field_name(field)
-            small = (
-                kind is not None
-                and node.type != "pointer_type"
-                and kind.type == "identifier"
-                and text(kind)[0].islower()
-            )
-            name = text(kind) if small else ""
-            if name and name not in own | SMALL and not name[-1].isdigit():
-                yield failed("undeclared", where(node, f"{name} is no type of C#"))
+            if kind is None or kind.type != "identifier" or node.type == "pointer_type":
+                continue
+            name = text(kind)
+            small = name[0].islower() and name not in SMALL and not name[-1].isdigit()
+            if name not in own and (small or name.lower() in letters):
+                yield failed("undeclared", where(node, f"nothing declares the type {name}"))
 
 
 def _constants(one: Type) -> Iterator[str]:
@@ -268,6 +267,9 @@ def strange(script: Script) -> Iterator[Judgement]:
             yield failed("look-alike", where(node, f"{text(node)} is not written in ASCII"))
         if node.type == "integer_literal" and not text(node).isascii():
             yield failed("look-alike", where(node, f"{text(node)} is not written in ASCII"))
+        derives = {"base_list"} & {c.type for c in node.children} or modifiers(node) & {"sealed"}
+        if node.type == "class_declaration" and "static" in modifiers(node) and derives:
+            yield failed("static", where(node, f"{name_of(node)} is static and derives"))
         if node.type == "break_statement" and not _in_loop(node):
             yield failed("jump", where(node, "break outside of a loop or a switch"))
 

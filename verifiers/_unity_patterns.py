@@ -39,7 +39,7 @@ def pattern(written: str) -> Pattern:
     if written.startswith('"'):
         return Pattern("text", written.strip('"'))
     if re.fullmatch(r"-?[\d.]+f?", written):
-        return Pattern("number", str(abs(float(written.rstrip("f")))))
+        return Pattern("number", str(float(written.rstrip("f"))))
     if written.startswith("new "):
         return Pattern("new", plain(written.removeprefix("new ")))
     found = _NAMED.fullmatch("".join(written.split()))
@@ -62,7 +62,7 @@ def matches(scope: Scope, node: Node, wanted: Pattern) -> bool:
             text(node).strip('@"') == wanted.name
         )
     if wanted.kind == "number":
-        return node.type in ("integer_literal", "real_literal") and _number(node) == wanted.name
+        return node.type in ("integer_literal", "real_literal") and _signed(node) == wanted.name
     if wanted.kind == "new":
         return _creates(scope, node, wanted.name)
     if wanted.kind == "use":
@@ -92,6 +92,12 @@ def matches(scope: Scope, node: Node, wanted: Pattern) -> bool:
 def _flat(node: Node) -> str:
     """An expression without blanks; a number without its suffix."""
     return _number(node).removesuffix(".0") or "".join(text(node).split())
+
+
+def _signed(node: Node) -> str:
+    minus = node.parent is not None and text(node.parent).startswith("-")
+    prefix = node.parent is not None and node.parent.type == "prefix_unary_expression"
+    return ("-" if minus and prefix else "") + _number(node)
 
 
 def _number(node: Node) -> str:
