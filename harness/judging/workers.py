@@ -181,14 +181,17 @@ class Judges:
         self.folder, self.sandbox = verifiers, sandbox
         self.digest = discovery.digest(verifiers)
         self.secret = secret or os.urandom(32)
-        setup = Setup(verifiers, self.digest, sandbox, secret=self.secret)
-        own = cores.one_each(workers) if apart else [None] * workers
-        self._judges = [Judge(replace(setup, core=core)) for core in own]
+        self._judges = self._begun(cores.one_each(workers) if apart else [None] * workers)
         self._idle: SimpleQueue[int] = SimpleQueue()
         for number in range(workers):
             self._idle.put(number)
         self._threads = ThreadPoolExecutor(workers)
         self._closed = False
+
+    def _begun(self, own: Sequence[int | None]) -> list[Judge]:
+        """A child for each core that it keeps to, if any."""
+        setup = Setup(self.folder, self.digest, self.sandbox, secret=self.secret)
+        return [Judge(replace(setup, core=core)) for core in own]
 
     def judge(self, verifiers: Sequence[str], case: Case, text: str) -> Pending:
         """Ask for the judgement of each of ``verifiers`` (ids) on one answer."""

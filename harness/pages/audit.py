@@ -3,7 +3,6 @@ certificates."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,14 +114,13 @@ def checks(c: Certificate) -> list[Check]:
     ]
 
 
-def write_json(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
+def plain(certificates: Sequence[Certificate], found: Audited) -> dict[str, Any]:
     """The certificates with state, bounds and digest, and what could not be loaded."""
-    data = {
+    return {
         "certificates": [c.to_json() for c in certificates],
         "broken": found.broken,
         "leaks": found.leaks,
     }
-    files.replace(path, json.dumps(data, indent=1) + "\n")
 
 
 def write_table(path: Path, certificates: Sequence[Certificate], _found: Audited) -> None:

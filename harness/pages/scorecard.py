@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from harness import files
 from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import RunFolder
+from harness.pages import markdown
 from harness.pages.evidence import carried
 from harness.pages.html import cut, filled
 from harness.pages.published import Hidden
@@ -31,8 +32,9 @@ UNCHECKED = Notice(
 
 
 def render(run: Path, reports: Path) -> Path:
-    """Write ``scorecard.html`` into ``run``, as its documents stand."""
+    """Write ``scorecard.html`` and ``scorecard.md`` into ``run``, as its documents stand."""
     found = RunFolder(run)
+    markdown.render(found, UNCHECKED._replace(text=markdown.UNCHECKED))
     made = page(found, found.scorecard, found.verdict, reports, UNCHECKED)
     return files.replace(run / "scorecard.html", made)
 
