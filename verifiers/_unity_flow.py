@@ -199,7 +199,7 @@ def called(node: Node) -> tuple[Node | None, str, list[Node]]:
     if node.type != "invocation_expression":
         return None, "", []
     target, name = target_and_name(node.child_by_field_name("function"))
-    given = [one.named_children[-1] for one in arguments_of(node) if one.named_children]
+    given = [one.children[-1] for one in arguments_of(node)]
     return target, name, given
 
 

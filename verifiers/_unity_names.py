@@ -130,11 +130,26 @@ def _used(node: Node) -> bool:
         holder = above.parent
         if holder is not None and holder.type in ("initializer_expression", "with_initializer"):
             return False
-    if _in_nameof(node) or (above.type == "is_expression" and at[0] == "right"):
+    if (
+        _in_nameof(node)
+        or _in_foreach(node)
+        or (above.type == "is_expression" and at[0] == "right")
+    ):
         return False
     capital = text(node)[0].isupper()
     static = above.type == "member_access_expression" and at[0] == "expression"
     return not (capital and static)
+
+
+def _in_foreach(node: Node) -> bool:
+    """Whether a node is of ``Type<T> name`` in a foreach, which the grammar reads as less than."""
+    at = node.parent
+    while at is not None and at.type == "binary_expression":
+        above = at.parent
+        if above is not None and above.type == "foreach_statement":
+            return above.child_by_field_name("left") == at
+        at = above
+    return False
 
 
 def _in_nameof(node: Node) -> bool:

@@ -55,6 +55,10 @@ class Pool:
     def gives_back(self, node: Node) -> bool:
         """Whether a node gives an object back."""
         target, name, given = called(node)
+        if node.type == "member_access_expression" and text(node).endswith(".Release"):
+            handed = node.parent is not None and node.parent.type == "argument"
+            holder = self.scope.type_of(node.child_by_field_name("expression"))
+            return handed and holder.partition("<")[0] in POOLS
         if target is None:
             field = self.scope.field(node, name) if name else None
             own = given and text(given[0]) == "this"

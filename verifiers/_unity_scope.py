@@ -217,6 +217,11 @@ def _within(member: Node) -> Iterator[tuple[str, Variable]]:
         elif kind == "foreach_statement":
             left = node.child_by_field_name("left")
             given = plain(text(node.child_by_field_name("type")))
+            if left is not None and left.type == "binary_expression":  # the grammar's Type<T> name
+                left, given = (
+                    left.child_by_field_name("right"),
+                    plain(text(left).rpartition(" ")[0]),
+                )
             yield text(left), Variable(text(left), given, node.child_by_field_name("right"), node)
         elif kind in NAMED or (kind == "catch_declaration"):
             name = node.child_by_field_name("name")
