@@ -3,6 +3,8 @@ messages with their parameters, what the inspector can show."""
 
 from __future__ import annotations
 
+import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -140,12 +142,18 @@ def _empty(method: Node) -> bool:
 
 def messages(script: Script) -> Iterator[Judgement]:
     """Methods that are meant for Unity, and that Unity would not call."""
+    nodes = (n for root in script.roots for n in walk(root))
+    used = Counter(text(n).strip('"') for n in nodes if n.type in ("identifier", "string_literal"))
     for one in script.types:
         if script.root_base(one) != "MonoBehaviour":
             continue
         flat = {v.type for v in one.variables.values()}
         for name, method in ((n, m) for n, found in one.methods.items() for m in found):
             message = LOWER.get(name.lower())
+            close = difflib.get_close_matches(name, MESSAGES, 1, 0.88) if message is None else []
+            hidden = not modifiers(method) & {"public", "protected", "internal", "override"}
+            if close and hidden and not attributes(method) and used[name] == 1:
+                yield failed("message", where(method, f"Unity calls {close[0]}, nobody {name}"))
             if message is None or "override" in modifiers(method):
                 continue
             if name != message:

@@ -21,7 +21,7 @@ OWNED = words(
 )
 ENDS = words("Dispose Release Cancel")
 ONE_SHOT = words("completed Completed completedTypeless")
-TOKENS = words("destroyCancellationToken CancellationToken CancellationTokenSource")
+CHECKS = words("IsCancellationRequested ThrowIfCancellationRequested")
 WAITS = words("Delay WaitForSecondsAsync NextFrameAsync FixedUpdateAsync EndOfFrameAsync")
 
 
@@ -150,9 +150,16 @@ def _short_lived(node: Node, one: Type, scope: Scope) -> bool:
     return bool(made) and all("object_creation" in value.type for value in made)
 
 
-def owned_faults(script: Script) -> Iterator[Judgement]:
-    """Memory and actions that the garbage collector does not give back."""
+def owned_faults(flow: Flow) -> Iterator[Judgement]:
+    """Memory and actions that the garbage collector does not give back, and memory that is given
+    back under a job."""
+    script = flow.script
     for one in script.types:
+        ended = flow.nodes(flow.entries(TEARDOWN, [one]), far=False, later=False)
+        calls = {called(n)[1] for n in ended}
+        jobs = [v for v in one.variables.values() if v.type == "JobHandle"]
+        if jobs and "Dispose" in calls and "Complete" not in calls:
+            yield failed("not-completed", where(jobs[0].node, "memory is given back under a job"))
         nodes = [n for member in one.members for n in walk(member)]
         for name, variable in one.variables.items():
             head = variable.type.partition("<")[0]
@@ -183,10 +190,13 @@ def await_faults(script: Script) -> Iterator[Judgement]:
     for one in script.types:
         if script.root_base(one) != "MonoBehaviour":
             continue
-        nodes = [n for member in one.members for n in walk(member)]
-        names = {text(n) for n in nodes if n.type == "identifier"}
-        for node in nodes:
-            target, name, _ = called(node)
+        for node in (n for member in one.members for n in walk(member)):
+            target, name, given = called(node)
             root = text(target) if target is not None else ""
-            if name in WAITS and root in ("Task", "Awaitable") and not names & TOKENS:
+            member = member_of(node)
+            parts = list(walk(member)) if member is not None else []
+            alive = [n for n in parts if n.type == "binary_expression" and text(n)[:5] == "this "]
+            asked = bool(alive) or bool({text(n) for n in parts} & CHECKS)
+            token = asked or any("token" in text(argument).lower() for argument in given)
+            if name in WAITS and root in ("Task", "Awaitable") and not token:
                 yield failed("no-token", where(node, f"{name} goes on when the object is gone"))

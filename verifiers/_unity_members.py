@@ -12,7 +12,7 @@ from ._code import text, walk
 from ._unity_api import OBJECTS, POOLS
 from ._unity_flow import assigned, called
 from ._unity_scope import Scope, arguments_of, inherited, last_name, target_and_name
-from ._unity_script import Script, Type, attributes, modifiers, plain, where
+from ._unity_script import LAMBDAS, Script, Type, attributes, modifiers, name_of, plain, where
 from ._words import words
 
 #: properties that give a copy, whose parts cannot be assigned
@@ -161,3 +161,46 @@ def unassigned(script: Script) -> Iterator[Judgement]:
             field = variable.node.type == "field_declaration" and variable.value is None
             if field and object and not shown and name not in written and read.count(name) > 1:
                 yield failed("unassigned", where(variable.node, f"nothing ever sets {name}"))
+
+
+def returns(script: Script) -> Iterator[Judgement]:
+    """Methods that return nothing where they should, or something where they should not."""
+    for one in script.types:
+        for method in (m for found in one.methods.values() for m in found):
+            body = method.child_by_field_name("body")
+            if body is None or body.type != "block":
+                continue
+            own = list(_own(body))
+            given = plain(text(method.child_by_field_name("returns")))
+            if "await_expression" in {n.type for n in own} and "async" not in modifiers(method):
+                yield failed("return", where(method, f"{name_of(method)} awaits and is not async"))
+            if any(node.type == "yield_statement" for node in own):
+                if not given.startswith(("IEnumer", "IAsyncEnumer")):
+                    yield failed("return", where(method, f"a method that yields is no {given}"))
+                continue
+            nothing = given == "void" or (
+                "async" in modifiers(method) and given in ("Task", "ValueTask", "Awaitable")
+            )
+            valued = [n for n in own if n.type == "return_statement"]
+            if (
+                given == "IEnumerator"
+                and not any(n.named_children for n in valued)
+                and not any(n.type == "throw_statement" for n in own)
+            ):
+                yield failed("no-yield", where(method, f"{name_of(method)} yields nothing"))
+            for node in valued:
+                if bool(node.named_children) == nothing:
+                    yield failed("return", where(node, f"{name_of(method)} returns {given}"))
+            if not nothing and not valued and not any(n.type == "throw_statement" for n in own):
+                yield failed("return", where(method, f"{name_of(method)} returns no {given}"))
+
+
+def _own(body: Node) -> Iterator[Node]:
+    """The nodes of a body that are not in a function inside of it."""
+    waiting = [body]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(
+            c for c in node.children if c.type not in LAMBDAS | {"local_function_statement"}
+        )

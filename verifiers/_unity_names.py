@@ -13,17 +13,7 @@ from harness import Judgement, failed
 from ._code import text, walk
 from ._unity_api import LINQ, NAMESPACE, NEWER
 from ._unity_scope import Scope, inherited, product
-from ._unity_script import (
-    BODIED,
-    LAMBDAS,
-    Script,
-    Type,
-    modifiers,
-    name_of,
-    parameters,
-    plain,
-    where,
-)
+from ._unity_script import BODIED, LAMBDAS, Script, Type, modifiers, name_of, parameters, where
 from ._words import words
 
 #: parents below which an identifier is a type, a label or a name of something else
@@ -208,49 +198,6 @@ def _type_name(node: Node) -> bool:
         return outer is None or outer.type not in ("qualified_name", "member_access_expression")
     static = above.type == "member_access_expression" and fields == ["expression"]
     return static or "type" in fields or "returns" in fields
-
-
-def returns(script: Script) -> Iterator[Judgement]:
-    """Methods that return nothing where they should, or something where they should not."""
-    for one in script.types:
-        for method in (m for found in one.methods.values() for m in found):
-            body = method.child_by_field_name("body")
-            if body is None or body.type != "block":
-                continue
-            own = list(_own(body))
-            given = plain(text(method.child_by_field_name("returns")))
-            if "await_expression" in {n.type for n in own} and "async" not in modifiers(method):
-                yield failed("return", where(method, f"{name_of(method)} awaits and is not async"))
-            if any(node.type == "yield_statement" for node in own):
-                if not given.startswith(("IEnumer", "IAsyncEnumer")):
-                    yield failed("return", where(method, f"a method that yields is no {given}"))
-                continue
-            nothing = given == "void" or (
-                "async" in modifiers(method) and given in ("Task", "ValueTask", "Awaitable")
-            )
-            valued = [n for n in own if n.type == "return_statement"]
-            if (
-                given == "IEnumerator"
-                and not any(n.named_children for n in valued)
-                and not any(n.type == "throw_statement" for n in own)
-            ):
-                yield failed("no-yield", where(method, f"{name_of(method)} yields nothing"))
-            for node in valued:
-                if bool(node.named_children) == nothing:
-                    yield failed("return", where(node, f"{name_of(method)} returns {given}"))
-            if not nothing and not valued and not any(n.type == "throw_statement" for n in own):
-                yield failed("return", where(method, f"{name_of(method)} returns no {given}"))
-
-
-def _own(body: Node) -> Iterator[Node]:
-    """The nodes of a body that are not in a function inside of it."""
-    waiting = [body]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(
-            c for c in node.children if c.type not in LAMBDAS | {"local_function_statement"}
-        )
 
 
 def twice(script: Script) -> Iterator[Judgement]:

@@ -16,8 +16,8 @@ from ._unity_declares import inspector, messages, missing, wanted_type
 from ._unity_flow import Flow
 from ._unity_frame import input_faults, physics_faults
 from ._unity_lifetime import await_faults, call_faults, handler_faults, null_faults, owned_faults
-from ._unity_members import copied, doubles, members, unassigned
-from ._unity_names import newer, odd_types, returns, strange, twice, undeclared, unimported
+from ._unity_members import copied, doubles, members, returns, unassigned
+from ._unity_names import newer, odd_types, strange, twice, undeclared, unimported
 from ._unity_pace import allocation_faults, blocking_faults, lookup_faults, tag_faults, time_faults
 from ._unity_patterns import first
 from ._unity_pool import Pool
@@ -129,6 +129,8 @@ def _where(read: Read, row: dict[str, object], *, wide: bool) -> list[Node]:
     within = row.get("in")
     types = [one for one in read.script.types if within in (None, one.name)]
     names = row.get("from")
+    if names is None and within is None:
+        return list(read.nodes)
     if names is None:
         return [node for one in types for n in one.nodes for node in walk(n)]
     wanted = [names] if isinstance(names, str) else list(names)  # type: ignore[call-overload]
@@ -213,7 +215,7 @@ def lifetime(case: Case, answer: Answer) -> Judgement:
     files, flow, scope = read.script, read.flow, read.scope
     pool = Pool(flow, scope)
     checks = [call_faults(files, scope), null_faults(files, scope), handler_faults(flow, scope),
-              owned_faults(files), await_faults(files)]  # fmt: skip
+              owned_faults(flow), await_faults(files)]  # fmt: skip
     if case.expect.get("pool"):
         checks += [pool.missing(), pool.made_and_destroyed()]
     if case.expect.get("pool") or pool.built_in():
