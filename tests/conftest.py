@@ -23,7 +23,7 @@ from harness.sandbox.base import Sandbox
 from harness.sandbox.limits import Limits
 from harness.subjects.groups import groups
 
-pytest_plugins = ["pytester", "spoken_gate", "tiny_subject"]
+pytest_plugins = ["pytester", "browsing", "spoken_gate", "tiny_subject"]
 pytest.register_assert_rewrite(
     "auditing", "stats_helpers"
 )  # their assertions explain themselves as those of a test

@@ -195,7 +195,7 @@ def script(case: Case, answer: Answer) -> Script | Judgement:
     fragment = bool(case.expect.get("fragment"))
     roots = []
     for code in codes:
-        hidden = unseen(code)
+        hidden = unseen(answer, code)
         if hidden is not None:
             return hidden
         root = parse(code, GRAMMAR)

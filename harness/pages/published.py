@@ -71,7 +71,7 @@ class Hidden:
             shown = {key: self.data(each) for key, each in asdict(row).items() if key not in TEXTS}
             shown |= {key: _digest(getattr(row, key)) for key in TEXTS}
             for finding, own in zip(shown["findings"], row.findings, strict=True):
-                finding["evidence"] = _digest(own.evidence)
+                finding |= {"evidence": _digest(own.evidence), "spans": []}
             yield json.dumps(shown).encode()
 
 

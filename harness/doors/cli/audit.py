@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.doors.cli.common import Command, library_option, sandbox_option, tell, told
+from harness.doors.cli.common import (
+    Command,
+    html_option,
+    library_option,
+    sandbox_option,
+    tell,
+    told,
+)
 from harness.doors.cli.wrap import wrap_options
 
 if TYPE_CHECKING:
@@ -76,12 +83,7 @@ POLL = 0.5  # seconds between two looks at the files
     help="Answer what the audit asks, into the fixtures: OPERATOR=deadly or OPERATOR='waive:"
     " REASON'; without a value it asks here. Repeatable.",
 )
-@click.option(
-    "--html",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a page of what was found.",
-)
+@html_option
 @click.option(
     "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write it as JUnit XML."
 )

@@ -76,6 +76,14 @@ def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
     return click.option(f"--{name}", metavar=metavar, help=text + more, **settings)
 
 
+html_option = click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page of what was found.",
+)
+
+
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Print every reason with its statistics."
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from harness.doors.cli.common import Command, tell
+from harness.doors.cli.common import Command, html_option, library_option, tell
 
 HEAD = ("suite", "A", "B", "gained", "lost", "B - A, points", "margin", "", "lost prompts")
 MOST = 8  # prompts that are named
@@ -24,14 +25,23 @@ MOST = 8  # prompts that are named
 )
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
-def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
+@html_option
+@library_option
+def compare(run_a: Path, run_b: Path, html: Path | None, library: str | None, as_json: bool) -> int:
     """Pair what the adapters of two runs answered: RUN_B against RUN_A.
 
     Refused for prompts that differ. Nothing is asked, and no look is counted."""
+    from harness import files
+    from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.finished.compare import compare as pair
+    from harness.pages.beside import compare as pages
 
     found, out = pair(run_a, run_b), Terminal()
+    if html is not None:
+        reports = workspace.find(library).folder("reports")
+        runs = {run: one.folder for run, one in found.runs.items()}
+        files.replace(html, pages.page(json.loads(json.dumps(found.to_json())), runs, reports))
     if as_json:
         tell(found.to_json())
     else:

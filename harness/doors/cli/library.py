@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.doors.cli.common import Command, library_option, tell, told
+from harness.doors.cli.common import Command, html_option, library_option, tell, told
 
 
 @click.command(
@@ -14,11 +14,13 @@ from harness.doors.cli.common import Command, library_option, tell, told
     codes={0: "Printed.", 1: "Printed; of something that is said to be shipped nothing shows it."},
 )
 @library_option
-def library(library: str | None, as_json: bool) -> int:
+@html_option
+def library(library: str | None, html: Path | None, as_json: bool) -> int:
     """Print the adapters of library.yaml.
 
     With their status, base, facets and the suites they owe, and of what is shipped the receipt: the
-    record of its release, or its last run."""
+    record of its release, or its last run. --html shows all their runs."""
+    from harness import files
     from harness.content import library as libraries
     from harness.content import workspace
     from harness.digests import folder_digest
@@ -27,6 +29,13 @@ def library(library: str | None, as_json: bool) -> int:
 
     found = workspace.find(library)
     listed = libraries.load(found)
+    if html is not None:
+        from harness.gate.finished.shelf import shelf
+        from harness.pages.beside.library import page
+
+        at = html.parent.resolve()
+        shown = page(found.library.name, list(shelf(found)), found.folder("reports"), at)
+        files.replace(html, shown)
     rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path

@@ -174,7 +174,9 @@ def receipt(place: Workspace, digest: str) -> str | None:
             over = f", {made.override.sentence}" if made.override else ""
             return f"shipped {made.ended[:10]} by {made.by}{over}"
     run = newest(place, digest)
-    return f"SHIP in {os.path.relpath(run)}" if run is not None and _ships(run) else None
+    if run is None or not _ships(run):
+        return None
+    return f"SHIP in {os.path.relpath(run, place.runs.parent)}"
 
 
 def _ships(run: Path) -> bool:
