@@ -29,6 +29,7 @@ LEGACY = words(
 LEGACY_TYPES = words(
     "sampler1D sampler2D sampler3D samplerCUBE sampler sampler_state texture technique"
 )
+PRECISION = "precision highp float;\nprecision highp int;\n"
 REMEMBERED = 4096  # texts; one takes some kilobytes
 AHEAD = 16  # texts that one start of the sandbox compiles
 SECONDS = 3  # of processor time for one text
@@ -69,8 +70,16 @@ def built(case: Case, answer: Answer, sandbox: Sandbox) -> Module | Judgement:
 
 
 def reference(case: Case, sandbox: Sandbox) -> Module | Judgement:
-    """The module of the prompt's own shader."""
-    return _module(_found(_order(str(case.expect["reference"]), case.expect), sandbox))
+    """The module of the prompt's own shader, which is no answer as it stands."""
+    expect, code = case.expect, str(case.expect["reference"])
+    if expect.get("language") == "hlsl":
+        expect = {**expect, "entry": "Reference"}
+    else:
+        stated = expect.get("version", "300 es")
+        version = stated if isinstance(stated, str) else stated[0]
+        precision = PRECISION if version.endswith("es") else ""
+        code = f"#version {version}\n{precision}{code}"
+    return _module(_found(_order(code, expect), sandbox))
 
 
 def _module(found: Compiled) -> Module | Judgement:

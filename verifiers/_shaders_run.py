@@ -24,6 +24,7 @@ from ._shaders_spirv import (
     Module,
     UnsupportedError,
 )
+from ._shaders_step import Step
 
 STEPS = 150_000  # operations, each for all lanes: seconds of work, and far more than a pixel needs
 DEEP = 32

@@ -65,8 +65,8 @@ class Texture:
         found: Any = None
         for number in np.unique(level):
             value = self._filtered(at, self.levels[int(number)], offset, reference)
-            here = np.equal(level, number).reshape(-1, 1)
-            found = value if found is None else np.where(here, value, found)
+            here: Any = level == number
+            found = value if found is None else np.where(here[:, None], value, found)
         return np.asarray(found, np.float32)
 
     def _filtered(
