@@ -24,7 +24,8 @@ def undefined(found: Outcome) -> str:
     """What of a run is not defined: not written, not finite, out of bounds; empty when all is."""
     if found.faults:
         return min(found.faults)
-    for name, rows in found.values.items():
+    left = {**found.values, **{name: _texels(found, name) for name in found.images}}
+    for name, rows in left.items():
         kept = rows[~found.discarded] if len(rows) == len(found.discarded) else rows
         if (kept == float(POISON)).any():
             return f"{name} is not written everywhere"
