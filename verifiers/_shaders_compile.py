@@ -31,7 +31,7 @@ LEGACY_TYPES = words(
 )
 PRECISION = "precision highp float;\nprecision highp int;\n"
 REMEMBERED = 4096  # texts; one takes some kilobytes
-AHEAD = 16  # texts that one start of the sandbox compiles
+AHEAD = 24  # texts that one start of the sandbox compiles
 SECONDS = 3  # of processor time for one text
 
 
