@@ -43,7 +43,8 @@ class CaseError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A named value: slots of a variable; ``builtin`` where the machine or the rasteriser knows."""
+    """A named value: slots of a variable; ``builtin`` where the machine or the rasteriser knows,
+    ``used`` where some function has to do with it."""
 
     mode: Mode
     name: str
@@ -51,7 +52,8 @@ class Place:
     variable: int
     offset: int
     type: int
-    builtin: bool = False
+    builtin: bool
+    used: bool
 
 
 def places(module: Module, hlsl: bool) -> list[Place]:
@@ -64,21 +66,22 @@ def places(module: Module, hlsl: bool) -> list[Place]:
 
 def _declared(module: Module, one: Global, hlsl: bool) -> Iterator[Place]:
     kind, named = module.types[one.type], module.names.get(one.id, "")
+    used = (one.id, -1) in module.touched
     if one.storage in (INPUT, OUTPUT):
         mode: Mode = "in" if one.storage == INPUT else "out"
         builtin = module.decorations[one.id].get(BUILTIN)
         semantic = module.semantics.get(one.id, "")
         if builtin is not None:
             name = _system(semantic, builtin, mode)
-            yield Place(mode, name, module.shown(one.type), one.id, 0, one.type, True)
+            yield Place(mode, name, module.shown(one.type), one.id, 0, one.type, True, used)
         elif kind.kind == "struct":
             yield from _members(module, one, mode)
         else:
             name = canonical(semantic) if hlsl and semantic else named
-            yield Place(mode, name, module.shown(one.type), one.id, 0, one.type)
+            yield Place(mode, name, module.shown(one.type), one.id, 0, one.type, False, used)
     elif one.storage == UNIFORM_CONSTANT:
         mode = "buffer" if "image" in module.shown(one.type) else "uniform"
-        yield Place(mode, named, module.shown(one.type), one.id, 0, one.type)
+        yield Place(mode, named, module.shown(one.type), one.id, 0, one.type, False, used)
     elif one.storage in (UNIFORM, PUSH, STORAGE):
         writable = one.storage == STORAGE or BUFFER_BLOCK in module.decorations[one.type]
         yield from _members(module, one, "buffer" if writable else "uniform")
@@ -94,7 +97,8 @@ def _members(module: Module, one: Global, mode: Mode) -> Iterator[Place]:
         if name.startswith("@"):  # HLSL's structured buffers: the one member has no name of its own
             name = module.names.get(one.id, "")
         shown = module.shown(type)
-        yield Place(mode, name, shown, one.id, offset, type, builtin is not None)
+        used = bool({(one.id, -1), (one.id, number)} & module.touched)
+        yield Place(mode, name, shown, one.id, offset, type, builtin is not None, used)
         offset += module.types[type].slots
 
 
@@ -167,12 +171,13 @@ def same_type(shown: str, wanted: str) -> bool:
 def left_over(
     declared: Sequence[Place], found: Mapping[str, Place], mode: Mode, optional: Mapping[str, Any]
 ) -> list[str]:
-    """What is declared and nobody asked for; built-ins aside, but for a depth that is written."""
+    """What is used and nobody asked for; built-ins aside, but for a depth that is written."""
     taken = {one.name for one in found.values()} | set(optional)
     return [
         f"{one.shown} {one.name}"
         for one in declared
         if one.mode == mode
+        and one.used
         and one.name not in taken
         and (not one.builtin or one.name == "gl_FragDepth")
     ]

@@ -65,7 +65,7 @@ class Texture:
         found: Any = None
         for number in np.unique(level):
             value = self._filtered(at, self.levels[int(number)], offset, reference)
-            here: Any = level == number
+            here = np.isin(level, [number])
             found = value if found is None else np.where(here[:, None], value, found)
         return np.asarray(found, np.float32)
 

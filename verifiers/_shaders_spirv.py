@@ -103,6 +103,7 @@ class Module:
         self.result: dict[int, int] = {}
         self.used: set[tuple[int, int]] = set()  # operations, extended ones by number
         self.globals: dict[int, Global] = {}
+        self.touched: set[tuple[int, int]] = set()  # variable and member, -1 for the whole
         self.local_size = (1, 1, 1)
         self.entry = 0
         self.interface: tuple[int, ...] = ()
@@ -150,6 +151,7 @@ class Module:
             self._function = None
         elif self._function is not None:
             self.used.add((op, words[3] if op == 12 else 0))
+            self._touch(op, words)
             if op not in NO_RESULT and op not in (8, 246, 247, 248, 317):
                 self.result[words[1]] = words[0]
             if op == 55:
@@ -163,6 +165,15 @@ class Module:
                 self._function.blocks[-1].append(Instruction(op, 0, 0, words))
             else:
                 self._function.blocks[-1].append(Instruction(op, words[0], words[1], words[2:]))
+
+    def _touch(self, op: int, words: tuple[int, ...]) -> None:
+        """Note which variables, and of structs which members, an operation has to do with."""
+        if op in (65, 66) and words[2] in self.globals:
+            struct = self.types[self.globals[words[2]].type].kind == "struct"
+            member = int(self.constants[words[3]][0, 0]) if struct else -1
+            self.touched.add((words[2], member))
+        elif op not in (65, 66):
+            self.touched |= {(one, -1) for one in words if one in self.globals}
 
     def _type(self, op: int, words: tuple[int, ...]) -> None:
         kind, id, rest = _TYPES[op], words[0], words[1:]

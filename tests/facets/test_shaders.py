@@ -121,8 +121,12 @@ PIXELS = {
         {**ALL, "defined": "fail", "renders": "fail"},
     ),
     "asks for a uniform more": (
-        HONEST.replace("out vec4", "uniform float time;\nout vec4"),
+        HONEST.replace("out vec4", "uniform float time;\nout vec4").replace("-4.0", "-time"),
         {**BROKEN, "compiles": "pass"},
+    ),
+    "declares a uniform that it leaves alone": (
+        HONEST.replace("out vec4", "uniform float padding;\nout vec4"),
+        ALL,
     ),
     "no precision": (HONEST.replace("precision highp float;\n", ""), BROKEN),
     "another version": (HONEST.replace("300 es", "310 es"), BROKEN),
