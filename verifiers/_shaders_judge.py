@@ -110,7 +110,7 @@ class Check:
             where = pixel.get("at") or pixel.get("in")
             if bool(pixel.get("discarded", False)) != bool(gone.all()) or gone.any() != gone.all():
                 yield f"pixel {where} is {'' if gone.any() else 'not '}discarded"
-            elif not gone.any():
+            elif not gone.any() and {"is", "min", "max"} & set(pixel):
                 yield from self._colour(pixel, self._of(pixel)[rows], where)
 
     def _colour(self, pixel: Mapping[str, Any], got: Numbers, where: Any) -> Iterator[str]:

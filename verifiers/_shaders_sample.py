@@ -127,7 +127,7 @@ class Texture:
         """The texel at whole coordinates; nought outside."""
         texels = self.levels[min(max(level, 0), len(self.levels) - 1)]
         limits = np.array([texels.shape[2], texels.shape[1], len(texels)])[: at.shape[1]]
-        inside = ((at >= 0) & (at < limits)).all(axis=1)
+        inside = np.all((at >= 0) & (at < limits), axis=1)
         x, y, layer = (*np.clip(at, 0, limits - 1).T, np.zeros(len(at), np.int64))[:3]
         return np.where(inside[:, None], texels[layer, y, x], np.float32(0))
 
