@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._shaders_interface import CaseError, numbers, packed
-from ._shaders_ops import POISON
 from ._shaders_scene import Outcome
-from ._shaders_spirv import Module
+from ._shaders_spirv import POISON, Module
 
 PIXEL, VALUE = 0.02, 1e-3  #: tolerances: of a colour (five in 255), of a number by its size
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 Bits = NDArray[np.uint32]
 Array = NDArray[Any]
-#: NaN with a pattern of its own stands for a value that nobody wrote
-POISON = np.uint32(0x7FC0DEAD)
 
 
 def f(value: Bits) -> NDArray[np.float32]:
@@ -136,8 +134,27 @@ def _inserted(base: Array, insert: Array, offset: Array, count: Array) -> Array:
     return np.asarray((base & ~mask) | ((insert << offset) & mask))
 
 
+def _packed(kind: str, most: int, low: int) -> Callable[..., Bits]:
+    """Floats in ``low``..1 as whole numbers up to ``most`` of a kind, side by side in one slot."""
+
+    def pack(value: Bits) -> Bits:
+        whole = np.round(np.clip(f(value), low, 1) * most).astype(kind)
+        return np.ascontiguousarray(whole).view(np.uint32)
+
+    return pack
+
+
+def _unpacked(kind: str, most: int, low: int) -> Callable[..., Bits]:
+    return lambda value: bits(
+        np.clip(np.ascontiguousarray(value).view(kind).astype(np.float32) / most, low, 1)
+    )
+
+
 BINARY: dict[int, Callable[..., Any]] = {
     83: lambda a: a,
+    113: lambda a: a,
+    114: lambda a: a,
+    116: _floats(lambda a: a.astype(np.float16).astype(np.float32)),
     109: _from_float,
     110: _from_float,
     111: lambda a: bits(i(a).astype(np.float32)),
@@ -194,6 +211,7 @@ BINARY: dict[int, Callable[..., Any]] = {
     203: _unsigned(_field),
     204: _unsigned(_reverse),
     205: _unsigned(_count),
+    400: lambda a: a,
 }
 _COMPARED = (np.equal, np.not_equal, np.less, np.greater, np.less_equal, np.greater_equal)
 for _number, _function in enumerate(_COMPARED):
@@ -244,6 +262,16 @@ EXTENDED: dict[int, Callable[..., Any]] = {
     49: _floats(_smoothstep),
     50: _floats(lambda a, b, c: a * b + c),
     53: lambda a, e: bits(np.ldexp(f(a), i(e))),
+    54: _packed("i1", 127, -1),
+    55: _packed("u1", 255, 0),
+    56: _packed("i2", 32767, -1),
+    57: _packed("u2", 65535, 0),
+    58: lambda a: np.ascontiguousarray(f(a).astype(np.float16)).view(np.uint32),
+    60: _unpacked("i2", 32767, -1),
+    61: _unpacked("u2", 65535, 0),
+    62: lambda a: bits(np.ascontiguousarray(a).view(np.float16).astype(np.float32)),
+    63: _unpacked("i1", 127, -1),
+    64: _unpacked("u1", 255, 0),
     66: _floats(_length),
     67: _floats(lambda a, b: _length(a - b)),
     68: _floats(_cross),

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._shaders_memory import EndlessError, Frame, Mask, Memory, Pointer
-from ._shaders_ops import BINARY, POISON, Bits, f, i
+from ._shaders_ops import BINARY, Bits, f, i
 from ._shaders_special import SPECIAL
 from ._shaders_spirv import (
     OUTPUT,
+    POISON,
     PRIVATE,
     WORKGROUP,
     Function,

@@ -10,8 +10,8 @@ import numpy as np
 
 from ._shaders_images import IMAGES
 from ._shaders_memory import Mask, Memory, Pointer
-from ._shaders_ops import EXTENDED, POISON, Bits, bits, f, i, matrix
-from ._shaders_spirv import UnsupportedError
+from ._shaders_ops import EXTENDED, Bits, bits, f, i, matrix
+from ._shaders_spirv import POISON, UnsupportedError
 from ._shaders_step import Special, Step
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Bits = NDArray[np.uint32]
 Mode = Literal["in", "out", "uniform", "buffer"]
+#: NaN with a pattern of its own stands for a value that nobody wrote
+POISON = np.uint32(0x7FC0DEAD)
 MAGIC, HEADER = 0x07230203, 5
 UNIFORM_CONSTANT, INPUT, UNIFORM, OUTPUT, WORKGROUP, PRIVATE, FUNCTION = range(7)
 PUSH, STORAGE = 9, 12
@@ -212,7 +214,7 @@ class Module:
         elif op in (44, 51):
             value = np.concatenate([self.constants[one] for one in words[2:]], axis=1)
         elif op in (46, 1):
-            value = np.zeros((1, kind.slots), np.uint32)
+            value = np.full((1, kind.slots), POISON if op == 1 else 0, np.uint32)
         else:
             raise UnsupportedError(f"constant of operation {op}")
         self.constants[words[1]], self.result[words[1]] = value, words[0]
