@@ -120,7 +120,7 @@ def _compiled(orders: Sequence[Order], sandbox: Sandbox) -> dict[Order, Compiled
         files |= {f"{number}.{end}": text for end, text in texts if text}
         line = order.line.replace("@", str(number))
         lines.append(f"(ulimit -t {SECONDS}; {line}) > {number}.log 2>&1; echo $? > {number}.rc")
-    limits = sandbox.with_limits(wall=90.0, cpu=min(60, SECONDS * (1 + len(orders))))
+    limits = sandbox.with_limits(wall=40.0, cpu=min(60, SECONDS * (1 + len(orders))))
     wanted = ["*.log", "*.rc", "*.spv"]
     done = sandbox.command(["sh", "-c", "\n".join(lines)], files, wanted, limits=limits)
     if done.reason == "start":
