@@ -60,8 +60,9 @@ def imported(folder):
 
 
 def undeclared(core, pocket):
-    exchange = declared(PROJECT["optional-dependencies"]["exchange"])
-    return imported("harness") - core - exchange, imported("verifiers") - core - pocket
+    extras = PROJECT["optional-dependencies"]
+    lazy = declared([*extras["exchange"], *extras["ray"], *extras["sign"]])
+    return imported("harness") - core - lazy, imported("verifiers") - core - pocket
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():

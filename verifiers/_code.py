@@ -33,7 +33,8 @@ def source(answer: Answer, language: str) -> str | Judgement:
         ]
         if hidden or "\ufffd" in line:
             shown = ", ".join(f"U+{ord(c):04X}" for c in hidden) or "U+FFFD"
-            return failed("invisible-character", f"line {number}: {shown}")
+            place = answer.lines(code, number)
+            return failed("invisible-character", f"line {number}: {shown}", place)
     return code
 
 

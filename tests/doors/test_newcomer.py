@@ -168,8 +168,9 @@ def test_the_action_ends_as_the_verdict_says(tmp_path: Path, code: int, verdict:
     assert (tmp_path / "output").read_text() == (
         f"run=runs/soul; touch owned\nverdict={verdict}\nexit-code={code}\n"
     )
-    first = (tmp_path / "summary.md").read_text().splitlines()[0]
-    assert first == f"### {verdict or 'could not run'}: soul; touch owned"
+    summary = tmp_path / "summary.md"  # which the gate writes, where it has a verdict
+    assert verdict or summary.read_text() == "## could not run: `soul; touch owned`\n"
+    assert summary.exists() is not bool(verdict)
     assert not (tmp_path / "owned").exists()
 
 
@@ -184,7 +185,7 @@ def test_the_action_keeps_no_held_out_text_unless_it_is_told_to(tmp_path: Path, 
     if upload == "alll":
         assert (ran.returncode, "expected published or all" in ran.stdout) == (1, True)
         return
-    names = ["scorecard-published.html", "verdict.json", "attestation.json"]
+    names = ["scorecard-published.html", "scorecard.md", "verdict.json", "attestation.json"]
     kept = [f"runs/soul/{name}" for name in names] if upload == "published" else ["runs/soul"]
     assert (tmp_path / "output").read_text().splitlines() == ["paths<<END", *kept, "END"]
     asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""

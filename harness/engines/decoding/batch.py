@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from harness.content.policy import Numerics
@@ -15,6 +16,7 @@ from harness.errors import EngineError
 #: batches of prompts that are sorted by length among themselves, so that no answer waits for the
 #: whole suite
 WINDOW = 4
+HELD = 16  # steps of a GPU whose answers are given together, when their logits are looked at
 USUAL = 2048  # tokens of prompt and answer, where nobody said how many there will be
 Queued = Callable[[dict[int, int]], None]
 
@@ -33,16 +35,17 @@ class Batches:
     way: ways.Way | None = None
     rows: int = 1
     most: int = 1
+    longest: int = USUAL  #: tokens of a row, as :meth:`settle` was told
 
     def settle(self, asked: Numerics, tokens: int | None) -> None:
         """Find out on the bare base how many rows of ``tokens`` tokens are answered together, and
         in which way; say so where it is not the fastest. A way that was found stays for as many
         rows as it was tried with. Under ``exact`` memory decides nothing."""
+        self.longest = min(tokens or USUAL, self.context)
         if asked == "exact":
             rows = sizing.steady()
         else:
-            many = min(tokens or USUAL, self.context)
-            rows = sizing.rows(self.model, many, self.vocabulary)
+            rows = sizing.rows(self.model, self.longest, self.vocabulary)
         if self.way is not None and asked == self.numerics and rows <= self.most:
             self.rows = rows
             return
@@ -152,10 +155,14 @@ class Batches:
     def _drive(
         self, batch: Any, index: dict[int, int], stop: tuple[str, ...]
     ) -> Iterator[tuple[int, Generation]]:
+        import mlx.core as mx
+
         written: dict[int, list[int]] = {uid: [] for uid in index}
+        looks, held = ends.Looks(), list[tuple[int, Generation]]()
+        together = 1 if mx.default_device() == mx.cpu else HELD
         # tokens: a character is 4 bytes at most, a token 1 at least
         tail = 4 * max((len(s) for s in stop), default=0) + 8
-        while written:
+        for step in count(1):
             for response in batch.next_generated():
                 ids = written.get(response.uid)
                 if ids is None:
@@ -167,10 +174,16 @@ class Batches:
                     if not ended:
                         batch.remove([response.uid])
                     ended = "stop-string"
-                ends.look(index[response.uid], len(ids), bool(ended), response)
+                looks.take(index[response.uid], len(ids), bool(ended), response)
                 if ended:
-                    yield index[response.uid], self.finish(ids, ended, stop)
+                    held.append((index[response.uid], self.finish(ids, ended, stop)))
                     del written[response.uid]
+            if step % together == 0 or not written:
+                looks.over()
+                yield from held
+                held.clear()
+            if not written:
+                return
 
     def _decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))

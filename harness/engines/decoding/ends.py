@@ -97,15 +97,30 @@ def fits(prompts: Sequence[list[int]], context: int, vocabulary: int) -> None:
             )
 
 
-def look(prompt: int, tokens: int, ended: bool, response: Any) -> None:
-    """Raise :class:`NotFinite` where the logits behind a token of mlx-lm are no numbers.
+class Looks:
+    """Looks at whether the logits behind the tokens of mlx-lm are numbers.
 
     A row that is not finite stays so, as its own keys and values are; so it is looked at now and
-    then, and at the end of an answer."""
-    if (ended or tokens % EVERY == 1) and not math.isfinite(
-        response.logprobs[response.token].item()
-    ):
-        raise NotFinite(prompt, tokens)
+    then, and at the end of an answer. A GPU is not waited for at each of them."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[int, int, Any]] = []
+
+    def take(self, prompt: int, tokens: int, ended: bool, response: Any) -> None:
+        """Have it computed for a token that is to be looked at."""
+        import mlx.core as mx
+
+        if ended or tokens % EVERY == 1:
+            value = response.logprobs[response.token]
+            mx.async_eval(value)
+            self._due.append((prompt, tokens, value))
+
+    def over(self) -> None:
+        """Look at what was taken. Raises :class:`NotFinite` for the first that is no number."""
+        due, self._due = self._due, []
+        for prompt, tokens, value in due:
+            if not math.isfinite(value.item()):
+                raise NotFinite(prompt, tokens)
 
 
 def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:

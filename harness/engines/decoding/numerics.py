@@ -29,9 +29,9 @@ TOLD: dict[Way, str] = {
 }
 TEXT = "def add(first, second):\n    return first + second\n\nThe sum of 40 and 2 is 42."
 LENGTHS, STEPS = (2, 13, 3, 6), 3  # tokens of the prompts, and tokens that are answered to each
-#: tokens of a row, and of a neighbour that makes its keys stand elsewhere: more than one block of
-#: any BLAS, so that the sums of both are cut in other places
-MIDDLE, LONG = 400, 700
+#: tokens of two rows, and of a neighbour that makes their keys stand elsewhere: less than one block
+#: of any BLAS and more, so that the sums of both are cut in other places
+SHORT, MIDDLE, LONG = 150, 400, 700
 #: times the rounding that was measured: two sums in other orders differ in it as often as not, and
 #: 36 tiny models by up to 3.7 times of it in float32; the least leak that was seen is 8 times
 SPREAD = 4
@@ -104,10 +104,13 @@ def _same(
     import mlx.core as mx
 
     rows, many = len(prompts), prompts[1] * LONG
-    middle, long = (many[: min(most, context * most // 2 // LONG)] for most in (MIDDLE, LONG))
-    beside = _answered(opened("steady", model, (), rows), [long, middle, *prompts[:1:-1]], forced)
-    [alone] = _answered(opened("steady", model, (), rows), [middle], forced)
-    pairs = [*zip(got[:1:-1], beside[2:], strict=True), (alone, beside[1])]
+    lengths = [min(most, context * most // 2 // LONG) for most in (LONG, MIDDLE, SHORT)]
+    longer = [many[:length] for length in lengths]
+    asked = [*longer, *prompts[:2:-1]]
+    beside = _answered(opened("steady", model, (), rows), asked, forced)
+    pairs = list(zip(got[:2:-1], beside[3:], strict=True))
+    for row, found in zip(longer[1:], beside[1:], strict=False):
+        pairs.append((_answered(opened("steady", model, (), rows), [row], forced)[0], found))
     return all(bool(mx.array_equal(a, b)) for a, b in pairs)
 
 

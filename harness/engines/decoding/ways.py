@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 Way = Literal["together", "prompts alone", "steady", "alone", "step"]
-PREFILL = 8  # prompts that are read together
+PREFILL, PREFILL_GPU = 8, 32  # prompts that are read together
 KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one block (OpenBLAS: 320)
 ENDLESS, DUMMY = 2**31, -1
 CLEAR = 512  # steps after which memory that no row uses is given back, as mlx-lm's batches do
@@ -35,8 +36,16 @@ def opened(way: Way, model: Any, ends: Collection[int], rows: int) -> Any:
         model,
         stop_tokens=[[token] for token in sorted(ends)],
         completion_batch_size=rows,
-        prefill_batch_size=min(PREFILL, rows) if way == "together" else 1,
+        prefill_batch_size=min(prefill(), rows) if way == "together" else 1,
     )
+
+
+def prefill() -> int:
+    """How many prompts are read together on this device: mlx-lm gives memory back after each
+    reading, which a GPU waits for."""
+    import mlx.core as mx
+
+    return PREFILL if mx.default_device() == mx.cpu else PREFILL_GPU
 
 
 @dataclass
@@ -194,20 +203,43 @@ def _keys_in_blocks() -> Iterator[None]:
         shared = k.shape[1]
         if mask.ndim == 4 and mask.shape[1] == heads:
             mask = mask.reshape(-1, shared, heads // shared, end)
-        scores = (q * scale).reshape(rows, shared, heads // shared, width) @ k.swapaxes(-1, -2)
-        if mask.dtype == mx.bool_:
-            scores = mx.where(mask, scores, mx.finfo(scores.dtype).min)
-        else:
-            scores = scores + mask
-        weights, out = mx.softmax(scores, axis=-1, precise=True), None
-        while end > 0:
-            block = slice(max(0, end - KEYS), end)
-            part = weights[..., block] @ v[..., block, :]
-            out, end = part if out is None else out + part, block.start
-        return out.reshape(rows, heads, 1, -1)  # type: ignore[union-attr]
+        q = (q * scale).reshape(rows, shared, heads // shared, width)
+        parts = [_block((k, v, mask), at) for at in range(end, 0, -KEYS)]
+        scored = [(_masked(q @ keys.swapaxes(-1, -2), seen), own) for keys, own, seen in parts]
+        top = reduce(mx.maximum, [scores.max(-1, keepdims=True) for scores, _ in scored])
+        total = out = mx.array(0, mx.float32)
+        for scores, own in scored:
+            weights = mx.exp((scores - top).astype(mx.float32))
+            total = total + weights.sum(-1, keepdims=True)
+            out = out + weights.astype(own.dtype) @ own
+        return (out / total).astype(q.dtype).reshape(rows, heads, 1, -1)
 
     mx.fast.scaled_dot_product_attention = summed
     try:
         yield
     finally:
         mx.fast.scaled_dot_product_attention = real
+
+
+def _block(arrays: tuple[Any, Any, Any], end: int) -> tuple[Any, Any, Any]:
+    """The ``KEYS`` keys, values and mask that end at ``end``; what lies before the first key is
+    masked out, since how long a sum is decides on a GPU how it is cut."""
+    import mlx.core as mx
+
+    keys, values, mask = arrays
+    start, pad = max(0, end - KEYS), max(0, KEYS - end)
+    keys, values, mask = keys[..., start:end, :], values[..., start:end, :], mask[..., start:end]
+    if pad:
+        none: Any = False if mask.dtype == mx.bool_ else mx.finfo(mask.dtype).min
+        before = [(0, 0)] * (keys.ndim - 2) + [(pad, 0), (0, 0)]
+        keys, values = mx.pad(keys, before), mx.pad(values, before)
+        mask = mx.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(pad, 0)], constant_values=none)
+    return keys, values, mask
+
+
+def _masked(scores: Any, mask: Any) -> Any:
+    import mlx.core as mx
+
+    if mask.dtype == mx.bool_:
+        return mx.where(mask, scores, mx.finfo(scores.dtype).min)
+    return scores + mask
