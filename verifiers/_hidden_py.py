@@ -6,17 +6,19 @@ import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
-from harness import Answer, Judgement, failed, unverified
+from harness import Answer, Judgement, failed, passed, unverified
 from harness.judging.markdown import spoken
 from harness.languages import named
 from harness.sandbox import Sandbox
 
 from . import _inside_py
-from ._steps import Scenario, Step, fault, python_fault, scenarios
+from ._steps import Scenario, Step, fault, kept, python_fault, scenarios
 
 MAX_CHARS = 30_000
 VERSION = (3, 11)
+UNSEEN = ("Cf", "Cs", "Co", "Cn")
 
 
 def program(answer: Answer, names: Sequence[str]) -> ast.Module | Judgement:
@@ -28,6 +30,8 @@ def program(answer: Answer, names: Sequence[str]) -> ast.Module | Judgement:
     blocks = [one for one in said.blocks if one.closed and _python(one.language)]
     trees, problem = [], "no closed python block"
     for block in blocks:
+        if any(category(letter) in UNSEEN for letter in block.code):
+            return failed("invisible-character", "a character that a reader cannot see")
         try:
             trees.append(ast.parse(block.code, feature_version=VERSION))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -89,7 +93,7 @@ def outcome(
         return unverified("expect", f"{type(error).__name__}: {error}")
     if wrong:
         return unverified("expect", wrong[0])
-    wanted = {id(step): _wanted(step, sandbox) for step in steps}
+    wanted = {id(step): right(step, sandbox) for step in steps}
     given = [list(order) for order in orders or [range(len(asked))]]
     said = sandbox.call(_driver(), "run", [ast.unparse(tree), sent, given, orders is None])
     if not said.ok:
@@ -105,6 +109,17 @@ def outcome(
     return f"{len(asked)} scenarios, {len(steps)} steps"
 
 
+def repeated(tree: ast.Module, expect: Mapping[str, Any], sandbox: Sandbox) -> Judgement:
+    """Whether the scenarios hold one after the other in one process, forwards and backwards, and
+    what they hand in stays as it was; ``expect.allows`` says what a task cannot keep."""
+    allowed = expect.get("allows", [])
+    asked = expect if "mutation" in allowed else kept(expect)
+    count = len(expect["scenarios"])
+    orders = None if "state" in allowed else [range(count), range(count - 1, -1, -1)]
+    found = outcome(tree, asked, sandbox, orders)
+    return found if isinstance(found, Judgement) else passed(f"{found}, forwards and backwards")
+
+
 def _wrong(asked: Scenario, replies: Sequence[Any], wanted: Mapping[int, list[Any]]) -> str:
     for step, reply in zip(asked.steps, replies, strict=True):
         problem = fault(step, reply, wanted[id(step)])
@@ -113,7 +128,7 @@ def _wrong(asked: Scenario, replies: Sequence[Any], wanted: Mapping[int, list[An
     return ""
 
 
-def _wanted(step: Step, sandbox: Sandbox) -> list[Any]:
+def right(step: Step, sandbox: Sandbox) -> list[Any]:
     """What ``want`` gives for each row, worked out in a process without the answer."""
     if "want" not in step.demand:
         return []

@@ -19,8 +19,15 @@ DRIFT = {
     ),
     "random": ("random.", "secrets.", "os.urandom", "uuid.uuid1", "uuid.uuid4"),
     "hash": ("hash", "id"),
+    "import": ("__import__", "importlib."),  # what it gives cannot be read
 }  # fmt: skip
 SEEDED = ("random.Random",)
+
+
+def top_names(defines: Sequence[str]) -> list[str]:
+    """The names on the top level that ``expect.defines`` asks for."""
+    paths = [one.partition("(")[0].strip().partition(".")[0] for one in defines]
+    return list(dict.fromkeys(paths))
 
 
 def missing(tree: ast.Module, declared: str) -> str:

@@ -97,6 +97,8 @@ def fault(step: Step, reply: Sequence[Any], wanted: Sequence[Any] = ()) -> str:
     A reply is ``["value", value]``, ``["compare", values, operators]``, ``["raise", names, text]``
     or ``["many", values]``, for which ``wanted`` are the right ones."""
     kind = reply[0]
+    if kind == "lost":
+        return f"{step.code}: {reply[1]}"
     if kind == "raise":
         return _raised(step, reply[1], reply[2])
     if not step.demand:

@@ -5,15 +5,12 @@ What is expected of each step stays outside, and what came back is compared here
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from typing import Any
 
 from harness import Answer, Case, Judgement, failed, passed, unverified, verifier
 from harness.sandbox import Sandbox
 
-from ._hidden_py import outcome, program
-from ._python_shape import drifting, missing
-from ._steps import kept
+from ._hidden_py import outcome, program, repeated
+from ._python_shape import drifting, missing, top_names
 
 PACKAGES = ["markdown-it-py"]
 
@@ -22,7 +19,7 @@ PACKAGES = ["markdown-it-py"]
 def shape(case: Case, answer: Answer) -> Judgement:
     """One Python 3.11 program declares every name of ``expect.defines`` with its parameters, and
     writes it out."""
-    tree = _program(case.expect, answer)
+    tree = _program(case, answer)
     if isinstance(tree, Judgement):
         return tree
     try:
@@ -37,7 +34,7 @@ def shape(case: Case, answer: Answer) -> Judgement:
 @verifier("netcode.behaves", version=1, facet="netcode", packages=PACKAGES, sandbox=True)
 def behaves(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
     """Every hidden scenario of ``expect.scenarios`` holds, each on a program loaded anew."""
-    tree = _program(case.expect, answer)
+    tree = _program(case, answer)
     if isinstance(tree, Judgement):
         return tree
     found = outcome(tree, case.expect, sandbox)
@@ -48,20 +45,14 @@ def behaves(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
 def stays(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
     """The scenarios hold as well one after the other in one process, forwards and backwards; what
     was handed in is as it was; no clock, chance or salted hash is asked."""
-    tree = _program(case.expect, answer)
+    tree = _program(case, answer)
     if isinstance(tree, Judgement):
         return tree
-    allowed = case.expect.get("allows", [])
-    drift = drifting(tree, allowed)
+    drift = drifting(tree, case.expect.get("allows", []))
     if drift:
         return failed("not-deterministic", drift)
-    expect = kept(case.expect) if "mutation" not in allowed else case.expect
-    count = len(case.expect["scenarios"])
-    orders = [range(count), range(count - 1, -1, -1)]
-    found = outcome(tree, expect, sandbox, None if "state" in allowed else orders)
-    return found if isinstance(found, Judgement) else passed(f"{found}, forwards and backwards")
+    return repeated(tree, case.expect, sandbox)
 
 
-def _program(expect: Mapping[str, Any], answer: Answer) -> ast.Module | Judgement:
-    paths = [one.partition("(")[0].strip() for one in expect["defines"]]
-    return program(answer, list(dict.fromkeys(path.partition(".")[0] for path in paths)))
+def _program(case: Case, answer: Answer) -> ast.Module | Judgement:
+    return program(answer, top_names(case.expect["defines"]))
