@@ -17,6 +17,8 @@ from harness.sandbox.inside.codec import Opaque
 
 TOLERANCE = 1e-9  #: relative and absolute, where floats are compared and a step says nothing
 MOST_COMBINATIONS = 20_000
+#: functions of Python that only look at what they are given
+LOOKS = ("len", "list", "tuple", "set", "dict", "sorted", "sum", "min", "max", "any", "all")
 DEMANDS = ("is", "not", "one_of", "between", "raises", "want")
 OPERATORS = {
     "==": lambda a, b: same(a, b, TOLERANCE),
@@ -216,12 +218,15 @@ def python_fault(code: str) -> str:
 
 def kept(expect: Mapping[str, Any]) -> dict[str, Any]:
     """``expect`` with a step more for each list, mapping or set that a scenario writes down and
-    hands in by name: at the end it must be as it was."""
+    hands in by name: at the end it must be as it was. What a demand looks at itself is a log or a
+    result, and may change."""
     asked = []
     for one in expect["scenarios"]:
         lines = [given if isinstance(given, str) else given["do"] for given in one["steps"]]
         held = _held([ast.parse(line) for line in lines if not python_fault(line)])
-        looks = [{"do": name, "is": value} for name, value in held.items()]
+        demands = [given["do"] for given in one["steps"] if not isinstance(given, str)]
+        watched = {name for code in demands if not python_fault(code) for name in _watched(code)}
+        looks = [{"do": name, "is": value} for name, value in held.items() if name not in watched]
         asked.append({**one, "steps": [*one["steps"], *looks]})
     return {**expect, "scenarios": asked}
 
@@ -245,4 +250,21 @@ def _held(lines: Sequence[ast.Module]) -> dict[str, Any]:
                     found[name] = ast.literal_eval(value)
                 except ValueError:
                     continue
+    return found
+
+
+def _watched(code: str) -> set[str]:
+    """The names that an expression looks at, and does not merely hand to a function."""
+    found, waiting = set(), list[ast.AST]([ast.parse(code)])
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Name(name):
+                found.add(name)
+            case ast.Call(ast.Name(name)) if name not in LOOKS:
+                continue
+            case ast.Call(ast.Attribute() as function):
+                waiting.append(function)
+                continue
+        waiting += ast.iter_child_nodes(node)
     return found
