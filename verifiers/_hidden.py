@@ -46,8 +46,8 @@ HERE = Path(__file__).parent
 RUN, VALUE, CALL = "run", "value", "call"
 SECONDS = 5.0  #: of processor time of one scenario
 COMPILER = "g++"  #: to be declared by the verifier: ``executables=[COMPILER]``
-#: without /proc the address sanitizer cannot find the stack that an exception unwinds, and takes what
-#: is written there later for a fault: arrays on the stack are left to the other one
+#: without /proc the address sanitizer cannot find the stack that an exception unwinds, and takes
+#: what is written there later for a fault: arrays on the stack are left to the other one
 _SANITIZED = (
     "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
     " --param=asan-stack=0"

@@ -12,6 +12,7 @@ from harness import Answer, Judgement, failed, passed, unverified
 from harness.judging.markdown import spoken
 from harness.languages import named
 from harness.sandbox import Sandbox
+from harness.sandbox.limits import Starved
 
 from . import _inside_py
 from ._steps import Scenario, Step, fault, kept, python_fault, scenarios
@@ -95,7 +96,10 @@ def outcome(
         return unverified("expect", wrong[0])
     wanted = {id(step): right(step, sandbox) for step in steps}
     given = [list(order) for order in orders or [range(len(asked))]]
-    said = sandbox.call(_driver(), "run", [ast.unparse(tree), sent, given, orders is None])
+    try:
+        said = sandbox.call(_driver(), "run", [ast.unparse(tree), sent, given, orders is None])
+    except Starved as error:
+        return unverified("starved", error.evidence)
     if not said.ok:
         return failed(said.reason, said.evidence)
     try:

@@ -33,7 +33,7 @@ def run(source: str, scenarios: list[Any], orders: list[list[int]], anew: bool) 
 def reference(code: str, names: list[str], rows: list[list[Any]]) -> list[Any]:
     """The value of an expression for each row of values: the answer is not in this process."""
     compiled = compile(code, "<want>", "eval")
-    return [eval(compiled, dict(zip(names, row))) for row in rows]
+    return [eval(compiled, dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _load(code: types.CodeType) -> types.ModuleType:
@@ -64,7 +64,7 @@ def _step(code: str, names: list[str], rows: list[Any], space: dict[str, Any]) -
         compiled = compile(code, "<step>", "eval")
         values = []
         for row in rows:
-            space.update(zip(names, row))
+            space.update(zip(names, row, strict=True))
             values.append(_plain(eval(compiled, space), 0))
         return ["many", values]
     node = tree.body[0].value

@@ -125,8 +125,10 @@ def _constructor(tree: ast.Module, found: ast.ClassDef, wanted: ast.arguments) -
         made = _method(tree, found, name)
         if made is not None:
             return _parameters(made, wanted, bound=True)
-    line = [one for one in _line(tree, found)]
-    fields = [node for one in reversed(line) for node in one.body if isinstance(node, ast.AnnAssign)]
+    line = list(_line(tree, found))
+    fields = [
+        node for one in reversed(line) for node in one.body if isinstance(node, ast.AnnAssign)
+    ]
     given = ast.arguments([], [], None, [], [], None, [])
     for node in fields:
         if isinstance(node.target, ast.Name) and "ClassVar" not in ast.unparse(node.annotation):
@@ -136,7 +138,9 @@ def _constructor(tree: ast.Module, found: ast.ClassDef, wanted: ast.arguments) -
 
 
 def _parameters(node: Function, wanted: ast.arguments, *, bound: bool) -> str:
-    static = any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in node.decorator_list)
+    static = any(
+        isinstance(one, ast.Name) and one.id == "staticmethod" for one in node.decorator_list
+    )
     args = node.args
     if bound and not static:
         if args.posonlyargs:
@@ -159,7 +163,9 @@ def _arguments(args: ast.arguments, wanted: ast.arguments, name: str) -> str:
         return f"{shown}: {given[len(first)]} was not asked for and has no default"
     if len(first) - len(wanted.defaults) < min(optional, len(first)):
         return f"{shown}: {given[optional - 1]} has no default"
-    named = {one.arg: default for one, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)}
+    named = {
+        one.arg: default for one, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    }
     keywords = [one.arg for one in wanted.kwonlyargs]
     lacking = [key for key in keywords if key not in named and key not in given]
     needless = [key for key, default in named.items() if default is None and key not in keywords]
@@ -192,7 +198,9 @@ def drifting(tree: ast.Module, allowed: Sequence[str]) -> str:
     for node, inside in _calls(tree):
         called = _dotted(node.func, names)
         for word, calls in DRIFT.items():
-            hit = any(called == one or (one.endswith(".") and called.startswith(one)) for one in calls)
+            hit = any(
+                called == one or (one.endswith(".") and called.startswith(one)) for one in calls
+            )
             seeded = called in SEEDED and bool(node.args or node.keywords)
             own = word == "hash" and inside in ("__hash__", "__eq__", "__repr__")
             if hit and not seeded and not own and word not in allowed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -20,7 +20,7 @@ MOST_COMBINATIONS = 20_000
 #: functions of Python that only look at what they are given
 LOOKS = ("len", "list", "tuple", "set", "dict", "sorted", "sum", "min", "max", "any", "all")
 DEMANDS = ("is", "not", "one_of", "between", "raises", "want")
-OPERATORS = {
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda a, b: same(a, b, TOLERANCE),
     "!=": lambda a, b: not same(a, b, TOLERANCE),
     "<": lambda a, b: a < b,
@@ -151,9 +151,7 @@ def _other(step: Step, value: Any, *right: Any) -> str:
     if not any(same(value, one, within) for one in choice):
         return f"{step.code}: found {value!r}, expected one of {choice!r}"[:400]
     low, high = demand.get("between", (value, value))
-    if "between" in demand and not (
-        _number(value) and low - within <= value <= high + within
-    ):
+    if "between" in demand and not (_number(value) and low - within <= value <= high + within):
         return f"{step.code}: found {value!r}, expected {low} to {high}"[:400]
     return ""
 

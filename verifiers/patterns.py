@@ -1,5 +1,5 @@
-"""Game programming patterns in C++17 or Python 3.11: the program of an answer is compiled and run on
-hidden scenarios in the sandbox, the C++ under address and undefined behaviour sanitizers.
+"""Game programming patterns in C++17 or Python 3.11: the program of an answer is compiled and run
+on hidden scenarios in the sandbox, the C++ under address and undefined behaviour sanitizers.
 
 What is expected of each step stays outside, and what came back is compared here."""
 
