@@ -127,7 +127,7 @@ def compiled(
     """What the compiler warns of in ``code`` alone, a sentence each, without running it; or the
     judgement that it does not compile."""
     said = sandbox.command(
-        [COMPILER, f"-std={standard}", *flags, "-fsyntax-only", "-x", "c++", "answer.cpp"],
+        [COMPILER, f"-std={standard}", *flags, "-S", "-o", "/dev/null", "-x", "c++", "answer.cpp"],
         {"answer.cpp": code},
         limits=Limits(wall=60.0, cpu=30, memory=2 << 30, processes=32),
     )

@@ -99,13 +99,9 @@ WRONG = {
             HEADER.replace("int add", "long add"),
             SOURCE.replace("int Purse::add", "long Purse::add"),
         ),
-        "no value on one way": edited(
-            "    return total_;\n}\n\nint", "    if (n) return total_;\n}\n\nint"
-        ),
         "another language": fenced(HEADER, SOURCE, tag="rust"),
     },
     "behaves": {
-        "a wrong number": edited("std::min(limit_, total_ + n)", "total_ + n"),
         "prints what is expected and ends": edited(
             "    return total_;\n}\n\nint", '    __builtin_puts("3"); __builtin_exit(0);\n}\n\nint'
         ),
@@ -120,7 +116,10 @@ WRONG = {
         "memory that is never freed": edited(
             ": limit_(limit) {}", ": limit_(limit) { new int[9]; }"
         ),
-        "an overflow": edited("total_ + n)", "total_ + n + (2147483647 - 3) - 2147483644)"),
+        "an overflow": edited(
+            "    total_ = std::min",
+            "    int most = 2147483647;\n    most += n;\n    total_ = std::min",
+        ),
     },
 }
 
