@@ -8,6 +8,8 @@ from auditing import audited, write
 from sums import source, sums
 
 from harness.audit.certificate import State, redacted
+from harness.judging.observed import origins, placed
+from harness.judging.observed.observer import Observer
 
 RUNS = "compiles text of the answer outside of a sandbox"
 SQL = "runs SQL of the answer outside of a sandbox"
@@ -216,3 +218,17 @@ def test_what_an_answer_held_is_not_told_of_hidden_fixtures(held):
 
 def test_the_environment_of_a_copy_is_not_read(held):
     assert held["whole_environment"].binding["environment"] == {}
+
+
+def test_what_imports_while_it_notes_an_import_does_not_note_itself(tmp_path, monkeypatch):
+    notes = tmp_path / "notes"
+    hook = placed.Imports(Observer(notes)).importing(__import__)
+    of = origins.of.__wrapped__
+
+    def importing(file):
+        hook("ntpath", fromlist=("join",))  # as pathlib of Python 3.12.3 does
+        return of(file)
+
+    monkeypatch.setattr(origins, "of", importing)
+    assert hook("json") is sys.modules["json"]
+    assert hook("colorsys") is sys.modules["colorsys"]

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Sequence, ValuesView
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,7 @@ class Imports:
     def __init__(self, seen: Observer) -> None:
         self._seen = seen
         self._known: set[Any] = set()
+        self._own = threading.local()
 
     def importing(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """``__import__`` that notes what is imported, also a second time."""
@@ -82,15 +84,17 @@ class Imports:
         ) -> Any:
             asking = globals.get("__name__") if globals else None
             key = (asking, name, tuple(fromlist or ()), level, self._seen.by)
-            if key in self._known:
+            if key in self._known or self._noting:
                 return real(name, globals, locals, fromlist, level)
             frame = sys._getframe(1)
-            self._must_be_in_reach(name if level == 0 else "", frame)
+            with self._notes():
+                self._must_be_in_reach(name if level == 0 else "", frame)
             found = self._tried(
                 "" if level else name, frame, lambda: real(name, globals, locals, fromlist, level)
             )
             base = found.__name__ if fromlist else name
-            self._imported([base, *(f"{base}.{one}" for one in fromlist or ())], frame)
+            with self._notes():
+                self._imported([base, *(f"{base}.{one}" for one in fromlist or ())], frame)
             self._known.add(key)
             return found
 
@@ -101,12 +105,28 @@ class Imports:
 
         def import_module(name: str, package: str | None = None) -> Any:
             frame = sys._getframe(1)
-            self._must_be_in_reach(name, frame)
+            with self._notes():
+                self._must_be_in_reach(name, frame)
             found = self._tried("" if package else name, frame, lambda: real(name, package))
-            self._imported([found.__name__], frame)
+            with self._notes():
+                self._imported([found.__name__], frame)
             return found
 
         return import_module
+
+    @property
+    def _noting(self) -> bool:
+        return getattr(self._own, "noting", False)
+
+    @contextmanager
+    def _notes(self) -> Iterator[None]:
+        """What this thread imports meanwhile, it imports to note something: the standard library of
+        some versions imports inside of functions."""
+        before, self._own.noting = self._noting, True
+        try:
+            yield
+        finally:
+            self._own.noting = before
 
     def _tried(self, name: str, frame: FrameType, load: Callable[[], Any]) -> Any:
         try:
