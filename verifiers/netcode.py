@@ -15,7 +15,7 @@ from ._python_shape import drifting, missing, top_names
 PACKAGES = ["markdown-it-py"]
 
 
-@verifier("netcode.shape", version=1, facet="netcode", packages=PACKAGES)
+@verifier("netcode.shape", version=1, facet="netcode", packages=PACKAGES, level="parsed")
 def shape(case: Case, answer: Answer) -> Judgement:
     """One Python 3.11 program declares every name of ``expect.defines`` with its parameters, and
     writes it out."""

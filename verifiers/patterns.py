@@ -22,7 +22,7 @@ UNDEFINED = ("return-type", "return-local-addr", "delete-non-virtual-dtor", "uni
 
 @verifier(
     "patterns.compiles", version=1, facet="game-patterns", packages=PACKAGES, sandbox=True,
-    executables=[COMPILER],
+    executables=[COMPILER], level="compiled",
 )  # fmt: skip
 def compiles(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
     """The code of the answer is C++17 that g++ takes, or Python 3.11, and offers every name of

@@ -23,6 +23,8 @@ EXPECT = {
         {
             "steps": [
                 "Purse p(4)",
+                "int one = 1, other = 1",
+                {"do": "&one == &other", "is": False},
                 {"do": "p.add(3)", "is": 3},
                 {"do": "p.add(3)", "is": 4},
                 {"do": "p.add(-1)", "raises": "std::invalid_argument"},
