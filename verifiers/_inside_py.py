@@ -81,12 +81,16 @@ def _value(node: ast.expr, space: dict[str, Any]) -> Any:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Data classes as mappings and deques as lists, also inside of containers."""
+    """Data classes and named tuples as mappings, deques as lists, also inside of containers."""
     if depth > 20:
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {one.name: _plain(getattr(value, one.name, None), depth + 1) for one in fields}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {
+            "<fields>": [[one, _plain(getattr(value, one), depth + 1)] for one in value._fields]
+        }
     if isinstance(value, (list, tuple, collections.deque)):
         return [_plain(one, depth + 1) for one in value]
     if isinstance(value, dict):

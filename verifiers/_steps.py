@@ -17,6 +17,7 @@ from harness.sandbox.inside.codec import Opaque
 
 TOLERANCE = 1e-9  #: relative and absolute, where floats are compared and a step says nothing
 MOST_COMBINATIONS = 20_000
+FIELDS = "<fields>"  #: the one key of a named tuple, which is a list and a mapping
 #: functions of Python that only look at what they are given
 LOOKS = ("len", "list", "tuple", "set", "dict", "sorted", "sum", "min", "max", "any", "all")
 DEMANDS = ("is", "not", "one_of", "between", "raises", "want")
@@ -147,9 +148,8 @@ def _other(step: Step, value: Any, *right: Any) -> str:
         return f"{step.code}: found {value!r}, expected {wrong[0]!r}"[:400]
     if "not" in demand and same(value, demand["not"], within):
         return f"{step.code}: found {value!r}, expected another value"[:400]
-    choice = demand.get("one_of", [value])
-    if not any(same(value, one, within) for one in choice):
-        return f"{step.code}: found {value!r}, expected one of {choice!r}"[:400]
+    if "one_of" in demand and not any(same(value, one, within) for one in demand["one_of"]):
+        return f"{step.code}: found {value!r}, expected one of {demand['one_of']!r}"[:400]
     low, high = demand.get("between", (value, value))
     if "between" in demand and not (_number(value) and low - within <= value <= high + within):
         return f"{step.code}: found {value!r}, expected {low} to {high}"[:400]
@@ -176,14 +176,17 @@ def same(found: Any, wanted: Any, within: float) -> bool:
         if isinstance(found, int) and isinstance(wanted, int):
             return found == wanted
         return math.isclose(found, wanted, rel_tol=min(within, TOLERANCE), abs_tol=within)
+    if isinstance(found, dict) and found.keys() == {FIELDS}:
+        pairs = dict(found[FIELDS])
+        found = pairs if isinstance(wanted, dict) else list(pairs.values())
     if isinstance(found, Opaque):
         try:
             found = list(found)
         except TypeError:
             return False
     if isinstance(found, (list, tuple)) and isinstance(wanted, (list, tuple)):
-        pairs = zip(found, wanted, strict=False)
-        return len(found) == len(wanted) and all(same(a, b, within) for a, b in pairs)
+        both = zip(found, wanted, strict=False)
+        return len(found) == len(wanted) and all(same(a, b, within) for a, b in both)
     if isinstance(found, (set, frozenset)) and isinstance(wanted, (list, set, frozenset)):
         left = [one for one in wanted if not any(same(a, one, within) for a in found)]
         return len(found) == len(wanted) and not left
