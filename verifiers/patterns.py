@@ -36,7 +36,8 @@ def compiles(case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
             lacking = [problem for one in defines if (problem := missing(code, one))]
             if lacking:
                 return failed("signature", "; ".join(lacking))
-            return passed(", ".join(defines))
+            found = outcome(code, case.expect, sandbox)  # nothing less shows that it would run
+            return found if isinstance(found, Judgement) else passed(", ".join(defines))
         checked = code + asserted(defines)
     except ValueError as error:
         return unverified("expect", str(error))
