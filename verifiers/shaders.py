@@ -49,7 +49,7 @@ class _Criterion:
         return module if isinstance(module, Judgement) else self.judge(module, case, sandbox)
 
 
-def _criterion(name: str) -> Callable[[Judge], Verifier]:
+def _criterion(name: str, level: str = "executed") -> Callable[[Judge], Verifier]:
     made = verifier(
         f"shaders.{name}",
         version=1,
@@ -57,18 +57,19 @@ def _criterion(name: str) -> Callable[[Judge], Verifier]:
         packages=PACKAGES,
         executables=TOOLS,
         sandbox=True,
+        level=level,
     )
     return lambda judge: made(_Criterion(judge))
 
 
-@_criterion("compiles")
+@_criterion("compiles", "compiled")
 def compiles(module: Module, case: Case, _sandbox: Sandbox) -> Judgement:
     """One complete shader that the compiler takes for the language, version and stage asked for."""
     stage = case.expect.get("stage", "fragment")
     return passed(f"a {stage} shader with {len(module.functions)} functions")
 
 
-@_criterion("interface")
+@_criterion("interface", "compiled")
 def interface(module: Module, case: Case, _sandbox: Sandbox) -> Judgement:
     """Exactly the inputs, outputs, uniforms and buffers asked for, and the means asked for."""
     wrong = _interface(module, case.expect) or uses(module, case.expect)

@@ -26,7 +26,7 @@ from ._unity_script import Script, Type, script, where
 from ._words import words
 
 unity = partial(
-    verifier, version=1, facet="unity",
+    verifier, version=1, facet="unity", level="parsed",
     packages=["tree-sitter", "tree-sitter-c-sharp", "markdown-it-py"],
 )  # fmt: skip
 LEGACY = words("Input")
