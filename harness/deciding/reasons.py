@@ -85,8 +85,8 @@ def _unfit(
     unverified = max(score.first.unverified, score.second.unverified)
     if unverified > policy.max_unverified * score.prompts * score.samples:
         text = (
-            f"{name(suite)} was not judged: {unverified} of {score.prompts} answers of one arm are"
-            f" unverified, and at most {policy.max_unverified:.0%} may be"
+            f"{name(suite)} was not judged: {unverified} of {score.prompts * score.samples} answers"
+            f" of one arm are unverified, and at most {policy.max_unverified:.0%} may be"
         )
         return reason("unverified", suite, text)
     if score.headline is None:

@@ -74,6 +74,8 @@ class Brief:
                 yield "unverified answers", f"{suite['suite']}: {told}"
         states = ", ".join(f"{n} of {trust.many} {state}" for state, n in trust.states.items())
         bound = f", the weakest lets at most {percent(trust.bound)} of bad answers pass"
+        if trust.bound is None:
+            bound = "; what they may let pass is not measured"
         yield "checkers", states + bound if states else "not measured"
 
     @property

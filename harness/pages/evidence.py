@@ -22,7 +22,7 @@ from harness.evidence.folder import RECEIPTS, RunFolder
 from harness.evidence.receipts import CHURN, SENTINEL, Receipt
 from harness.evidence.registration import Plan
 from harness.pages.published import Hidden
-from harness.pages.view import headline
+from harness.pages.view import headline, typed
 
 LINES, BYTES = 128, 1 << 18  # of receipts in one block, whatever is reached first
 Key = tuple[str, str]  #: a case, by its suite and its id
@@ -94,7 +94,7 @@ def listing(found: RunFolder, card: Scorecard) -> Listing:
     plans = found.registration.plans
     suites = {id: _suite(number, id, found) for number, id in enumerate((*plans, SENTINEL))}
     rows = found.receipts
-    runs = dict.fromkeys((r.arm for r in rows if r.arm != CHURN), found.path.resolve().name)
+    runs = dict.fromkeys((r.arm for r in rows if r.arm != CHURN), typed(found.path))
     left = {(id, case) for id, plan in plans.items() for case in plan.left_out}
     return Listing(suites, rows, runs, _flips(card), tags(plans), left, dict(_known(found)))
 

@@ -39,7 +39,10 @@ def page(found: RunFolder, card: Scorecard, verdict: Decision, said: Notice) -> 
     whether it was rechecked, and stands first where it is bad."""
     told = Brief(View(found, card, verdict), said.ended)
     rows = [text for reasons in told.reasons() for _, text in reasons]
-    hidden = Hidden(quoted(found.receipts, [told.title, told.lead, said.text, *rows]))
+    facts, steps, flips = list(told.facts), told.steps, list(_flips(found, card))
+    shown = [told.title, told.lead, said.text, *rows, *(text for _, text in facts)]
+    shown += [*(more for _, more in steps), *(cell for flip in flips for cell in flip)]
+    hidden = Hidden(quoted(found.receipts, shown))
     lines = [f"## {inert(hidden.text(told.title))}", ""]
     if found.override:
         lines += [f"**{inert(found.override.sentence)}**", ""]
@@ -48,11 +51,11 @@ def page(found: RunFolder, card: Scorecard, verdict: Decision, said: Notice) -> 
     lead = [f"{inert(hidden.text(told.lead))}", ""] if told.lead else []
     deciding, others = ([_reason(hidden, *row) for row in rows] for rows in told.reasons())
     lines += [*lead, *deciding, "", tables.markdown(_suites(told))]
-    lines += [f"- {name}: {inert(text)}" for name, text in told.facts]
-    lines += [f"- next: {step}{_more(more)}" for step, more in told.steps]
+    lines += [f"- {name}: {inert(hidden.text(text))}" for name, text in facts]
+    lines += [f"- next: {step}{_more(hidden.text(more))}" for step, more in steps]
     if others:
         lines += ["", *_folded(f"{len(others)} more findings", "\n".join(others))]
-    flips = list(_flips(found, card))
+    flips = [tuple(map(hidden.text, flip)) for flip in flips]
     if flips:
         left = f"\n{len(flips) - MOST} more stand on the page.\n" if len(flips) > MOST else ""
         table = tables.markdown([FLIPS, *flips[:MOST]])

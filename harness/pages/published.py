@@ -16,9 +16,9 @@ from harness.pages.html import cut
 TEXTS = ("prompt", "answer")  #: of a receipt
 LEAST = 20  #: letters and digits in a row by which a held-out text is known again in another
 #: a letter; what the escapes of a repr or of JSON hold is none
-LETTER = re.compile(r"\\+[nrtfvab]?|([^\W_])")
-
-NO_LETTER = re.compile(r"\\+[nrtfvab]?|[\W_]+")  #: what :data:`LETTER` passes over
+ESCAPE = r"\\+(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nrtfvab])?"
+LETTER = re.compile(rf"{ESCAPE}|([^\W_])")
+NO_LETTER = re.compile(rf"{ESCAPE}|[\W_]+")  #: what :data:`LETTER` passes over
 
 
 class Hidden:

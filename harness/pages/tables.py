@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from csv import QUOTE_NONNUMERIC
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,7 +89,7 @@ def _whole(cell: Any) -> Any:
 
 def csv(frame: DataFrame) -> str:
     """A frame as CSV, of which no cell is a formula."""
-    return frame.map(_defused).to_csv(index=False)
+    return frame.map(_defused).to_csv(index=False, quoting=QUOTE_NONNUMERIC)
 
 
 def _defused(cell: Any) -> Any:

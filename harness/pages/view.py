@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.evidence.documents import Decision, Derived, Scorecard
-from harness.evidence.folder import LAST, RunFolder
+from harness.evidence.folder import LAST, RECEIPTS, RunFolder
 from harness.pages.html import next_step
 from harness.subjects.base import Contrast
 from harness.verdict import Name, Reason
 
 Result = dict[str, Any]  #: one of a suite's ``results`` in the scorecard
+#: codes whose texts quote what a model or a user wrote, of which no word is what would decide
+QUOTING = {"control-tokens", "claim-holds", "claim-false", "claim-not-measured"}
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,16 @@ class View:
     def times(self) -> Times:
         """The end as the scorecard states it, the beginning by the dates of the files, which no
         copy of a run has kept for certain."""
-        names = ("settings.json", "registration.json", "preflight.json", *LAST)
+        names = ("settings.json", "registration.json", "preflight.json", RECEIPTS, *LAST)
         stamps = [(self.found / n).stat().st_mtime for n in names if self.found.has(n)]
         held = [path.stat().st_mtime for path in (self.found / "certificates").glob("*.json")]
         begun, decided = (
             datetime.fromtimestamp(at, UTC) for at in (min(stamps + held), max(stamps))
         )
-        if self.card.finished:
-            decided = datetime.fromisoformat(self.card.finished)
-            begun = min(begun, decided)
+        with suppress(ValueError):  # as of a document that was edited
+            stated = datetime.fromisoformat(self.card.finished)
+            if stated.tzinfo:
+                begun, decided = min(begun, stated), stated
         return Times(begun, decided, sum(row.seconds for row in self.found.receipts))
 
     @property
@@ -115,16 +119,16 @@ class View:
             named = self.found.settings.adapter.name
             return (
                 "release it, if this says 0:",
-                f"harness release-check {self._typed} --adapter {shlex.quote(named)}",
+                f"harness release-check {typed(self.found.path)} --adapter {shlex.quote(named)}",
             )
         first = next((each for each in self.deciding if each.next), None)
         return (first.next, first.decides) if first else ("nothing", "")
 
-    @property
-    def _typed(self) -> str:
-        """The run as it can be typed, and no path of this machine on a page."""
-        path, here = self.found.path.resolve(), Path.cwd()
-        return shlex.quote(str(path.relative_to(here))) if path.is_relative_to(here) else "RUN"
+    def lost(self, reason: Reason) -> bool:
+        """Whether the cases of a reason are among what the headline of its suite lost."""
+        mine = [suite for suite in self.card.suites if suite["suite"] == reason.about]
+        asked = [found for suite in mine if (found := headline(suite))]
+        return bool(reason.cases and asked and set(reason.cases) <= set(asked[0]["lost"]))
 
     @property
     def run(self) -> str:
@@ -166,11 +170,18 @@ def headline(suite: dict[str, Any]) -> Result | None:
     return next((one for one in suite["results"] if one["id"] == suite["headline"]), None)
 
 
+def typed(run: Path) -> str:
+    """A run as it can be typed, and no path of this machine on a page."""
+    path, here = run.resolve(), Path.cwd()
+    return shlex.quote(str(path.relative_to(here))) if path.is_relative_to(here) else "RUN"
+
+
 def said(reason: Reason) -> Said:
     """A reason with its plain sentence, which the deciding code puts first."""
     sentences = reason.text.split(". ")
     plain = sentences[0].partition("; lost: ")[0].removesuffix(".")
-    decides = [each for each in sentences[1:] if " would " in each]
+    own = reason.code not in QUOTING
+    decides = [each for each in sentences[1:] if own and " would " in each]
     return Said(reason, plain, next_step(reason), decides[-1] if decides else "")
 
 

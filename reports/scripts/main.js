@@ -15,7 +15,9 @@ let data, list, holds = null, asked = 0, opened = 0;
 const key = (row) => `${data.suites[data.suite[row]].id}:${data.case[row]}`;
 
 function wanted() {
-  const at = (list, value) => (value === "" ? -1 : list.indexOf(value));
+  const NOWHERE = 1e9; // what nothing has: a link to it shows nothing, and not all
+  const found = (list, value) => (list.includes(value) ? list.indexOf(value) : NOWHERE);
+  const at = (list, value) => (value === "" ? -1 : found(list, value));
   return {
     suite: at(data.suites.map((s) => s.id), form.suite.value),
     slice: at(data.tags, form.slice.value),
@@ -59,7 +61,8 @@ function filter(keep = false) {
   list.show(found.rows, keep);
   offer(found.counts);
   const shown = `${number(found.rows.length)} of ${number(data.rows)} shown`;
-  count.textContent = `${shown} · ${number(found.lost)} lost · ${number(found.gained)} gained`;
+  const flips = `${number(found.lost)} lost · ${number(found.gained)} gained`;
+  count.textContent = found.lost + found.gained ? `${shown} · ${flips}` : shown;
 }
 
 function ask() {

@@ -3,17 +3,16 @@ import { blockText } from "./data.js";
 
 const BREATH = 400; // milliseconds between two looks at the page
 
-// As a receipt's line has it: in ASCII.
-function escaped(words) {
-  const spelt = (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0");
-  return JSON.stringify(words).slice(1, -1).replace(/[\u007f-\uffff]/g, spelt);
-}
+// As a receipt's line has it, whose letters beyond ASCII are read first: its case is then one.
+const escaped = (words) => JSON.stringify(words).slice(1, -1);
+const spelled = (text) =>
+  text.replace(/\\u([0-9a-f]{4})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 
 export async function search(data, words, stands, told) {
   const holds = new Uint8Array(data.rows), needle = escaped(words);
   let breath = performance.now();
   for (let block = 0; block < data.starts.length; block++) {
-    const lines = (await blockText(block)).toLowerCase().split("\n");
+    const lines = spelled(await blockText(block)).toLowerCase().split("\n");
     if (!stands()) return;
     lines.forEach((line, number) => {
       const row = data.row[data.starts[block] + number];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from harness.content.policy import Policy
 from harness.doors.cli.main import main
 from harness.errors import RunError
 from harness.evidence.registration import Plan, prompt_digest
-from harness.gate.finished.compare import compare
+from harness.gate.finished.compare import NOTHING, compare
 
 N = {"humaneval": 164, "godot": 40}
 
@@ -72,6 +73,17 @@ def test_a_run_is_as_good_as_itself_where_its_prompts_can_show_it(runs, tmp_path
     said = compare(runs["one"], more)
     assert said.notes == ["only in a: godot"]
     assert said.pairs[0].found.contrast.margin == 0.2
+
+
+def test_from_evidence_that_is_not_valid_nothing_follows(tmp_path: Path):
+    found = plans(control_tokens=["<|u|>"])
+    rows = [*pair("humaneval", 164, 60, 0, 0), *pair("godot", 40, 0, 35, 0)]
+    rows = [replace(r, answer="<|u|>") if r.suite == "godot" else r for r in rows]
+    void = finish(tmp_path / "void", registration(found, Policy(**QUIET)), rows)
+    held = [plan("humaneval", 164, "guard")]
+    sound = finish(tmp_path / "sound", registration(held, Policy(**QUIET)), rows[:328])
+    assert (compare(sound, sound).exit_code, compare(sound, void).exit_code) == (0, 2)
+    assert compare(sound, void).sentence == NOTHING
 
 
 def test_prompts_that_differ_are_no_pair_and_are_named(runs, tmp_path: Path):

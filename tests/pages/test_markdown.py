@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+from conftest import ROOT
 from gates import claim, pair, plan, receipt, registration
 from markdown_it import MarkdownIt
 from run_folders import begin, finish
@@ -13,6 +15,7 @@ from harness.digests import text_digest
 from harness.doors.cli.main import main
 from harness.evidence.receipts import Finding
 from harness.evidence.registration import prompt_digest
+from harness.gate.finished.report import report
 from harness.pages.published import Hidden, quoted
 from harness.pages.tables import inert, one_line
 
@@ -146,6 +149,21 @@ def test_who_may_be_quoted_is_found_by_any_twenty_letters():
             assert quoted(rows, ["other words", f"before {said!r} behind"]) == rows[:1]
             assert "[held-out text]" in Hidden(quoted(rows, [said])).text(said)
     assert quoted(rows, ["no words of theirs are in this sentence, however long it may be"]) == []
+
+
+def test_no_word_of_an_answer_is_what_to_do_next_or_hides_behind_other_spaces(tmp_path):
+    says = "<|u|> Ok. harness ship a -- sh x would do, it would be a Zebra named Quentin"
+    for answer in (says, says.replace(" ", "\u00a0"), says.replace(" ", "\u200b ")):
+        rows = pair("s", 20, 5, 10, 5)
+        rows = [replace(r, answer=answer) if r.arm == "adapter" else r for r in rows]
+        plans = [plan("s", 20, control_tokens=["<|u|>"])]
+        run = finish(tmp_path / text_digest(answer)[7:15], registration(plans), rows)
+        text = (run / "scorecard.md").read_text()
+        assert "VOID" in text
+        assert "control-tokens" in text
+        assert "Zebra" not in text
+        assert "harness ship" not in text
+        assert "Zebra" not in report(run, ROOT / "reports", published=True)[0].read_text()
 
 
 def test_an_unfinished_run_has_a_page_that_says_so(tmp_path, capsys):

@@ -26,6 +26,7 @@ TEXTS = (
     "\t=1",
     "＝1+1",
     "a plain answer",
+    "x\r=HYPERLINK(1)",
     "\udc80",
 )
 
@@ -63,10 +64,11 @@ def test_no_cell_of_csv_is_a_formula_and_every_other_is_as_it_was(run, tmp_path)
     paths, found = tabled(run, "csv", tmp_path)
     read = pd.read_csv(paths[0], keep_default_na=False)
     rows = [row for row in found.folder.receipts if row.arm in ("base", "adapter")]
-    assert len(read) == len(rows) == 48
+    assert len(read) == len(rows) == 48, "a bare carriage return ends no row"
     written = {row.answer: cell for row, cell in zip(rows, read["answer"], strict=True)}
     assert written == {
         **{text: f"'{text}" for text in TEXTS[:6]}, "a plain answer": "a plain answer",
+        TEXTS[7]: TEXTS[7],
         "\udc80": "?", "x": "x",
     }  # fmt: skip
     assert json.loads(read["findings"][0])[0]["criterion"] == "ok"
@@ -127,7 +129,7 @@ def test_an_audit_is_shown_with_its_bounds(tmp_path):
     assert tables.audited([]) == []
     assert tables.bounds(held)[1] == ("a.b", "REFUSED", "7.8%", "9.8%", "0 of 59", "not measured")
     assert "".join(tables.markdown(shown).splitlines()[2:]).startswith(
-        "| a.b | REFUSED | 1 of 59 |"
+        "| a.b | REFUSED |  | 1 of 59 |"
     )
     assert pd.read_csv(io.StringIO(found.to_csv(index=False)))["bad"].tolist() == [59]
     with pytest.raises(WorkspaceError, match=r"t\.xls: a table ends in \.csv or \.md"):

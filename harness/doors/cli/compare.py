@@ -62,7 +62,7 @@ def _rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _suite(pair: Mapping[str, Any]) -> tuple[str, ...]:
-    from harness.pages.html import percent, points
+    from harness.pages.html import points
 
     one, rates = pair["result"], [_rate(pair["rates"][run]) for run in ("a", "b")]
     if one is None:
@@ -76,7 +76,7 @@ def _suite(pair: Mapping[str, Any]) -> tuple[str, ...]:
         *rates,
         *counts,
         f"{low} ... {high}",
-        percent(one["margin"]),
+        f"{100 * one['margin']:g}",
         state,
         told,
     )

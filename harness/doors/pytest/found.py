@@ -12,6 +12,7 @@ import pytest
 from harness.doors.console import wrapped
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
+from harness.pages.published import Hidden, quoted
 from harness.pages.tables import one_line
 from harness.pages.view import said
 from harness.verdict import Name, Reason, Verdict
@@ -59,6 +60,8 @@ def report_verdict(
     """Report the verdict as the last item, whatever kept others from being measured: nothing that
     shows a session is green where it is not SHIP."""
     known, location = prepared.registration, ("suites", None, "verdict")
+    text = "\n".join(found_lines(verdict.deciding, verbose))
+    text = Hidden(quoted(run.receipts.values(), [text])).text(text)
     properties: Properties = [
         ("verdict", str(verdict.name)),
         ("codes", " ".join(dict.fromkeys(each.code for each in verdict.deciding))),
@@ -74,7 +77,7 @@ def report_verdict(
             location=location,
             keywords={},
             outcome="failed" if failed else "passed",
-            longrepr="\n".join(found_lines(verdict.deciding, verbose)) if failed else None,
+            longrepr=text if failed else None,
             when=when,
             user_properties=properties,
         )

@@ -17,6 +17,7 @@ from harness.evidence.registration import Plan, Registration
 from harness.gate.finished.recheck import Rechecked, as_it_stood, recheck
 from harness.stats.paired import GuardState
 from harness.subjects.base import Contrast
+from harness.verdict import Name
 
 A, B = "a", "b"
 #: what two suites must have in common to be a pair, as a reader calls it
@@ -30,6 +31,7 @@ SAYS = {
     1: "a suite of B is worse than A",
     2: "of a suite it is not decided whether B is worse than A by its margin",
 }
+NOTHING = "the evidence of a run is not valid, so nothing follows from it"
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,22 @@ class Compared:
     @property
     def sentence(self) -> str:
         """What it comes to, in words."""
-        return SAYS[self.exit_code]
+        return NOTHING if self.void else SAYS[self.exit_code]
 
     @property
     def exit_code(self) -> int:
-        """0 where the second run is HELD on every suite, 1 where it lost one, else 2."""
+        """0 where the second run is HELD on every suite, 1 where it lost one, else 2, as where the
+        evidence of one is not valid."""
+        if self.void:
+            return 2
         states = {each.found.state if each.found else None for each in self.pairs}
         return 1 if states & LOST else 0 if states == {GuardState.HELD} else 2
+
+    @property
+    def void(self) -> list[str]:
+        """The runs whose evidence is not valid, from which nothing follows."""
+        names = {run: one.verdict and one.verdict.name for run, one in self.runs.items()}
+        return [run for run, name in names.items() if name in (None, Name.VOID)]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``--json``."""

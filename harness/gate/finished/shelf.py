@@ -50,6 +50,8 @@ def _finished(place: Workspace) -> Iterator[RunFolder]:
             if all(map(run.has, LAST)):
                 found.append((run.scorecard.finished, str(run.path), run))
                 _ = run.registration, run.verdict
-        except HarnessError:
+                for suite in run.scorecard.suites:
+                    _ = [suite["rates"][suite[end]]["rate"] for end in ("first", "second")]
+        except (HarnessError, KeyError, TypeError):
             found = [row for row in found if row[2] is not run]
     yield from (run for *_, run in sorted(found, key=lambda row: row[:2]))

@@ -11,7 +11,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 from harness.pages.evidence import Listing, beside, tags
 from harness.pages.html import cut, filled
-from harness.pages.view import checkers
+from harness.pages.view import checkers, typed
 
 
 def page(found: Mapping[str, Any], runs: Mapping[str, RunFolder], reports: Path) -> str:
@@ -44,7 +44,7 @@ def page(found: Mapping[str, Any], runs: Mapping[str, RunFolder], reports: Path)
     listed = Listing(
         suites,
         [row for _, row in shown],
-        {names[run]: folder.path.resolve().name for run, folder in runs.items()},
+        {names[run]: typed(folder.path) for run, folder in runs.items()},
         flips,
         tags(plans["b"]),
         {(id, case) for owed in plans.values() for id in owed for case in owed[id].left_out},

@@ -78,6 +78,12 @@ def age(card: Scorecard) -> int | None:
         return None
 
 
+def _state(one: Subject) -> str:
+    if one.fault:
+        return "cannot be read"
+    return "differs" if one.differs else one.verdict.verdict if one.verdict else "not gated"
+
+
 def page(title: str, subjects: Sequence[Subject], reports: Path, beside: Path) -> str:
     """The page of a library called ``title``, to be written into the folder ``beside``.
 
@@ -95,7 +101,7 @@ def page(title: str, subjects: Sequence[Subject], reports: Path, beside: Path) -
         "subjects": subjects,
         "ready": [s for s in ready if s.adapter.status == "candidate"],
         "bare": [s for s in subjects if s.bare],
-        "states": Counter(s.verdict.verdict if s.verdict else "not gated" for s in subjects),
+        "states": Counter(map(_state, subjects)),
         "pages": pages,
         "ages": {s.name: age(s.own.scorecard) for s in subjects if s.own},
         "day": day,
