@@ -108,8 +108,9 @@ def _lacks(files: Project, member: Member, wanted: dict[str, Any]) -> str:
 
 def _has(given: dict[str, str], wanted: str) -> bool:
     key, _, value = (part.strip() for part in wanted.partition("="))
-    names = {key, *_STRONGER.get(key, ())} & given.keys()
-    return bool(names) and (not value or given.get(key, "").replace(" ", "") == value.strip('"'))
+    low = {name.lower(): said.replace(" ", "") for name, said in given.items()}
+    names = {one.lower() for one in (key, *_STRONGER.get(key, ()))} & low.keys()
+    return bool(names) and (not value or low.get(key.lower()) == value.strip('"'))
 
 
 def _does(files: Project, member: Member) -> bool:

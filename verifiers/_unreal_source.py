@@ -17,6 +17,16 @@ REFLECTED = words(
 _ALWAYS = words("PURE_VIRTUAL UE_DEPRECATED UE_DEPRECATED_FORGAME")
 _BARE = words("FORCEINLINE FORCENOINLINE FORCEINLINE_DEBUGGABLE RESTRICT UE_API")
 _TYPES = words("class struct enum namespace union")
+#: specifiers that the verifiers ask for; the header tool reads them in any case
+_SPELLED = {
+    one.lower(): one
+    for one in words(
+        "Replicated ReplicatedUsing Server Client NetMulticast Reliable Unreliable WithValidation"
+        " BlueprintReadOnly BlueprintReadWrite BlueprintCallable BlueprintPure BlueprintType"
+        " BlueprintAssignable BlueprintNativeEvent BlueprintImplementableEvent EditAnywhere"
+        " VisibleAnywhere AllowPrivateAccess"
+    )
+}
 
 
 class Token(NamedTuple):
@@ -45,7 +55,7 @@ class Macro:
             if key.lower() == "meta":
                 found.update(Macro("", split(value[1:-1]), 0, 0).specifiers)
             elif key:
-                found[key] = value.strip('"')
+                found[_SPELLED.get(key.lower(), key)] = value.strip('"')
         return found
 
 
