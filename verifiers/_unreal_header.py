@@ -24,7 +24,8 @@ _GIVEN = words("BlueprintImplementableEvent BlueprintNativeEvent")
 def header_faults(project: Project) -> Iterator[Judgement]:
     """Includes, macros and the names of types as the header tool wants them."""
     for one in project.types:
-        if one.macro is None and one.generated:
+        twin = one.name.startswith("I") and f"U{one.name[1:]}" in project.by_name
+        if one.macro is None and one.generated and not twin:
             yield failed("macro", f"{one.name} has {one.generated} and no UCLASS or USTRUCT")
         if one.macro is None:
             yield from _undecorated(project, one)

@@ -281,7 +281,8 @@ class Network:
             if name == "IsNetMode":
                 server = not {"NM_Client"} & {text(a) for a in arguments(test)}
                 return truth is server
-            return truth and (name in _YES or self._answers(name, depth))
+            own = name in self.flow.by_name
+            return truth and (self._answers(name, depth) if own else name in _YES)
         if test.type == "identifier":
             value = _initial(test)
             return value is not None and self.implies(value, truth, depth + 1)

@@ -53,7 +53,7 @@ def matches(project: Project, node: Node, wanted: Pattern) -> bool:
     if wanted.kind == "number":
         return node.type == "number_literal" and _signed(node) == wanted.name
     if wanted.kind == "use":
-        if node.children or text(node) != wanted.name:
+        if node.children or text(node) != wanted.name or _handed_on(node):
             return False
         return _parts(project, node, wanted)
     if wanted.kind == "call":
@@ -82,6 +82,27 @@ def _parts(project: Project, node: Node, wanted: Pattern) -> bool:
             return False
         holder = holder.parent if holder else None
     return not wanted.on or (holder is not None and _on(project, holder, wanted.on))
+
+
+def _handed_on(node: Node) -> bool:
+    """Whether a name is but a parameter, or what a function hands on to that of its base."""
+    at = node.parent
+    while at is not None and not at.type.endswith(("statement", "body", "definition")):
+        if at.type == "parameter_declaration":
+            return text(declared(at)) == text(node)
+        if at.type == "call_expression":
+            function = at.child_by_field_name("function")
+            scope = function.child_by_field_name("scope") if function else None
+            if text(scope) == "Super" and function and node.start_byte > function.end_byte:
+                return called(at) in text(function_name(node))
+        at = at.parent
+    return False
+
+
+def function_name(node: Node) -> Node | None:
+    """The name of the function that a node stands in."""
+    home = function_node(node)
+    return declared(home) if home else None
 
 
 def _on(project: Project, node: Node, wanted: str) -> bool:

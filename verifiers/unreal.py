@@ -26,6 +26,7 @@ from ._unreal_lifetime import handler_faults, making_faults, pointer_faults, sup
 from ._unreal_model import Project, project, where
 from ._unreal_network import Network
 from ._unreal_patterns import found
+from ._words import words
 
 unreal = partial(
     verifier,
@@ -34,6 +35,7 @@ unreal = partial(
     packages=["tree-sitter", "tree-sitter-cpp", "markdown-it-py"],
     level="parsed",
 )
+NAMES = words("identifier field_identifier type_identifier namespace_identifier")
 
 
 def _read(case: Case, answer: Answer) -> Project | Judgement:
@@ -171,7 +173,7 @@ def _dated(files: Project, asked: str) -> Iterator[Judgement]:
         if files.version >= since:
             yield failed("obsolete", f"{macro.name}: {instead}")
     for node in (n for file in files.files for n in walk(file.root)):
-        if node.type not in ("identifier", "field_identifier", "type_identifier"):
+        if node.type not in NAMES:
             continue
         name = text(node)
         if name not in own:
