@@ -104,12 +104,17 @@ def _hands_out(member: Member) -> bool:
     return any(kind.endswith("&") and "const" not in kind for kind, _ in member.parameters)
 
 
-def link_faults(project: Project) -> Iterator[Judgement]:
-    """Functions that are declared and not defined, or defined and not declared."""
+def undefined_faults(project: Project) -> Iterator[Judgement]:
+    """Functions that are declared and not defined."""
     for one in project.types:
         for member in one.members:
             if member.kind == "function" and member.body is None:
                 yield from _undefined(project, one, member)
+
+
+def link_faults(project: Project) -> Iterator[Judgement]:
+    """Functions that are declared and not defined, or defined and not declared."""
+    yield from undefined_faults(project)
     for function in project.functions:
         home = project.by_name.get(function.owner)
         if home is None or home.own(function.name) or function.name in (home.name, f"~{home.name}"):

@@ -50,6 +50,11 @@ class Member:
         return self.node.child_by_field_name("body")
 
     @property
+    def body_inside(self) -> bool:
+        """Whether it is defined where its class is declared."""
+        return bool(self.access)
+
+    @property
     def words(self) -> set[str]:
         """``static``, ``virtual``, ``const``, ``override`` and the like."""
         return {text(n) for n in walk(self.node) if n.end_byte <= self.head_end and not n.children}
@@ -278,6 +283,7 @@ def project(case: Case, answer: Answer) -> Project | Judgement:
         hidden = [c for c in code if ord(c) < 32 and c not in "\t\n" or c in "\u200b\u202e\ufeff"]
         if hidden:
             return failed("invisible-character", f"U+{ord(hidden[0]):04X}")
+        code = "\n".join(one.rstrip() for one in code.split("\n"))  # blanks irk the grammar
         plain_code, macros = masked(code.encode())
         root = parse(plain_code.decode(errors="replace"), GRAMMAR)
         if isinstance(root, Judgement):

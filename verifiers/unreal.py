@@ -21,6 +21,7 @@ from ._unreal_header import (
     header_faults,
     include_faults,
     link_faults,
+    undefined_faults,
 )
 from ._unreal_lifetime import handler_faults, making_faults, pointer_faults, super_faults
 from ._unreal_model import Project, project, where
@@ -46,6 +47,9 @@ def _read(case: Case, answer: Answer) -> Project | Judgement:
     for row in case.expect["types"]:
         for fault in type_faults(files, row, whole=False):
             return fault
+    if not case.expect.get("fragment") and all(one.body_inside for one in files.functions):
+        for fault in undefined_faults(files):
+            return failed("no-source", fault.evidence)
     return files
 
 
