@@ -160,7 +160,6 @@ GONE = {
     "bReplicateMovement": ((5, 0), "SetReplicateMovement"),
     "CreateWidgetInstance": ((5, 0), "CreateWidget"), "ANY_PACKAGE": ((5, 1), "nullptr"),
     "ClassNames": ((5, 1), "ClassPaths"), "ObjectPath": ((5, 1), "GetSoftObjectPath"),
-    "FWeakObjectPtr_": ((5, 0), ""), "GetPlayerCharacterOwner": ((5, 0), "GetOwner"),
     "SetCollisionEnabledType": ((5, 0), "SetCollisionEnabled"),
     "BindAxisKeyEvent": ((5, 0), "BindAxisKey"), "Role": ((5, 0), "GetLocalRole()"),
     "RemoteRole": ((5, 0), "GetRemoteRole()"), "SetPhysicsVelocity": ((5, 0), "SetPhysicsLinearVelocity"),
@@ -168,10 +167,10 @@ GONE = {
 #: members that are no longer public: found where something else is asked for them
 PRIVATE = {
     "Instigator": ((5, 0), "GetInstigator()"), "NetUpdateFrequency": ((5, 5), "SetNetUpdateFrequency()"),
-    "MinNetUpdateFrequency": ((5, 5), "SetMinNetUpdateFrequency()"), "Actor": ((5, 0), "GetActor()"),
-    "Component": ((5, 0), "GetComponent()"), "RelativeLocation": ((5, 0), "GetRelativeLocation()"),
+    "MinNetUpdateFrequency": ((5, 5), "SetMinNetUpdateFrequency()"), "Actor": ((5, 0), "GetActor() of FHitResult"),
+    "Component": ((5, 0), "GetComponent() of FHitResult"), "RelativeLocation": ((5, 0), "GetRelativeLocation()"),
     "RelativeRotation": ((5, 0), "GetRelativeRotation()"), "PlayerState": ((5, 0), "GetPlayerState()"),
-    "bHidden": ((5, 0), "IsHidden()"), "Controller": ((9, 0), ""),
+    "bHidden": ((5, 0), "IsHidden()"),
     "CharacterMovement": ((5, 0), "GetCharacterMovement()"),
     "CapsuleComponent": ((5, 0), "GetCapsuleComponent()"), "bReplicates": ((5, 0), "SetReplicates()"),
     "PlayerName": ((5, 0), "GetPlayerName()"), "Ping": ((5, 0), "GetPingInMilliseconds()"),
@@ -186,7 +185,7 @@ ALIEN = words(
 SINCE = {
     "TObjectPtr": (5, 0), "UEnhancedInputComponent": (5, 0), "FInstancedStruct": (5, 0),
     "UWorldPartitionSubsystem": (5, 0), "TNonNullPtr": (5, 5), "FTSTicker": (5, 0),
-    "TryGetNativeTick": (9, 0), "SetNetUpdateFrequency": (5, 5),
+    "SetNetUpdateFrequency": (5, 5),
 }  # fmt: skip
 OLD_INPUT = words("BindAxis BindAxisKey BindTouch BindVectorAxis GetInputAxisValue BindKey")
 NEW_INPUT = words(

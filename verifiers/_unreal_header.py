@@ -38,6 +38,7 @@ def header_faults(project: Project) -> Iterator[Judgement]:
         yield from _named(project, one)
         for member in one.members:
             yield from _reflected(one, member)
+        yield from _twice(one)
     for name in sorted({m.name for f in project.files for m in f.macros if "GENERATED" in m.name}):
         if name not in ("GENERATED_BODY", "GENERATED_UCLASS_BODY", "GENERATED_USTRUCT_BODY",
                         "GENERATED_UINTERFACE_BODY", "GENERATED_IINTERFACE_BODY"):  # fmt: skip
@@ -75,6 +76,14 @@ def _named(project: Project, one: Type) -> Iterator[Judgement]:
         base = text(one.node.child_by_field_name("base")) or " ".join(one.bases)
         if "uint8" not in base and "class" in text(one.node)[:12]:
             yield failed("macro", f"{one.name}: an enum for Blueprints is a uint8")
+
+
+def _twice(one: Type) -> Iterator[Judgement]:
+    body = one.node.child_by_field_name("body")
+    plainly = [m for m in one.members if m.node.parent == body and m.kind == "property"]
+    names = [m.name for m in plainly]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield failed("twice", f"{one.name}::{name} is declared twice")
 
 
 def _reflected(one: Type, member: Member) -> Iterator[Judgement]:

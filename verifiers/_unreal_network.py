@@ -141,7 +141,7 @@ class Network:
                     continue
                 names = [text(a) for a in arguments(node)]
                 member = self.project.member(one.owner, names[1]) if len(names) > 1 else None
-                known = self.project.lineage(one.owner)
+                known = [*self.project.lineage(one.owner), "ThisClass"]
                 if names and names[0] not in known:
                     yield failed("not-registered", where(node, f"{names[0]} is not {one.owner}"))
                 if member is not None and not replicated(member):

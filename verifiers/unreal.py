@@ -14,7 +14,7 @@ from harness import Answer, Case, Judgement, failed, passed, verifier
 from ._code import text, walk
 from ._unreal_api import ALIEN, GONE, NEW_INPUT, OLD_INPUT, PRIVATE, SINCE
 from ._unreal_declares import type_faults
-from ._unreal_flow import Flow, target
+from ._unreal_flow import Flow, last_name, target
 from ._unreal_header import (
     base_faults,
     delegate_faults,
@@ -24,7 +24,7 @@ from ._unreal_header import (
     undefined_faults,
 )
 from ._unreal_lifetime import handler_faults, making_faults, pointer_faults, super_faults
-from ._unreal_model import Project, project, where
+from ._unreal_model import Project, plain, project, where
 from ._unreal_network import Network
 from ._unreal_patterns import found
 from ._words import words
@@ -183,12 +183,15 @@ def _dated(files: Project, asked: str) -> Iterator[Judgement]:
         if name not in own:
             yield from _named(files, node, name, asked)
         access = node.parent
-        if access is not None and access.type == "field_expression":
-            aim = target(access)
+        if node.type == "field_identifier" and access and access.type == "field_expression":
             since, instead = PRIVATE.get(name, ((99, 0), ""))
-            own_target = aim is None or aim.type == "this" or name in own
-            if node.type == "field_identifier" and files.version >= since and not own_target:
-                yield failed("obsolete", where(node, f"{name}: {instead}"))
+            aim = target(access)
+            if files.version >= since and name not in own and aim and aim.type != "this":
+                hits = "FHitResult" in instead
+                given = files.variables.get(last_name(aim), set())
+                structs = [one for one in given if plain(one).startswith("F")]
+                if ("FHitResult" in structs) if hits else not structs:
+                    yield failed("obsolete", where(node, f"{name}: {instead}"))
 
 
 def _named(files: Project, node: Node, name: str, asked: str) -> Iterator[Judgement]:
