@@ -83,9 +83,9 @@ def _lacks(files: Project, member: Member, wanted: dict[str, Any]) -> str:
     """What a member lacks of a row; empty for nothing."""
     if "name" in wanted and member.name not in _several(wanted["name"]):
         return "another name"
-    if "kind" in wanted and member.kind != wanted["kind"]:
-        if not (wanted["kind"] == "delegate" and plain(member.type) in files.delegates):
-            return f"it is a {member.kind}"
+    found = {member.kind} | ({"delegate"} if plain(member.type) in files.delegates else set())
+    if wanted.get("kind", member.kind) not in found:
+        return f"it is a {member.kind}"
     if "type" in wanted:
         types = {plain(one) for one in _several(wanted["type"])}
         if plain(member.type) not in types | {f"{one}*" for one in types if "*" in member.type}:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tree_sitter import Node
+
 from harness import Judgement, failed
 
 from ._code import text, walk
 from ._unreal_api import BRINGS, HEADER, ONLY, ONLY_OVERRIDE, VIRTUAL, kinds
-from ._unreal_flow import arguments, called, function_node, generics, last_name, target, written
-from ._unreal_model import Member, Project, Type, declared, plain, where
-from ._unreal_network import rpc
+from ._unreal_authority import rpc
+from ._unreal_flow import arguments, called, generics, last_name, target, written
+from ._unreal_model import Member, Project, Type, plain, where
 from ._words import words
 
 _MACROS = {"UCLASS": "class", "USTRUCT": "struct", "UENUM": "enum", "UINTERFACE": "class"}
@@ -37,7 +39,7 @@ def header_faults(project: Project) -> Iterator[Judgement]:
         yield from _included(one)
         yield from _named(project, one)
         for member in one.members:
-            yield from _reflected(one, member)
+            yield from _reflected(member)
         yield from _twice(one)
     for name in sorted({m.name for f in project.files for m in f.macros if "GENERATED" in m.name}):
         if name not in ("GENERATED_BODY", "GENERATED_UCLASS_BODY", "GENERATED_USTRUCT_BODY",
@@ -86,7 +88,7 @@ def _twice(one: Type) -> Iterator[Judgement]:
         yield failed("twice", f"{one.name}::{name} is declared twice")
 
 
-def _reflected(one: Type, member: Member) -> Iterator[Judgement]:
+def _reflected(member: Member) -> Iterator[Judgement]:
     if member.macro is None:
         return
     given, access = member.specifiers, member.access
@@ -97,7 +99,7 @@ def _reflected(one: Type, member: Member) -> Iterator[Judgement]:
     if member.macro.name == "UPROPERTY":
         if _SHOWN & given.keys() and access == "private" and "AllowPrivateAccess" not in given:
             yield failed("macro", f"{member.name} is private and shown to Blueprints")
-        if _SHOWN <= given.keys() or {"EditAnywhere", "VisibleAnywhere"} <= given.keys():
+        if given.keys() >= _SHOWN or {"EditAnywhere", "VisibleAnywhere"} <= given.keys():
             yield failed("macro", f"{member.name} has specifiers that exclude each other")
         if plain(member.type) in _NOT_SHOWN or "std::" in member.type:
             yield failed("macro", f"{member.name}: {member.type} is no type of a UPROPERTY")
@@ -143,7 +145,9 @@ def link_faults(project: Project) -> Iterator[Judgement]:
 
 def _fits(home: Type, member: Member, function: Member) -> bool:
     wanted = [
-        [plain(kind) for kind, _ in one.parameters] for one in home.members if one.name == member.name
+        [plain(kind) for kind, _ in one.parameters]
+        for one in home.members
+        if one.name == member.name
     ]
     return [plain(kind) for kind, _ in function.parameters] in wanted
 
@@ -156,8 +160,8 @@ def _undefined(project: Project, one: Type, member: Member) -> Iterator[Judgemen
             yield failed("undefined", f"{member.name}_Implementation is missing")
         return
     pure = {"0", "default", "delete"} & {tail.rpartition("=")[2].strip()}
-    unreal = any(m.name == "PURE_VIRTUAL" and member.node.start_byte < m.start < member.node.end_byte
-                 for m in one.file.macros)  # fmt: skip
+    begin, end = member.node.start_byte, member.node.end_byte
+    unreal = any(m.name == "PURE_VIRTUAL" and begin < m.start < end for m in one.file.macros)
     bodied = any(m.body is not None for m in one.members if m.name == member.name)
     defined = bodied or project.defined(one.name, member.name)
     if not (defined or pure or unreal):
@@ -173,29 +177,29 @@ def base_faults(project: Project) -> Iterator[Judgement]:
                 continue
             wanted, instead = ONLY_OVERRIDE.get(member.name, ("", ""))
             overrides = "override" in member.words
-            if wanted and overrides and wanted not in known and "unknown" not in known:
-                if not (member.name == "Tick" and "subsystem" in known):
-                    yield failed("override", f"{one.name} has no {member.name}: {instead}")
+            ticks = member.name == "Tick" and "subsystem" in known
+            if wanted and overrides and not ticks and not {wanted, "unknown"} & known:
+                yield failed("override", f"{one.name} has no {member.name}: {instead}")
             count, given = VIRTUAL.get(member.name, (None, ""))
             fits = count in (None, len(member.parameters)) and given in ("", member.type)
             if overrides and not fits:
                 yield failed("override", f"{member.name} has another signature in the engine")
-            if overrides and member.name == "GetLifetimeReplicatedProps":
-                if "const" not in text(member.node).rpartition(")")[2]:
-                    yield failed("override", "GetLifetimeReplicatedProps is const")
+            lists = overrides and member.name == "GetLifetimeReplicatedProps"
+            if lists and "const" not in text(member.node).rpartition(")")[2]:
+                yield failed("override", "GetLifetimeReplicatedProps is const")
     for function in project.functions:
         known = kinds(project, function.owner)
         for node in walk(function.node) if known else ():
             name = _bare(node)
             wanted, instead = ONLY.get(name, ("", ""))
-            if wanted and wanted not in known and not project.member(function.owner, name):
-                if function.owner in project.by_name:
-                    yield failed("no-member", where(node, f"{name}: {instead}"))
+            own = project.member(function.owner, name) or function.owner not in project.by_name
+            if wanted and wanted not in known and not own:
+                yield failed("no-member", where(node, f"{name}: {instead}"))
 
 
-def _bare(node: object) -> str:
+def _bare(node: Node) -> str:
     """The name that is called or written without a target."""
-    wrote = written(node)  # type: ignore[arg-type]
+    wrote = written(node)
     if wrote is not None:
         aim = wrote[0]
         while aim.type == "field_expression":
@@ -203,7 +207,7 @@ def _bare(node: object) -> str:
             if aim.type == "this":
                 return ""
         return text(aim) if aim.type == "identifier" else ""
-    function = node.child_by_field_name("function")  # type: ignore[attr-defined]
+    function = node.child_by_field_name("function")
     return text(function) if function is not None and function.type == "identifier" else ""
 
 
@@ -211,7 +215,9 @@ def include_faults(project: Project) -> Iterator[Judgement]:
     """Headers of base classes and of components that are made, or that no include brings."""
     paths = {path for file in project.files for path, _ in file.includes}
     brought = {one for path in paths for one in BRINGS.get(path, "").split()}
-    unknown = [p for p in paths if p not in HEADER.values() and "/" not in p and _foreign(project, p)]
+    unknown = [
+        p for p in paths if p not in HEADER.values() and "/" not in p and _foreign(project, p)
+    ]
     if not paths or "*" in brought or unknown:
         return
     used = {base for one in project.types for base in one.bases[:1] if one.macro}
@@ -219,15 +225,17 @@ def include_faults(project: Project) -> Iterator[Judgement]:
         for node in walk(function.node):
             if called(node) in ("CreateDefaultSubobject", "NewObject"):
                 used |= generics(node)
-            scope = node.child_by_field_name("scope") if node.type == "qualified_identifier" else None
+            scope = (
+                node.child_by_field_name("scope") if node.type == "qualified_identifier" else None
+            )
             if scope is not None and text(scope).startswith(("UGameplay", "UKismet")):
                 used.add(text(scope))
     character = "GameFramework/Character.h" in paths
     for name in sorted(used):
         path = HEADER.get(name[1:])
-        if path and path not in paths and name[1:] not in brought:
-            if not (character and name[1:] in ("CapsuleComponent", "SkeletalMeshComponent")):
-                yield failed("no-include", f"{name} needs {path}")
+        with_it = character and name[1:] in ("CapsuleComponent", "SkeletalMeshComponent")
+        if path and path not in paths and name[1:] not in brought and not with_it:
+            yield failed("no-include", f"{name} needs {path}")
 
 
 def _foreign(project: Project, path: str) -> bool:
@@ -246,7 +254,7 @@ def _foreign(project: Project, path: str) -> bool:
 def delegate_faults(project: Project) -> Iterator[Judgement]:
     """Delegates that are broadcast or bound with other parameters than they have."""
     for name, (macro, given) in project.delegates.items():
-        counts = "No One Two Three Four Five Six Seven Eight Nine".split()
+        counts = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"]
         tail = macro.rpartition("_")[2]
         count = counts.index(tail.removesuffix("Params").removesuffix("Param")) if (
             "Param" in macro and tail.removesuffix("Params").removesuffix("Param") in counts
@@ -274,10 +282,3 @@ def _delegate(project: Project, name: str) -> list[str] | None:
         if plain(kind) in project.delegates:
             return project.delegates[plain(kind)][1]
     return None
-
-
-def home_of(project: Project, node: object) -> str:
-    """The class whose function a node stands in."""
-    home = function_node(node)  # type: ignore[arg-type]
-    name = text(declared(home)) if home else ""
-    return name.rpartition("::")[0]

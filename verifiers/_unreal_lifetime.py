@@ -57,9 +57,9 @@ def making_faults(project: Project) -> Iterator[Judgement]:
                 yield failed("new", where(node, "a UObject is not deleted"))
             if name.startswith("CreateDefaultSubobject") and not building:
                 yield failed("subobject", where(node, f"{name} belongs into a constructor"))
-            if name in _PLACED and function.name == function.owner and _reflected(project, function):
-                if not _inside_lambda(node, function.node):
-                    yield failed("constructor", where(node, f"{name} in a constructor"))
+            early = function.name == function.owner and _reflected(project, function)
+            if name in _PLACED and early and not _inside_lambda(node, function.node):
+                yield failed("constructor", where(node, f"{name} in a constructor"))
             if name == "NewObject" and not building:
                 yield from _registered(function, node)
 
@@ -134,9 +134,9 @@ def handler_faults(project: Project) -> Iterator[Judgement]:
             name = text(arguments(node)[1]).rpartition("::")[2].lstrip("&").strip()
             handler = project.member(function.owner, name)
             if handler is None:
-                if function.owner in project.by_name and _complete(project, function.owner):
-                    if function.owner in text(arguments(node)[1]):
-                        yield failed("handler", where(node, f"{name} is not declared"))
+                own = f"{function.owner}::" in text(arguments(node)[1])
+                if own and len(project.lineage(function.owner)) > 1:
+                    yield failed("handler", where(node, f"{name} is not declared"))
                 continue
             if handler.macro is None or handler.macro.name != "UFUNCTION":
                 yield failed("handler", where(node, f"{name} is no UFUNCTION"))
@@ -144,10 +144,6 @@ def handler_faults(project: Project) -> Iterator[Judgement]:
             if count is not None and count != len(handler.parameters):
                 yield failed("handler", where(node, f"{name} takes {count} parameters"))
     yield from _timers(project)
-
-
-def _complete(project: Project, name: str) -> bool:
-    return len(project.lineage(name)) > 1
 
 
 def _count(project: Project, name: str) -> int | None:
@@ -167,13 +163,14 @@ def _timers(project: Project) -> Iterator[Judgement]:
             name = called(node)
             if name in ("AddRaw", "BindRaw", "CreateRaw") and _reflected(project, function):
                 yield failed("dangling", where(node, f"{name} of a UObject: AddUObject"))
-            if name in ("AddLambda",) and _captures_this(node):
-                if not names & {"Remove", "RemoveAll", "Clear"}:
-                    yield failed("dangling", where(node, "the lambda outlives its owner"))
+            removed = names & {"Remove", "RemoveAll", "Clear"}
+            if name == "AddLambda" and _captures_this(node) and not removed:
+                yield failed("dangling", where(node, "the lambda outlives its owner"))
 
 
 def _captures_this(node: Node) -> bool:
     return any(
-        one.type == "lambda_capture_specifier" and ("this" in text(one) or "=" in text(one) or "&" in text(one))
+        one.type == "lambda_capture_specifier"
+        and ("this" in text(one) or "=" in text(one) or "&" in text(one))
         for one in walk(node)
     )

@@ -136,7 +136,9 @@ def _last(node: Node) -> str:
 def _signed(node: Node) -> str:
     digits = text(node).replace("'", "")
     try:
-        value = float(int(digits, 0)) if digits[:2].lower() == "0x" else float(digits.rstrip("fFuUlL"))
+        value = (
+            float(int(digits, 0)) if digits[:2].lower() == "0x" else float(digits.rstrip("fFuUlL"))
+        )
     except ValueError:
         return ""
     minus = node.parent is not None and node.parent.type == "unary_expression"

@@ -140,7 +140,7 @@ def masked(code: bytes) -> tuple[bytes, list[Macro]]:
 
 
 def _is_macro(name: str, begins: bool, called: bool) -> bool:
-    if name.endswith("_API") and name.isupper() or name in _BARE:
+    if (name.endswith("_API") and name.isupper()) or name in _BARE:
         return True
     if not called:
         return False

@@ -24,9 +24,10 @@ from ._unreal_header import (
     undefined_faults,
 )
 from ._unreal_lifetime import handler_faults, making_faults, pointer_faults, super_faults
-from ._unreal_model import Project, plain, project, where
+from ._unreal_model import Project, plain, where
 from ._unreal_network import Network
 from ._unreal_patterns import found
+from ._unreal_reading import project
 from ._words import words
 
 unreal = partial(
@@ -108,7 +109,7 @@ def _called(files: Project, case: Case) -> Iterator[Judgement]:
                 at: Node | None = node
                 while at is not None and at.id not in home:
                     at = at.parent
-                if at is not None and not network.guarded(node, home[at.id]):
+                if at is not None and not network.authority.guarded(node, home[at.id]):
                     yield failed("no-authority", where(node, f"{text(node)[:60]} on clients too"))
         if nodes and "before" in row:
             later = found(files, _where(flow, row), row["before"])
