@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _CLASSES = {
     "character pawn actor object": "ACharacter",
     "pawn actor object": "APawn ADefaultPawn ASpectatorPawn AWheeledVehiclePawn",
-    "controller actor object": "AController APlayerController AAIController",
-    "mode info actor object": "AGameMode AGameModeBase",
+    "controller actor object": "AController APlayerController",
+    "server controller actor object": "AAIController",
+    "server mode info actor object": "AGameMode AGameModeBase",
     "state info actor object": "AGameState AGameStateBase APlayerState",
     "info actor object": "AInfo AWorldSettings",
     "game actor object": "AGameSession AHUD",
@@ -33,8 +34,9 @@ _CLASSES = {
     " ULocalPlayerSubsystem UEngineSubsystem",
     "object": "UObject UDataAsset UPrimaryDataAsset UGameInstance USaveGame UAnimInstance"
     " UBlueprintFunctionLibrary UDeveloperSettings UInterface UAnimNotify UAnimNotifyState"
-    " UBTTaskNode UBTService UBTDecorator UBTTask_BlackboardBase UGameplayAbility UAttributeSet"
-    " UGameplayEffect UCheatManager",
+    " UAttributeSet UGameplayEffect UCheatManager",
+    "server object": "UBTTaskNode UBTService UBTDecorator UBTTask_BlackboardBase"
+    " UBTService_BlackboardBase UEnvQueryContext",
 }
 CLASSES = {name: words(what) for what, names in _CLASSES.items() for name in names.split()}
 
@@ -121,16 +123,18 @@ _HEADERS = {
     "Engine/": "DataAsset GameInstance StaticMeshActor DeveloperSettings",
     "Kismet/": "BlueprintFunctionLibrary GameplayStatics KismetMathLibrary KismetSystemLibrary",
     "Animation/": "AnimInstance",
-    "UObject/": "Interface",
 }
 #: the header of a class, by its name without the first letter
 HEADER = {one: f"{folder}{one}.h" for folder, all_ in _HEADERS.items() for one in all_.split()}
 #: headers that bring others with them
 BRINGS = {
-    "GameFramework/Character.h": "Pawn Actor CharacterMovementComponent SceneComponent",
-    "GameFramework/Pawn.h": "Actor",
-    "AIController.h": "Controller Actor",
-    "GameFramework/PlayerController.h": "Controller Actor",
+    "GameFramework/Character.h": "Pawn Actor SceneComponent ActorComponent",
+    "GameFramework/Pawn.h": "Actor SceneComponent ActorComponent",
+    "AIController.h": "Controller Actor SceneComponent",
+    "GameFramework/PlayerController.h": "Controller Actor SceneComponent",
+    "GameFramework/GameModeBase.h": "Actor SceneComponent",
+    "GameFramework/GameStateBase.h": "Actor SceneComponent",
+    "GameFramework/PlayerState.h": "Actor SceneComponent",
     "GameFramework/GameMode.h": "GameModeBase",
     "GameFramework/GameState.h": "GameStateBase",
     "GameFramework/Actor.h": "ActorComponent SceneComponent",
@@ -189,11 +193,13 @@ PRIVATE = {
 }
 #: names of other engines, and names that Unreal never had
 ALIEN = words(
-    "MonoBehaviour GameObject Vector3 Vector2 Quaternion Mathf Instantiate SerializeField"
-    " Rigidbody StartCoroutine AddComponent GetComponent DontDestroyOnLoad Node3D Node2D"
+    "MonoBehaviour GameObject Vector3 Vector2 Mathf Instantiate SerializeField"
+    " Rigidbody StartCoroutine DontDestroyOnLoad Node3D Node2D"
     " PackedScene FQuaternion FVector3 FVector3D FMatrix4 UGameObject AGameObject UTransform"
-    " FString8 FVec3 GetDeltaTime UMonoBehaviour"
+    " FString8 FVec3 UMonoBehaviour"
 )
+#: calls that other engines have with a type in angle brackets, and Unreal has not
+ALIEN_OF = words("GetComponent AddComponent GetComponentInChildren FindObjectOfType Instantiate")
 SINCE = {
     "TObjectPtr": (5, 0), "UEnhancedInputComponent": (5, 0), "FInstancedStruct": (5, 0),
     "UWorldPartitionSubsystem": (5, 0), "TNonNullPtr": (5, 5), "FTSTicker": (5, 0),

@@ -21,7 +21,7 @@ _SAFE = words(
     "PossessedBy UnPossessed OnPossess OnUnPossess PostLogin Logout RestartPlayer"
     " HandleStartingNewPlayer HandleMatchHasStarted HandleMatchHasEnded InitGameState"
     " PostInitializeComponents InitializeComponent OnConstruction PostInitProperties"
-    " CopyProperties OverrideWith PreReplication PostLoad SetupGameState"
+    " PostGameplayEffectExecute CopyProperties OverrideWith PreReplication PostLoad SetupGameState"
 )
 _CHECKS = words("check checkf ensure ensureMsgf verify verifyf checkSlow ensureAlways")
 
@@ -52,7 +52,7 @@ class Authority:
             return True
         if one.name.startswith("OnRep_") and not seen:
             return True  # it puts right on the client what the server sent
-        if "mode" in kinds(self.project, one.owner):
+        if "server" in kinds(self.project, one.owner):
             return True
         if self.kind(one) or "BlueprintCallable" in self._specifiers(one):
             return False

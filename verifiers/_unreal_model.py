@@ -108,6 +108,8 @@ class Project:
         """The delegates declared: the name of the macro and the types that it hands over."""
         found: dict[str, tuple[str, list[str]]] = {}
         for macro in (m for file in self.files for m in file.macros):
+            if "SPARSE" in macro.name:
+                continue
             if "DELEGATE" in macro.name or macro.name.startswith("DECLARE_EVENT"):
                 skip = 1 if "RetVal" in macro.name or "EVENT" in macro.name else 0
                 rest = list(macro.arguments[skip:])

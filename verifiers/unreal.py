@@ -12,9 +12,9 @@ from tree_sitter import Node
 from harness import Answer, Case, Judgement, failed, passed, verifier
 
 from ._code import text, walk
-from ._unreal_api import ALIEN, GONE, NEW_INPUT, OLD_INPUT, PRIVATE, SINCE
+from ._unreal_api import ALIEN, ALIEN_OF, GONE, NEW_INPUT, OLD_INPUT, PRIVATE, SINCE
 from ._unreal_declares import type_faults
-from ._unreal_flow import Flow, last_name, target
+from ._unreal_flow import Flow, arguments, called, generics, last_name, target
 from ._unreal_header import (
     base_faults,
     delegate_faults,
@@ -178,6 +178,11 @@ def _dated(files: Project, asked: str) -> Iterator[Judgement]:
         if files.version >= since:
             yield failed("obsolete", f"{macro.name}: {instead}")
     for node in (n for file in files.files for n in walk(file.root)):
+        if called(node) in ALIEN_OF and generics(node):
+            yield failed("alien", where(node, f"Unreal has no {called(node)}<>"))
+        by_name = called(node) == "BindAction" and arguments(node)
+        if asked == "enhanced" and by_name and text(by_name[0]).startswith(("TEXT(", '"')):
+            yield failed("other-input", where(node, "an action by name, not an Input Action"))
         if node.type not in NAMES:
             continue
         name = text(node)
