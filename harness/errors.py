@@ -6,7 +6,7 @@
     |-- WorkspaceError          a file a person wrote is missing or wrong: library, suite, fixtures
     |-- VerifierError           a verifier plug-in cannot be loaded
     |-- SandboxError            no sandbox works here, or a sandbox broke
-    |-- EngineError             the base, an adapter or the model library cannot be used
+    |-- EngineError             base, adapter, model library, server or cluster cannot be used
     |-- RunError                a run folder is torn, foreign or already in use
     `-- SystemRefused           the operating system refused a file, a folder or a connection
 
@@ -43,7 +43,7 @@ class SandboxError(HarnessError):
 
 
 class EngineError(HarnessError):
-    """The base, an adapter or the model library cannot be used as asked."""
+    """The base, an adapter, the model library, a server or a cluster cannot be used as asked."""
 
 
 class RunError(HarnessError):

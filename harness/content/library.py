@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.content import releases, strict, suite
 from harness.content.policy import Policy
-from harness.content.served import Served
+from harness.content.served import Cluster, Served
 from harness.content.suite import Suite
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
@@ -109,12 +109,14 @@ class Draft(strict.Model):
     """The file of somebody who writes verifiers first, and may name no base and no adapter yet.
 
     ``certification`` is the folder of the fixtures that a gate demands, which the authors of the
-    verifiers do not see; those of ``audits/`` then only develop."""
+    verifiers do not see; those of ``audits/`` then only develop. A ``cluster`` answers and judges
+    for every adapter."""
 
     bases: dict[str, Base] = {}
     adapters: dict[str, Adapter] = {}
     certification: str | None = None
     gate: Policy = Policy()
+    cluster: Cluster | None = None
 
 
 class Library(Draft):
@@ -129,7 +131,8 @@ class Entry:
     """One adapter with its paths resolved. ``path`` is what is judged and released; ``held``, in a
     gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
     in another form; ``answers`` is the file of its recorded answers, where it is not asked.
-    ``previous`` is the last release of its lineage on this base, if any."""
+    ``previous`` is the last release of its lineage on this base, if any; ``cluster`` answers where
+    it is named, else this machine."""
 
     name: str
     adapter: Adapter
@@ -142,6 +145,7 @@ class Entry:
     held: Path | None = None
     previous: Entry | None = None
     answers: Path | None = None
+    cluster: Cluster | None = None
 
     @property
     def read(self) -> Path:
@@ -272,7 +276,8 @@ def _entry(workspace: Workspace, library: Library, adapter: str, base: str | Non
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
-    return Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
+    made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
+    return replace(made, cluster=library.cluster)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -147,8 +147,9 @@ class Watched(Answering, Protocol):
         """Who is said to answer."""
         ...
 
-    def begin(self, asks: Sequence[Ask]) -> list[tuple[str, str]]:
-        """Be shown prompts that count for nothing; ``(code, sentence)`` of each fault."""
+    def begin(self, asks: Sequence[Ask], before: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Be shown prompts that count for nothing; ``(code, sentence)`` of each fault. ``before``
+        is the identity in a run that goes on, empty for a new one."""
         ...
 
 

@@ -18,6 +18,7 @@ from harness.engines.decoding import ends
 from harness.engines.elsewhere.endpoint import Endpoint
 from harness.engines.elsewhere.markers import FIXED
 from harness.engines.elsewhere.replay import Asked, Replay, place
+from harness.errors import WorkspaceError
 from harness.evidence.registration import Registration, prompt_digest
 from harness.gate import planning
 from harness.subjects.base import Arm, Fault
@@ -28,10 +29,22 @@ MARKERS = 6  # dev prompts of each suite
 
 def load_engine(entry: Entry) -> Answering:
     """What answers for ``entry``: recorded answers, the server that the library names, or the
-    embedded engine on its base; raises :class:`HarnessError`."""
+    embedded engine on its base, each of the two on a cluster where one is named; raises
+    :class:`HarnessError`."""
     if entry.answers is not None:
         return Replay(entry.answers)
-    served = entry.adapter.engine
+    served, at = entry.adapter.engine, entry.cluster
+    urls = 1 + len(served.also) if served else 1
+    if urls > max(1, at.replicas if at else 0):
+        raise WorkspaceError(
+            f"library.yaml: key 'cluster.replicas': found {at.replicas if at else 'no cluster'};"
+            f" expected {urls} or more, one for each server of {entry.name}"
+        )
+    if at and at.replicas:
+        from harness.engines.elsewhere.fanout import Replicas, Servers
+
+        here = (entry.base_path, at)
+        return Servers(served, *here) if served else Replicas(*here, entry.base.dtype)
     return Endpoint(served, entry.base_path) if served else embedded(entry)
 
 
@@ -63,16 +76,19 @@ def tokenizer(engine: Answering, base: Path) -> Any:
         return None
 
 
-def proven(engine: Answering, suites: Iterable[Suite], policy: Policy) -> list[Fault]:
+def proven(
+    engine: Answering, suites: Iterable[Suite], policy: Policy, before: Mapping[str, Any]
+) -> list[Fault]:
     """What an engine out of sight shows against itself, asked the suites' dev prompts in their
-    form, and fixed ones in that of a suite that has none."""
+    form, and fixed ones in that of a suite that has none. ``before`` is its identity in a run that
+    goes on."""
     if not isinstance(engine, Watched):
         return []
     arm = Arm(id="marker", weights="")
     fixed = [Case(f"marker {number}", text, {}) for number, text in enumerate(FIXED)]
     shown = [(each, case) for each in suites for case in (each.dev[:MARKERS] or fixed)]
     asks = [planning.ask(policy, each, arm, case, 0, None) for each, case in shown]
-    return [Fault(code, text) for code, text in engine.begin(asks)]
+    return [Fault(code, text) for code, text in engine.begin(asks, before)]
 
 
 def asked(plan: Registration, suites: Mapping[str, Suite]) -> Iterator[Asked]:

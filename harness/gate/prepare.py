@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +38,7 @@ from harness.gate import planning, sentinels
 from harness.gate.engines import Load, declared, load_engine, proven, tokenizer
 from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
+from harness.judging.pool import Pool
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
 from harness.subjects import adapter, identity, prompts, tokens
@@ -206,6 +208,10 @@ def prepare(
         certificates = certify(
             needed.values(), hidden or audits, judges, sandbox, progress, policy.proof
         )
+        if (far := wanted.library.cluster) and far.judges:
+            bound = {id: held.binding for id, held in certificates.items()}
+            unlike = partial(binding.unlike, judges.folder.resolve(), bound, sandbox)
+            judges = stack.enter_context(Pool(judges, far, unlike))
         if hidden is not None:
             certificates = {id: redacted(held) for id, held in certificates.items()}
         copy = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
@@ -215,7 +221,9 @@ def prepare(
         engine = load(wanted.entry)
         wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
-        found.add(proven(engine, wanted.suites.values(), policy))
+        before = RunFolder(Path(run_dir)) if run_dir else None
+        resumed = before.settings.engine if before and before.has("settings.json") else {}
+        found.add(proven(engine, wanted.suites.values(), policy, resumed))
         found.add(_unlike_released(wanted.entry, place, found))
         found.add(identity.moved(began))
         began.pop(str(base))  # who writes a note into it now has changed nothing that was read
@@ -226,7 +234,6 @@ def prepare(
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
         plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
-        before = RunFolder(Path(run_dir)) if run_dir else None
         begun = before.registration if before and before.has("registration.json") else None
         limit, answers = wanted.options.limit, str(engine.identity.get("answers", ""))
         registration, suites = planning.looked(
@@ -236,7 +243,6 @@ def prepare(
         cache = Cache(workspace.cache_folder())
         stack.callback(cache.close)
         kept = Kept(engine, cache)
-        resumed = before.settings.engine if before and before.has("settings.json") else {}
         kept.stand(found.base_digest, resumed.get("batch"))
         yield Prepared(
             wanted=replace(wanted, suites=suites),

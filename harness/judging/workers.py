@@ -29,8 +29,8 @@ from queue import SimpleQueue
 from harness.content.case import Case
 from harness.judging import discovery
 from harness.judging.answer import Answer
-from harness.judging.bench import LIMITS, PATIENCE, START, Ask, Setup, Told
-from harness.judging.verifier import Judgement, Kind, Outcome, unverified
+from harness.judging.bench import LIMITS, PATIENCE, START, Ask, Setup, Told, judgement
+from harness.judging.verifier import Judgement, Kind, unverified
 from harness.sandbox import cores
 from harness.sandbox.launch import sweep
 from harness.sandbox.runtime import find_runtime
@@ -81,7 +81,7 @@ class Judge:
             for ask in asks:
                 limit = ask.limit or self._limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
                 *said, seconds, cpu = json.loads(self._line(PATIENCE * limit + START))
-                told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds, cpu))
+                told.append(Told(judgement(said), seconds, cpu))
                 if heard is not None:
                     heard(told[-1])
         except (OSError, EOFError) as error:
@@ -181,14 +181,17 @@ class Judges:
         self.folder, self.sandbox = verifiers, sandbox
         self.digest = discovery.digest(verifiers)
         self.secret = secret or os.urandom(32)
-        setup = Setup(verifiers, self.digest, sandbox, secret=self.secret)
-        own = cores.one_each(workers) if apart else [None] * workers
-        self._judges = [Judge(replace(setup, core=core)) for core in own]
+        self._judges = self._begun(cores.one_each(workers) if apart else [None] * workers)
         self._idle: SimpleQueue[int] = SimpleQueue()
         for number in range(workers):
             self._idle.put(number)
         self._threads = ThreadPoolExecutor(workers)
         self._closed = False
+
+    def _begun(self, own: Sequence[int | None]) -> list[Judge]:
+        """A child for each core that it keeps to, if any."""
+        setup = Setup(self.folder, self.digest, self.sandbox, secret=self.secret)
+        return [Judge(replace(setup, core=core)) for core in own]
 
     def judge(self, verifiers: Sequence[str], case: Case, text: str) -> Pending:
         """Ask for the judgement of each of ``verifiers`` (ids) on one answer."""

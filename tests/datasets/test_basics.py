@@ -40,7 +40,7 @@ def rows():
     return {id: list(calls(id, random.Random(7))) for id in tasks()}
 
 
-def test_the_suite_holds_400_tasks_of_four_bands_and_asks_them_as_humaneval_does():
+def test_the_suite_holds_400_tasks_of_five_bands_and_asks_them_as_humaneval_does():
     loaded, other = (
         suite.load(ROOT / "suites" / name / f"{name}.yaml", ROOT / "suites")
         for name in ("basics", "humaneval")

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib import metadata
 from importlib.machinery import PathFinder
@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlparse
 from harness import __version__
 from harness.audit.bound.seen import Note, Seen, faults, homes, system, top_name
 from harness.digests import canonical_digest, file_digest, text_digest
+from harness.judging import discovery
 from harness.judging.observed import origins
 from harness.judging.observed.origins import Origin
 from harness.judging.verifier import Verifier
@@ -78,6 +79,19 @@ def differences(bound: dict[str, Any], now: dict[str, Any]) -> list[str]:
         for name in old
         if old[name] != new.get(name)
     ]
+
+
+def unlike(
+    folder: Path, certified: Mapping[str, dict[str, Any]], sandbox: str | None
+) -> Iterator[str]:
+    """What is not on this machine as the verifiers in ``folder``, by their ids, were certified."""
+    found = discovery.discover(folder).verifiers
+    for id, bound in certified.items():
+        if id not in found:
+            yield id
+            continue
+        now = known(found[id], bound["fixtures"], sandbox) | today(bound, root_of(found[id]))
+        yield from (f"{name} of {id}" for name in differences(bound, now))
 
 
 def sources(verifier: Verifier, bound: dict[str, Any]) -> list[Path]:

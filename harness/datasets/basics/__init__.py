@@ -38,7 +38,7 @@ def check(candidate):
 
 @dataclass(frozen=True)
 class Task(Problem):
-    """One of the 400 tasks: ``band`` 1 is the easiest of four, ``inputs`` are the calls that it
+    """One of the 400 tasks: ``band`` 0 is the easiest of five, ``inputs`` are the calls that it
     was given and ``drawing`` the one that draws, if any."""
 
     band: int

@@ -7,7 +7,7 @@ tokens, the text is made of them, as servers eat white space."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import groupby
@@ -41,7 +41,7 @@ class Endpoint:
             served.endpoint, served.key_variable, served.timeout, served.parallel, MOST
         )
         self._odds: dict[str, dict[str, Any]] = {}
-        self._markers: Markers | None = None
+        self.markers: Markers | None = None  #: once the server has begun
         self.drift: list[str] = []
         asked = served.model_dump(include={"endpoint", "base", "adapter"})
         self.identity: dict[str, Any] = {"engine": "endpoint", "declared": True, **asked}
@@ -51,11 +51,11 @@ class Endpoint:
         """Who is said to have answered."""
         return f"answers came from the server at {self._at.endpoint}"
 
-    def begin(self, asks: Sequence[Ask]) -> list[tuple[str, str]]:
+    def begin(self, asks: Sequence[Ask], before: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Read the markers; ``(code, sentence)`` for what they show against the server."""
-        self._markers = Markers(self._readings, asks)
-        self.identity["markers"] = self._markers.digest
-        return self._markers.faults
+        self.markers = Markers(self.readings, asks)
+        self.identity["markers"] = self.markers.identity(before.get("markers"))
+        return self.markers.faults
 
     def reads(self, ask: Ask) -> Any:
         """The prompt as it is sent."""
@@ -76,20 +76,21 @@ class Endpoint:
 
     def _vouched(self, asks: list[Ask], mounted: bool) -> list[Generation]:
         """The answers, asked with the markers among them; none where those speak against it."""
-        shown = self._markers.asks(mounted) if self._markers else []
+        shown = self.markers.asks(mounted) if self.markers else []
         places = [(at / len(asks), 0, at) for at in range(len(asks))]
         places += [((at + 0.5) / len(shown), 1, at) for at in range(len(shown))]
         order = sorted(places)
         told = self._ask([(asks, shown)[which][at] for _, which, at in order])
         found = {(which, at): one for (_, which, at), one in zip(order, told, strict=True)}
-        if self._markers is not None:
+        if self.markers is not None:
             now = [found[1, at][1] for at in range(len(shown))]
-            if said := self._markers.drift(mounted, now):
+            if said := self.markers.drift(mounted, now):
                 self.drift.append(said)
                 return []
         return [found[0, at][0] for at in range(len(asks))]
 
-    def _readings(self, asks: Sequence[Ask]) -> list[Reading]:
+    def readings(self, asks: Sequence[Ask]) -> list[Reading]:
+        """What the server answers to markers."""
         return [reading for _, reading in self._ask(asks)]
 
     def _ask(self, asks: Sequence[Ask]) -> list[Told]:

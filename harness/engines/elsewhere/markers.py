@@ -53,7 +53,6 @@ class Markers:
     def __init__(self, read: Read, asks: Sequence[Ask]) -> None:
         greedy = [replace(ask, decoding=Decoding(TOKENS), mount=None) for ask in asks]
         self._asks = {False: greedy, True: [replace(one, mount=Path("adapter")) for one in greedy]}
-        self._read = read
         first = {mounted: read(asks) for mounted, asks in self._asks.items()}
         again = {mounted: read(asks) for mounted, asks in self._asks.items()}
         self._first = first
@@ -65,19 +64,31 @@ class Markers:
         self._by = max(FLOOR, NOISE * max(noise, default=0.0))
         told = [n for n in steady if _apart(first[False][n], first[True][n]) > self._by]
         self._telling = told[:: -(-len(told) // MOST) or 1]  # of every suite
-        self.digest = canonical_digest([[first[arm][n].text for n in steady] for arm in first])
-        self.faults = list(self._of(len(greedy), steady))
+        #: of each marker, short; empty for one that is not answered twice alike
+        self.digests = [
+            canonical_digest([first[arm][n].text for arm in first])[-12:] if n in steady else ""
+            for n in every
+        ]
+        self.faults = list(self._of(len(greedy), steady, read))
 
-    def _of(self, many: int, steady: list[int]) -> Iterator[tuple[str, str]]:
+    def _of(self, many: int, steady: list[int], read: Read) -> Iterator[tuple[str, str]]:
         if not steady:
             text = f"the server answers none of {many} markers twice alike, greedily"
             yield "served-unsteady", f"{text}: nothing can be shown of what answers"
         elif not self._telling:
             text = f"the server answers all {len(steady)} markers alike for base and adapter"
             yield "served-base", f"{text}: its users do not get the adapter"
-        if self._strips():
+        if self._strips(read):
             text = "the server strips white space from the start of completions"
             yield "served-stripped", f"{text}, which code begins with"
+
+    def identity(self, before: object) -> list[str]:
+        """The digests by which a server is known: those of ``before``, where a run that goes on had
+        some and they are answered as they were, as far as that is to be expected."""
+        known = before if isinstance(before, list) and len(before) == len(self.digests) else []
+        pairs = [pair for pair in zip(self.digests, known, strict=False) if all(pair)]
+        moved = sum(now != then for now, then in pairs)
+        return known if pairs and moved <= MOVED * len(pairs) else self.digests
 
     def asks(self, mounted: bool) -> list[Ask]:
         """What is asked of the adapter (or, not ``mounted``, of base) again and again."""
@@ -98,7 +109,7 @@ class Markers:
             return f"the server answered {len(moved)} {asked} otherwise than before the run"
         return ""
 
-    def _strips(self) -> bool:
+    def _strips(self, read: Read) -> bool:
         """Whether an answer that has to begin with white space does not: what base said is given
         back to it up to a space, and the rest is known."""
         left = []
@@ -108,7 +119,7 @@ class Markers:
                 begun = ask.prompt + found.text[:at]
                 left.append((replace(ask, prompt=begun, decoding=Decoding(AHEAD)), found.text[at:]))
         stripped = False
-        for one, (_, rest) in zip(self._read([ask for ask, _ in left]), left, strict=True):
+        for one, (_, rest) in zip(read([ask for ask, _ in left]), left, strict=True):
             if one.text[:1].isspace():
                 return False
             stripped |= bool(one.text) and rest.lstrip().startswith(one.text[:4].rstrip())
