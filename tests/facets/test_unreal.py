@@ -54,6 +54,7 @@ NEW = "void Go() {{ NewObject<USceneComponent>(this){}; }}"
 USED = "void Go(const FHitResult& Hit) {{ Use(Hit.{}); }}"
 PRIVATE = "private: UPROPERTY(BlueprintReadWrite{}) int32 Points;"
 SERVER = "const bool bServer = GetNetMode() {} NM_Client;\nif (bServer) {{ Points = 2; }}"
+STAY = "void AProbe::Stay() { Destroy(); }"
 GONE = "void AProbe::ServerGo_Implementation(int32 Steps) { Destroy(); }"
 # (criterion, reason, what is wrong, its honest twin)
 PAIRS = [
@@ -63,7 +64,7 @@ PAIRS = [
         actor("").replace(GENERATED, "").replace("once\n", f"once\n{GENERATED}"),
         actor(""),
     ),
-    ("parses", "undefined", actor("void Go();"), actor("void Go() { Destroy(); }")),
+    ("parses", "undefined", actor("void Go(); void Stay();", STAY), actor("void Stay();", STAY)),
     (
         "parses",
         "undeclared",
