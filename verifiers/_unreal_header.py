@@ -140,16 +140,18 @@ def link_faults(project: Project) -> Iterator[Judgement]:
     for function in project.functions:
         member = home.own(function.name) if (home := project.by_name.get(function.owner)) else None
         if member is not None and member.body is None and not _fits(home, member, function):
-            yield failed("undeclared", f"{function.name} has other parameters than declared")
+            yield failed("undeclared", f"{function.name} has another signature than declared")
 
 
 def _fits(home: Type, member: Member, function: Member) -> bool:
-    wanted = [
-        [plain(kind) for kind, _ in one.parameters]
-        for one in home.members
-        if one.name == member.name
-    ]
-    return [plain(kind) for kind, _ in function.parameters] in wanted
+    named = [one for one in home.members if one.name == member.name]
+    return _signature(function) in [_signature(one) for one in named]
+
+
+def _signature(one: Member) -> tuple[str, ...]:
+    """What a function returns and takes, without the scopes of nested types."""
+    kinds = (one.type, *(kind for kind, _ in one.parameters))
+    return tuple(plain(kind).removeprefix("constexpr").rpartition("::")[2] for kind in kinds)
 
 
 def _undefined(project: Project, one: Type, member: Member) -> Iterator[Judgement]:
