@@ -113,7 +113,7 @@ def write_workspace(root: Path, adapters: list[str] | None = None) -> Path:
         "adapters": {
             name: {
                 "path": str(POCKET / "adapters" / name), "base": "pocket", "status": "candidate",
-                "facets": ["godot"], "suites": ["mini"],
+                "facets": ["pocket-godot"], "suites": ["mini"],
             }
             for name in adapters or ["gamedev", "dead"]
         },

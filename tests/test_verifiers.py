@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,12 @@ from harness.judging.discovery import discover
 ROOT = Path(__file__).parents[1]
 FACETS = ("godot", "shaders", "patchnotes", "java")
 VERIFIERS = {
-    id: one for id, one in discover(ROOT / "verifiers").verifiers.items() if one.facet in FACETS
+    id: one
+    for id, one in discover(ROOT / "verifiers").verifiers.items()
+    if one.facet.startswith("pocket-")
 }
+#: the family of prompts that each verifier judges
+FAMILY = {id: one.facet.removeprefix("pocket-") for id, one in VERIFIERS.items()}
 
 _spec = importlib.util.spec_from_file_location(
     "pocket_families", ROOT / "examples" / "pocket" / "families.py"
@@ -31,18 +36,18 @@ _spec.loader.exec_module(families)
 
 # (facet, what to replace in a gold answer, by what, the verifier that must refuse it)
 MUTANTS = [
-    ("godot", "-> void:", "-> void", "godot.parses"),
-    ("godot", "\nfunc ", "\nonready var a = 1\nfunc ", "godot.parses"),
-    ("godot", "extends ", "extends X", "godot.extends"),
-    ("godot", "extends ", "# extends ", "godot.extends"),
-    ("godot", "signal ", "signal a", "godot.signal_typed"),
-    ("godot", ": int", ": float", "godot.signal_typed"),
-    ("godot", ": String", "", "godot.signal_typed"),
-    ("godot", ".emit(", ".emit(1, ", "godot.signal_emitted"),
-    ("godot", "\t", "\treturn\n\t", "godot.signal_emitted"),
-    ("godot", "\t", "\tif false: ", "godot.signal_emitted"),
-    ("godot", ".emit(", ".connect(", "godot.signal_emitted"),
-    ("godot", "func ", "func a", "godot.signal_emitted"),
+    ("godot", "-> void:", "-> void", "pocket_godot.parses"),
+    ("godot", "\nfunc ", "\nonready var a = 1\nfunc ", "pocket_godot.parses"),
+    ("godot", "extends ", "extends X", "pocket_godot.extends"),
+    ("godot", "extends ", "# extends ", "pocket_godot.extends"),
+    ("godot", "signal ", "signal a", "pocket_godot.signal_typed"),
+    ("godot", ": int", ": float", "pocket_godot.signal_typed"),
+    ("godot", ": String", "", "pocket_godot.signal_typed"),
+    ("godot", ".emit(", ".emit(1, ", "pocket_godot.signal_emitted"),
+    ("godot", "\t", "\treturn\n\t", "pocket_godot.signal_emitted"),
+    ("godot", "\t", "\tif false: ", "pocket_godot.signal_emitted"),
+    ("godot", ".emit(", ".connect(", "pocket_godot.signal_emitted"),
+    ("godot", "func ", "func a", "pocket_godot.signal_emitted"),
     ("shaders", "300 es", "310 es", "glsl.parses"),
     ("shaders", "precision mediump float;", "", "glsl.parses"),
     ("shaders", "out vec4", "varying vec4", "glsl.parses"),
@@ -119,12 +124,7 @@ def judge(id, sample, answer):
 
 def test_every_facet_has_its_verifiers():
     assert not discover(ROOT / "verifiers").broken
-    assert {facet: sum(v.facet == facet for v in VERIFIERS.values()) for facet in FACETS} == {
-        "godot": 4,
-        "shaders": 3,
-        "patchnotes": 2,
-        "java": 3,
-    }
+    assert Counter(FAMILY.values()) == {"godot": 4, "shaders": 3, "patchnotes": 2, "java": 3}
 
 
 @pytest.mark.parametrize("id", VERIFIERS)
@@ -151,7 +151,7 @@ def test_fixtures_are_of_no_suite_and_are_judged_as_labelled(id):
 @pytest.mark.parametrize("facet", FACETS)
 @pytest.mark.parametrize("seed", range(3))
 def test_gold_passes_every_criterion_and_the_gold_of_the_next_prompt_does_not(facet, seed):
-    criteria = [id for id, one in VERIFIERS.items() if one.facet == facet]
+    criteria = [id for id, family in FAMILY.items() if family == facet]
     for sample, other in itertools.pairwise(families.draw(facet, 60, seed)):
         for id in criteria:
             found = judge(id, sample, sample.answer)
@@ -176,7 +176,7 @@ def test_swapped_parameters_fail():
         if len(sample.expect["parameters"]) == 2:
             a, b = (one["name"] for one in sample.expect["parameters"])
             swapped = sample.answer.replace(f"emit({a}, {b})", f"emit({b}, {a})")
-            assert judge("godot.signal_emitted", sample, swapped).reason == "swapped"
+            assert judge("pocket_godot.signal_emitted", sample, swapped).reason == "swapped"
     for sample in families.draw("shaders", 80, 3):
         if "mix(" in sample.expect["color"]:
             a, b = (one["name"] for one in sample.expect["uniforms"][:2])
@@ -188,7 +188,7 @@ def test_swapped_parameters_fail():
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_damaged_gold_is_judged_and_never_raises(id, data):
-    sample = families.draw(VERIFIERS[id].facet, 8, 1)[data.draw(st.integers(0, 7))]
+    sample = families.draw(FAMILY[id], 8, 1)[data.draw(st.integers(0, 7))]
     text = sample.answer
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 12)))
@@ -200,7 +200,7 @@ def test_damaged_gold_is_judged_and_never_raises(id, data):
 @pytest.mark.parametrize("id", VERIFIERS)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_end_quickly(id, bomb):
-    sample = families.draw(VERIFIERS[id].facet, 1, 1)[0]
+    sample = families.draw(FAMILY[id], 1, 1)[0]
     text = bomb * (19_000 // len(bomb))
     fence = sample.answer.partition("\n")[0] if sample.answer.startswith("```") else "```"
     head, mark, tail = sample.answer.rpartition(")")

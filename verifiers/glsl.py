@@ -33,7 +33,7 @@ SAMPLES = 16
 TOLERANCE = 1e-4
 
 
-@verifier("glsl.parses", version=2, facet="shaders", packages=PACKAGES)
+@verifier("glsl.parses", version=2, facet="pocket-shaders", packages=PACKAGES)
 def parses(_case: Case, answer: Answer) -> Judgement:
     """A complete GLSL ES 3.00 fragment shader that a compiler would take, with one vec4 output."""
     root = _root(answer)
@@ -56,7 +56,7 @@ def parses(_case: Case, answer: Answer) -> Judgement:
     return passed(f"void main() writes out vec4 {outputs[0][1]}")
 
 
-@verifier("glsl.uniforms", version=2, facet="shaders", packages=PACKAGES)
+@verifier("glsl.uniforms", version=2, facet="pocket-shaders", packages=PACKAGES)
 def uniforms(case: Case, answer: Answer) -> Judgement:
     """The uniforms asked for, and no others, are declared with their types, and each changes the
     colour."""
@@ -83,7 +83,7 @@ def uniforms(case: Case, answer: Answer) -> Judgement:
     return passed(f"{_shown(wanted)} change the colour")
 
 
-@verifier("glsl.color", version=2, facet="shaders", packages=PACKAGES)
+@verifier("glsl.color", version=2, facet="pocket-shaders", packages=PACKAGES)
 def color(case: Case, answer: Answer) -> Judgement:
     """Run on random inputs, the shader gives the colour asked for."""
     shader = _program(answer)

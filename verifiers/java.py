@@ -40,7 +40,7 @@ ID_TYPES = {"Long", "long", "Integer", "int", "Short", "short", "UUID", "java.ut
 UUID_TYPES = {"String", "UUID", "java.util.UUID"}
 
 
-@verifier("java.parses", version=1, facet="java", packages=PACKAGES)
+@verifier("java.parses", version=1, facet="pocket-java", packages=PACKAGES, level="parsed")
 def parses(_case: Case, answer: Answer) -> Judgement:
     """The Java parses as one file: package, imports, types, with one top-level public class."""
     root = tree(answer)
@@ -58,7 +58,7 @@ def parses(_case: Case, answer: Answer) -> Judgement:
     )
 
 
-@verifier("java.entity", version=2, facet="java", packages=PACKAGES)
+@verifier("java.entity", version=2, facet="pocket-java", packages=PACKAGES, level="parsed")
 def entity(case: Case, answer: Answer) -> Judgement:
     """The class asked for is a Jakarta Persistence entity with a generated id; every annotation is
     imported."""
@@ -85,7 +85,7 @@ def entity(case: Case, answer: Answer) -> Judgement:
     return passed(f"entity with a generated id, line {line(found)}")
 
 
-@verifier("java.field", version=1, facet="java", packages=PACKAGES)
+@verifier("java.field", version=1, facet="pocket-java", packages=PACKAGES, level="parsed")
 def field(case: Case, answer: Answer) -> Judgement:
     """The entity has the private field asked for and a public getter that returns it; no field is
     public."""

@@ -84,7 +84,7 @@ REFUSALS = re.compile(
 )
 
 
-@verifier("patchnotes.facts", version=2, facet="patchnotes", packages=["markdown-it-py"])
+@verifier("patchnotes.facts", version=2, facet="pocket-patchnotes", packages=["markdown-it-py"])
 def facts(case: Case, answer: Answer) -> Judgement:
     """Every fact of the prompt stands in the note, related as in the prompt, and no other fact
     does."""
@@ -115,7 +115,7 @@ def facts(case: Case, answer: Answer) -> Judgement:
 @verifier(
     "patchnotes.plain",
     version=1,
-    facet="patchnotes",
+    facet="pocket-patchnotes",
     packages=["textstat", "pyphen", "markdown-it-py"],
 )
 def plain(case: Case, answer: Answer) -> Judgement:

@@ -74,6 +74,7 @@ class Certificate:
     binding: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     kind: str = "program"
+    level: str = ""
     tasks: int = 0
     tasks_failed: int = 0
     variants: int = 0

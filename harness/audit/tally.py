@@ -41,6 +41,7 @@ def certificate(one: Audit) -> Certificate:
         verifier=one.verifier.id,
         version=one.verifier.version,
         kind=one.verifier.kind.value,
+        level=one.verifier.level,
         good=sum(f.good for f in one.known.fixtures),
         bad=sum(not f.good for f in one.known.fixtures),
         degenerate=_must_fail(one),

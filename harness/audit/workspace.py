@@ -144,6 +144,7 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof) -
         empty,
         created="1970-01-01",
         kind=verifier.kind.value,
+        level=verifier.level,
         notes=[store.changed(verifier, bound)],
     )
 

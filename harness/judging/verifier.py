@@ -47,6 +47,12 @@ class Kind(enum.StrEnum):
     LLM = "llm"
 
 
+#: how much a verifier sees of an answer: it is run, a compiler takes it, its tree is asked, its text
+#: is read, a language model is asked; what sees less is a criterion of its own name
+LEVELS = ("executed", "compiled", "parsed", "read", "asked")
+_USUAL = {Kind.EXECUTED: "executed", Kind.PROGRAM: "read", Kind.LLM: "asked"}
+
+
 class Outcome(enum.StrEnum):
     """What a verifier found; only ``PASS`` counts, and ``UNVERIFIED`` is never hidden."""
 
@@ -102,6 +108,7 @@ class Verifier:
     executables: tuple[str, ...] = ()
     kind: Kind = Kind.PROGRAM
     settings: Mapping[str, Any] = field(default_factory=dict)
+    level: str = ""  #: one of :data:`LEVELS`
 
     @property
     def path(self) -> Path:
@@ -170,12 +177,14 @@ def verifier(
     executables: Sequence[str] = (),
     kind: Kind | str | None = None,
     settings: Mapping[str, Any] | None = None,
+    level: str = "",
 ) -> Callable[[Callable[..., Judgement]], Verifier]:
     """Turn a function, or a class whose instances are called, into a :class:`Verifier`.
 
     ``id`` is ``facet.criterion``; raise ``version`` with every change. ``kind`` is ``program``
-    unless the verifier runs code (``sandbox``) or says otherwise. Raises :class:`VerifierError` for
-    an id, a version or a kind that is none."""
+    unless the verifier runs code (``sandbox``) or says otherwise; ``level`` is one of
+    :data:`LEVELS`, by default what its kind usually sees. Raises :class:`VerifierError` for an id,
+    a version, a kind or a level that is none."""
     if not all(part.isidentifier() for part in id.split(".")) or "." not in id:
         raise VerifierError(
             f"verifier id {id!r}: expected FACET.CRITERION, for example 'godot.parses'"
@@ -194,13 +203,16 @@ def verifier(
         raise VerifierError(
             f"verifier {id!r}: kind {kind!r}: expected one of {', '.join(Kind)}"
         ) from None
-    bound = MappingProxyType(dict(settings or {}))
+    if level and level not in LEVELS:
+        raise VerifierError(
+            f"verifier {id!r}: level {level!r}: expected one of {', '.join(LEVELS)}"
+        )
+    bound, seen = MappingProxyType(dict(settings or {})), level or _USUAL[chosen]
 
     def wrap(function: Callable[..., Judgement]) -> Verifier:
         called: Any = function() if inspect.isclass(function) else function
-        return Verifier(
-            id, version, facet, called, tuple(packages), sandbox, tuple(executables), chosen, bound
-        )
+        tools = (tuple(packages), sandbox, tuple(executables))
+        return Verifier(id, version, facet, called, *tools, chosen, bound, seen)
 
     return wrap
 

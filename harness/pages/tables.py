@@ -71,6 +71,7 @@ def _bounds(c: Certificate) -> dict[str, Any]:
     return {
         "verifier": c.verifier,
         "state": str(c.state),
+        "level": c.level,
         "bad_passed": sum(not name.startswith(MADE) for name in c.false_passes),
         "bad": c.bad,
         "known_effective": c.effective_known,
@@ -99,6 +100,7 @@ def audited(certificates: Iterable[Certificate]) -> list[Row]:
         shown.append({
             "verifier": one["verifier"],
             "state": one["state"],
+            "level": one["level"],
             "bad passed": f"{one['bad_passed']} of {one['bad']}",
             "worth": str(one["bad_effective"]),
             "bad at most": share(one["false_pass_bound"]),

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from harness.errors import SandboxError
 from harness.sandbox.inside import frames
@@ -63,15 +63,51 @@ def run_tool(
 
 
 def readable(programs: Sequence[str]) -> tuple[str, ...]:
-    """What a sandbox lets be read so that ``programs`` can be started in it: their files and the
-    shared libraries that they are linked with. A script or a program with data of its own needs
-    more than that."""
+    """What a sandbox lets be read so that ``programs`` can be started in it: their files, the
+    shared libraries that they are linked with, and what a compiler of C or C++ calls and includes.
+    A script or another program with data of its own needs more than that."""
     paths = [path for program in programs if (path := shutil.which(program))]
+    paths += [each for path in list(paths) if _COMPILER.search(path) for each in _toolchain(path)]
     linked = shutil.which("ldd")
-    if paths and linked:
-        said = subprocess.run([linked, *paths], capture_output=True, check=False, timeout=30)
-        paths += re.findall(r"(?:=> |^\s+)(/\S+) \(0x", said.stdout.decode(), re.MULTILINE)
+    files = [path for path in paths if Path(path).is_file()]
+    if files and linked:
+        said = _said([linked, *files])
+        paths += re.findall(r"(?:=> |^\s+)(/\S+) \(0x", said, re.MULTILINE)
     return tuple(dict.fromkeys(paths))
+
+
+#: the name of a driver, which is nothing without its compiler, assembler, linker, headers
+_COMPILER = re.compile(r"/(?:gcc|g\+\+|cc|c\+\+|clang(?:\+\+)?)(?:-\d+)?$")
+
+
+def _toolchain(driver: str) -> list[str]:
+    """The programs and folders that a compiler's driver says it uses."""
+    asked = ("cc1plus", "as", "ld", "collect2")
+    names = [_said([driver, f"-print-prog-name={name}"]).strip() for name in asked]
+    found = [path for name in names if (path := shutil.which(name))]
+    places = [_said([driver, f"-print-file-name={name}"]) for name in ("crtbegin.o", "libc.so")]
+    verbose = _said([driver, "-E", "-v", "-x", "c++", "/dev/null"], errors=True)
+    included = verbose.partition("> search starts here:")[2].partition("End of search")[0]
+    folders = [Path(place.strip()).parent for place in places if "/" in place]
+    folders += [Path(line.strip()) for line in included.splitlines() if line.strip()]
+    folders += [Path(path).parent for path in found if Path(path).name in ("cc1plus", "collect2")]
+    kept = sorted({folder.resolve() for folder in folders if folder.is_dir()})
+    # one inside of another would be mounted twice
+    outer = [one for one in kept if not any(one.is_relative_to(o) for o in kept if o != one)]
+    # a linker's script has the old names of what lies below /usr
+    old = [Path("/") / one.relative_to("/usr") for one in outer if one.is_relative_to("/usr/lib")]
+    programs = [path for path in found if not _below(path, outer)]
+    return [*programs, *map(str, [*outer, *(one for one in old if one.is_dir())])]
+
+
+def _below(path: str, folders: Sequence[Path]) -> bool:
+    return any(Path(path).resolve().is_relative_to(folder) for folder in folders)
+
+
+def _said(command: Sequence[str], errors: bool = False) -> str:
+    """What a program of this machine writes."""
+    done = subprocess.run(command, capture_output=True, check=False, timeout=30)
+    return (done.stderr if errors else done.stdout).decode(errors="replace")
 
 
 def _order(argv: Sequence[str], files: Mapping[str, bytes | str]) -> bytes:

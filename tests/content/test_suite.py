@@ -1,5 +1,7 @@
 """Suites whose prompts come from a file or from a benchmark that an installed package brings."""
 
+import json
+
 import pytest
 import yaml
 from auditing import write
@@ -75,3 +77,67 @@ def test_humaneval_comes_as_any_benchmark_does():
     found = suite.load(ROOT / "suites/humaneval/humaneval.yaml", ROOT / "suites")
     assert (len(found.cases), found.cases[9].id) == (164, "HumanEval/9")
     assert dict(found.cases[9].expect) == {"task_id": "HumanEval/9"}
+
+
+SCHEMA = {
+    "type": "object", "additionalProperties": False, "required": ["extends"],
+    "properties": {
+        "extends": {"type": "string", "description": "the class that the script extends"},
+        "calls": {"type": "array", "items": {"type": "object", "required": ["is"]}},
+    },
+}  # fmt: skip
+FAULTS = {
+    "a wrong type": (
+        {"extends": 3},
+        "key 'expect.extends': found int 3; expected by expect.schema",
+    ),
+    "what it is for": ({"extends": 3}, "(the class that the script extends)"),
+    "an unknown key": ({"extends": "Node", "extend": "Node"}, "'extend' was unexpected"),
+    "a missing key": ({}, "'extends' is a required property"),
+    "a place below": ({"extends": "Node", "calls": [{}]}, "key 'expect.calls.0': found dict {}"),
+}
+
+
+def write_facet(root, expect, schema, dev=None):
+    folder = root / "suites" / "games" / "quests"
+    spec = {"facet": "quests", "role": "facet", "mode": "chat", "max_tokens": 9,
+            "prompts": "prompts.jsonl", "dev": "dev.jsonl",
+            "criteria": [{"id": "a", "verifier": "q.a"}]}  # fmt: skip
+    write(folder / "quests.yaml", yaml.safe_dump(spec))
+    good = json.dumps({"id": "one", "prompt": "p", "expect": {"extends": "Node"}})
+    write(
+        folder / "prompts.jsonl",
+        f"{good}\n{json.dumps({'id': 'two', 'prompt': 'q', 'expect': expect})}\n",
+    )
+    write(
+        folder / "dev.jsonl", json.dumps({"id": "d", "prompt": "d", "expect": dev or expect}) + "\n"
+    )
+    write(folder / "expect.schema.json", schema if isinstance(schema, str) else json.dumps(schema))
+    return folder
+
+
+def test_a_facet_is_a_folder_and_its_schema_holds_for_every_prompt(tmp_path):
+    folder = write_facet(tmp_path, {"extends": "Area2D", "calls": [{"is": 1}]}, SCHEMA)
+    found = suite.load(folder / "quests.yaml", tmp_path / "suites")
+    assert (found.id, len(found.cases), len(found.dev)) == ("games/quests", 2, 1)
+    assert suite.owed(["games"], tmp_path / "suites") == [folder / "quests.yaml"]
+    write_facet(tmp_path, {"extends": "Area2D"}, SCHEMA, dev={"extend": "a"})
+    with pytest.raises(WorkspaceError, match=r"dev\.jsonl:1: key 'expect'"):
+        suite.load(folder / "quests.yaml", tmp_path / "suites")
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_expect_that_its_schema_refuses_names_file_line_and_key(tmp_path, kind):
+    expect, said = FAULTS[kind]
+    folder = write_facet(tmp_path, expect, SCHEMA, dev={"extends": "Node"})
+    with pytest.raises(WorkspaceError) as refused:
+        suite.load(folder / "quests.yaml", tmp_path / "suites")
+    assert said in str(refused.value)
+    assert str(refused.value).startswith(f"{folder / 'prompts.jsonl'}:2: ")
+
+
+@pytest.mark.parametrize("schema", ["{", '{"type": "objct"}'])
+def test_a_schema_that_is_none_is_named(tmp_path, schema):
+    folder = write_facet(tmp_path, {"extends": "Node"}, schema)
+    with pytest.raises(WorkspaceError, match=r"expect\.schema\.json: n"):
+        suite.load(folder / "quests.yaml", tmp_path / "suites")

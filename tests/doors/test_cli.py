@@ -56,7 +56,7 @@ def place(tmp_path_factory):
     listed["adapters"] |= {
         "odd": gamedev | {"path": "odd"},
         "boasted": gamedev | {"claims": [claim]},
-        "unmeasured": gamedev | {"facets": ["godot", "prose"]},
+        "unmeasured": gamedev | {"facets": ["pocket-godot", "prose"]},
     }
     (root / "library.yaml").write_text(yaml.safe_dump(listed))
     assert run("gate", "--adapter", "dead", "--library", root, "--run-dir", root / "run").exit_code

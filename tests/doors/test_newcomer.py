@@ -24,7 +24,7 @@ NEEDY = """
 from harness import passed, verifier
 
 
-@verifier("java.parses", version=1, facet="java", packages=["nobody-has-this"])
+@verifier("java.parses", version=1, facet="pocket-java", packages=["nobody-has-this"])
 def parses(case, answer):
     return passed()
 """
@@ -103,7 +103,7 @@ def test_doctor_says_what_is_missing_for_what(tmp_path, capsys):
     assert "found 'mini/jawa'; expected a suite" in told["policy"]
     assert "no such folder" in told["adapter gamedev"]
     assert "not installed: nobody-has-this" in told["verifier java.parses"]
-    assert "no such verifier" in told["verifier godot.parses"]
+    assert "no such verifier" in told["verifier pocket_godot.parses"]
     assert "ok       suite mini: for the gate of gamedev" in lines
 
 

@@ -86,7 +86,12 @@ def test_a_class_may_be_a_verifier_and_a_wrong_declaration_is_refused():
         Path(__file__).name,
         Outcome.PASS,
     )
-    for wrong in ({"id": "nodot"}, {"version": 0}, {"kind": "oracle"}, {"packages": "click"}):
+    assert [
+        verifier("a.b", version=1, facet="a", **given)(Right).level
+        for given in ({}, {"sandbox": True}, {"sandbox": True, "level": "compiled"})
+    ] == ["read", "executed", "compiled"]
+    wrongs = ({"id": "nodot"}, {"version": 0}, {"kind": "oracle"}, {"level": "seen"})
+    for wrong in (*wrongs, {"packages": "click"}):
         given = {"id": "a.b", "version": 1, "facet": "a"} | wrong
         with pytest.raises(VerifierError):
             verifier(given.pop("id"), **given)(Right)

@@ -329,6 +329,7 @@ def test_one_command_brings_each_to_a_verdict(workspace, trained, form):
     assert (found.exit_code, found.stdout.strip()) == (3, "VOID"), found.output
     reasons = json.loads((workspace / "run" / "verdict.json").read_text())["reasons"]
     assert {r["code"] for r in reasons if r["verdict"] == "VOID"} == {"cut"}
+    assert "facet-not-measured" not in {r["code"] for r in reasons}  # a suite's id is no facet's
     registered = json.loads((workspace / "run" / "registration.json").read_text())
     assert registered["adapter_digest"] == folder_digest(mine)
     assert registered["plans"].keys() == {"s"}

@@ -123,7 +123,7 @@ class Docker:
                 environment=child_environment("/tmp"),
                 tmpfs={
                     "/tmp": (
-                        f"rw,nosuid,nodev,noexec,size={limits.temp_bytes},nr_inodes={inodes},mode=1777"
+                        f"rw,nosuid,nodev,exec,size={limits.temp_bytes},nr_inodes={inodes},mode=1777"
                     ),
                     # what the kernel keeps for everyone in there: messages, the peaks of cgroups
                     "/dev/mqueue": "ro,size=4k,mode=555",

@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.content import library as libraries
+from harness.content import strict
 from harness.content.library import Adapter, Entry, Library
 from harness.content.strict import nearest
+from harness.content.suite import SuiteFile
+from harness.content.suite import owed as suites_of
 from harness.content.workspace import Workspace
 from harness.engines.base import read_config
 from harness.errors import WorkspaceError
@@ -114,11 +117,16 @@ def _foreign(
         path=str(path),
         base=base,
         status=listed.status if listed else "candidate",
-        facets=[one.rpartition("/")[2] for one in owed],
+        facets=_facets(owed, place.folder("suites")),
         suites=owed,
     )
     extended = library.model_copy(update={"adapters": {**library.adapters, name: made}})
     return libraries.resolve(place, extended, name, known)
+
+
+def _facets(owed: list[str], root: Path) -> list[str]:
+    """The facets of the suites that ``owed`` names, which an entered adapter claims."""
+    return list({strict.load(path, SuiteFile).facet: None for path in suites_of(owed, root)})
 
 
 def _known(library: Library, base: str | None) -> str | None:

@@ -63,7 +63,7 @@ REMOVED_TYPES = words(
 )
 
 
-@verifier("godot.parses", version=3, facet="godot", packages=PACKAGES)
+@verifier("pocket_godot.parses", version=3, facet="pocket-godot", packages=PACKAGES, level="parsed")
 def parses(_case: Case, answer: Answer) -> Judgement:
     """The answer holds a GDScript class that Godot 4's grammar accepts, without Godot 3
     leftovers."""
@@ -82,7 +82,9 @@ def parses(_case: Case, answer: Answer) -> Judgement:
     return passed(f"{found} declarations on {len(code.splitlines())} lines")
 
 
-@verifier("godot.extends", version=1, facet="godot", packages=PACKAGES)
+@verifier(
+    "pocket_godot.extends", version=1, facet="pocket-godot", packages=PACKAGES, level="parsed"
+)
 def extends(case: Case, answer: Answer) -> Judgement:
     """The script extends the class the case asks for."""
     read = script(answer)
@@ -107,7 +109,9 @@ def extends(case: Case, answer: Answer) -> Judgement:
     return passed(f"{where(found[0])}: extends {bases[0]}")
 
 
-@verifier("godot.signal_typed", version=1, facet="godot", packages=PACKAGES)
+@verifier(
+    "pocket_godot.signal_typed", version=1, facet="pocket-godot", packages=PACKAGES, level="parsed"
+)
 def signal_typed(case: Case, answer: Answer) -> Judgement:
     """The script declares exactly the signal asked for, every parameter with the name and the type
     asked for."""
@@ -131,7 +135,13 @@ def signal_typed(case: Case, answer: Answer) -> Judgement:
     return passed(f"{where(declared[0])}: {names[0]}({_shown(found)})")
 
 
-@verifier("godot.signal_emitted", version=1, facet="godot", packages=PACKAGES)
+@verifier(
+    "pocket_godot.signal_emitted",
+    version=1,
+    facet="pocket-godot",
+    packages=PACKAGES,
+    level="parsed",
+)
 def signal_emitted(case: Case, answer: Answer) -> Judgement:
     """The function asked for emits the signal, on a path that can run, with its parameters in their
     order."""
