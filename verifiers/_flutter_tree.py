@@ -308,7 +308,10 @@ def uses(node: Node) -> list[Use]:
     for each in walk(node):
         if not each.named_child_count or each.type in PARTS:
             continue
-        if each.type in CREATING:
+        if each.type == "qualified":
+            names = [text(c) for c in each.named_children]
+            found.append(Use(names[-1], each.named_children[-1], names[0], names[-2] if names[1:] else ""))
+        elif each.type in CREATING:
             names = [
                 text(c) for c in each.named_children if c.type in ("type_identifier", "identifier")
             ]
