@@ -143,7 +143,8 @@ IMPORTS = {
     "dart:collection": words("Queue HashMap LinkedHashMap UnmodifiableListView ListQueue"),
     "package:flutter/services.dart": words(
         "HapticFeedback SystemChrome Clipboard ClipboardData MethodChannel EventChannel"
-        " FilteringTextInputFormatter LengthLimitingTextInputFormatter LogicalKeyboardKey rootBundle"
+        " FilteringTextInputFormatter LengthLimitingTextInputFormatter"
+        " LogicalKeyboardKey rootBundle"
         " SystemUiMode DeviceOrientation SystemUiOverlayStyle SystemNavigator"
     ),
     "package:flutter/foundation.dart": words(
@@ -172,30 +173,41 @@ WIDGET_BASES = words(
 #: what material.dart has and cupertino.dart and widgets.dart have not
 MATERIAL = words(
     "MaterialApp Scaffold AppBar ElevatedButton FilledButton TextButton OutlinedButton IconButton"
-    " FloatingActionButton ListTile Card TextField TextFormField Theme ThemeData Colors Icons SnackBar"
-    " ScaffoldMessenger AlertDialog CircularProgressIndicator InkWell Material Switch Slider Checkbox"
+    " FloatingActionButton ListTile Card TextField TextFormField Theme"
+    " ThemeData Colors Icons SnackBar"
+    " ScaffoldMessenger AlertDialog CircularProgressIndicator InkWell"
+    " Material Switch Slider Checkbox"
 )
 #: bases whose inherited names are known; of others anything may be inherited
 BASES = words(
-    "StatelessWidget StatefulWidget State ChangeNotifier ValueNotifier InheritedWidget CustomPainter"
-    " CustomClipper InheritedNotifier Exception Error Object Comparable Equatable Enum Intent Action"
+    "StatelessWidget StatefulWidget State ChangeNotifier ValueNotifier"
+    " InheritedWidget CustomPainter"
+    " CustomClipper InheritedNotifier Exception Error Object Comparable"
+    " Equatable Enum Intent Action"
     " SingleTickerProviderStateMixin TickerProviderStateMixin WidgetsBindingObserver"
-    " AutomaticKeepAliveClientMixin RouteAware PreferredSizeWidget DiagnosticableTreeMixin Listenable"
+    " AutomaticKeepAliveClientMixin RouteAware PreferredSizeWidget"
+    " DiagnosticableTreeMixin Listenable"
     " NavigatorObserver ThemeExtension"
 )
 #: lower-case names that Flutter, Dart and the bases above give
 KNOWN = words(
     "context widget mounted setState initState dispose didChangeDependencies didUpdateWidget build"
-    " deactivate reassemble createState key hashCode runtimeType toString noSuchMethod notifyListeners"
-    " addListener removeListener hasListeners value updateKeepAlive wantKeepAlive child notifier name index values"
-    " showDialog showGeneralDialog showModalBottomSheet showBottomSheet showDatePicker showTimePicker"
+    " deactivate reassemble createState key hashCode runtimeType toString"
+    " noSuchMethod notifyListeners"
+    " addListener removeListener hasListeners value updateKeepAlive"
+    " wantKeepAlive child notifier name index values"
+    " showDialog showGeneralDialog showModalBottomSheet showBottomSheet"
+    " showDatePicker showTimePicker"
     " showDateRangePicker showMenu showSearch showAboutDialog showAdaptiveDialog showLicensePage"
     " showCupertinoDialog showCupertinoModalPopup runApp debugPrint debugPrintStack print identical"
-    " identityHashCode precacheImage compute jsonDecode jsonEncode json utf8 base64Encode base64Decode base64"
+    " identityHashCode precacheImage compute jsonDecode jsonEncode json"
+    " utf8 base64Encode base64Decode base64"
     " kToolbarHeight kBottomNavigationBarHeight kMinInteractiveDimension kThemeAnimationDuration"
-    " kTextTabBarHeight kFloatingActionButtonMargin kTabLabelPadding kDebugMode kReleaseMode kIsWeb kProfileMode"
+    " kTextTabBarHeight kFloatingActionButtonMargin kTabLabelPadding"
+    " kDebugMode kReleaseMode kIsWeb kProfileMode"
     " defaultTargetPlatform rootBundle unawaited scheduleMicrotask runZonedGuarded runZoned"
-    " listEquals mapEquals setEquals clampDouble lerpDouble timeDilation createLocalImageConfiguration"
+    " listEquals mapEquals setEquals clampDouble lerpDouble timeDilation"
+    " createLocalImageConfiguration"
     " debugCheckHasMaterial debugPaintSizeEnabled kElevationToShadow kRadialReactionRadius"
     " didChangeAppLifecycleState didPush didPop didPopNext didPushNext"
     " int double num bool dynamic void late required async await yield vsync restorationId"

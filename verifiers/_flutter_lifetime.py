@@ -14,10 +14,11 @@ from ._flutter_tree import Class, Member, Script, Use, uses, where
 from ._words import words
 
 _DISPOSE = words(
-    "TextEditingController AnimationController ScrollController PageController TabController FocusNode"
+    "TextEditingController AnimationController ScrollController"
+    " PageController TabController FocusNode"
     " FocusScopeNode TransformationController ValueNotifier ChangeNotifier SearchController Ticker"
     " FixedExtentScrollController DraggableScrollableController UndoHistoryController"
-    " RestorableInt OverlayPortalController_ VideoPlayerController CameraController AudioPlayer"
+    " VideoPlayerController CameraController AudioPlayer"
     " TapGestureRecognizer LongPressGestureRecognizer PanGestureRecognizer WidgetStatesController"
     " AppLifecycleListener CarouselController"
 )
@@ -48,10 +49,10 @@ def owned_faults(script: Script) -> Iterator[Judgement]:
                 told = " or ".join(f"{name}.{how}()" for how in kinds[kind])
                 yield failed("not-released", where(node, f"{kind} {name}: no {told} when it ends"))
         yield from _order(one)
-        yield from _borrowed(one, teardown, kinds)
+        yield from _borrowed(one, teardown)
         yield from _again(script, one)
         yield from _listeners(one, teardown, kinds)
-    yield from _dropped(script, kinds)
+    yield from _dropped(script)
 
 
 def _owned(one: Class, kinds: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, Node]]:
@@ -85,6 +86,9 @@ def _makes(node: Node, kinds: dict[str, tuple[str, ...]]) -> str:
     holder = node.parent if node.type in ("identifier", "selector") else node
     if holder is None:
         return ""
+    inside = uses(holder)
+    if any(one.root in ("List", "Map") and one.name in ("generate", "filled") for one in inside):
+        return next((one.name for one in inside if one.args is not None and one.name in kinds), "")
     found = uses_now(holder) if node.type != "selector" else uses_now(node)
     for use in found:
         if use.args is not None and use.on in kinds and use.name[:1].islower():
@@ -154,30 +158,26 @@ def _order(one: Class) -> Iterator[Judgement]:
         elif name == "dispose":
             for use in method.uses:
                 late = use.node.start_byte > calls[0].end_byte and use.root != "super"
-                if late and use.name in (
-                    "dispose",
-                    "cancel",
-                    "close",
-                    "removeListener",
-                    "removeObserver",
+                if (
+                    late
+                    and use.name
+                    in ("dispose", "cancel", "close", "removeListener", "removeObserver")
+                    and use.root
                 ):
-                    if use.root:
-                        yield failed(
-                            "order", where(use.node, f"{use.root}.{use.name} after super.dispose()")
-                        )
+                    yield failed(
+                        "order", where(use.node, f"{use.root}.{use.name} after super.dispose()")
+                    )
 
 
-def _borrowed(
-    one: Class, teardown: list[Member], kinds: dict[str, tuple[str, ...]]
-) -> Iterator[Judgement]:
+def _borrowed(one: Class, teardown: list[Member]) -> Iterator[Judgement]:
     """What the widget was given is not ended here."""
     for member in teardown:
         for use in uses(member.body) if member.body and one.is_state else ():
-            if use.root == "widget" and use.on != "widget" and use.name in ("dispose", "close"):
-                if not _guarded(use.node):
-                    yield failed(
-                        "not-owned", where(use.node, f"{use.on} belongs to the widget's owner")
-                    )
+            ends = use.root == "widget" != use.on and use.name in ("dispose", "close")
+            if ends and not _guarded(use.node):
+                yield failed(
+                    "not-owned", where(use.node, f"{use.on} belongs to the widget's owner")
+                )
 
 
 def _guarded(node: Node) -> bool:
@@ -231,7 +231,7 @@ def _ended_before(one: Class, member: Member, name: str, at: Node) -> bool:
     return any(u.root == name for m in called if m.body for u in m.uses)
 
 
-def _only_start(script: Script, one: Class, member: Member, once: set[str]) -> bool:
+def _only_start(one: Class, member: Member, once: set[str]) -> bool:
     """Whether a method is called from initState alone."""
     callers = {m.name for m in one.members if m.body and any(u.name == member.name for u in m.uses)}
     return member.name in once and callers <= {"initState"}
@@ -246,9 +246,9 @@ def _listeners(
     owned = set(_owned(one, kinds))
     ended = [u for m in teardown if m.body for u in m.uses]
     for use in one.uses:
-        if use.name == "addObserver" and use.args is not None:
-            if not any(u.name == "removeObserver" for u in ended):
-                yield failed("not-released", where(use.node, "an observer that is never removed"))
+        observes = use.name == "addObserver" and use.args is not None
+        if observes and not any(u.name == "removeObserver" for u in ended):
+            yield failed("not-released", where(use.node, "an observer that is never removed"))
         if use.name in ("addListener", "addStatusListener") and use.args is not None:
             what = use.arguments[:1]
             outlives = use.root not in owned and (
@@ -259,7 +259,7 @@ def _listeners(
                 yield failed("not-released", where(use.node, f"a listener on {use.root} stays"))
 
 
-def _dropped(script: Script, kinds: dict[str, tuple[str, ...]]) -> Iterator[Judgement]:
+def _dropped(script: Script) -> Iterator[Judgement]:
     """Subscriptions and periodic timers that nobody keeps; controllers made by every build."""
     for one in script.classes:
         if not (one.is_state or one.extends in ("StatelessWidget", "ChangeNotifier")):
@@ -269,7 +269,7 @@ def _dropped(script: Script, kinds: dict[str, tuple[str, ...]]) -> Iterator[Judg
                 c.type == "assignment_expression" for c in node.children
             ):
                 yield from _lost(node)
-        for member in runs(script, [one], entries(script, [one], ["build"])):
+        for member in runs([one], entries(script, [one], ["build"])):
             building = uses_now(member.body, building=True) if member.body else []
             for use in building:
                 if use.args is not None and use.name in _DISPOSE:

@@ -19,7 +19,8 @@ _EXITS = words(
 )
 _LATER = words("then whenComplete catchError delayed microtask onError")
 _SIDE = words(
-    "showDialog showModalBottomSheet showBottomSheet showSnackBar pushNamed push pop forward repeat listen addListener setState"
+    "showDialog showModalBottomSheet showBottomSheet showSnackBar"
+    " pushNamed push pop forward repeat listen addListener setState"
 )
 
 
@@ -52,7 +53,8 @@ class Gap:
         if kind in ("switch_statement", "switch_expression"):
             body = node.child_by_field_name("body")
             before = gone
-            return any([self.run(c, before) for c in (body.children if body else node.children)])
+            ends = [self.run(c, before) for c in (body.children if body else node.children)]
+            return any(ends)
         if kind in ("identifier", "identifier_dollar_escaped"):
             self._use(node, gone)
             return gone
@@ -137,7 +139,8 @@ class Gap:
 
 
 def _is_mounted(node: Node, *, positive: bool) -> bool:
-    """Whether a condition can only hold while mounted, or (not ``positive``) holds once it is gone."""
+    """Whether a condition can only hold while mounted, or (not ``positive``) holds once it is
+    gone."""
     if node.type == "parenthesized_expression":
         return any(_is_mounted(c, positive=positive) for c in node.named_children)
     joined = "logical_and_expression" if positive else "logical_or_expression"
@@ -196,7 +199,7 @@ def _code(body: Node) -> list[Node]:
 
 
 def _contexts(node: Node, member: Member) -> set[str]:
-    """The names of contexts that are seen from a function: ``context``, and parameters of the type."""
+    """The names of contexts that are seen from a function."""
     found = {"context"}
     for part in (node, member.node):
         for each in walk(part):
@@ -231,7 +234,7 @@ def _runs_later(closure: Node) -> bool:
 def build_faults(script: Script) -> Iterator[Judgement]:
     """What a build must not do: change state, begin a future, show something."""
     for one in script.classes:
-        for member in runs(script, [one], entries(script, [one], ["build"])):
+        for member in runs([one], entries(script, [one], ["build"])):
             building = member.name == "build" or "Widget" in member.type
             for use in uses_now(member.body, building=building) if member.body and building else ():
                 side = use.name in _SIDE and use.args is not None and use.on != "ref"
@@ -290,13 +293,13 @@ def state_faults(script: Script) -> Iterator[Judgement]:
             if method and method.is_async:
                 yield failed("async", where(method.node, f"{name} is async"))
         for name in ("initState", "dispose"):
-            for member in runs(script, [one], entries(script, [one], [name])):
+            for member in runs([one], entries(script, [one], [name])):
                 if member.body and not member.is_async:
                     yield from _early(name, uses_now(member.body))
         for use in one.uses:
-            if use.name == "setState" and use.args is not None and not use.on:
-                if any(n.type == "async" for n in list(walk(use.args))[:9]):
-                    yield failed("async", where(use.node, "setState with an async function"))
+            changes = use.name == "setState" and use.args is not None and not use.on
+            if changes and "async" in [n.type for n in list(walk(use.args or use.node))[:9]]:
+                yield failed("async", where(use.node, "setState with an async function"))
 
 
 def _early(name: str, found: list[Use]) -> Iterator[Judgement]:

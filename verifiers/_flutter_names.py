@@ -10,7 +10,7 @@ from harness import Judgement, failed
 
 from ._code import text, walk
 from ._flutter_api import ALSO, BASES, IMPORTS, KNOWN, MATERIAL, WIDGET_BASES, WIDGETS
-from ._flutter_tree import Class, Script, declares, plain, uses, where
+from ._flutter_tree import Class, Script, declares, plain, where
 from ._words import words
 
 _IDENTIFIERS = words("identifier type_identifier identifier_dollar_escaped")
@@ -30,6 +30,9 @@ def undeclared(script: Script) -> Iterator[Judgement]:
         name = text(node)
         if name.startswith("_") and name.strip("_") and name not in known:
             yield failed("undeclared", where(node, f"{name} is declared nowhere"))
+        lower = node.type == "type_identifier" and name[:1].islower()
+        if lower and name not in known | KNOWN:
+            yield failed("undeclared", where(node, f"{name} is no type"))
     closed = all(
         one.startswith("dart:") or one.startswith("package:flutter/") for one in script.imports
     )

@@ -33,10 +33,8 @@ def _find(script: Script, node: Node, pattern: str) -> Node | None:
             (n for n in walk(node) if n.type == "string_literal" and inner in text(n)), None
         )
     if re.fullmatch(r"-?(0x[0-9a-fA-F]+|[\d.]+)", pattern):
-        value = number(pattern.lstrip("-"))
-        return next(
-            (n for n in walk(node) if n.type in _NUMBERS and number(text(n)) == value), None
-        )
+        value = number(pattern.lstrip("-")) * (-1 if pattern.startswith("-") else 1)
+        return next((n for n in walk(node) if n.type in _NUMBERS and _signed(n) == value), None)
     parts = _NAMED.fullmatch("".join(pattern.split()))
     if parts is None:
         return next((n for n in walk(node) if not n.children and text(n) == pattern), None)
@@ -60,6 +58,12 @@ def number(written: str) -> float:
     """The value of a number as it is written."""
     bare = written.replace("_", "")
     return float(int(bare, 16)) if bare.lower().startswith("0x") else float(bare)
+
+
+def _signed(node: Node) -> float:
+    before = node.prev_sibling
+    negative = before is not None and before.type == "prefix_operator" and text(before) == "-"
+    return number(text(node)) * (-1 if negative else 1)
 
 
 def _label(node: Node, name: str) -> Node | None:
@@ -104,7 +108,7 @@ def _generic(script: Script, node: Node, name: str, of: str) -> Node | None:
             if script.generics.get(place) == of:
                 return each
             after = each.next_named_sibling
-            inside = [n for n in walk(after)][:4] if after else []
+            inside = list(walk(after))[:4] if after else []
             if any(n.type == "type_arguments" and plain(text(n)) == of for n in inside):
                 return each
     return None
@@ -119,6 +123,7 @@ def _write(node: Node, name: str, value: str) -> Node | None:
             if names[-1:] == [name] and (not value or right == value):
                 return each
         if each.type == "cascade_section" and "=" in [c.type for c in each.children]:
-            if text(each.named_children[0]) == name:
+            written = text(each.named_children[0])
+            if written == name:
                 return each
     return None

@@ -71,7 +71,7 @@ def uses_now(node: Node, *, building: bool = False) -> list[Use]:
     return [u for u in uses(node) if u.node.id in at]
 
 
-def runs(script: Script, classes: list[Class], begin: Iterable[Member]) -> list[Member]:
+def runs(classes: list[Class], begin: Iterable[Member]) -> list[Member]:
     """Members, and those that run with them: called, not only handed over."""
     known = {
         m.name: m for c in classes for m in c.members if m.kind not in ("field", "constructor")

@@ -310,7 +310,9 @@ def uses(node: Node) -> list[Use]:
             continue
         if each.type == "qualified":
             names = [text(c) for c in each.named_children]
-            found.append(Use(names[-1], each.named_children[-1], names[0], names[-2] if names[1:] else ""))
+            found.append(
+                Use(names[-1], each.named_children[-1], names[0], names[-2] if names[1:] else "")
+            )
         elif each.type in CREATING:
             names = [
                 text(c) for c in each.named_children if c.type in ("type_identifier", "identifier")
@@ -390,8 +392,8 @@ def _cascade(section: Node, head: Use | None) -> Iterator[Use]:
 
 
 def settled(code: str, generics: dict[tuple[int, int], str]) -> Node | Judgement:
-    """The root of a file in which ``Name<T>(x)`` is a call. The grammar reads two comparisons there:
-    the type argument is noted in ``generics`` by the place of its name, and blanked."""
+    """The root of a file in which ``Name<T>(x)`` is a call. The grammar reads two comparisons
+    there: the type argument is noted in ``generics`` by the place of its name, and blanked."""
     data = bytearray(code.encode())
     for _ in range(8):
         root = parse(data.decode(), GRAMMAR)

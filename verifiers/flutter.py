@@ -1,5 +1,5 @@
-"""Flutter widgets in Dart 3, judged on the tree of tree-sitter's grammar: no Dart SDK is at hand, so
-types are known as far as an answer shows them."""
+"""Flutter widgets in Dart 3, judged on the tree of tree-sitter's grammar: no Dart SDK is at
+hand, so types are known as far as an answer shows them."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _chain(*checks: Faults) -> Faults:
 
 @flutter("flutter.parses")
 def parses(case: Case, answer: Answer) -> Judgement:
-    """The types asked for are Dart 3 that an analyser could take, by the grammar and by what one can
-    tell without types."""
+    """The types asked for are Dart 3 that an analyser could take, by the grammar and by what one
+    can tell without types."""
     skipped = case.expect.get("fragment")
     packages = case.expect.get("packages")
 
