@@ -213,9 +213,7 @@ def _again(script: Script, one: Class) -> Iterator[Judgement]:
             kind = next((k for r in rights if (k := _makes(r, RELEASES))), "")
             if kind not in _GROWING or name not in one.fields:
                 continue
-            if not _ended_before(one, member, name, node) and not _only_start(
-                script, one, member, once
-            ):
+            if not _ended_before(one, member, name, node) and not _only_start(one, member, once):
                 yield failed(
                     "piles-up", where(node, f"{name} is replaced and the one before goes on")
                 )

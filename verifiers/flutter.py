@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 from tree_sitter import Node
 
@@ -102,10 +103,10 @@ def _rows(files: Script, case: Case) -> Iterator[Judgement]:
             yield failed("forbidden", where(found, text(found)[:60]))
 
 
-def _where(files: Script, row: dict[str, object]) -> list[Node]:
+def _where(files: Script, row: dict[str, Any]) -> list[Node]:
     """The nodes that a row speaks of."""
     within = row.get("in")
-    classes = files.classes if within is None else files.family(str(within))
+    classes = files.classes if within is None else files.family(within)
     names = row.get("from")
     if names is None:
         return [c.node for c in classes] if within is not None else files.roots
