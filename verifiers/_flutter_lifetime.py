@@ -50,7 +50,7 @@ def owned_faults(script: Script) -> Iterator[Judgement]:
                 yield failed("not-released", where(node, f"{kind} {name}: no {told} when it ends"))
         yield from _order(one)
         yield from _borrowed(one, teardown)
-        yield from _again(script, one)
+        yield from _again(one)
         yield from _listeners(one, teardown, kinds)
     yield from _dropped(script)
 
@@ -189,14 +189,9 @@ def _guarded(node: Node) -> bool:
     return False
 
 
-def _again(script: Script, one: Class) -> Iterator[Judgement]:
+def _again(one: Class) -> Iterator[Judgement]:
     """A timer, a subscription or an overlay that may be there is ended before another takes its
     place."""
-    once = {
-        m.name
-        for m in reach(script, [one], entries(script, [one], ["initState"]))
-        if m.kind == "method"
-    }
     for member in one.members:
         if (
             member.body is None
@@ -213,7 +208,7 @@ def _again(script: Script, one: Class) -> Iterator[Judgement]:
             kind = next((k for r in rights if (k := _makes(r, RELEASES))), "")
             if kind not in _GROWING or name not in one.fields:
                 continue
-            if not _ended_before(one, member, name, node) and not _only_start(one, member, once):
+            if not _ended_before(one, member, name, node) and not _only_start(one, member, name):
                 yield failed(
                     "piles-up", where(node, f"{name} is replaced and the one before goes on")
                 )
@@ -229,10 +224,14 @@ def _ended_before(one: Class, member: Member, name: str, at: Node) -> bool:
     return any(u.root == name for m in called if m.body for u in m.uses)
 
 
-def _only_start(one: Class, member: Member, once: set[str]) -> bool:
-    """Whether a method is called from initState alone."""
-    callers = {m.name for m in one.members if m.body and any(u.name == member.name for u in m.uses)}
-    return member.name in once and callers <= {"initState"}
+def _only_start(one: Class, member: Member, name: str) -> bool:
+    """Whether whoever calls a method is initState, or has ended what is there before."""
+    calls = [(m, u) for m in one.members if m.body for u in m.uses if u.name == member.name]
+    return bool(calls) and all(
+        m.name == "initState"
+        or any(u.root == name and u.node.start_byte < call.node.start_byte for u in m.uses)
+        for m, call in calls
+    )
 
 
 def _listeners(
@@ -250,7 +249,9 @@ def _listeners(
         if use.name in ("addListener", "addStatusListener") and use.args is not None:
             what = use.arguments[:1]
             outlives = use.root not in owned and (
-                use.root == "widget" or use.root in one.fields or use.root[:1].isupper()
+                use.root == "widget"
+                or use.root in one.fields
+                or (use.root[:1].isupper() and use.root not in kinds)
             )
             removed = [u for u in ended if u.name == use.name.replace("add", "remove")]
             if outlives and not any(u.arguments[:1] == what for u in removed):
@@ -270,8 +271,18 @@ def _dropped(script: Script) -> Iterator[Judgement]:
         for member in runs([one], entries(script, [one], ["build"])):
             building = uses_now(member.body, building=True) if member.body else []
             for use in building:
-                if use.args is not None and use.name in _DISPOSE:
+                if use.args is not None and use.name in _DISPOSE and not _kept(use.node):
                     yield failed("not-released", where(use.node, f"every build makes a {use.name}"))
+
+
+def _kept(node: Node) -> bool:
+    """Whether what is made goes to a field, or to a variable that is there already."""
+    above = node.parent
+    while above is not None and above.type != "function_body":
+        if above.type == "assignment_expression":
+            return True
+        above = above.parent
+    return False
 
 
 def _lost(statement: Node) -> Iterator[Judgement]:
