@@ -131,6 +131,8 @@ SINCE: dict[str, tuple[int, int]] = {
     "AppLifecycleListener": (3, 13), "SearchAnchor": (3, 10), "KeyboardListener": (2, 0),
     "ListenableBuilder": (3, 10), "sizeOf": (3, 10), "surfaceContainerHighest": (3, 22),
 }  # fmt: skip
+#: the release whose Dart (3.10) knows ``.center`` for ``MainAxisAlignment.center``
+SHORTHANDS = (3, 38)
 #: names that need this import
 IMPORTS = {
     "dart:async": words(

@@ -10,7 +10,8 @@ from tree_sitter import Node
 from harness import Judgement, failed
 
 from ._code import text, walk
-from ._flutter_tree import Class, Member, Script, plain, uses, where
+from ._flutter_tree import Class, Member, Script
+from ._flutter_uses import plain, uses, where
 from ._words import words
 
 #: what ``base: Widget`` stands for

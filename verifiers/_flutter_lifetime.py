@@ -10,7 +10,8 @@ from harness import Judgement, failed
 
 from ._code import text, walk
 from ._flutter_reach import CLOSURES, entries, reach, runs, uses_now
-from ._flutter_tree import Class, Member, Script, Use, uses, where
+from ._flutter_tree import Class, Member, Script
+from ._flutter_uses import Use, uses, where
 from ._words import words
 
 _DISPOSE = words(

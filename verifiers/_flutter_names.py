@@ -10,7 +10,8 @@ from harness import Judgement, failed
 
 from ._code import text, walk
 from ._flutter_api import ALSO, BASES, IMPORTS, KNOWN, MATERIAL, WIDGET_BASES, WIDGETS
-from ._flutter_tree import Class, Script, declares, plain, where
+from ._flutter_tree import Class, Script
+from ._flutter_uses import declares, plain, where
 from ._words import words
 
 _IDENTIFIERS = words("identifier type_identifier identifier_dollar_escaped")

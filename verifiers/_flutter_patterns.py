@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from ._code import text, walk
-from ._flutter_tree import Script, Use, plain, uses
+from ._flutter_tree import Script
+from ._flutter_uses import Use, plain, uses
 
 _NAMED = re.compile(
     r"(?:(?P<on>\w+)\.)?(?P<name>\w+)(?P<of><[^()]+>)?(?P<what>\((?P<given>.*)\)|:|=(?P<value>.*))?"

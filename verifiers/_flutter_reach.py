@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 from tree_sitter import Node
 
-from ._flutter_tree import Class, Member, Script, Use, uses
+from ._flutter_tree import Class, Member, Script
+from ._flutter_uses import Use, uses
 from ._words import words
 
 #: names for when a method runs, which ``from`` may give

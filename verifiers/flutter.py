@@ -12,14 +12,16 @@ from tree_sitter import Node
 from harness import Answer, Case, Judgement, failed, passed, verifier
 
 from ._code import text, walk
-from ._flutter_api import LABELS, MEMBERS, NAMES, OF_CALL, OWNED, SINCE
+from ._flutter_api import LABELS, MEMBERS, NAMES, OF_CALL, OWNED, SHORTHANDS, SINCE
 from ._flutter_declares import missing, shape, wanted_class
+from ._flutter_gap import gap_faults
 from ._flutter_lifetime import owned_faults
-from ._flutter_moments import build_faults, gap_faults, stale_faults, state_faults
+from ._flutter_moments import build_faults, stale_faults, state_faults
 from ._flutter_names import imports, null_safety, undeclared, unknown_members
 from ._flutter_patterns import first
 from ._flutter_reach import entries, reach
-from ._flutter_tree import Script, Use, script, where
+from ._flutter_tree import Script, script
+from ._flutter_uses import Use, where
 
 flutter = partial(
     verifier, version=1, facet="flutter", level="parsed",
@@ -124,6 +126,8 @@ def _dated(files: Script) -> Iterator[Judgement]:
     own = set(files.by_name) | {m.name for c in files.classes for m in c.members}
     for root in files.roots:
         for node in walk(root):
+            if node.type == "dot_shorthand" and files.version < SHORTHANDS:
+                yield failed("not-yet", where(node, f"{text(node)} came with {SHORTHANDS}"))
             if node.type not in ("identifier", "type_identifier"):
                 continue
             name = text(node)
