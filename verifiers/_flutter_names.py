@@ -38,7 +38,8 @@ def undeclared(script: Script) -> Iterator[Judgement]:
         one.startswith("dart:") or one.startswith("package:flutter/") for one in script.imports
     )
     bases = {base.partition("<")[0] for c in script.classes for base in c.bases}
-    if not closed or bases - BASES - set(script.by_name):
+    extended = any(c.kind == "extension" for c in script.classes)
+    if not closed or extended or bases - BASES - set(script.by_name):
         return
     for use in script.uses:
         begins = use.name == use.root and not use.on and use.name[:1].islower()

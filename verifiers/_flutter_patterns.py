@@ -36,7 +36,7 @@ def _find(script: Script, node: Node, pattern: str) -> Node | None:
     if re.fullmatch(r"-?(0x[0-9a-fA-F]+|[\d.]+)", pattern):
         value = number(pattern.lstrip("-")) * (-1 if pattern.startswith("-") else 1)
         return next((n for n in walk(node) if n.type in _NUMBERS and _signed(n) == value), None)
-    parts = _NAMED.fullmatch("".join(pattern.split()))
+    parts = _NAMED.fullmatch(_tidy(pattern))
     if parts is None:
         return next((n for n in walk(node) if not n.children and text(n) == pattern), None)
     what = parts["what"] or ""
@@ -53,6 +53,14 @@ def _find(script: Script, node: Node, pattern: str) -> Node | None:
     if parts["on"]:
         return next((u.node for u in named), None)
     return next((n for n in walk(node) if not n.children and text(n) == parts["name"]), None)
+
+
+def _tidy(pattern: str) -> str:
+    """A pattern without blanks, ``const``, ``?.`` and what is called before the last name."""
+    bare = pattern.removeprefix("new ").removeprefix("const ").lstrip(".@")
+    joined = "".join(bare.split()).replace("?.", ".").replace("!.", ".")
+    before, called, last = joined.rpartition(").")
+    return last if called and before.count("(") > before.count(")") else joined
 
 
 def number(written: str) -> float:

@@ -266,6 +266,7 @@ USES = script(
         ({"any": ["PopScope<int>"]}, False),
         ({"any": ["PopScope(canPop:)"]}, True),
         ({"any": ["Text(canPop:)"]}, False),
+        ({"any": ["_f?.requestFocus()", "FocusScope.of(context).requestFocus()"]}, True),
         ({"any": ["canPop:"]}, True),
         ({"any": ["a=3"]}, True),
         ({"any": ["a=4"]}, False),
