@@ -156,7 +156,7 @@ def audit(scorer: dict[str, Any], python: Path, places: dict[str, str]) -> dict[
             (place / "glue.py").write_text(scorer["glue"], encoding="utf-8")
         (place / "library.yaml").write_text("", encoding="utf-8")
         (place / "verifiers").mkdir()
-        command = [str(python), "-c", START, "audit", "--json", "found.json"]
+        command = [str(python), "-c", START, "audit", "--json"]
         command += ["--wrap", name, "--package", scorer["package"]]
         for option in ("as", "threshold", "key"):
             if option in scorer:
@@ -168,9 +168,10 @@ def audit(scorer: dict[str, Any], python: Path, places: dict[str, str]) -> dict[
         (folder / "fixtures.yaml").write_text(json.dumps(fixtures(scorer, id)), encoding="utf-8")
         environment = {**os.environ, "HARNESS_CACHE": scratch}
         done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
-        if not (place / "found.json").exists():
-            return {"error": (done.stderr or done.stdout).strip()[-400:]}
-        found: dict[str, Any] = json.loads((place / "found.json").read_text())["certificates"][0]
+        told = json.loads(done.stdout) if done.stdout else {"error": done.stderr.strip()}
+        if "error" in told:
+            return {"error": told["error"][-400:]}
+        found: dict[str, Any] = told["certificates"][0]
         return found | {"fixtures": fixtures(scorer, id)}
 
 

@@ -101,8 +101,8 @@ def differing(one: str, other: str, memory: Path | None) -> list[str] | None:
 
 
 def text_digest(text: str) -> str:
-    """``sha256:...`` of a text in UTF-8."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    """``sha256:...`` of a text in UTF-8, half a surrogate pair of a model's included."""
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read(paths: list[Path]) -> dict[Path, str]:

@@ -23,7 +23,7 @@ from harness.sandbox.base import Sandbox
 from harness.sandbox.limits import Limits
 from harness.subjects.groups import groups
 
-pytest_plugins = ["pytester", "spoken_gate", "tiny_subject"]
+pytest_plugins = ["pytester", "browsing", "spoken_gate", "tiny_subject"]
 pytest.register_assert_rewrite(
     "auditing", "stats_helpers"
 )  # their assertions explain themselves as those of a test
@@ -71,6 +71,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(cache))
         yield cache
+
+
+@pytest.fixture(autouse=True)
+def whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing printed is wrapped, so that a test finds a sentence in it; nor is this a step of
+    GitHub's."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from harness.content.policy import Policy
 from harness.datasets import samples
 from harness.datasets.humaneval import problems
 from harness.doors.cli.main import main
+from harness.evidence import signature
 from harness.gate.finished import labelling
 from harness.sandbox import selfcheck
 from harness.sandbox.backends import docker
@@ -194,6 +195,12 @@ def library(old="", new=""):
     return arguments
 
 
+def signed(request):
+    sign = request.getfixturevalue("monkeypatch").setattr
+    sign(signature, "sign", lambda run, _: run / signature.NAME)  # tests/gate/test_signing.py does
+    return paired(0)(request)[:1]
+
+
 def taken(request):
     return [*judged("pass")(request)[:1], "--arm", "base"]
 
@@ -246,6 +253,7 @@ CASES = {
     ("harness ship", 1): shipped(0, 2, "1 / 0"),
     ("harness ship", 2): shipped(2, 5, "pass"),
     ("harness ship", 3): void,
+    ("harness sign", 0): signed,
     ("harness compare", 0): paired(0),
     ("harness compare", 1): paired(30),
     ("harness compare", 2): paired(0, n=40),

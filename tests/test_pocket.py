@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from commands import WIDTH, wide
 from conftest import POCKET, ROOT
 
 from harness.content import library, workspace
@@ -84,13 +85,15 @@ def test_verdicts(tmp_path, adapter, exit_code, said):
         "--run-dir",
         str(tmp_path / "run"),
     ]
-    result = CliRunner().invoke(cli.main, arguments)
-    assert (result.exit_code, said in result.output) == (exit_code, True), result.output
+    result = CliRunner().invoke(cli.main, arguments, env={"COLUMNS": str(WIDTH)})
+    told = " ".join(result.output.split())
+    assert (result.exit_code, said in told) == (exit_code, True), result.output
+    assert wide(result.output) == []
     assert (tmp_path / "run" / "scorecard.html").stat().st_size > 5_000
     seen = list((tmp_path / "looks").glob("*.json"))
     assert len(seen) == (exit_code < 3), "what is void was not asked"
     if seen:
-        assert result.stdout.startswith(f"look 1 of {adapter} on this base (a new lineage; 1 lin")
+        assert told.startswith(f"look 1 of {adapter} on this base (a new lineage; 1 lineage on")
         assert result.stdout.splitlines()[-1] == f"next: git add {os.path.relpath(seen[0])}"
     if adapter == "gamedev":
         rows = [

@@ -25,13 +25,13 @@ def source(answer: Answer, language: str) -> str | Judgement:
     code = answer.code(language)
     if code is None or not code.strip():
         return failed("no-code", f"no complete {language} block with code in it")
-    hidden = unseen(code)
+    hidden = unseen(answer, code)
     if hidden is not None:
         return hidden
     return code
 
 
-def unseen(code: str) -> Judgement | None:
+def unseen(answer: Answer, code: str) -> Judgement | None:
     """The judgement that a character of ``code`` cannot be seen, if one cannot."""
     for number, line in enumerate(code.split("\n"), 1):
         hidden = [
@@ -41,7 +41,8 @@ def unseen(code: str) -> Judgement | None:
         ]
         if hidden or "\ufffd" in line:
             shown = ", ".join(f"U+{ord(c):04X}" for c in hidden) or "U+FFFD"
-            return failed("invisible-character", f"line {number}: {shown}")
+            place = answer.lines(code, number)
+            return failed("invisible-character", f"line {number}: {shown}", place)
     return None
 
 

@@ -55,7 +55,8 @@ def script(answer: Answer) -> tuple[Tree, str] | Judgement:
             code.split("\n")
         ):  # the end came too early
             return failed("syntax", "the code ends in the middle of a statement")
-        return failed("syntax", f"line {number}: {code.split(chr(10))[number - 1].strip()[:80]!r}")
+        shown = code.split("\n")[number - 1].strip()[:80]
+        return failed("syntax", f"line {number}: {shown!r}", answer.lines(code, number))
     except (
         lark.exceptions.LarkError,
         AssertionError,
@@ -65,7 +66,8 @@ def script(answer: Answer) -> tuple[Tree, str] | Judgement:
         # the lexer splits 'signalhit' into a keyword and a name
         start = (node.start_pos or 0) if isinstance(node, lark.Token) and node.type in WORDS else 0
         if start and (code[start - 1].isalnum() or code[start - 1] == "_"):
-            return failed("syntax", f"{where(node)}: no blank before {str(node)[:40]!r}")
+            place = answer.lines(code, int(where(node).split()[-1]))
+            return failed("syntax", f"{where(node)}: no blank before {str(node)[:40]!r}", place)
     level: list[Item] = [tree]
     depth = 0
     while level:

@@ -46,7 +46,12 @@ HERE = Path(__file__).parent
 RUN, VALUE, CALL = "run", "value", "call"
 SECONDS = 5.0  #: of processor time of one scenario
 COMPILER = "g++"  #: to be declared by the verifier: ``executables=[COMPILER]``
-_SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+#: without /proc the address sanitizer cannot find the stack that an exception unwinds, and takes
+#: what is written there later for a fault: arrays on the stack are left to the other one
+_SANITIZED = (
+    "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+    " --param=asan-stack=0"
+)
 FLAGS = ["-O0", "-pipe", "-w", "-D_GLIBCXX_ASSERTIONS", *_SANITIZED.split()]
 #: the address sanitizer reserves terabytes and uses little: it bounds itself what is used
 LIMITS = Limits(wall=100.0, cpu=30, memory=1 << 46, processes=32, output_bytes=4 << 20)
@@ -122,7 +127,7 @@ def compiled(
     """What the compiler warns of in ``code`` alone, a sentence each, without running it; or the
     judgement that it does not compile."""
     said = sandbox.command(
-        [COMPILER, f"-std={standard}", *flags, "-fsyntax-only", "-x", "c++", "answer.cpp"],
+        [COMPILER, f"-std={standard}", *flags, "-S", "-o", "/dev/null", "-x", "c++", "answer.cpp"],
         {"answer.cpp": code},
         limits=Limits(wall=60.0, cpu=30, memory=2 << 30, processes=32),
     )

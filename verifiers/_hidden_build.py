@@ -36,6 +36,14 @@ def build(command: list[str]) -> bool:
     return done.returncode == 0
 
 
+def limit(cpu: tuple[int, int]) -> None:
+    """Bound the processor time, and take off the limit that a judge sets on its own data: what the
+    address sanitizer reserves is over it."""
+    resource.setrlimit(resource.RLIMIT_CPU, cpu)
+    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
 def run(word: str, scenarios: int, seconds: float) -> list[int]:
     """How each scenario ended, within so many seconds of processor time: the code of its process,
     negative for a signal, 1000 where it waited for too long."""
@@ -49,7 +57,7 @@ def run(word: str, scenarios: int, seconds: float) -> list[int]:
                     ["./answer", str(number)], input=word.encode() + b"\n",
                     stdout=subprocess.DEVNULL, stderr=said, pass_fds=[3], env={},
                     timeout=max(end - time.monotonic(), 0.05), check=False,
-                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, cpu),
+                    preexec_fn=lambda: limit(cpu),
                 )  # fmt: skip
                 codes.append(done.returncode)
             except subprocess.TimeoutExpired:

@@ -137,7 +137,12 @@ template <class T> void value(const T &found) {
 // Both sides go out, so that no operator of the answer decides, but for two of types of its own.
 template <class L, class R, class Compare>
 void compared(const L &left, const R &right, const char *sign, Compare compare) {
-  if constexpr (sendable<L> && sendable<R>) {
+  // where a pointer leads says nothing of which it is, and its == is nobody's to overload
+  constexpr bool texts = std::is_convertible_v<const L &, std::string_view>;
+  constexpr bool to = std::is_pointer_v<R> || std::is_same_v<R, std::nullptr_t>;
+  if constexpr (std::is_pointer_v<L> && to && !texts) {
+    value(compare(left, right));
+  } else if constexpr (sendable<L> && sendable<R>) {
     std::string out = "[[";
     put(out, left);
     out += ",";

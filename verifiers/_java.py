@@ -58,7 +58,9 @@ def tree(answer: Answer) -> Node | Judgement:
     if isinstance(root, Judgement):
         return root
     if root.has_error:
-        return failed("syntax", "; ".join(errors(root)[:3]))
+        shown = errors(root)[:3]
+        numbers = [int(one.partition(":")[0].removeprefix("line ")) for one in shown]
+        return failed("syntax", "; ".join(shown), answer.lines(code, *numbers))
     if any(r"\u" in text(node) for node in walk(root) if node.child_count == 0):
         return unverified(
             "unicode-escape", "Java reads \\u escapes before it parses; this verifier does not"

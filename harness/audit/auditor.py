@@ -43,6 +43,7 @@ class Audit:
     probes: list[Probe] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    surroundings: dict[str, list[int]] = field(default_factory=dict)
     quarantine: dict[int, str] = field(default_factory=dict)  # id of a probe -> why it is set aside
     proof: Proof = field(default_factory=Proof)
 

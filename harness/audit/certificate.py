@@ -58,11 +58,12 @@ class Certificate:
     the author's bads alone, and with them count those that the harness made, but for operators that
     the author waived or of which any passes; ``kinds`` are the kinds of fault of all. ``proof`` is
     what the policy asks for. ``faults`` are breaches of the contract (hangs, chance, order, clock,
-    undeclared tools) as sentences. ``mutants`` counts ``killed``, ``survived`` and, quarantined,
-    ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed and the scored of
-    each operator, ``questions`` what the author has to say of some, ``parts`` the passed and all
-    bads of each part. ``unknown`` holds the tags of fences of goods whose language is not known;
-    the empty one stands for no tag."""
+    undeclared tools) as sentences; ``surroundings`` those in which known answers were judged again,
+    each with how many of how many it changed alone. ``mutants`` counts ``killed``, ``survived``
+    and, quarantined, ``equivalent``, ``other-criterion`` and ``waived``; ``operators`` the killed
+    and the scored of each operator, ``questions`` what the author has to say of some, ``parts`` the
+    passed and all bads of each part. ``unknown`` holds the tags of fences of goods whose language
+    is not known; the empty one stands for no tag."""
 
     verifier: str
     version: int
@@ -80,6 +81,7 @@ class Certificate:
     variants: int = 0
     flips: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    surroundings: dict[str, list[int]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     parts: dict[str, list[int]] = field(default_factory=dict)
     mutants: dict[str, int] = field(default_factory=dict)

@@ -41,6 +41,7 @@ REPEATED = {  # known answers that are judged again, each more than once
     Kind.LLM: 60,
 }
 CALLS, SECONDS = 3000, 0.25  # of a program, until one of them is reached
+ORDER, DATE = "the order, and what it judged before", "the date"
 LATE = 0.2  # seconds; few time-outs are shorter
 DRILL_SECONDS = 600.0  # CPU seconds after which a drill is given up
 
@@ -98,6 +99,9 @@ def judge_again(audits: Sequence[Audit], witness: Witness) -> None:
                 for one in audits
                 if strangest(one.verifier) == around and one.known.fixtures
             ]
+            for again in mine:
+                tried = [n for n, other in _culprits(nowhere).items() if _allows(around, other)]
+                again.one.surroundings = {name: [0, len(again.rows)] for name in (ORDER, *tried)}
             strange = replace(around, folder=nowhere.folder, hidden=nowhere.hidden)
             asked = [[*one.asked(), _exploding(one.one)] for one in mine]
             early: list[Again] = []
@@ -126,7 +130,8 @@ def _load_again(early: Sequence[Again], witness: Witness, strange: Surroundings)
         around = replace(strange, days=ahead / DAY)
         said = witness.each([one.asked() for one in few], around)
         for again, told in zip(few, said, strict=True):
-            if again.heard(told):
+            if changed := again.heard(told):
+                again.one.surroundings[DATE][0] = len(changed)
                 again.one.faults.append(
                     "not deterministic: it reads the clock while it is loaded, and its judgements"
                     f" depend on the date and the hour of that ({ahead / DAY:.1f} days ahead)"
@@ -194,6 +199,7 @@ def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundin
             named[id(again)].append(f"what it judged before (it changed at call {call})")
         elif one or other:
             named[id(again)].append("chance, on order or on what it judged before")
+        again.one.surroundings[ORDER][0] = len(one or other)
     steady = [again for again in found if not named[id(again)]]
     for name, around in _culprits(nowhere).items():
         allowed = [again for again in steady if _allows(strangest(again.one.verifier), around)]
@@ -202,6 +208,7 @@ def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundin
             when = min(one.values())[1] if one else ""
             if one:
                 named[id(again)].append(f"{name} ({when})" if when else name)
+                again.one.surroundings[name][0] = len(one)
     for again in found:
         on = " and ".join(named[id(again)]) or "several of its surroundings at once"
         more = " or more" if len(again.changed) == MOST_FLIPPED else ""
@@ -216,7 +223,7 @@ def _culprits(nowhere: Surroundings) -> dict[str, Surroundings]:
         "the time zone": Surroundings(STRANGE[:1]),
         "the locale": Surroundings(STRANGE[1:3]),
         "the hash seed": Surroundings(STRANGE[3:]),
-        "the date": Surroundings(days=366),
+        DATE: Surroundings(days=366),
         "the network": Surroundings(network=False),
         "programs on PATH that it does not declare": Surroundings(programs=False),
         "packages that it does not declare": Surroundings(packages=False),

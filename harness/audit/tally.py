@@ -54,6 +54,7 @@ def certificate(one: Audit) -> Certificate:
         variants=len(variants),
         flips=[p.name for p, _ in flips],
         faults=_hangs(one) + one.faults,
+        surroundings=one.surroundings,
         outcomes=_outcomes(judged),
         parts=_parts(judged),
         mutants=_score(one),

@@ -91,6 +91,36 @@ def initialise(target: Path) -> list[str]:
     return list(CONTENT)
 
 
+def take_family(target: Path, family: str) -> list[Path]:
+    """Copy the shipped facets of ``family`` into the workspace ``target``: their suites, verifiers
+    with helpers, and known answers; what is there stays. Returns what was written.
+
+    Raises :class:`WorkspaceError` for a family that does not ship."""
+    root = shipped()
+    known = sorted(path.parent.parent.name for path in root.glob("suites/*/*/*.yaml"))
+    if family not in known:
+        raise WorkspaceError(
+            f"--facets {family!r}: expected a family: {', '.join(dict.fromkeys(known))}"
+        )
+    named = {path.parent.name for path in root.glob(f"suites/{family}/*/*.yaml")}
+    wanted = {one.replace("-", "_") for one in named}
+    sources = [path for path in (root / "suites" / family).rglob("*") if path.is_file()]
+    sources += [path for path in (root / "verifiers").iterdir() if path.is_file()]
+    sources += [
+        path
+        for folder in (root / "audits").iterdir()
+        if folder.name.strip("_").partition(".")[0] in wanted
+        for path in folder.rglob("*")
+    ]
+    made = []
+    for source in sources:
+        place = target / source.relative_to(root)
+        if source.is_file() and not place.exists() and "__pycache__" not in source.parts:
+            shutil.copy(source, files.make_folder(place.parent) / place.name)
+            made.append(place)
+    return made
+
+
 def cache_folder() -> Path:
     """The user's cache of answers and certificates: ``$HARNESS_CACHE``, else the platform's own
     place."""

@@ -16,7 +16,7 @@ from harness.content.case import Case
 from harness.content.workspace import cache_folder
 from harness.datasets.replay import Replay, order
 from harness.errors import SandboxError, WorkspaceError
-from harness.judging.answer import Answer
+from harness.judging.answer import Answer, Extract
 from harness.judging.verifier import Judgement, failed, unverified
 from harness.sandbox.base import Sandbox
 from harness.sandbox.inside.frames import EncodeError, ProtocolError
@@ -76,11 +76,22 @@ def judge_answer(
     """:func:`judge` the program in an answer, in whatever shape it was written: see
     :func:`harness.judging.program.program`. What holds none is judged as it stands."""
     problem = task if isinstance(task, Problem) else problems()[task]
-    prompt = "" if whole else problem.prompt
-    found = answer.extract("python", defines=problem.entry_point, after=prompt)
+    found = _taken(problem, answer, whole=whole)
     if found is None:
         return judge(problem, answer.text, sandbox, whole=whole)
     return judge(problem, found.code, sandbox, whole=True, line=found.line)
+
+
+def solution(task_id: str, text: str) -> str:
+    """The program that is judged where ``text`` answers the prompt of a task."""
+    problem = problems()[task_id]
+    found = _taken(problem, Answer(text), whole=False)
+    return problem.prompt + text if found is None else found.code
+
+
+def _taken(problem: Problem, answer: Answer, *, whole: bool) -> Extract | None:
+    prompt = "" if whole else problem.prompt
+    return answer.extract("python", defines=problem.entry_point, after=prompt)
 
 
 def judge(

@@ -1,17 +1,22 @@
 """The terminal: lines, tables and the progress of long work.
 
 Text is printed as it is: no markup is read from it, and characters that could act on the terminal
-are spelt out. Colours and bars are for a terminal; a pipe gets whole lines of plain text."""
+are spelt out. Lines are broken between words where they are wider than the terminal, or than 80
+columns of a pipe; a path or a command stays whole. Colours and bars are for a terminal."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,13 +24,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from harness.errors import HarnessError, boundary
 from harness.gate.progress import Progress, left, silent
-from harness.pages.html import next_step, visible
-from harness.verdict import Verdict
+from harness.pages.html import visible
+from harness.pages.tables import one_line
+
+if TYPE_CHECKING:
+    from harness.pages.brief import Brief
 
 EVERY = 30.0  # seconds between two lines of one part in a log
 FRAME = 0.1  # seconds between two pictures of a bar
-LOG_WIDTH = 100_000  # columns of what is no terminal, so that nothing is cut or wrapped
+NARROW = 100  # columns of a terminal below which a table of suites has no flips
+QUOTED = re.compile(r"`[^`\n]{1,60}`")  # a command in a sentence
 
 NO_RECEIPT = "no receipt"  #: of what is said to be shipped
 #: words that mean the same wherever they stand alone
@@ -42,21 +52,20 @@ def plain(text: str) -> str:
     return str(visible(text))
 
 
-def one_line(text: str) -> str:
-    """Text for one line: its line ends are spelt out too, so that none can forge another line."""
-    return plain(text).replace("\n", "\\n")
-
-
-def told(verdict: Verdict) -> list[tuple[str, str]]:
-    """The rows of a verdict: each reason, and below those that decide what to do, said once."""
-    rows, said = [], {""}
-    for reason in verdict.reasons:
-        rows.append((f"{reason.verdict:<12}", f"{reason.about}: {reason.text}"))
-        step = next_step(reason)
-        if reason.verdict is verdict.name and step not in said:
-            said.add(step)
-            rows.append((" " * 12, f"next: {step}"))
-    return rows
+def wrapped(text: str, width: int) -> str:
+    """Text whose lines are broken between words where they are wider; ``code`` is one word."""
+    lines = []
+    for line in QUOTED.sub(lambda code: code[0].replace(" ", "\0"), text).split("\n"):
+        indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+        lines += textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        ) or [""]
+    return "\n".join(lines).replace("\0", " ")
 
 
 class Terminal(Console):
@@ -64,38 +73,76 @@ class Terminal(Console):
 
     def __init__(self, *, err: bool = False, file: TextIO | None = None) -> None:
         stream = file or (sys.stderr if err else sys.stdout)
-        tty = stream is not None and stream.isatty()
+        self.tty = stream is not None and stream.isatty()
         super().__init__(
             file=file,
             stderr=err,
-            width=None if tty else LOG_WIDTH,
+            width=None if self.tty else shutil.get_terminal_size().columns,
             markup=False,
             emoji=False,
             highlight=False,
         )
-        self.live = tty and not self.is_dumb_terminal
+        self.live = self.tty and not self.is_dumb_terminal
 
-    def say(self, text: str, style: str | None = None) -> None:
-        """Print text of one or several lines."""
-        self.print(Text(plain(text), style or ""), soft_wrap=True)
+    def say(self, text: str, style: str | None = None, *, whole: bool = False) -> None:
+        """Print text of one or several lines; ``whole`` ones, as commands and quotations are, as
+        they stand."""
+        shown = plain(text) if whole else wrapped(plain(text), self.width)
+        self.print(Text(shown, style or ""), soft_wrap=True)
 
     def rows(self, rows: Sequence[Sequence[str]], gap: int = 2) -> None:
-        """Print rows of cells as aligned columns; a narrow terminal wraps within them."""
+        """Print rows of cells as aligned columns, in which long cells are wrapped: on a terminal
+        to its width, elsewhere no word is broken."""
         grid = Table.grid(padding=(0, gap, 0, 0))
         for _ in rows[0]:
             grid.add_column(overflow="fold")
         for row in rows:
             grid.add_row(*(Text(one_line(cell), STYLES.get(cell.strip(), "")) for cell in row))
+        least = 0 if self.tty else self.measure(grid).minimum
         with self.capture() as held:
-            self.print(grid, crop=False)
+            self.print(grid, crop=False, width=max(self.width, least))
         for line in held.get().splitlines():
             self.out(line.rstrip(), highlight=False)
+
+    def summary(self, found: Brief, verbose: bool = False) -> None:
+        """Print how a run ended: why, each suite, what to do next; ``verbose`` with statistics."""
+        if found.lead:
+            self.say(found.lead)
+        deciding, others = found.reasons(verbose)
+        for rows in (deciding, _table(found, self.width), others):
+            if rows:
+                self.rows(rows)
+                self.say("")
+        for name, text in found.facts:
+            self.say(f"{name}: {text}")
+        for step, more in found.steps:
+            self.say(f"next: {step}")
+            if more:
+                self.say(f"  {more}", whole=more.startswith("harness "))
 
     def on_broken_pipe(self) -> None:
         """Go on in silence: whoever read the output is gone, and the exit code still says it."""
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, self.file.fileno())
         os.close(devnull)
+
+
+def _table(found: Brief, width: int) -> list[list[str]]:
+    """The suites under the names of their columns; without flips where it is narrow."""
+    suites = found.suites
+    shown = [name for name in suites[0] if width >= NARROW or name not in ("lost", "gained")]
+    return [shown, *([suite[name] for name in shown] for suite in suites)]
+
+
+def step_summary(run: Path) -> None:
+    """Add the Markdown of a finished run to the summary of a step of GitHub's, where this is one;
+    a summary that cannot be written changes no verdict."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with boundary(), Path(path).open("a", encoding="utf-8") as file:
+                file.write((run / "scorecard.md").read_text(encoding="utf-8") + "\n")
+        except HarnessError as error:
+            Terminal(err=True).say(f"harness: GITHUB_STEP_SUMMARY: {error}")
 
 
 class Steps:

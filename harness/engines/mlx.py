@@ -15,7 +15,7 @@ from harness.content.library import Dtype
 from harness.content.policy import Numerics
 from harness.engines import blas, loading, prompting, rounding
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.decoding import ends
+from harness.engines.decoding import ends, sizing
 from harness.engines.decoding.batch import Batches, Queued
 from harness.errors import EngineError
 
@@ -77,6 +77,14 @@ class MlxEngine:
             if mounted is not None:
                 self.mount(mounted)
         held.rows = batch or held.rows
+
+    @property
+    def memory(self) -> tuple[int, int, int]:
+        """Bytes of the weights, of the rows that are answered together, and those free for rows."""
+        held = self.batches
+        row = sizing.row(self._model, held.longest, self.vocabulary)
+        weights = sum(array.nbytes for array in self._weights.values())
+        return weights, row * held.rows, sizing.free()
 
     def generate(
         self,

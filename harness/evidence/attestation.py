@@ -2,9 +2,9 @@
 bytes.
 
 ``attestation.json`` says of every file of the adapter, by SHA-256, whether the gate passed it, and
-of every document of the run what it held. It is not signed here: ``ssh-keygen -Y sign`` or ``cosign
-attest-blob --statement`` sign the file. Source: in-toto attestation framework, Statement v1 with
-predicate test-result v0.1."""
+of every document of the run what it held. :mod:`harness.evidence.signature`, ``ssh-keygen -Y sign``
+or ``cosign attest-blob --statement`` sign the file. Source: in-toto attestation framework,
+Statement v1 with predicate test-result v0.1."""
 
 from __future__ import annotations
 

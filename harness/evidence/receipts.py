@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from harness import files
@@ -31,6 +31,8 @@ class Finding:
     reason: str
     evidence: str
     rule: str = ""  #: how code was taken from the answer, where it was
+    #: where in the answer the evidence stands, each ``[start, end]`` in characters
+    spans: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@ house: their digests go in their place, unless they are asked for."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import files
+from harness.datasets.humaneval import problems, solution
 from harness.digests import text_digest
 from harness.engines.elsewhere.replay import Row
 from harness.errors import WorkspaceError
@@ -85,6 +88,7 @@ def replay(run: Path) -> list[Row]:
         Row(
             suite=row.suite,
             arm=row.arm,
+            subject=row.subject,
             id=row.case,
             sample=row.sample,
             registration=ahead,
@@ -97,6 +101,21 @@ def replay(run: Path) -> list[Row]:
         for each in arms
         for row in each.rows
     ]
+
+
+def samples(run: Path, folder: Path) -> list[Path]:
+    """Write for each arm that answered HumanEval the whole programs that were judged, as evalplus
+    and ``harness humaneval`` read them; raises :class:`WorkspaceError` where none did."""
+    paths, tasks = [], problems()
+    for each in scored(run)[1]:
+        rows = [row for row in each.rows if row.case in tasks]
+        told = [{"task_id": r.case, "solution": solution(r.case, r.answer)} for r in rows]
+        if told:
+            text = "".join(f"{json.dumps(one)}\n" for one in told)
+            paths.append(files.replace(files.make_folder(folder) / f"{each.file}.jsonl", text))
+    if not paths:
+        raise WorkspaceError(f"{run}: answers no task of HumanEval, which alone has such samples")
+    return paths
 
 
 def eval_results(run: Path) -> tuple[list[dict[str, Any]], list[str]]:

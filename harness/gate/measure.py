@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.content.case import Case
 from harness.content.fixtures import Fixture
 from harness.content.suite import Suite
+from harness.content.workspace import cache_folder
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
 from harness.deciding.judge import Judged, judge
@@ -61,6 +62,9 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
     if not prepared.estimate.planned:
         for each in suites.values():
             Measuring(prepared, run, each, progress).count()
+        places, memory = (run.folder, cache_folder()), getattr(prepared.engine, "memory", None)
+        for said in prepared.estimate.room(places, memory):
+            progress(said, 0, 0)
     if baseline.LINK not in run.receipts:
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
@@ -166,7 +170,8 @@ class Measuring:
         for arm in self._plan.arms:
             asks = self.asks(arm)
             unknown = len(self._prepared.kept.unknown(arm.id, asks))
-            self._prepared.estimate.add(unknown, len(asks), self._suite.form.max_tokens)
+            prompts = [ask.prompt for ask in asks]
+            self._prepared.estimate.add(unknown, prompts, self._suite.form.max_tokens)
 
     def _measure(self, arm: Arm) -> None:
         """Ask one arm what it was not asked yet, and wait for the judgements."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from harness.deciding.outcomes import MIN_RATE_N, Rate
 from harness.stats.intervals import wilson
+
+TOKEN, ROW = 4, 1000  # bytes of text a token, and of an answer's row beside its texts
+PAGE = 1.5  # times the receipts: the page carries them packed, and what it is made of
 
 
 class Progress(Protocol):
@@ -43,6 +48,11 @@ def _minutes(seconds: float) -> str:
     return "{}:{:02d}".format(*divmod(round(seconds), 60))
 
 
+def size(many: int) -> str:
+    """Bytes as ``12.3 MB`` or ``1.2 GB``."""
+    return f"{many / 1e9:.1f} GB" if many >= 1e9 else f"{many / 1e6:.1f} MB"
+
+
 @dataclass
 class Estimate:
     """What a whole gate has to do, said once and with how long it takes, when its first answers
@@ -51,14 +61,33 @@ class Estimate:
     answers: int = 0
     kept: int = 0
     tokens: int = 0
+    disk: int = 0  #: bytes, at most
     planned: bool = False
 
-    def add(self, unknown: int, asked: int, most: int) -> None:
-        """Count an arm of a suite: of what is ``asked``, ``unknown`` answers of ``most`` tokens."""
+    def add(self, unknown: int, prompts: Sequence[str], most: int) -> None:
+        """Count an arm of a suite: its ``prompts``, ``unknown`` ones to answer in ``most``
+        tokens."""
         self.planned = True
         self.answers += unknown
-        self.kept += asked - unknown
+        self.kept += len(prompts) - unknown
         self.tokens += unknown * most
+        receipts = sum(len(text.encode()) for text in prompts) + len(prompts) * (ROW + TOKEN * most)
+        self.disk += round(PAGE * receipts) + unknown * (ROW + TOKEN * most)
+
+    def room(self, places: Sequence[Path], memory: tuple[int, int, int] | None) -> Iterator[str]:
+        """What it takes of the disk of ``places``, and of ``memory``: bytes of the weights, of the
+        rows of a batch, and free ones; a warning where that is more than there is."""
+        if not self.answers + self.kept:
+            return
+        free = min(shutil.disk_usage(place).free for place in places)
+        said = f"at most {size(self.disk)} of disk, {size(free)} free"
+        if memory is not None and self.answers:
+            said += "; memory: {} of weights, {} of rows, {} free".format(*map(size, memory))
+        yield said
+        if self.disk > free:
+            yield f"warning: the disk may not hold it ({', '.join(map(str, places))}); free some"
+        if memory is not None and self.answers and memory[1] > memory[2]:
+            yield "warning: the memory may not hold the rows; free some, or ask for shorter answers"
 
     def say(self, progress: Progress, pace: Pace, allowed: int) -> None:
         """Say it by the ``pace`` of answers that were ``allowed`` so many tokens, of which the rest

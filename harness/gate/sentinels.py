@@ -25,7 +25,8 @@ EVIDENCE = 2000  # characters of it that a receipt keeps
 def finding(criterion: str, verifier: str, said: Judgement) -> Finding:
     """A judgement as a receipt holds it."""
     evidence = said.evidence[:EVIDENCE]
-    return Finding(criterion, verifier, said.outcome.value, said.reason, evidence, said.rule)
+    spans = [list(span) for span in said.spans]
+    return Finding(criterion, verifier, said.outcome.value, said.reason, evidence, said.rule, spans)
 
 
 def draw(verifiers: Iterable[str], audits: Path, many: int, seed: str) -> dict[str, list[Fixture]]:

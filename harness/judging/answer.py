@@ -53,6 +53,19 @@ class Answer:
         self._taken.append(f"no {language} block to take")
         return None
 
+    def lines(self, code: str, *numbers: int) -> tuple[tuple[int, int], ...]:
+        """Where these lines of ``code`` (from 1) stand in the text, as ``(start, end)`` without
+        their indentation, for the ``spans`` of a judgement; none of code that does not stand there
+        word for word."""
+        begin, found = self.text.rfind(code), []
+        rows = code.split("\n") if code and begin >= 0 else []
+        for number in numbers:
+            if 0 < number <= len(rows) and (row := rows[number - 1]).strip():
+                above = "\n".join([*rows[: number - 1], ""])
+                start = begin + len(above) + len(row) - len(row.lstrip())
+                found.append((start, start + len(row.strip())))
+        return tuple(found)
+
     def code(self, language: str, *, defines: str = "") -> str | None:
         """The code of :meth:`extract`."""
         found = self.extract(language, defines=defines)

@@ -216,6 +216,13 @@ def _answer(bench: Bench, ask: Ask, link: socket.socket) -> None:
     found, seconds = bench.judge(ask)
     if os.getpid() != own:  # a copy that the verifier forked off: it has no say
         os._exit(0)
-    said = [found.outcome, found.reason, found.evidence[:2000], found.rule]
+    said = [found.outcome, found.reason, found.evidence[:2000], found.rule, found.spans]
     spent = [round(seconds, 6), round(bench.cpu - before, 6)]
     link.sendall(json.dumps(said + spent).encode() + b"\n")
+
+
+def judgement(said: Sequence[Any]) -> Judgement:
+    """What the child said, out of its line."""
+    outcome, reason, evidence, rule, spans = said
+    places = tuple((start, end) for start, end in spans)
+    return Judgement(Outcome(outcome), reason, evidence, rule, places)

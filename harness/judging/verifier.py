@@ -26,8 +26,8 @@ import inspect
 import shutil
 import subprocess
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +36,9 @@ from typing import Any
 from harness.content.case import Case
 from harness.errors import VerifierError
 from harness.judging.answer import Answer
+
+MOST_SPANS = 20  # of one judgement, that are kept
+Span = tuple[int, int]
 
 
 class Kind(enum.StrEnum):
@@ -47,8 +50,8 @@ class Kind(enum.StrEnum):
     LLM = "llm"
 
 
-#: how much a verifier sees of an answer: it is run, a compiler takes it, its tree is asked, its text
-#: is read, a language model is asked; what sees less is a criterion of its own name
+#: how much a verifier sees of an answer: it is run, a compiler takes it, its tree is asked, its
+#: text is read, a language model is asked; what sees less is a criterion of its own name
 LEVELS = ("executed", "compiled", "parsed", "read", "asked")
 _USUAL = {Kind.EXECUTED: "executed", Kind.PROGRAM: "read", Kind.LLM: "asked"}
 
@@ -65,6 +68,8 @@ class Outcome(enum.StrEnum):
 class Judgement:
     """One outcome with a short reason code (``no-code``, ``syntax``) and evidence for a reader.
 
+    ``spans`` are where in the answer's text that evidence stands, each ``(start, end)`` in
+    characters; they are shown and decide nothing, and what lies outside of the text is left out.
     ``rule`` says how code was taken from the answer (:attr:`harness.judging.answer.Answer.rule`);
     the harness fills it in."""
 
@@ -72,22 +77,23 @@ class Judgement:
     reason: str
     evidence: str = ""
     rule: str = ""
+    spans: tuple[Span, ...] = ()
 
 
-def passed(evidence: str = "") -> Judgement:
+def passed(evidence: str = "", spans: Iterable[Span] = ()) -> Judgement:
     """The answer meets the criterion."""
-    return Judgement(Outcome.PASS, "ok", evidence)
+    return Judgement(Outcome.PASS, "ok", evidence, spans=tuple(spans))
 
 
-def failed(reason: str, evidence: str = "") -> Judgement:
+def failed(reason: str, evidence: str = "", spans: Iterable[Span] = ()) -> Judgement:
     """The answer does not meet the criterion; ``reason`` is a short code."""
-    return Judgement(Outcome.FAIL, reason, evidence)
+    return Judgement(Outcome.FAIL, reason, evidence, spans=tuple(spans))
 
 
-def unverified(reason: str, evidence: str = "") -> Judgement:
+def unverified(reason: str, evidence: str = "", spans: Iterable[Span] = ()) -> Judgement:
     """The verifier cannot tell: a tool is missing, or the answer uses what it does not
     understand."""
-    return Judgement(Outcome.UNVERIFIED, reason, evidence)
+    return Judgement(Outcome.UNVERIFIED, reason, evidence, spans=tuple(spans))
 
 
 @dataclass(frozen=True)
@@ -164,7 +170,9 @@ class Verifier:
             return unverified(
                 "changed-its-input", "the verifier changed the case or the answer that it was given"
             )
-        return found
+        size = len(text or "")
+        inside = [(start, end) for start, end in found.spans if 0 <= start < end <= size]
+        return replace(found, spans=tuple(inside[:MOST_SPANS]))
 
 
 def verifier(
@@ -222,7 +230,10 @@ def _is_judgement(found: object) -> bool:
     as it likes."""
     if type(found) is not Judgement or type(found.outcome) is not Outcome:
         return False
-    return type(found.reason) is str and type(found.evidence) is str
+    if type(found.spans) is not tuple or any(type(span) is not tuple for span in found.spans):
+        return False
+    places = all([type(at) for at in span] == [int, int] for span in found.spans)
+    return places and type(found.reason) is str and type(found.evidence) is str
 
 
 def _shown(found: object) -> str:

@@ -29,8 +29,8 @@ from queue import SimpleQueue
 from harness.content.case import Case
 from harness.judging import discovery
 from harness.judging.answer import Answer
-from harness.judging.bench import LIMITS, PATIENCE, START, Ask, Setup, Told
-from harness.judging.verifier import Judgement, Kind, Outcome, unverified
+from harness.judging.bench import LIMITS, PATIENCE, START, Ask, Setup, Told, judgement
+from harness.judging.verifier import Judgement, Kind, unverified
 from harness.sandbox import cores
 from harness.sandbox.launch import sweep
 from harness.sandbox.runtime import find_runtime
@@ -81,7 +81,7 @@ class Judge:
             for ask in asks:
                 limit = ask.limit or self._limits.get(ask.verifier, LIMITS[Kind.PROGRAM])
                 *said, seconds, cpu = json.loads(self._line(PATIENCE * limit + START))
-                told.append(Told(Judgement(Outcome(said[0]), *said[1:]), seconds, cpu))
+                told.append(Told(judgement(said), seconds, cpu))
                 if heard is not None:
                     heard(told[-1])
         except (OSError, EOFError) as error:

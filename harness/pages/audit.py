@@ -3,7 +3,7 @@ certificates."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ from xml.etree import ElementTree
 from harness import files
 from harness.audit.answering import excusable
 from harness.audit.certificate import Certificate, State
+from harness.audit.questions import FALSE_FAIL
 from harness.content.fixtures import MADE
 from harness.pages import tables
 from harness.pages.html import filled, visible
 from harness.pages.tables import share
+from harness.pages.view import Checkers, weakest
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
@@ -115,14 +117,13 @@ def checks(c: Certificate) -> list[Check]:
     ]
 
 
-def write_json(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
+def plain(certificates: Sequence[Certificate], found: Audited) -> dict[str, Any]:
     """The certificates with state, bounds and digest, and what could not be loaded."""
-    data = {
+    return {
         "certificates": [c.to_json() for c in certificates],
         "broken": found.broken,
         "leaks": found.leaks,
     }
-    files.replace(path, json.dumps(data, indent=1) + "\n")
 
 
 def write_table(path: Path, certificates: Sequence[Certificate], _found: Audited) -> None:
@@ -164,9 +165,33 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
     """A self-contained page: states and bounds, confusion matrices, survivors with their
     differences."""
-    shown = {c.verifier: checks(c) for c in certificates}
-    named: dict[str, Any] = {"certificates": certificates, "checks": shown, "found": found}
+    ranks = [State.REFUSED, State.EXPIRED, State.PROVISIONAL, State.VALID]
+    certificates = sorted(certificates, key=lambda c: ranks.index(c.state))
+    steps = {c.verifier: _steps(c) for c in certificates}
+    todo = [(name, lines[0]) for name, lines in steps.items() if lines]
+    states = Counter(str(c.state) for c in certificates)
+    worst = [c.false_pass_bound for c in certificates]
+    named: dict[str, Any] = {
+        "certificates": certificates,
+        "checks": {c.verifier: checks(c) for c in certificates},
+        "steps": steps,
+        "asked": {
+            c.verifier: {name for q in c.questions for name in q.operators} for c in certificates
+        },
+        "found": found,
+        "overall": Checkers(len(certificates), dict(states), weakest(worst)),
+        "first": min(certificates, key=lambda c: c.expires, default=None),
+        "next": todo[0] if todo else None,
+        "limits": {"false_fail": FALSE_FAIL},
+    }
     files.replace(path, filled(found.reports, "audit.html.j2", named))
+
+
+def _steps(c: Certificate) -> list[str]:
+    """What a verifier was wrong about, and what it lacks."""
+    wrong = [(c.false_passes, "passes known-bad"), (c.false_fails, "refuses known-good")]
+    said = [f"{text} {', '.join(names[:3])}" for names, text in wrong if names]
+    return [*said, *c.faults, *c.missing]
 
 
 def _xml(text: str) -> str:

@@ -8,8 +8,8 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from harness.evidence import attestation
 from harness.evidence.documents import Scorecard
 from harness.evidence.folder import RECEIPTS, RunFolder
 from harness.evidence.receipts import CHURN, SENTINEL, Receipt
+from harness.evidence.registration import Plan
 from harness.pages.published import Hidden
 from harness.pages.view import headline
 
 LINES, BYTES = 128, 1 << 18  # of receipts in one block, whatever is reached first
+Key = tuple[str, str]  #: a case, by its suite and its id
 MOST = 200  # characters of an id or a reason in the index; the receipt holds it whole
 BLOCK = re.compile(
     r'<script type="application/gzip" (?:id="b\d+"|data-document="([^"]+)")>([\w+/=]*)</script>',
@@ -41,22 +43,45 @@ class Carried:
     documents: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a list of answers shows: ``suites`` by id with their place, role and pair of arms, the
+    receipts as ``rows``, the run that each arm answered in, and of cases their flips (1 gained, -1
+    lost), tags, whether they were left out, and of known answers what they are."""
+
+    suites: dict[str, dict[str, Any]]
+    rows: Sequence[Receipt]
+    runs: Mapping[str, str]
+    flips: Mapping[Key, int]
+    tags: Mapping[Key, list[str]]
+    left: Collection[Key] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
 def carried(found: RunFolder, card: Scorecard, hidden: Hidden | None = None) -> Carried:
     """All evidence of a run, without a byte lost; or what ``hidden`` leaves of it."""
+    listed = listing(found, card)
     if hidden is not None:
         blocks = list(_blocks(list(hidden.lines(found.receipts))))
-        shown = hidden.data(index(found, card, blocks)) | {"published": True}
-        return _carried(shown, blocks, {})
+        return pack(hidden.data(index(listed, blocks)) | {"published": True}, blocks)
     lines = files.read_lines(found / RECEIPTS).split(b"\n")
     blocks = list(_blocks(lines[:-1]))
     names = [name for name in attestation.documents(found.path) if name != attestation.PAGE]
     documents = {name: files.read_bytes(found / name) for name in names}
-    return _carried(index(found, card, blocks), blocks, documents)
+    return pack(index(listed, blocks), blocks, documents)
 
 
-def _carried(
-    shown: dict[str, Any], blocks: list[list[bytes]], documents: dict[str, bytes]
+def beside(listed: Listing, lines: Sequence[int]) -> Carried:
+    """The answers of a list that is made of several runs, each with its line in its own."""
+    rows = zip(listed.rows, lines, strict=True)
+    blocks = list(_blocks([json.dumps(asdict(r) | {"line": n}).encode() for r, n in rows]))
+    return pack(index(listed, blocks), blocks)
+
+
+def pack(
+    shown: dict[str, Any], blocks: Iterable[Sequence[bytes]], documents: Mapping[str, bytes] = {}
 ) -> Carried:
+    """An index, blocks and documents as they stand in a page."""
     return Carried(
         packed(json.dumps(shown, separators=(",", ":")).encode()),
         [packed(b"\n".join(block) + b"\n") for block in blocks],
@@ -64,12 +89,25 @@ def _carried(
     )
 
 
-def index(found: RunFolder, card: Scorecard, blocks: Iterable[Sequence[bytes]]) -> dict[str, Any]:
+def listing(found: RunFolder, card: Scorecard) -> Listing:
+    """All answers of a run."""
+    plans = found.registration.plans
+    suites = {id: _suite(number, id, found) for number, id in enumerate((*plans, SENTINEL))}
+    rows = found.receipts
+    runs = dict.fromkeys((r.arm for r in rows if r.arm != CHURN), found.path.resolve().name)
+    left = {(id, case) for id, plan in plans.items() for case in plan.left_out}
+    return Listing(suites, rows, runs, _flips(card), tags(plans), left, dict(_known(found)))
+
+
+def tags(plans: Mapping[str, Plan]) -> dict[Key, list[str]]:
+    """The tags of every case that has some; they make the slices of a suite."""
+    return {(id, case): found for id, plan in plans.items() for case, found in plan.tags.items()}
+
+
+def index(listed: Listing, blocks: Iterable[Sequence[bytes]]) -> dict[str, Any]:
     """What the list of a page shows and filters by: rows are cases, each receipt belongs to one and
     has a signature: its outcome with all that was found against it."""
-    plans, rows = found.registration.plans, found.receipts
-    suites = {id: _suite(number, id, found) for number, id in enumerate((*plans, SENTINEL))}
-    arms = list(dict.fromkeys(r.arm for r in rows if r.arm != CHURN))
+    suites, rows, arms = listed.suites, listed.rows, list(listed.runs)
     keys = dict.fromkeys((r.suite, r.case) for r in rows if r.arm != CHURN and r.suite in suites)
     cases = sorted(keys, key=lambda key: suites[key[0]]["number"])
     at = {key: number for number, key in enumerate(cases)}
@@ -78,22 +116,26 @@ def index(found: RunFolder, card: Scorecard, blocks: Iterable[Sequence[bytes]]) 
     for block in blocks:
         starts.append(line)
         line += len(block)
-    known = dict(_known(found))
-    flips = _flips(card)
-    for suite in suites.values():
-        for place in ("first", "second"):
-            suite[place] = arms.index(suite[place]) if suite[place] in arms else -1
+    tagged = {at[key]: found for key, found in listed.tags.items() if key in at}
+    names = list(dict.fromkeys(tag for found in tagged.values() for tag in found))
+    place = {arm: number for number, arm in enumerate(arms)}
     return {
         "arms": arms,
-        "suites": list(suites.values()),
+        "runs": list(listed.runs.values()),
+        "suites": [
+            suite | {end: place.get(suite[end], -1) for end in ("first", "second")}
+            for suite in suites.values()
+        ],
         "case": [case[:MOST] for _, case in cases],
         "suite": [suites[suite]["number"] for suite, _ in cases],
-        "flip": [flips.get(key, 0) for key in cases],
-        "left": [at[key] for key in _left(found) if key in at],
-        "known": {at[key]: known.get(key[1], "") for key in cases if key[0] == SENTINEL},
+        "flip": [listed.flips.get(key, 0) for key in cases],
+        "tags": names,
+        "tagged": {row: [names.index(tag) for tag in found] for row, found in tagged.items()},
+        "left": [at[key] for key in cases if key in listed.left],
+        "known": {at[key]: listed.known.get(key[1], "") for key in cases if key[0] == SENTINEL},
         "receipts": {
             "row": [at.get((r.suite, r.case), -1) if r.arm != CHURN else -1 for r in rows],
-            "arm": [arms.index(r.arm) if r.arm != CHURN else 0 for r in rows],
+            "arm": [place.get(r.arm, 0) for r in rows],
             "sample": [r.sample for r in rows],
             "signature": [
                 signatures.setdefault(_signature(r), len(signatures)) if r.arm != CHURN else 0
@@ -166,11 +208,6 @@ def _known(found: RunFolder) -> Iterator[tuple[str, str]]:
     """By the case of its receipt whether a known answer is good or bad."""
     for verifier, shown in found.registration.sentinels.items():
         yield from ((f"{verifier}/{name}", kind) for name, kind in shown)
-
-
-def _left(found: RunFolder) -> Iterator[tuple[str, str]]:
-    for id, plan in found.registration.plans.items():
-        yield from ((id, case) for case in plan.left_out)
 
 
 def _flips(card: Scorecard) -> dict[tuple[str, str], int]:

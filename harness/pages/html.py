@@ -4,7 +4,7 @@ made ready to be seen."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ HIDDEN = re.compile(
     "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff"
     "\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e01ef]|[\u0300-\u036f]{5,}"
 )
+STYLES = ("style.css", "page.css")
 MOST = 2000  # characters of one text on a scorecard; its documents hold it whole
 
 
@@ -47,12 +48,11 @@ def filled(
     reports: Path,
     template: str,
     values: Mapping[str, Any],
-    styles: Sequence[str] = ("style.css",),
     scripts: str = "",
     show: Callable[[Any], Any] = visible,
 ) -> str:
-    """A template of ``reports`` with ``values``, with ``styles`` and the bundle of a folder of
-    ``scripts``; ``show`` makes any text ready to be seen.
+    """A template of ``reports`` with ``values``, with the style of all pages and the bundle of a
+    folder of ``scripts``; ``show`` makes any text ready to be seen.
 
     Raises :class:`WorkspaceError` for a template that asks for what is not there."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
@@ -67,7 +67,7 @@ def filled(
     )
     filters = {"percent": percent, "points": points, "number": number, "next_step": next_step}
     environment.filters |= filters
-    style = "".join(files.read_text(reports / name) for name in styles)
+    style = "".join(files.read_text(reports / name) for name in STYLES)
     script = bundled(reports / scripts) if scripts else ""
     environment.globals |= {"allowed": allowed, "style": style, "script": script}
     try:

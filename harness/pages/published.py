@@ -18,6 +18,8 @@ LEAST = 20  #: letters and digits in a row by which a held-out text is known aga
 #: a letter; what the escapes of a repr or of JSON hold is none
 LETTER = re.compile(r"\\+[nrtfvab]?|([^\W_])")
 
+NO_LETTER = re.compile(r"\\+[nrtfvab]?|[\W_]+")  #: what :data:`LETTER` passes over
+
 
 class Hidden:
     """The held-out texts of ``rows``: prompts, answers and what verifiers quote of them."""
@@ -69,8 +71,23 @@ class Hidden:
             shown = {key: self.data(each) for key, each in asdict(row).items() if key not in TEXTS}
             shown |= {key: _digest(getattr(row, key)) for key in TEXTS}
             for finding, own in zip(shown["findings"], row.findings, strict=True):
-                finding["evidence"] = _digest(own.evidence)
+                finding |= {"evidence": _digest(own.evidence), "spans": []}
             yield json.dumps(shown).encode()
+
+
+def quoted(rows: Iterable[Receipt], texts: Iterable[str]) -> list[Receipt]:
+    """The rows that one of a few ``texts`` may quote, so that :class:`Hidden` of them is enough.
+
+    Who shares :data:`LEAST` letters with a text holds one of its aligned pieces of half as many."""
+    own, half = [_letters(text)[0] for text in texts], LEAST // 2
+    pieces = {text[at : at + half] for text in own for at in range(0, len(text) - half + 1, half)}
+    found = []
+    for row in rows:
+        held = "\n".join((row.prompt, row.answer, *(f.evidence for f in row.findings)))
+        letters = NO_LETTER.sub("", held).casefold()
+        if any(piece in letters for piece in pieces):
+            found.append(row)
+    return found
 
 
 def _digest(text: str) -> str:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from harness import files
 from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import RunFolder
+from harness.pages import markdown
 from harness.pages.evidence import carried
 from harness.pages.html import cut, filled
 from harness.pages.published import Hidden
-from harness.pages.view import View
+from harness.pages.view import View, headline
 
 
 class Notice(NamedTuple):
@@ -31,8 +32,9 @@ UNCHECKED = Notice(
 
 
 def render(run: Path, reports: Path) -> Path:
-    """Write ``scorecard.html`` into ``run``, as its documents stand."""
+    """Write ``scorecard.html`` and ``scorecard.md`` into ``run``, as its documents stand."""
     found = RunFolder(run)
+    markdown.render(found, UNCHECKED._replace(text=markdown.UNCHECKED))
     made = page(found, found.scorecard, found.verdict, reports, UNCHECKED)
     return files.replace(run / "scorecard.html", made)
 
@@ -56,10 +58,16 @@ def page(
     show = hidden.show if hidden else cut
     view = View(found, card, verdict)
     values: dict[str, Any] = {"view": view, "card": card, "verdict": verdict, "said": said}
-    values |= {"settings": found.settings, "preflight": found.preflight}
+    asked = {suite["suite"]: headline(suite) for suite in card.suites}
+    flips = {suite: one for suite, one in asked.items() if one}
+    values |= {
+        "receipts": card.receipts,
+        "flips": flips,
+        "settings": found.settings,
+        "preflight": found.preflight,
+    }
     values |= {"carried": carried(found, card, hidden), "certificates": _certificates(found)}
-    styles = ("style.css", "scorecard.css")
-    return filled(reports, "scorecard.html.j2", values, styles, "scripts", show)
+    return filled(reports, "scorecard.html.j2", values, "scripts", show)
 
 
 def _certificates(found: RunFolder) -> list[dict[str, Any]]:

@@ -1,8 +1,13 @@
-"""Tables of a run and of an audit: as pandas frames for CSV, as rows of text for a reader."""
+"""Tables of a run and of an audit: as pandas frames for CSV and parquet, as rows of text for a
+reader."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,49 +18,83 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from harness.audit.certificate import Certificate
+    from harness.evidence.documents import Scorecard
     from harness.evidence.receipts import Receipt
+    from harness.pages.published import Hidden
 
 ELITE = "elite"  # the row of all criteria together
-LEAST = 20  # prompts below which counts are shown and no share
-OUTCOMES = ["pass", "fail", "unverified"]
-KEY = ["suite", "criterion"]
+BOUNDS = ("verifier", "state", "bad at most", "good at most", "flips", "mutants killed")
 Row = tuple[str, ...]  #: of a table for a reader; the first names the columns
+#: how a cell begins that a program for tables would compute
+FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+#: what Markdown, or who shows it, acts on: markup, links, mentions, symbols; a colon in a word
+ACTIVE = re.compile(r"[\\`*_{}\[\]<>#!|~&$@]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
 
 
-def outcomes(receipts: Iterable[Receipt]) -> DataFrame:
-    """What was judged of each arm, by suite and criterion, one line for each arm.
-
-    ``elite`` is the answer as a whole. ``share`` is that of the passes in all answers, 0..1, and
-    missing under 20 prompts, as on the scorecard."""
+def rates(card: Scorecard) -> DataFrame:
+    """Every rate of a scorecard as it stands there, a line for each arm: of whole answers
+    (``elite``), by criterion and by slice. What is no rate, or has no interval, is missing."""
     from pandas import DataFrame
 
-    from harness.evidence.receipts import NOBODYS
-
     lines = []
-    for one in receipts:
-        if one.arm not in NOBODYS:
-            found = [(ELITE, one.outcome), *((f.criterion, f.outcome) for f in one.findings)]
-            lines += [(one.suite, name, one.arm, one.case, outcome) for name, outcome in found]
-    judged = DataFrame(lines, columns=[*KEY, "arm", "case", "outcome"])
-    for outcome in OUTCOMES:
-        judged[outcome] = judged["outcome"] == outcome
-    grouped = judged.groupby([*KEY, "arm"], sort=False)
-    counted = grouped[OUTCOMES].sum()
-    counted["answers"], counted["prompts"] = grouped.size(), grouped["case"].nunique()
-    counted["share"] = (counted["pass"] / counted["answers"]).where(counted["prompts"] >= LEAST)
-    return counted.reset_index()
+    for suite in card.suites:
+        parts = [("suite", ELITE, suite["rates"])]
+        parts += [("criterion", each["id"], each["rates"]) for each in suite["criteria"]]
+        parts += [("slice", each["tag"], each["rates"]) for each in suite["slices"]]
+        for kind, name, found in parts:
+            named = {"suite": suite["suite"], "kind": kind, "name": name}
+            lines += [named | {"arm": arm} | _flat(rate) for arm, rate in found.items()]
+    return DataFrame(lines)
 
 
-def by_arm(judged: DataFrame) -> DataFrame:
-    """:func:`outcomes` with the arms side by side, each as ``29/40 = 72.5%``."""
-    cells = [
-        f"{one['pass']}/{one['answers']}"
-        + (f" = {one['share']:.1%}" if one["prompts"] >= LEAST else "")
-        + (f", {one['unverified']} unverified" if one["unverified"] else "")
-        for one in judged.to_dict("records")
-    ]
-    keyed = judged.assign(cell=cells).set_index([*KEY, "arm"])["cell"]
-    return keyed.unstack("arm", sort=False, fill_value="not measured").reset_index()
+def _flat(rate: dict[str, Any]) -> dict[str, Any]:
+    bounds = rate["interval"] or {"low": None, "high": None}
+    return {key: rate[key] for key in rate if key != "interval"} | bounds
+
+
+def judged(receipts: Sequence[Receipt], hidden: Hidden | None = None) -> DataFrame:
+    """Every judged answer, a line each, its findings as JSON; with ``hidden`` digests in place of
+    held-out texts."""
+    from pandas import DataFrame
+
+    from harness.evidence.receipts import CHURN
+
+    rows = [one for one in receipts if one.arm != CHURN]
+    found = map(json.loads, hidden.lines(rows)) if hidden else map(asdict, rows)
+    lines = ({**one, "findings": json.dumps(one["findings"])} for one in found)
+    return DataFrame([{key: _whole(cell) for key, cell in one.items()} for one in lines])
+
+
+def export(folder: Path, form: str, frames: dict[str, DataFrame]) -> list[Path]:
+    """Write frames into files of their names, ``form`` being ``csv`` or ``parquet``; of CSV no cell
+    is a formula to a program for tables.
+
+    Raises :class:`WorkspaceError` where pyarrow is missing for parquet."""
+    if form == "parquet" and find_spec("pyarrow") is None:
+        raise WorkspaceError(
+            "--to parquet: pyarrow is not installed: `pip install 'adapter-release-gate[parquet]'`"
+        )
+    paths = []
+    for name, frame in frames.items():
+        data = frame.to_parquet(index=False) if form == "parquet" else csv(frame)
+        paths.append(files.replace(files.make_folder(folder) / f"{name}.{form}", data))
+    return paths
+
+
+def _whole(cell: Any) -> Any:
+    """Text without half a surrogate pair, which no file of UTF-8 can hold."""
+    return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell
+
+
+def csv(frame: DataFrame) -> str:
+    """A frame as CSV, of which no cell is a formula."""
+    return frame.map(_defused).to_csv(index=False)
+
+
+def _defused(cell: Any) -> Any:
+    """Text that would be a formula behind a quotation mark, as programs for tables read text
+    (OWASP, CSV injection)."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def audits(certificates: Iterable[Certificate]) -> DataFrame:
@@ -116,47 +155,42 @@ def audited(certificates: Iterable[Certificate]) -> list[Row]:
     return [tuple(shown[0]), *(tuple(one.values()) for one in shown)] if shown else []
 
 
-def write_run(receipts: Iterable[Receipt], path: Path) -> Path:
-    """The outcomes of a run by suite, criterion and arm, as CSV or Markdown; ``path`` again."""
-    judged = outcomes(receipts)
-    write(path, judged, rows(by_arm(judged)))
-    return path
+def bounds(certificates: Iterable[Certificate]) -> list[Row]:
+    """Of :func:`audited` what a terminal has the columns for."""
+    head, *lines = audited(certificates)
+    places = [head.index(name) for name in BOUNDS]
+    return [tuple(row[place] for place in places) for row in (head, *lines)]
 
 
 def write(path: Path, data: DataFrame, shown: Sequence[Row]) -> None:
     """``data`` as CSV or ``shown`` as Markdown, by the ending of ``path``.
 
     Raises :class:`WorkspaceError` for another ending."""
-    texts = {".csv": lambda: data.to_csv(index=False), ".md": lambda: markdown(shown)}
+    texts = {".csv": lambda: csv(data), ".md": lambda: markdown(shown)}
     if path.suffix not in texts:
         raise WorkspaceError(f"{path}: a table ends in {' or '.join(texts)}")
     files.replace(path, texts[path.suffix]())
 
 
-def rows(frame: DataFrame) -> list[Row]:
-    """The names of the columns, then every line, as text."""
-    return [tuple(str(cell) for cell in row) for row in (frame.columns, *frame.to_numpy())]
-
-
 def markdown(shown: Sequence[Row]) -> str:
     """A Markdown table, its head first; what would act in one is spelt out."""
-    from harness.pages.html import visible
-
-    def cell(written: str) -> str:
-        return str(visible(written)).replace("|", r"\|").replace("\n", r"\n")
-
-    head, *lines = [list(map(cell, row)) for row in shown]
+    head, *lines = [list(map(inert, row)) for row in shown]
     whole = [head, ["---"] * len(head), *lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in whole)
 
 
-def text(shown: Sequence[Row]) -> str:
-    """A table as aligned text."""
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = [
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in shown
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+def inert(text: str) -> str:
+    """Text on one line that is text in Markdown too: no markup, no link, no one mentioned."""
+    escaped = ACTIVE.sub(lambda found: f"\\{found[0]}", one_line(text))
+    return escaped.replace("\\@", "\\@<!-- -->").replace("\\#", "\\#<!-- -->")
+
+
+def one_line(text: str) -> str:
+    """Text for one line: what is not seen and its line ends are spelt out, so that none can forge
+    another line."""
+    from harness.pages.html import visible
+
+    return str(visible(text)).replace("\n", "\\n").replace("\t", " ")
 
 
 def number(value: float | None, unit: str) -> str:

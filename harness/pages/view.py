@@ -179,6 +179,10 @@ def checkers(stated: list[Derived]) -> Checkers:
     states: dict[str, int] = {}
     for each in stated:
         states[each.state] = states.get(each.state, 0) + 1
-    bounds = [each.false_pass_upper95 for each in stated]
+    return Checkers(len(stated), states, weakest([each.false_pass_upper95 for each in stated]))
+
+
+def weakest(bounds: list[float | None]) -> float | None:
+    """The largest of the bounds; ``None`` where one of them is not measured."""
     known = [bound for bound in bounds if bound is not None]
-    return Checkers(len(stated), states, max(known) if len(known) == len(bounds) > 0 else None)
+    return max(known) if len(known) == len(bounds) > 0 else None

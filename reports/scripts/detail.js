@@ -8,12 +8,14 @@ import { flipped, known } from "./list.js";
 const SIGNS = { pass: "✓", fail: "✕", unverified: "?" };
 const SHORT = 3; // characters of evidence that are too few to be looked for in an answer
 const QUOTED = /['"`]([^'"`\n]{3,200})['"`]/g;
+const ASTRAL = /[\u{10000}-\u{10ffff}]/u; // one character of a receipt, two of a browser
 const DRAWS = "Each arm drew its answers by itself: the numbers of two draws are no pair.";
 
 export async function detail(data, row, copy) {
   const suite = data.suites[data.suite[row]], lines = [...linesOf(data, row)];
   const read = await Promise.all(lines.map((line) => receipt(data.starts, line)));
-  const answers = read.map((found, n) => ({ ...found, line: lines[n], is: data.arm[lines[n]] }));
+  const placed = (found, n) => ({ line: lines[n] + 1, is: data.arm[lines[n]], ...found });
+  const answers = read.map(placed);
   const pair = [suite.second, suite.first];
   const rank = (arm) => (pair.includes(arm) ? pair.indexOf(arm) : 2 + arm);
   const arms = [...new Set(answers.map((a) => a.is))].toSorted((a, b) => rank(a) - rank(b));
@@ -22,7 +24,7 @@ export async function detail(data, row, copy) {
   const made = el("div", {}, heading(data, row, suite));
   if (of(suite.first).length > 1) made.append(said("p", "soft", DRAWS));
   made.append(prompt(answers[0].prompt));
-  if (diff) made.append(legend());
+  if (diff) made.append(legend(...pair.map((arm) => data.arms[arm])));
   const columns = el("div", { className: arms.length > 1 ? "answers two" : "answers" });
   for (const arm of arms) {
     const marks = diff?.[pair.indexOf(arm)] ?? [];
@@ -51,8 +53,8 @@ function prompt(text) {
   return el("details", { open: true, className: "prompt" }, summary, paint(text));
 }
 
-function legend() {
-  const kinds = { removed: "only base", added: "only adapter", evidence: "evidence" };
+function legend(second, first) {
+  const kinds = { removed: `only ${second}`, added: `only ${first}`, evidence: "evidence" };
   const shown = Object.entries(kinds).flatMap(([kind, text]) => [said("mark", kind, text), " "]);
   return el("p", { className: "soft legend" }, ...shown);
 }
@@ -89,15 +91,15 @@ function answer(data, row, suite, found, marks, copy) {
   const judged = el("ul", { className: "criteria" });
   if (found.sign) judged.append(said("li", "fail", `not elite: ${found.sign}`));
   for (const each of found.findings) judged.append(finding(each));
-  return [facts, paint(found.answer, merged(marks, found)), judged, again(found.line + 1, copy)];
+  return [facts, paint(found.answer, merged(marks, found)), judged, again(data.runs[found.is], found.line, copy)];
 }
 
 // The command that judges this answer again, to be copied.
-function again(line, copy) {
-  const command = `harness rejudge RUN '#${line}'`;
+function again(run, line, copy) {
+  const command = `harness rejudge RUN '#${line}'`, typed = `harness rejudge ${run} '#${line}'`;
   const made = el("button", { type: "button", className: "command" }, said("code", "", command));
   made.title = "copy the command that judges this answer again";
-  made.addEventListener("click", () => copy(command, made));
+  made.addEventListener("click", () => copy(typed, made));
   return made;
 }
 
@@ -111,10 +113,13 @@ function finding(each) {
   return made;
 }
 
-// Evidence that stands in the answer word for word is marked there, over what the diff marks.
+// Where evidence stands in the answer it is marked, over what the diff marks: where the verifier
+// says so, else where its words are.
 function merged(marks, found) {
-  const places = [];
-  for (const each of found.findings.filter((f) => f.outcome !== "pass")) {
+  const told = found.findings.flatMap((each) => each.spans);
+  const places = told.map(([from, to]) => ({ from, to, kind: "evidence" }));
+  if (ASTRAL.test(found.answer)) inUnits(found.answer, places);
+  for (const each of found.findings.filter((f) => f.outcome !== "pass" && !f.spans.length)) {
     const quoted = [...each.evidence.matchAll(QUOTED)].map((match) => match[1]);
     for (const text of [each.evidence, ...quoted]) {
       const fits = text.length >= SHORT && text.length < found.answer.length;
@@ -124,18 +129,31 @@ function merged(marks, found) {
   }
   const sorted = places.toSorted((a, b) => a.from - b.from), own = [];
   for (const each of sorted) if (each.from >= (own.at(-1)?.to ?? 0)) own.push(each);
-  const rest = marks.flatMap((mark) => without(mark, own));
-  return [...own, ...rest].toSorted((a, b) => a.from - b.from);
+  return own.length ? layered(own, marks) : marks;
 }
 
-// What is left of a mark beside others.
-function without(mark, others) {
-  const parts = [];
-  let at = mark.from;
-  for (const other of others.filter((each) => each.from < mark.to && each.to > mark.from)) {
-    if (other.from > at) parts.push({ ...mark, from: at, to: other.from });
-    at = Math.max(at, other.to);
+// Marks of two layers as pieces apart from each other, each with the kinds of both.
+function layered(own, marks) {
+  const all = [...own, ...marks];
+  const edges = [...new Set(all.flatMap((each) => [each.from, each.to]))].toSorted((a, b) => a - b);
+  return edges.slice(1).flatMap((to, n) => {
+    const over = all.filter((each) => each.from < to && each.to > edges[n]);
+    const kind = over.map((each) => each.kind).join(" ");
+    return kind ? [{ from: edges[n], to, kind }] : [];
+  });
+}
+
+// Places that count characters, made to count those of a browser.
+function inUnits(text, places) {
+  const units = [];
+  let at = 0;
+  for (const character of text) {
+    units.push(at);
+    at += character.length;
   }
-  if (at < mark.to) parts.push({ ...mark, from: at });
-  return parts;
+  units.push(at);
+  for (const each of places) {
+    each.from = units[each.from] ?? at;
+    each.to = units[each.to] ?? at;
+  }
 }

@@ -31,6 +31,7 @@ export function prepare(index) {
     suite: Uint16Array.from(index.suite), flip: Int8Array.from(index.flip),
     arm: Uint8Array.from(receipts.arm), sample: receipts.sample,
     signature: Uint32Array.from(receipts.signature), row: Int32Array.from(receipts.row),
+    tagged: index.case.map((_, row) => index.tagged[row] ?? NONE),
     names: index.case.map((name, row) => `${suite(row).id} ${name}`.toLowerCase()),
   };
 }
@@ -55,6 +56,7 @@ function read(signature, wanted) {
   };
 }
 
+const NONE = []; // of a row that has no tag
 const FITS = { "": () => true, lost: (f) => f < 0, gained: (f) => f > 0, changed: (f) => f !== 0 };
 
 // Counts each key once for a row, however many of its answers have it.
@@ -73,12 +75,16 @@ class Counter {
 function saysSo(data, row, wanted, about, holds) {
   if (wanted.words === "" || holds?.[row] === 1) return true;
   if (data.names[row].includes(wanted.words)) return true;
-  return linesOf(data, row).some((line) => about[data.signature[line]].says);
+  for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
+    if (about[data.signature[data.order[at]]].says) return true;
+  }
+  return false;
 }
 
 export function filtered(data, wanted, holds) {
   const counts = {
     suite: new Counter(data.suites.length),
+    slice: new Counter(data.tags.length),
     flip: new Counter(FLIPS.length),
     outcome: new Counter(OUTCOMES.length),
     criterion: new Counter(data.criteria.length),
@@ -90,8 +96,10 @@ export function filtered(data, wanted, holds) {
   for (let row = 0; row < data.rows; row++) {
     if (!saysSo(data, row, wanted, about, holds)) continue;
     const arm = armOf(data, row, wanted.of), flip = data.flip[row];
-    const inSuite = wanted.suite < 0 || data.suite[row] === wanted.suite;
-    const flips = (FITS[wanted.flip] ?? FITS[""])(flip);
+    const flips = (FITS[wanted.flip] ?? FITS[""])(flip), tags = data.tagged[row];
+    const inSlice = wanted.slice < 0 || tags.includes(wanted.slice);
+    const ofSuite = wanted.suite < 0 || data.suite[row] === wanted.suite;
+    const inSuite = ofSuite && inSlice;
     let all = unasked; // an arm that was never asked is shown where nothing is asked of its answers
     for (let at = data.begins[row]; at < data.begins[row + 1]; at++) {
       const line = data.order[at], a = about[data.signature[line]];
@@ -104,7 +112,8 @@ export function filtered(data, wanted, holds) {
       for (const why of a.reasons) counts.reason.add(why, row);
     }
     if (!all) continue;
-    if (flips) counts.suite.add(data.suite[row], row);
+    if (flips && inSlice) counts.suite.add(data.suite[row], row);
+    if (flips && ofSuite) for (const tag of tags) counts.slice.add(tag, row);
     if (inSuite && flip) {
       counts.flip.add(FLIPS.indexOf(flip < 0 ? "lost" : "gained"), row);
       counts.flip.add(FLIPS.indexOf("changed"), row);

@@ -6,7 +6,7 @@ import { List } from "./list.js";
 import { detail } from "./detail.js";
 import { search } from "./search.js";
 
-const FIELDS = ["suite", "flip", "of", "outcome", "criterion", "reason", "q"];
+const FIELDS = ["suite", "slice", "flip", "of", "outcome", "criterion", "reason", "q"];
 const LEAST = 3; // characters from which answers are searched too
 const MANY = 200; // reasons that are offered
 const form = one("#filters"), count = one("#count"), pane = one("#detail"), help = one("#help");
@@ -18,6 +18,7 @@ function wanted() {
   const at = (list, value) => (value === "" ? -1 : list.indexOf(value));
   return {
     suite: at(data.suites.map((s) => s.id), form.suite.value),
+    slice: at(data.tags, form.slice.value),
     of: at(data.arms, form.of.value),
     outcome: at(OUTCOMES, form.outcome.value),
     criterion: at(data.criteria, form.criterion.value),
@@ -46,6 +47,7 @@ function offer(counts) {
   const named = (of, names) => every(of, names).filter(([, many]) => many);
   const most = (of, names) => named(of, names).toSorted((a, b) => b[1] - a[1]).slice(0, MANY);
   options("suite", "all", every("suite", data.suites.map((s) => s.id)));
+  options("slice", "all", most("slice", data.tags));
   options("flip", "all", every("flip", FLIPS));
   options("outcome", "any", named("outcome", OUTCOMES));
   options("criterion", "any", most("criterion", data.criteria));
@@ -86,9 +88,8 @@ async function choose(at, note = true) {
 }
 
 async function copy(text, from) {
-  const said = text.replace("RUN", form.dataset.run);
   try {
-    await navigator.clipboard.writeText(said);
+    await navigator.clipboard.writeText(text);
     from.dataset.copied = "copied";
   } catch {
     getSelection().selectAllChildren(from); // no clipboard here: to be copied by hand
@@ -141,6 +142,7 @@ function pressed(event) {
 async function start() {
   data = prepare(await loadIndex());
   list = new List(one("#list"), one("#sheet"), data, choose);
+  form.slice.closest("label").hidden = !data.tags.length;
   options("of", "what is judged", data.arms.map((arm) => [arm]));
   form.addEventListener("input", (event) => {
     if (event.target === form.q) ask();

@@ -104,20 +104,18 @@ def test_hidden_fixtures_certify_and_are_not_shown(honest, tmp_path):
     (honest / "audits").mkdir()
     fixtures = hidden / "honest_sentence.it" / "fixtures.yaml"
     fixtures.write_text(json.dumps(json.loads(fixtures.read_text()) | {"deadly": ["around"]}))
-    code, text = harness(
-        "audit", "--library", honest, "--fixtures", hidden, "--json", tmp_path / "a.json"
-    )
+    code, text = harness("audit", "--library", honest, "--fixtures", hidden)
     assert (code, "VALID" in text) == (0, True)
     edit(
         honest / "verifiers" / "honest.py",
         "text.strip() == wanted",
         "text.strip()[:8] == wanted[:8]",
     )
-    code, text = harness(
-        "audit", "--library", honest, "--fixtures", hidden, "--json", tmp_path / "a.json"
-    )
+    code, text = harness("audit", "--library", honest, "--fixtures", hidden)
+    told = harness("audit", "--library", honest, "--fixtures", hidden, "--json")[1]
     assert (code, "passes known-bad 'hidden bad'" in text) == (1, True)
-    for shown in (text, (tmp_path / "a.json").read_text()):
+    assert json.loads(told)["certificates"]
+    for shown in (text, told):
         assert not re.search(r"\broof", shown)
         assert "says the opposite" not in shown
 
@@ -149,13 +147,9 @@ def test_pages_and_files_hold_what_was_found_and_nothing_a_model_wrote_acts_in_t
         honest / "audits" / "honest_sentence.it" / "more.yaml",
         json.dumps({"verifier": "honest_sentence.it", "bad": bad}),
     )
-    files = {kind: tmp_path / f"audit.{kind}" for kind in ("html", "junit", "json")}
-    code, _ = harness(
-        "audit",
-        "--library",
-        honest,
-        *[part for kind, path in files.items() for part in (f"--{kind}", path)],
-    )
+    files = {kind: tmp_path / f"audit.{kind}" for kind in ("html", "junit")}
+    named = [part for kind, path in files.items() for part in (f"--{kind}", path)]
+    code, told = harness("audit", "--library", honest, "--json", *named)
     assert code == 1
     page = files["html"].read_text(encoding="utf-8")
     assert "<script" not in page
@@ -169,7 +163,7 @@ def test_pages_and_files_hold_what_was_found_and_nothing_a_model_wrote_acts_in_t
         "known bad",
         "certificate",
     ]
-    kept = json.loads(files["json"].read_text(encoding="utf-8"))["certificates"][0]
+    kept = json.loads(told)["certificates"][0]
     assert Certificate.from_json(kept).false_passes == [hostile]
 
 

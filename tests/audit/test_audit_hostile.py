@@ -61,8 +61,9 @@ def test_a_wrapped_gate_is_shown_hostile_code_in_the_place_of_every_method(tmp_p
     write(tmp_path / "library.yaml", "")
     document = json.dumps(fixtures("wrapped.ends_well", methods=True))
     write(tmp_path / "audits" / "wrapped.ends_well" / "f.yaml", document)
-    said = ("--wrap", "gates.py:ends_well", "--kind", "executed", "--json", tmp_path / "found.json")
-    assert harness("audit", *said)[0] == 1
-    (found,) = json.loads((tmp_path / "found.json").read_text())["certificates"]
+    said = ("--wrap", "gates.py:ends_well", "--kind", "executed", "--json")
+    code, text = harness("audit", *said)
+    assert code == 1
+    (found,) = json.loads(text)["certificates"]
     assert not found["false_fails"]
     assert {f"degenerate:{name}" for name in FOOLED} <= {*found["false_passes"]}

@@ -116,6 +116,10 @@ def test_what_depends_on_its_surroundings_is_refused_and_its_twin_certified(
     found, twin = held[f"{plant}.it"], held[f"{twins[plant]}.it"]
     assert found.state is State.REFUSED
     assert any(named in fault for fault in found.faults), found.sentence()
+    changed = [name for name, (many, _) in found.surroundings.items() if many]
+    assert any(named.partition(" (")[0] in name for name in changed), "it is counted where named"
+    assert not any(many for many, _ in twin.surroundings.values())
+    assert len(twin.surroundings) == 11
     assert twin.state is State.PROVISIONAL  # for want of fixtures
     assert (twin.false_passes, twin.false_fails, twin.flips, twin.faults) == ([], [], [], [])
 

@@ -100,7 +100,7 @@ def test_recheck(run: Path, file: Path, tmp_path: Path):
     assert cli("recheck", run).exit_code == 0
 
 
-@pytest.mark.parametrize("option", ["--html", "--json", "--junit"])
+@pytest.mark.parametrize("option", ["--html", "--junit"])
 def test_audit_writes(honest: Path, file: Path, tmp_path: Path, option: str):
     command = ("audit", "--library", honest, "--check", option)
     refused(cli(*command, file / "page"), f"{file}/page", "Not a directory")

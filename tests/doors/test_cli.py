@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from commands import COMMANDS, LEAVES, help_of
+from commands import COMMANDS, LEAVES, WIDTH, help_of, wide
 from conftest import POCKET, ROOT, write_workspace
 from exit_codes import CASES, run
 from run_folders import author
@@ -76,25 +76,76 @@ def test_every_documented_exit_code_has_its_case():
 
 
 @pytest.mark.parametrize(("typed", "code"), CASES)
-def test_a_documented_exit_code_occurs(typed, code, request):
-    found = run(*typed.split()[1:], *CASES[typed, code](request))
+def test_a_documented_exit_code_occurs_and_no_line_is_wider_than_a_terminal(
+    typed, code, request, monkeypatch
+):
+    arguments = CASES[typed, code](request)
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    found = run(*typed.split()[1:], *arguments)
     assert found.exit_code == code, found.output
+    assert wide(found.output) == []
 
 
-SAYS = {"gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),
-        "release-check": ("against", 3), "library": ("adapters", 0),
-        "compare": ("suites", 1)}  # fmt: skip
+def test_a_wide_line_is_seen_and_a_long_word_is_left_whole():
+    path = f"scorecard: {'folder/' * 20}scorecard.html"
+    assert wide(f"{path}\nnext: git add {path}\nshort") == []
+    assert wide("of many words " * 9) == ["of many words " * 9]
+    assert wide("words " * 12 + path)
 
 
-@pytest.mark.parametrize("word", SAYS)
-def test_what_a_command_says_is_json_where_a_program_reads_it(word, request):
-    key, code = SAYS[word]
-    found = run(word, *CASES[f"harness {word}", code](request), "--json")
+#: what a command says as JSON where it ends with which code
+SAYS = {
+    "gate": ("verdict", 3), "preflight": ("faults", 3), "recheck": ("differences", 1),
+    "release-check": ("against", 3), "library": ("adapters", 0), "compare": ("suites", 1),
+    "report": ("differences", 1), "ship": ("record", 0), "sign": ("signature", 0),
+    "audit": ("certificates", 3), "judge": ("outcome", 0), "rejudge": ("judgements", 1),
+    "label": ("reasons", 3), "humaneval": ("outcomes", 2), "import": ("answers", 0),
+    "export": ("wrote", 0), "init": ("wrote", 0), "doctor": ("checks", 1),
+    "sandbox check": ("checks", 0), "sandbox build": ("image", 0), "cache prune": ("deleted", 0),
+    "cache export": ("out", 0), "cache import": ("new", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", LEAVES)
+def test_what_a_command_says_is_json_where_a_program_reads_it(typed, request):
+    words = typed.split()[1:]
+    key, code = SAYS[" ".join(words)]
+    found = run(*words, "--json", *CASES[typed, code](request))
     assert found.exit_code == code, found.output
     [line] = found.stdout.splitlines()
-    assert json.loads(line)[key]
-    json_too = [typed for typed, one in LEAVES.items() if "as_json" in [p.name for p in one.params]]
-    assert sorted(json_too) == sorted(f"harness {word}" for word in SAYS)
+    assert key in json.loads(line)
+
+
+def test_what_a_released_command_prints_is_no_part_of_the_json(request, capfd):
+    words = CASES["harness ship", 0](request)
+    json.loads(run("ship", "--json", *words[:-1], "print('uploaded')").stdout)
+    said = capfd.readouterr()
+    assert ("uploaded" in said.out, said.err) == (False, "uploaded\n")
+
+
+ERRORS = {
+    "an option": (["gate", "--json", "--no-such"], "No such option"),
+    "a mistake": (["library", "--json", "--library", "/none"], "/none: no such library"),
+    "of several": (["gate", "--json", "--adapter", "a", "--library", "/none"], "no such library"),
+    "a person's": (["label", "--json", "run"], "--json asks nobody"),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_is_json_where_a_program_reads_it(error):
+    words, said = ERRORS[error]
+    found = run(*words)
+    told = json.loads(found.stdout)
+    assert (found.exit_code, found.stderr, said in told["error"]) == (4, "", True), found.output
+    assert told["exit_code"] == 4
+    plain = run(*[word for word in words if word != "--json"])
+    assert (plain.stdout, plain.exit_code) == ("", 4)
+
+
+def test_json_behind_two_dashes_is_the_commands(tmp_path):
+    found = run("ship", "gamedev", "--library", tmp_path, "--", "hf", "--json")
+    assert (found.exit_code, found.stdout) == (4, "")
+    assert "no such library" in found.stderr
 
 
 def test_several_adapters_end_in_a_table_of_all(place):

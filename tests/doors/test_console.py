@@ -159,14 +159,32 @@ def library(folder, name, facets):
     return folder
 
 
-def test_a_pipe_gets_every_cell_whole(tmp_path):
+def test_a_pipe_gets_whole_words_in_its_columns(tmp_path):
     facets = [f"facet-number-{n}" for n in range(60)]
     found = CliRunner().invoke(
-        main, ["library", "--library", str(library(tmp_path, "one", facets))], env={"COLUMNS": "40"}
+        main, ["library", "--library", str(library(tmp_path, "one", facets))], env={"COLUMNS": "80"}
     )
-    [row] = [line for line in found.output.splitlines() if line.startswith("one")]
-    assert ", ".join(facets) in row
+    path, *table = found.output.splitlines()
+    assert path == str(tmp_path / "library.yaml")
+    assert max(map(len, table)) <= 80
+    assert re.findall(r"facet-number-\d+", found.output) == facets
     assert "…" not in found.output
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_sentence_is_broken_between_words_and_a_command_is_not(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out, command = Terminal(file=io.StringIO()), "`harness report runs/one --to md`"
+    sentence = f"{'some words ' * 6}{command} {'more words ' * 40}"
+    path = f"/{'folder/' * 30}scorecard.html"
+    out.say(f"  {sentence}\n{path}")
+    out.say(sentence, whole=True)
+    *lines, shown, whole = out.file.getvalue().splitlines()
+    assert (shown, whole) == (path, sentence)
+    assert max(map(len, lines)) <= columns
+    assert " ".join(" ".join(lines).split()) == sentence.strip()
+    assert sum(command in line for line in lines) == 1
+    assert [line[:4].isspace() for line in lines[:2]] == [False, True]
 
 
 def test_a_hostile_adapter_name_does_nothing(tmp_path):

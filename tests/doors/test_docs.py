@@ -13,9 +13,11 @@ import pytest
 from commands import COMMANDS, LEAVES, help_of
 from conftest import ROOT
 
+from harness.content import strict, suite
 from harness.doors.cli.common import COMMON
 from harness.doors.options import OPTIONS
 from harness.doors.pytest.plugin import GATE
+from harness.judging.discovery import discover
 from harness.subjects.faults import faults as known
 
 MADE = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- /made -->)", re.DOTALL)
@@ -67,7 +69,42 @@ def all_help() -> str:
     return "\n\n".join(parts)
 
 
+#: where the programs beside Python come from, on Linux and on macOS
+PROGRAMS = {
+    "g++": ("g++", "Xcode's"),
+    "glslangValidator": ("glslang-tools", "brew glslang"),
+    "spirv-cross": ("spirv-cross", "brew spirv-cross"),
+}
+BLIND = re.compile(r"^## [^\n]*cannot see[^\n]*\n+(?:- )?(.*?)(?:\n- |\n\n|\Z)", re.DOTALL | re.M)
+
+
+def facets() -> str:
+    """What each facet that is a folder demands, from its suite, its verifiers and its page."""
+    verifiers = discover(ROOT / "verifiers").verifiers
+    heads = ("facet", "criteria by level", "tools", "programs: Linux / macOS", "cannot see")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for path in sorted((ROOT / "suites").glob("*/*/*.yaml")):
+        spec = strict.load(path, suite.SuiteFile)
+        judges = [(one.id, verifiers[one.verifier]) for one in spec.criteria]
+        seen = {
+            one.level: [n for n, each in judges if each.level == one.level] for _, one in judges
+        }
+        levels = "; ".join(f"{level}: {', '.join(names)}" for level, names in seen.items())
+        tools = sorted({tool for _, one in judges for tool in one.packages} - {"markdown-it-py"})
+        named = sorted({name for _, one in judges for name in one.executables})
+        programs = [PROGRAMS.get(name, (name, name)) for name in named]
+        places = " / ".join(", ".join(one[n] for one in programs) or "none" for n in (0, 1))
+        page = (path.parent / "README.md").read_text(encoding="utf-8")
+        blind = BLIND.search(page)
+        unseen = " ".join(blind[1].split()) if blind else "not said"
+        link = f"[{spec.facet}]({path.parent.relative_to(ROOT)}/README.md)"
+        row = (link, levels, ", ".join(tools) or "none", places, unseen.replace("|", "\\|"))
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
 BLOCKS = {
+    "facets": facets(),
     "exit codes": exit_codes(),
     "pytest options": pytest_options(),
     "commands": fenced(help_of("harness", COMMANDS["harness"])),

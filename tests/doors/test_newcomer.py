@@ -107,6 +107,38 @@ def test_doctor_says_what_is_missing_for_what(tmp_path, capsys):
     assert "ok       suite mini: for the gate of gamedev" in lines
 
 
+def test_doctor_says_of_each_facet_what_can_be_judged_here(tmp_path, capsys):
+    place = write_workspace(tmp_path, ["gamedev"])
+    code, said = run(capsys, "init", str(place), "--facets", "gamedev")
+    assert code == 0, said
+    assert (place / "suites/gamedev/godot/README.md").is_file()
+    assert (place / "audits/_godot/goods.yaml").is_file()
+    judge = place / "verifiers/godot.py"
+    own = judge.read_text().replace('"gdtoolkit", "lark"', '"nobody-has-this", "lark"', 1)
+    said = run(capsys, "doctor", "--library", str(place))[1]
+    line = next(one for one in said.splitlines() if "facet godot" in one)
+    assert line.startswith("ok ")
+    assert "parses (parsed)" in line
+    judge.write_text(own)
+    said = run(capsys, "doctor", "--library", str(place))[1]
+    line = next(one for one in said.splitlines() if "facet godot" in one)
+    assert line.startswith("ok ")  # nobody owes it
+    assert "not installed: nobody-has-this" in line
+    library = place / "library.yaml"
+    library.write_text(library.read_text().replace("- mini", "- mini\n    - gamedev", 1))
+    code, said = run(capsys, "doctor", "--library", str(place))
+    lines = said.splitlines()
+    at = next(n for n, one in enumerate(lines) if "facet godot" in one)
+    assert (code, lines[at][:7]) == (1, "missing")
+    assert "pip install 'adapter-release-gate[gamedev]'" in lines[at + 1]
+
+
+def test_a_family_that_does_not_ship_is_named(tmp_path, capsys):
+    code, said = run(capsys, "init", str(tmp_path), "--facets", "gardening")
+    assert (code, "expected a family: gamedev" in said) == (4, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
 
@@ -168,8 +200,9 @@ def test_the_action_ends_as_the_verdict_says(tmp_path: Path, code: int, verdict:
     assert (tmp_path / "output").read_text() == (
         f"run=runs/soul; touch owned\nverdict={verdict}\nexit-code={code}\n"
     )
-    first = (tmp_path / "summary.md").read_text().splitlines()[0]
-    assert first == f"### {verdict or 'could not run'}: soul; touch owned"
+    summary = tmp_path / "summary.md"  # which the gate writes, where it has a verdict
+    assert verdict or summary.read_text() == "## could not run: `soul; touch owned`\n"
+    assert summary.exists() is not bool(verdict)
     assert not (tmp_path / "owned").exists()
 
 
@@ -184,7 +217,7 @@ def test_the_action_keeps_no_held_out_text_unless_it_is_told_to(tmp_path: Path, 
     if upload == "alll":
         assert (ran.returncode, "expected published or all" in ran.stdout) == (1, True)
         return
-    names = ["scorecard-published.html", "verdict.json", "attestation.json"]
+    names = ["scorecard-published.html", "scorecard.md", "verdict.json", "attestation.json"]
     kept = [f"runs/soul/{name}" for name in names] if upload == "published" else ["runs/soul"]
     assert (tmp_path / "output").read_text().splitlines() == ["paths<<END", *kept, "END"]
     asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""

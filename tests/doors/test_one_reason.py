@@ -26,6 +26,7 @@ from gates import (
     PASS,
     QUIET,
     certificate,
+    claim,
     judge,
     outcomes,
     pair,
@@ -37,11 +38,14 @@ from run_folders import SECRET, settings
 
 from harness.content.policy import Policy
 from harness.doors.pytest import gate as door
+from harness.evidence.ledger import Standing
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Plan
 from harness.evidence.run import Run
+from harness.pages.tables import inert
+from harness.pages.view import said as sentence_of
 from harness.subjects.base import Preflight
-from harness.verdict import CODES, Name
+from harness.verdict import CODES, Name, Reason
 
 N = 40
 WIDE = plan("godot", 80)
@@ -58,13 +62,14 @@ class Gate:
     codes: dict[str, str]
     policy: dict[str, Any] = field(default_factory=dict)
     certificates: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, Any] = field(default_factory=dict)  # in the registration
 
     @property
     def registration(self):
         certificates = {f"{p.suite}.ok": certificate(f"{p.suite}.ok") for p in self.plans}
         held = {id: c.digest for id, c in (certificates | self.certificates).items()}
         policy = Policy(**QUIET | self.policy)
-        return registration(self.plans, policy, certificates=held)
+        return registration(self.plans, policy, certificates=held, **self.changed)
 
 
 def guard(gained: int, lost: int, code: str) -> Gate:
@@ -182,17 +187,7 @@ def test_every_reason_of_a_suite_is_shown_here():
 def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkeypatch, name):
     gate = GATES[name]
     prepared = planted(pytester.path, monkeypatch, gate)
-    result = pytester.runpytest_inprocess(
-        "suites",
-        "--adapter",
-        "gamedev",
-        "-q",
-        "--junitxml=junit.xml",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:hypothesispytest",
-    )
+    result = session(pytester)
     run = pytester.path / "run"
     verdict = json.loads((run / "verdict.json").read_text())
     said = {r["about"]: r for r in verdict["reasons"] if r["about"] in gate.codes}
@@ -201,6 +196,7 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
     assert verdict["verdict"] == judged.verdict.name
     page = (run / "scorecard.html").read_text()
     told = re.sub("</?code>", "", html.unescape(page))
+    markdown = (run / "scorecard.md").read_text()
     output = "\n".join(result.outlines)
     junit = ET.parse(pytester.path / "junit.xml")
     cases = {case.get("classname"): case for case in junit.iter("testcase")}
@@ -212,19 +208,97 @@ def test_page_terminal_junit_and_item_say_what_the_verdict_says(pytester, monkey
         assert shown.groups() == (reason["verdict"], reason["code"])
         assert all(word in reason["code"] for word in re.findall("improved|worse|no.gain", row))
         assert reason["text"] in html.unescape(page)
-        assert f"{reason['verdict']:<12} {suite}: {reason['text']}" in output
+        plain = f"{sentence_of(Reason(**reason)).plain} [{reason['code']}]"
+        assert re.search(rf"^{reason['verdict']} +{re.escape(plain)}$", output, re.M)
+        assert re.search(rf"^{suite} +{reason['verdict']} ", output, re.M)
+        assert f"\n| {suite} | {reason['verdict']} |" in markdown
+        assert f"- **{reason['verdict']}** {inert(plain)}\n" in markdown
         case = cases[f"suites.{suite}.yaml"]
         properties = {p.get("name"): p.get("value") for p in case.iter("property")}
         assert (properties["verdict"], properties["code"]) == (reason["verdict"], reason["code"])
-        failure = case.find("failure")
-        assert (failure is None) is ships
-        assert ships or f"{reason['verdict']} {reason['code']}: {reason['text']}" in failure.text
+        assert properties["reason"] == reason["text"]
+        skipped, failure = case.find("skipped"), case.find("failure")
         step = CODES[reason["code"]].next
-        assert ships or f"next: {step}" in failure.text
+        assert (skipped is not None) is (reason["code"] == "not-measured")
+        assert (failure is None) is (ships or skipped is not None)
+        if failure is not None:
+            assert failure.text.startswith(f"{reason['verdict']} {reason['code']}: ")
+            assert {plain.rpartition(" [")[0], f"next: {step}"} <= unwrapped(failure.text)
         decides = not ships and reason["verdict"] == verdict["verdict"]
         assert (f"Next: {step}".replace("`", "") in told) is decides
-        assert (f"next: {step}" in output.partition(" gamedev ===")[2]) is decides
-    assert (result.ret == 0) is (verdict["verdict"] == Name.SHIP)
+        assert (f"next: {step}" in output.partition(": gamedev on pocket ===")[2]) is decides
+    *_, last = junit.iter("testcase")
+    properties = {p.get("name"): p.get("value") for p in last.iter("property")}
+    assert (last.get("name"), properties["verdict"]) == ("verdict", verdict["verdict"])
+    shipped = verdict["verdict"] == Name.SHIP
+    assert [result.ret == 0, last.find("failure") is None] == [shipped] * 2
+    assert ("failed" in result.outlines[-1]) is not shipped
+
+
+def session(pytester: pytest.Pytester) -> pytest.RunResult:
+    own = ("-q", "--junitxml=junit.xml", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    return pytester.runpytest_inprocess("suites", "--adapter", "gamedev", *own)
+
+
+REPEATS = [
+    replace(r, answer="again " * 99 + str(r.case)) if r.arm == "adapter" else r for r in GAINED
+]
+FALSE = claim("HumanEval 90 %", "humaneval", "pass@1", 0.9)
+#: every suite supports SHIP, and the run does not: by what, and what the JUnit file says of it
+WHOLE = {
+    "claim-false": Gate([GUARD, FACET], HELD + GAINED, {}, changed={"claims": [FALSE]}),
+    "degenerate": Gate([GUARD, FACET], HELD + REPEATS, {}),
+    "spent": Gate([GUARD, FACET], HELD + GAINED, {}, changed={"ledger": Standing(spent=["godot"])}),
+    "": Gate([GUARD, FACET], HELD + GAINED, {}),
+}
+
+
+@pytest.mark.parametrize("code", WHOLE)
+def test_nothing_is_green_where_every_suite_supports_ship_and_the_run_does_not(
+    pytester, monkeypatch, code
+):
+    planted(pytester.path, monkeypatch, WHOLE[code])
+    summary = pytester.path / "summary.md"  # of a step of GitHub's; a folder cannot be written
+    summary.mkdir() if code == "spent" else summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    result = session(pytester)
+    if code != "spent":
+        told = (pytester.path / "run" / "scorecard.md").read_text()
+        assert summary.read_text() == f"before\n{told}\n"
+    *items, last = ET.parse(pytester.path / "junit.xml").iter("testcase")
+    assert [one.find("failure") for one in items] == [None, None]
+    properties = {one.get("name"): one.get("value") for one in last.iter("property")}
+    assert (last.get("classname"), last.get("name")) == ("suites", "verdict")
+    assert properties["adapter"].startswith("gamedev sha256:")
+    assert properties["run"] == "run"
+    if not code:
+        assert (result.ret, last.find("failure"), properties["verdict"]) == (0, None, "SHIP")
+        assert result.outlines[-1].startswith("3 passed")
+        return
+    assert properties["codes"].split() == [code]
+    assert f" {code}: " in last.find("failure").get("message")
+    assert (result.ret, result.outlines[-1].split(" in ")[0]) == (1, "1 failed, 2 passed")
+
+
+def test_what_an_early_stop_left_out_is_skipped_and_the_verdict_is_not(pytester, monkeypatch):
+    lost = receipts("humaneval", base=[PASS] * 164, adapter=[FAIL] * 164)
+    later = plan("shaders", N)
+    planted(pytester.path, monkeypatch, Gate([GUARD, later], lost, {}, {"early_stop": True}))
+    result = session(pytester)
+    cases = {
+        one.get("classname"): one for one in ET.parse(pytester.path / "junit.xml").iter("testcase")
+    }
+    skipped = cases["suites.shaders.yaml"].find("skipped")
+    assert "since humaneval ended the run early" in skipped.get("message")
+    assert cases["suites.humaneval.yaml"].find("failure") is not None
+    assert "stopped" in cases["suites"].find("failure").text
+    assert result.outlines[-1].startswith("2 failed, 1 skipped")
+
+
+def unwrapped(text: str) -> set[str]:
+    """The sentences of a message that was wrapped, without the words in front of them."""
+    lines = re.sub("\n  +", " ", text).split("\n")
+    return {*lines, *(line.partition(": ")[2] for line in lines)}
 
 
 def planted(root: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> SimpleNamespace:

@@ -34,11 +34,11 @@ def verdict(run: Path) -> dict:
 def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(pytester, workspace):
     result = gate(pytester, "--run-dir", "runs/one", "--junitxml", "junit.xml")
     assert result.ret == 0
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
     result.stdout.no_fnmatch_line("*no verdict was made*")
     first = "look 1 of gamedev on this base (a new lineage; 1 lineage on this base): tested at 5 %"
     [recorded] = (workspace / "looks").iterdir()
-    lines = ["*SHIP: gamedev*", first, "*", "scorecard: runs/one/scorecard.html"]
+    lines = ["*SHIP: gamedev on pocket*", first, "*", "scorecard: runs/one/scorecard.html"]
     result.stdout.fnmatch_lines([*lines, f"next: git add looks/{recorded.name}"])
     one = workspace / "runs" / "one"
     assert verdict(one)["verdict"] == "SHIP"
@@ -52,6 +52,7 @@ def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(py
     properties = [p.get("value") for p in ET.parse(workspace / "junit.xml").iter("property")]
     assert {"held", "improved"} <= set(properties)
     assert any(": adapter " in value and f"/{PROMPTS}" in value for value in properties)
+    result.stdout.re_match_lines([r"suites \. +\[100%\]"])
 
     again = gate(pytester, "--run-dir", "runs/two")
     again.stdout.fnmatch_lines([f"answers from the cache: base {2 * PROMPTS} of {2 * PROMPTS},*"])
@@ -71,9 +72,9 @@ def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(py
 def test_a_dead_adapter_is_void_and_nothing_is_judged(pytester, workspace):
     result = gate(pytester, "--run-dir", "runs/dead", adapter="dead")
     assert result.ret == 1
-    result.assert_outcomes(errors=2)
+    result.assert_outcomes(errors=2, failed=1)
     result.stdout.fnmatch_lines(
-        ["*VOID zero-adapter: all * lora_b tensors are zero*", "*VOID: dead*"]
+        ["*VOID zero-adapter: all * lora_b tensors are zero*", "*VOID: dead on pocket*"]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
     assert receipts(workspace / "runs" / "dead") == []
@@ -94,7 +95,7 @@ def test_a_part_of_what_is_owed_never_ships(pytester, workspace, choice):
         *(choice if choice[0].startswith("suites") else ("suites", *choice)), *args
     )
     assert result.ret == 1
-    result.assert_outcomes(passed=2 if "--limit" in choice else 1)
+    result.assert_outcomes(passed=2 if "--limit" in choice else 1, failed=1)
     assert verdict(workspace / "runs" / "part")["verdict"] == "VOID"
     codes = {reason["code"] for reason in verdict(workspace / "runs" / "part")["reasons"]}
     assert codes & {"not-measured", "incomplete"}

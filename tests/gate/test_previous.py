@@ -139,25 +139,50 @@ def test_releases_that_name_each_other_as_the_last_one_are_no_endless_search(rel
     assert (found.name, found.previous) == ("old", None)
 
 
-def test_the_owners_day_a_release_ships_and_is_what_the_next_one_is_held_against(root: Path):
-    def ended(*asked: str) -> int:
-        with pytest.raises(SystemExit) as out:
-            main([*asked, "--library", str(root)])
-        return int(out.value.code)
-
-    first = Gate(root)
-    assert first.run().name is Name.SHIP
+def ended(*asked: object) -> int:
     with pytest.raises(SystemExit) as out:
-        main(["ship", "adder", "--library", str(root), "--", sys.executable, "-c", "pass"])
-    assert out.value.code == 0
-    assert "status: shipped" in (root / "library.yaml").read_text()
-    assert ended("library") == 0
-    shutil.copytree(root / "adapter", root / "two")
-    (root / "two/adapters.safetensors").write_text("weights of today")
-    listed = yaml.safe_load((root / "library.yaml").read_text())["adapters"]["adder"]
-    edit(root, two=listed | {"path": "two", "status": "candidate", "lineage": "adder"})
-    second = gate(root, FORGOT)
+        main([str(one) for one in asked])
+    return int(out.value.code)
+
+
+def begun(root: Path) -> Path:
+    """A workspace that ``harness init`` writes around base and adapter, its facet filled in."""
+    own, adapter = root / "own", (root / "adapter").rename(root / "adder")
+    asked = ("--base", root / "base", "--adapter", adapter, "--facet", "sums")
+    assert ended("init", own, *asked) == 0
+    shutil.rmtree(own / "suites" / "sums")  # two prompts to begin with
+    for name in ("verifiers", "suites", "audits"):
+        shutil.copytree(root / name, own / name, dirs_exist_ok=True)
+    listed = yaml.safe_load((own / "library.yaml").read_text())["adapters"]["adder"]
+    edit(own, adder=listed | {"suites": ["sums", "general"]})
+    policy = yaml.safe_load((root / "library.yaml").read_text())["gate"]
+    library = yaml.safe_load((own / "library.yaml").read_text()) | {"gate": policy}
+    (own / "library.yaml").write_text(yaml.safe_dump(library))
+    return own
+
+
+def test_the_owners_day_a_release_ships_and_is_what_the_next_one_is_held_against(
+    root: Path, capsys: pytest.CaptureFixture[str]
+):
+    own = begun(root)
+    assert Gate(own).run().name is Name.SHIP
+    assert ended("ship", "adder", "--library", own, "--", sys.executable, "-c", "pass") == 0
+    assert "status: shipped" in (own / "library.yaml").read_text()
+    shutil.copytree(root / "adder", own / "two")
+    (own / "two/adapters.safetensors").write_text("weights of today")
+    listed = yaml.safe_load((own / "library.yaml").read_text())["adapters"]["adder"]
+    edit(own, two=listed | {"path": "two", "status": "candidate", "lineage": "adder"})
+    second = gate(own, FORGOT)
     second.options = replace(second.options, adapter="two")
     verdict = second.run()
     assert (verdict.name, verdict.deciding[0].code) == (Name.NO_SHIP, "worse-than-previous")
     assert "the last release (adder)" in verdict.deciding[0].text
+    assert ended("ship", "two", "--library", own, "--", sys.executable, "-c", "1 / 0") == 1
+    capsys.readouterr()
+    assert ended("library", "--library", own) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:3] for row in rows] == [
+        ["adder", "shipped", "shipped"],
+        ["two", "candidate", "base"],
+    ]
+    assert len(list((own / "releases").glob("*.json"))) == 1

@@ -28,6 +28,8 @@ def judged(function, **needs):
         (Outcome.PASS, "not-a-judgement"),
         (dataclasses.replace(passed(), outcome="pass"), "not-a-judgement"),
         (dataclasses.replace(passed(), evidence=b"yes"), "not-a-judgement"),
+        (dataclasses.replace(passed(), spans=[(0, 1)]), "not-a-judgement"),
+        (dataclasses.replace(passed(), spans=((0, True),)), "not-a-judgement"),
         (type("Loud", (), {"__repr__": lambda self: 1 / 0})(), "not-a-judgement"),
     ],
 )
@@ -60,6 +62,15 @@ def test_a_verifier_sees_neither_group_nor_tags_and_judges_a_prompt_that_has_the
     said = [one.judge(case, Answer("text")) for case in (plain, marked)]
     assert said[0] == said[1]
     assert said[1].outcome is Outcome.PASS
+
+
+def test_spans_say_where_evidence_stands_and_decide_nothing():
+    found = judged(lambda case, answer: failed("word", "text", [(1, 3), (3, 3), (2, 5), (-1, 2)]))
+    assert (found.outcome, found.spans) == (Outcome.FAIL, ((1, 3),)), "what lies outside is left"
+    answer = Answer("So:\n```gdscript\nvar a\n\n    var b \n```\nvar b")
+    (start, end) = answer.lines(answer.code("gdscript"), 2, 3, 9)[0]
+    assert (answer.text[start:end], start) == ("var b", answer.text.index("var b"))
+    assert answer.lines("var c", 1) == answer.lines("", 1) == ()
 
 
 def test_a_missing_tool_is_unverified_and_a_present_one_has_a_version():

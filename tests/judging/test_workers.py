@@ -56,7 +56,7 @@ def hostile(case, answer):
             time.sleep(600)
         time.sleep(0.5)
         os._exit(4)
-    return passed(answer.text)
+    return passed(answer.text, [(0, 4), (2, 99)])
 """
 #: what the verifier does, and what its judgement must say; the twin beside it is always judged
 LOST = [
@@ -100,8 +100,8 @@ def test_what_a_verifier_does_costs_one_judgement(hostile, tmp_path, text, reaso
         assert (found.reason, absent.reason) == (reason, "verifier-changed")
         assert evidence in found.evidence
         assert (found.outcome is Outcome.PASS) == (reason == "ok")
-        said = [(one.outcome, one.evidence) for each in pending for one in each.result()]
-        assert said == [(Outcome.PASS, one) for one in ("fine", "well", "fine")]
+        said = [(o.outcome, o.evidence, o.spans) for each in pending for o in each.result()]
+        assert said == [(Outcome.PASS, one, ((0, 4),)) for one in ("fine", "well", "fine")]
     assert gone(int(pids.read_text())), "what it started has ended with it"
 
 

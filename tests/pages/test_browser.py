@@ -5,43 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from gates import pair, plan, prompt, receipt, receipts, registration, sentinel
-from run_folders import change, finish
+from browsing import CLIPPED, WIDTHS, WRITTEN, opened
+from gates import pair, plan, prompt, receipts, registration, sentinel
+from run_folders import finish
 
 from harness.content.policy import Policy
 from harness.evidence.receipts import Finding
-from harness.evidence.registration import prompt_digest
-from harness.pages import scorecard
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium"),
 ]
 
-REPORTS = ROOT / "reports"
-WIDTHS = (360, 768, 1280, 1920)
-HIT = "window.__hit=(window.__hit||0)+1"
-WRITTEN = [
-    text.replace("@HIT@", HIT)
-    for text in json.loads((ROOT / "tests/data/injections.json").read_text())
-]
-WRITTEN += [unit * times for unit, times in (
-    ("a" + "\u0300" * 300, 1), ("\ufe0f", 500), ("A", 1_000_000), ("<", 100_000), ("\n", 5_000),
-    ("pass ", 200_000), ("(", 5_000), ("\t", 2_000), ("W", 4_000),
-)]  # fmt: skip
 BASE_CODE = "func jump(height):\n    velocity.y = height\n    return velocity"
 OWN_CODE = "func jump(height):\n    velocity.y = -height\n    return velocity"
-#: elements with content wider than they are, unless that scrolls or is cut on purpose
-CLIPPED = """() => [...document.querySelectorAll('body *')].filter(e => {
-  const style = getComputedStyle(e);
-  return e.clientWidth && e.scrollWidth > e.clientWidth + 1 && style.overflowX === 'visible'
-    && style.display !== 'inline' && !e.closest('svg');
-}).map(e => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)}`)"""
 #: opens one answer after the other as a reader does
 READ_ALL = """async () => {
   const detail = document.querySelector('#detail');
@@ -54,20 +33,11 @@ READ_ALL = """async () => {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run that lost a guard and gained a facet, with answers that differ in one sign."""
     known = {"humaneval.ok": [["right", "good"], ["wrong", "bad"]]}
-    plans = [plan("humaneval", 164, "guard"), plan("godot", 40)]
+    tags = {f"godot/{i}": ["typed"] for i in range(0, 40, 2)}
+    plans = [plan("humaneval", 164, "guard"), plan("godot", 40, tags=tags)]
     rows = [*pair("humaneval", 164, 58, 1, 9), *pair("godot", 40, 0, 35, 0)]
     rows = [
         replace(row, answer=BASE_CODE)
@@ -75,6 +45,7 @@ def run(tmp_path_factory):
         else replace(row, answer=OWN_CODE, findings=[_judged(row.findings[0])])
         for row in rows
     ]
+    rows[-1] = replace(rows[-1], answer=f"🎮 {OWN_CODE}", findings=[_placed(rows[-1].findings[0])])
     rows += [sentinel("humaneval.ok", "right", "pass"), sentinel("humaneval.ok", "wrong", "fail")]
     return finish(
         tmp_path_factory.mktemp("one") / "run", registration(plans, sentinels=known), rows
@@ -87,39 +58,10 @@ def _judged(found: Finding) -> Finding:
     return replace(found, reason="wrong sign", evidence="velocity.y = -height")
 
 
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    """A run in which every text that anybody may choose is written to act."""
-    names = "".join(text for text in WRITTEN if len(text) < 300)
-    cases = [[f"{n} {text[:200]}", prompt_digest(text)] for n, text in enumerate(WRITTEN)]
-    rows = [
-        receipt("s", 0, arm, "fail", case=f"{n} {text[:200]}", prompt=text, answer=f"{text} {arm}",
-                findings=[Finding("ok", "s.ok", "fail", text[:2000], text, text[:200])])
-        for n, text in enumerate(WRITTEN) for arm in ("base", "adapter")
-    ]  # fmt: skip
-    found = registration([plan("s", 1, cases=cases)], adapter=names, base=names)
-    folder = finish(tmp_path_factory.mktemp("hostile") / "run", found, rows)
-    notices = [{"code": text[:90], "text": text, "severity": "warn"} for text in WRITTEN]
-    change(folder / "preflight.json", lambda data: data.update(notices=notices))
-    reasons = [
-        {"verdict": "VOID", "code": "cut", "about": text[:500], "text": text, "cases": []}
-        for text in WRITTEN
-    ]
-    change(folder / "verdict.json", lambda data: data.update(reasons=reasons))
-    scorecard.render(folder, REPORTS)
-    return folder
-
-
-def opened(browser, run: Path, link: str = "", **context):
-    """The page of a run once its list can be used, with what it asked for and what went wrong."""
-    page = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context).new_page()
-    page.seen = []
-    page.on("request", lambda request: page.seen.append(request.url.partition("#")[0]))
-    page.on("pageerror", lambda error: page.seen.append(str(error)))
-    page.on("console", lambda said: page.seen.append(said.text))
-    page.goto((run / "scorecard.html").as_uri() + link)
-    page.wait_for_selector("html[data-ready]")
-    return page
+def _placed(found: Finding) -> Finding:
+    """Says where its evidence stands, in characters, of which a browser counts some twice."""
+    start = len("🎮 func jump(height):\n    ")
+    return replace(found, evidence="line 2", spans=[[start, start + len("velocity.y = -height")]])
 
 
 def test_the_first_screen_answers_and_loads_nothing(browser, run):
@@ -148,6 +90,11 @@ def test_filters_count_what_they_would_show(browser, run):
     assert count.inner_text().startswith("5 of 206")
     page.select_option("[name=of]", "base")
     assert count.inner_text().startswith("0 of 206"), "base has another reason"
+    page.goto(page.url.partition("#")[0] + "#slice=typed&flip=gained")
+    page.wait_for_function("() => document.querySelector('#count').innerText.startsWith('18 of')")
+    assert page.locator("[name=slice] option").all_inner_texts() == ["all", "typed (18)"]
+    page.select_option("[name=flip]", "")
+    assert count.inner_text().startswith("20 of 206")
     page.goto(page.url.partition("#")[0] + "#suite=known+answers")
     page.wait_for_selector("#row1:last-child")
     texts = page.locator(".row").all_inner_texts()
@@ -172,7 +119,8 @@ def test_a_link_leads_to_an_answer_with_its_words_compared(browser, run):
     assert columns.locator("h4").all_inner_texts() == ["base", "adapter"]
     assert prompt("humaneval", 59) in detail.locator("details pre").inner_text()
     marked = [(m.get_attribute("class"), m.inner_text()) for m in columns.locator("mark").all()]
-    assert marked == [("evidence", "velocity.y = -height")]
+    pieces = [("evidence", "velocity.y = "), ("evidence added", "-"), ("evidence", "height")]
+    assert marked == pieces, "the words of the evidence, beside what the diff says"
     judged = columns.nth(1).locator(".criteria").inner_text()
     assert "ok: fail (wrong sign)" in judged
     line = json.loads(columns.nth(1).locator(".command").inner_text().split("#")[1].strip("'"))
@@ -187,6 +135,12 @@ def test_a_link_leads_to_an_answer_with_its_words_compared(browser, run):
         ("added", "-")
     ]
     assert "receipt=godot%3Agodot%2F0" in page.url
+    page.goto(page.url.partition("#")[0] + "#receipt=godot%3Agodot%2F39")
+    page.wait_for_selector("#detail[data-shown='godot:godot/39']")
+    assert [(m.get_attribute("class"), m.inner_text()) for m in columns.locator("mark").all()] == [
+        ("added", "🎮 "),
+        *pieces,
+    ]
 
 
 def test_the_keyboard_moves_searches_and_explains(browser, run):

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.doors.cli.common import Command, library_option, sandbox_option
+from harness.doors.cli.common import (
+    Command,
+    html_option,
+    library_option,
+    sandbox_option,
+    tell,
+    told,
+)
 from harness.doors.cli.wrap import wrap_options
 
 if TYPE_CHECKING:
@@ -76,20 +83,9 @@ POLL = 0.5  # seconds between two looks at the files
     help="Answer what the audit asks, into the fixtures: OPERATOR=deadly or OPERATOR='waive:"
     " REASON'; without a value it asks here. Repeatable.",
 )
-@click.option(
-    "--html",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a page of what was found.",
-)
+@html_option
 @click.option(
     "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write it as JUnit XML."
-)
-@click.option(
-    "--json",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the certificates as JSON.",
 )
 @click.option(
     "--table",
@@ -111,33 +107,37 @@ def audit(
     answers: tuple[str, ...],
     html: Path | None,
     junit: Path | None,
-    json: Path | None,
     table: Path | None,
+    as_json: bool,
 ) -> int:
     """Prove verifiers on known-good and known-bad answers.
 
     VERIFIERS are ids such as godot.parses (default: all)."""
     from harness.audit import workspace
     from harness.audit.certificate import redacted
-    from harness.doors.console import Terminal, steps
+    from harness.doors.console import steps
     from harness.pages import audit as outputs
 
+    if as_json and (watch or ASK in answers):
+        raise click.UsageError("--json asks nobody and ends: leave out --watch, name the answers")
     if new:
         from harness.audit.scaffold import scaffold
 
         module, known = scaffold(library, new, template)
-        Terminal().say(
+        text = (
             f"wrote {module}\nwrote {known}\nnext: say in the first what an answer must do, in the"
             " second which answers you know to be right or wrong"
         )
         if template == "judge":
-            Terminal().say(f"next: name model and endpoint in the first; `harness audit {new}`")
+            text += f"\nnext: name model and endpoint in the first; `harness audit {new}`"
+        told(as_json, text, wrote=[module, known])
+        if template == "judge":
             return 2
         verifiers = (*verifiers, new)
     verifiers = (*verifiers, *(text for text in answers if "=" not in text and text != ASK))
 
     def audited() -> Audited:
-        with steps() as progress:
+        with steps(as_json) as progress:
             return workspace.audit_workspace(
                 library,
                 list(verifiers),
@@ -157,12 +157,14 @@ def audit(
         for file, write in (
             (html, outputs.write_html),
             (junit, outputs.write_junit),
-            (json, outputs.write_json),
             (table, outputs.write_table),
         ):
             if file is not None:
                 write(file, shown, found)
-        _print(shown, found, detailed=len(shown) <= 3 and bool(verifiers or wrap))
+        if as_json:
+            tell(outputs.plain(shown, found))
+        else:
+            _print(shown, found, detailed=len(shown) <= 3 and bool(verifiers or wrap))
         return workspace.exit_code(found)
 
     return _watched(once, lambda: workspace.snapshot(library)) if watch else once()
@@ -180,7 +182,7 @@ def _answered(found: Audited, texts: list[str]) -> bool:
         answers = answering.fitting(certificate, given) if given else _asked(certificate)
         if answers:
             path = answering.write(found.audits, certificate.verifier, answers)
-            Terminal().say(f"wrote {path}: {', '.join(answers)}")
+            Terminal(err=True).say(f"wrote {path}: {', '.join(answers)}")
             written |= set(answers)
     answering.all_written(given, written)
     return bool(written)
@@ -216,7 +218,7 @@ def _print(certificates: Iterable[Certificate], found: Audited, *, detailed: boo
             for line in rest:
                 out.say(line, _changed(line))
     elif held:
-        out.say(tables.text(tables.audited(held)))
+        out.rows(tables.bounds(held))
         for certificate in held:
             if certificate.state != "VALID":
                 out.say(certificate.sentence(), STYLES[certificate.state])

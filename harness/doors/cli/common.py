@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from harness.doors.options import OPTIONS, SANDBOXES
+
+if TYPE_CHECKING:
+    from harness.gate.finished.recheck import Rechecked
 
 FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
 
@@ -24,11 +27,15 @@ COMMON = {
 
 
 class Command(click.Command):
-    """A command whose exit codes are part of its help; what it returns is its exit code."""
+    """A command whose exit codes are part of its help; what it returns is its exit code. Each can
+    say what it says as JSON, which it is told by ``as_json``."""
 
     def __init__(self, *args: Any, codes: dict[int, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.codes = codes or {0: "Done."}
+        self.params.append(
+            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON and nothing else.")
+        )
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  (the name is click's)
         """The first sentence of the help, never cut."""
@@ -69,14 +76,32 @@ def option(name: str, more: str = "", **settings: Any) -> Callable[[FC], FC]:
     return click.option(f"--{name}", metavar=metavar, help=text + more, **settings)
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, an object a line, and nothing else."
+html_option = click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page of what was found.",
+)
+
+
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Print every reason with its statistics."
 )
 
 
 def tell(data: Any) -> None:
     """Print plain data as a line of JSON."""
     click.echo(json.dumps(data, default=str))
+
+
+def told(as_json: bool, text: str, **data: Any) -> None:
+    """Print a sentence, or as JSON the data in it."""
+    from harness.doors.console import Terminal
+
+    if as_json:
+        tell(data)
+    else:
+        Terminal().say(text)
 
 
 def say_against(run: Path, against: Sequence[str], sentence: str) -> None:
@@ -87,6 +112,19 @@ def say_against(run: Path, against: Sequence[str], sentence: str) -> None:
     for text in against:
         out.say(text)
     out.say(f"{run}: {sentence}")
+
+
+def say_rechecked(run: Path, found: Rechecked, verbose: bool) -> None:
+    """Print what a rechecked run comes to: its summary where all agrees, else what differs."""
+    from harness.doors.console import STYLES, Terminal
+    from harness.pages.brief import Brief
+    from harness.pages.view import View
+
+    if not found.differences and found.card is not None and found.decision is not None:
+        out, told = Terminal(), Brief(View(found.folder, found.card, found.decision))
+        out.say(told.title, STYLES[told.verdict])
+        out.summary(told, verbose)
+    say_against(run, found.differences, found.sentence)
 
 
 adapter_option = option("adapter", required=True, shell_complete=_adapters)

@@ -17,13 +17,14 @@ from harness.doors.cli.common import (
     adapter_option,
     adapters_option,
     base_option,
-    json_option,
     library_option,
     option,
     sandbox_option,
     suite_option,
     tell,
+    told,
     train_data_option,
+    verbose_option,
 )
 from harness.doors.options import DEV
 
@@ -76,11 +77,12 @@ WORST = (0, 2, 1, 3, COULD_NOT_RUN)  # exit codes of gates, from the best to the
 @click.option("--all", "every", is_flag=True, help="Gate each candidate that no run decided.")
 @click.option("--queue", is_flag=True, help="With --all: wait for another one on this machine.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict.")
-@json_option
+@verbose_option
 def gate(
     adapter: tuple[str, ...],
     batch: str,
     quiet: bool,
+    verbose: bool,
     as_json: bool,
     register: bool,
     export: Path | None,
@@ -100,8 +102,6 @@ def gate(
 
     if dev and (register or chosen["run_dir"]):
         raise click.UsageError("--dev leaves nothing behind: leave out --register and --run-dir")
-    if as_json and (dev or register):
-        raise click.UsageError("--json is of a verdict: leave out --register and --dev")
     if export and not register:
         raise click.UsageError("--export writes what is registered: add --register")
     if len(adapter) > 1 and (export or chosen["replay"]):
@@ -117,22 +117,26 @@ def gate(
     with steps(quiet) as progress:
         if dev:
             for one in asked:
+                if as_json:
+                    tell({"adapter": one.adapter, "dev": list(dev_lines(one, progress))})
+                    continue
                 for line in chain([f"{one.adapter}:"] if several else [], dev_lines(one, progress)):
                     out.say(line)
             return 0
         if register:
             for one in asked:
-                out.say(str(register_gate(one, progress, export=export)))
+                path = register_gate(one, progress, export=export)
+                told(as_json, str(path), adapter=one.adapter, registration=path, export=export)
             return 0
         if not every:
-            return _run(out, asked, progress, quiet, as_json, batch, {})
+            return _run(out, asked, progress, quiet, verbose, as_json, batch, {})
         with due.alone(wait=queue):
             found = due.due(Options("", **chosen))
             for name, run in found.done.items():
                 if not quiet:
                     out.say(f"{name}: gated already, {run}")
             asked = [Options(one, **chosen) for one in found.due]
-            return _run(out, asked, progress, quiet, as_json, batch, found.broken)
+            return _run(out, asked, progress, quiet, verbose, as_json, batch, found.broken)
 
 
 def _run(
@@ -140,6 +144,7 @@ def _run(
     asked: Sequence[Options],
     progress: Progress,
     quiet: bool,
+    verbose: bool,
     as_json: bool,
     batch: str,
     broken: Mapping[str, str],
@@ -147,6 +152,7 @@ def _run(
     """Gate one after the other; the gravest exit code, 0 where there was nothing to do.
 
     ``broken`` are adapters that could not be found, with the reason."""
+    from harness.doors.console import step_summary
     from harness.gate.together import Ended, run_gates
 
     def begun(prepared: Prepared) -> None:
@@ -158,10 +164,14 @@ def _run(
     lost = (Ended(name, error=text) for name, text in broken.items())
     for each in chain(lost, run_gates(asked, progress, begun=begun, mix=mix)):
         ended.append(each)
+        if each.folder is not None:
+            step_summary(each.folder)
         if as_json and each.verdict is not None:
             tell({"adapter": each.adapter, "run": each.folder, **each.verdict.to_json()})
+        elif as_json:
+            tell({"adapter": each.adapter, "error": each.error, "exit_code": COULD_NOT_RUN})
         else:
-            _say(out, each, quiet, several)
+            _say(out, each, quiet, verbose, several)
     if several and not quiet:
         out.rows([(each.adapter, each.word, str(each.folder or "")) for each in ended])
     return max(map(_code, ended), key=WORST.index, default=0)
@@ -171,20 +181,25 @@ def _code(ended: Ended) -> int:
     return ended.verdict.name.exit_code if ended.verdict else COULD_NOT_RUN
 
 
-def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
+def _say(out: Terminal, ended: Ended, quiet: bool, verbose: bool, several: bool) -> None:
     """Print how a gate ended."""
-    from harness.doors.console import STYLES, Terminal, told
+    from harness.doors.console import STYLES, Terminal
+    from harness.evidence.folder import RunFolder
+    from harness.pages.brief import brief
 
     name = f"{ended.adapter}: " if several else ""
     if ended.verdict is None:
         Terminal(err=True).say(f"harness: {name}{ended.error}")
         return
-    out.say(f"{name}{ended.verdict.name}", STYLES[ended.verdict.name])
-    if not quiet and ended.folder is not None:
-        out.rows(told(ended.verdict), gap=1)
-        out.say(f"scorecard: {ended.folder / 'scorecard.html'}")
-        if ended.recorded is not None:
-            out.say(f"next: git add {os.path.relpath(ended.recorded)}")
+    if quiet or ended.folder is None:
+        out.say(f"{name}{ended.verdict.name}", STYLES[ended.verdict.name])
+        return
+    told = brief(RunFolder(ended.folder))
+    out.say(told.title, STYLES[ended.verdict.name])
+    out.summary(told, verbose)
+    out.say(f"scorecard: {ended.folder / 'scorecard.html'}", whole=True)
+    if ended.recorded is not None:
+        out.say(f"next: git add {os.path.relpath(ended.recorded)}", whole=True)
 
 
 @click.command(
@@ -210,7 +225,6 @@ def _say(out: Terminal, ended: Ended, quiet: bool, several: bool) -> None:
 )
 @click.option("--server-model", metavar="NAME", help="The field `model` of requests to --server.")
 @click.option("--show-prompt", is_flag=True, help="Print the first prompt of each suite as sent.")
-@json_option
 def preflight(
     verify: bool,
     server: str | None,
@@ -249,7 +263,7 @@ def preflight(
     ])  # fmt: skip
     for name, text in found.prompts.items() if show_prompt else ():
         out.say(f"--- {name}")
-        out.say(text)
+        out.say(text, whole=True)
     faults = [*found.faults, *found.notices]
     for fault in faults:
         shown = [(f"{fault.severity:<6}", f"{fault.code}: {fault.text}")]

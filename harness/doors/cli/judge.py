@@ -1,16 +1,17 @@
-"""``harness judge`` and ``harness rejudge``: what an author asks of a verifier between two
-audits."""
+"""``harness judge`` and ``harness rejudge``: what an author asks of a verifier between two audits;
+and ``harness humaneval``: files of samples that were generated elsewhere."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.doors.cli.common import Command, library_option, sandbox_option
+from harness.doors.cli.common import Command, library_option, sandbox_option, tell
 
 if TYPE_CHECKING:
     from harness.doors.console import Terminal
@@ -49,6 +50,7 @@ def judge(
     expect: str | None,
     library: str | None,
     sandbox: str,
+    as_json: bool,
 ) -> int:
     """Say what a verifier makes of one answer.
 
@@ -67,6 +69,10 @@ def judge(
     asked = fixtures.given(prompt or "", expect or "{}") if case is None else case
     found = try_one(library, verifier, text, asked, sandbox)
     said, out = found.told.judgement, Terminal()
+    if as_json:
+        named = {"verifier": found.verifier.id, "version": found.verifier.version}
+        tell({**named, "case": asdict(found.case), **asdict(said), "seconds": found.told.seconds})
+        return CODES[said.outcome]
     out.say(
         f"{found.verifier.id} v{found.verifier.version}: {said.outcome} ({said.reason})",
         {"pass": "green", "fail": "red"}.get(said.outcome, "yellow"),
@@ -106,6 +112,7 @@ def rejudge(
     library: str | None,
     sandbox: str,
     quiet: bool,
+    as_json: bool,
 ) -> int:
     """Judge the stored answers of RUN again, and list what is judged otherwise.
 
@@ -118,7 +125,7 @@ def rejudge(
     strange = [one for one in numbers if not one.isdecimal()]
     if strange:
         raise click.UsageError(f"{strange[0]!r} is no line of receipts.jsonl, such as 17 or '#17'")
-    with steps(quiet) as progress:
+    with steps(quiet or as_json) as progress:
         found = again(
             run,
             library,
@@ -127,13 +134,24 @@ def rejudge(
             sandbox=sandbox,
             progress=progress,
         )
+    shown, code = found.again if receipts else found.flips, 1 if found.flips else 0
+    code = code or (2 if found.left else 0)
+    if as_json:
+        rows = [_row(one) for one in shown]
+        tell({"run": run, "judgements": rows, "left": found.left, "notes": found.notes})
+        return code
     out = Terminal()
     for line in (*found.notes, *(f"not judged again: {why}: {n}" for why, n in found.left.items())):
         out.say(line, "yellow")
-    for one in found.again if receipts else found.flips:
+    for one in shown:
         _print(out, one)
     out.say(f"{run}: {found.sentence}")
-    return 1 if found.flips else 2 if found.left else 0
+    return code
+
+
+def _row(one: Again) -> dict[str, Any]:
+    place = {name: getattr(one.receipt, name) for name in ("suite", "case", "arm", "sample")}
+    return {"line": one.number, **place, "was": asdict(one.was), "is": asdict(one.now)}
 
 
 def _print(out: Terminal, one: Again) -> None:
@@ -145,3 +163,47 @@ def _print(out: Terminal, one: Again) -> None:
 
 def _said(one: Finding) -> tuple[str, str]:
     return f"{one.outcome} ({one.reason})", one.evidence[:MOST]
+
+
+@click.command(
+    cls=Command, codes={0: "Every sample was judged.", 2: "Some samples are unverified."}
+)
+@click.argument("samples", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@sandbox_option
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judges at once (default: one a core).",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where each result goes (default: SAMPLES_results.jsonl).",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def humaneval(
+    samples: Path, sandbox: str, workers: int | None, out: Path | None, quiet: bool, as_json: bool
+) -> int:
+    """Judge a file of HumanEval samples and print pass@k.
+
+    SAMPLES holds lines of task_id and completion or solution. A run that was stopped goes on where
+    it stopped."""
+    from harness.datasets.samples import AGAIN, results_of, score
+    from harness.doors.console import Terminal, steps
+
+    out = out or results_of(samples)
+    try:
+        with steps(quiet or as_json) as progress:
+            found = score(
+                samples, sandbox=sandbox, workers=workers, results_file=out, progress=progress
+            )
+    except KeyboardInterrupt:
+        Terminal(err=True).say(f"{out}: {AGAIN}")
+        raise
+    if as_json:
+        tell(asdict(found))
+    else:
+        Terminal().say("\n".join(found.lines()))
+    return 2 if found.outcomes.get("unverified") else 0

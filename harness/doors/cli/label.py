@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.doors.cli.common import Command, library_option, sandbox_option, user
+from harness.doors.cli.common import Command, library_option, sandbox_option, tell, told, user
 
 if TYPE_CHECKING:
     from harness.evidence.labels import Row
@@ -51,6 +51,7 @@ def label(
     library: str | None,
     sandbox: str,
     quiet: bool,
+    as_json: bool,
 ) -> int:
     """Label a sample of the answers of RUN that passed, and decide again.
 
@@ -64,14 +65,17 @@ def label(
 
     if sum(chosen is not None for chosen in (by, sheet, given)) > 1:
         raise click.UsageError("--by, --sheet and --read exclude each other")
+    if as_json and (by, sheet, given) == (None, None, None):
+        raise click.UsageError("--json asks nobody: add --by, --sheet or --read")
     out, asked = Terminal(), labelling.sample(run, suites)
     reports = workspace.find(library).folder("reports")
     if sheet is not None:
-        out.say(str(labelling.write_sheet(asked, sheet, reports)))
+        page = labelling.write_sheet(asked, sheet, reports)
+        told(as_json, str(page), sheet=page)
         return 0
     person = name or user()
     if by is not None:
-        with steps(quiet) as progress:
+        with steps(quiet or as_json) as progress:
             rows, who = labelling.by_verifier(asked, by, library, sandbox, progress)
         labelling.keep(asked, rows, "verifier", who)
     elif given is not None:
@@ -79,11 +83,15 @@ def label(
     else:
         for row in _ask(asked):
             labelling.keep(asked, [row], "person", person)
-    left = len(asked.left)
+    left, many = len(asked.left), len(asked.rows)
     if left:
-        out.say(f"{len(asked.rows) - left} of {len(asked.rows)} are labelled; {left} are left")
+        text = f"{many - left} of {many} are labelled; {left} are left"
+        told(as_json, text, run=run, labelled=many - left, left=left)
         return 2
     verdict = labelling.conclude_again(asked, reports)
+    if as_json:
+        tell({"run": run, "labelled": many, "left": 0, **verdict.to_json()})
+        return verdict.name.exit_code
     out.say(verdict.name, STYLES[verdict.name])
     out.rows([(f"{r.verdict:<12}", f"{r.about}: {r.text}") for r in verdict.deciding], gap=1)
     return verdict.name.exit_code

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.doors.cli.common import Command, json_option, library_option, tell
+from harness.doors.cli.common import Command, html_option, library_option, tell, told
 
 
 @click.command(
@@ -14,12 +14,13 @@ from harness.doors.cli.common import Command, json_option, library_option, tell
     codes={0: "Printed.", 1: "Printed; of something that is said to be shipped nothing shows it."},
 )
 @library_option
-@json_option
-def library(library: str | None, as_json: bool) -> int:
+@html_option
+def library(library: str | None, html: Path | None, as_json: bool) -> int:
     """Print the adapters of library.yaml.
 
     With their status, base, facets and the suites they owe, and of what is shipped the receipt: the
-    record of its release, or its last run."""
+    record of its release, or its last run. --html shows all their runs."""
+    from harness import files
     from harness.content import library as libraries
     from harness.content import workspace
     from harness.digests import folder_digest
@@ -28,6 +29,13 @@ def library(library: str | None, as_json: bool) -> int:
 
     found = workspace.find(library)
     listed = libraries.load(found)
+    if html is not None:
+        from harness.gate.finished.shelf import shelf
+        from harness.pages.beside.library import page
+
+        at = html.parent.resolve()
+        shown = page(found.library.name, list(shelf(found)), found.folder("reports"), at)
+        files.replace(html, shown)
     rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path
@@ -49,53 +57,72 @@ def library(library: str | None, as_json: bool) -> int:
 @click.option("--base", metavar="FOLDER|ID", help="Your base: a folder, or ORG/NAME@COMMIT.")
 @click.option("--adapter", metavar="FOLDER", help="Your adapter on it.")
 @click.option("--facet", metavar="NAME", help="Begin a facet: suite, verifier, known answers.")
-def init(folder: Path, base: str | None, adapter: str | None, facet: str | None) -> None:
+@click.option("--facets", metavar="FAMILY", help="Copy the shipped facets of FAMILY: gamedev.")
+def init(
+    folder: Path,
+    base: str | None,
+    adapter: str | None,
+    facet: str | None,
+    facets: str | None,
+    as_json: bool,
+) -> None:
     """Write a workspace into FOLDER (by default here); nothing is overwritten.
 
     With --base and --adapter a library of these two, HumanEval as the guard, and the beginning of
-    a facet. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
+    a facet. With --facets a team's own copy of a family: prompts, pages, verifiers and known
+    answers. Else a copy of the shipped one: library, suites, verifiers, audits, reports and the
     pocket factory."""
     from harness.content import workspace
-    from harness.doors.console import Terminal
     from harness.gate.newcomers import start
 
-    out = Terminal()
+    if facets is not None and base is None and adapter is None and facet is None:
+        made = workspace.take_family(folder, facets)
+        text = f"next: let an adapter owe `suites: [{facets}]`, and `harness doctor`"
+        told(as_json, f"{folder}: {len(made)} files of {facets}\n{text}", wrote=made)
+        return
     if base is None and adapter is None and facet is None:
-        names = ", ".join(workspace.initialise(folder))
-        out.say(f"{folder}: {names}\nnext: cd {folder} && pytest suites/ --adapter gamedev")
+        names = workspace.initialise(folder)
+        text = (
+            f"{folder}: {', '.join(names)}\nnext: cd {folder} && pytest suites/ --adapter gamedev"
+        )
+        told(as_json, text, wrote=[folder / name for name in names])
         return
     if base is None or adapter is None:
         raise click.UsageError("--base and --adapter belong together, and --facet to them")
-    for path in start.begin(folder, base, adapter, facet):
-        out.say(str(path))
+    if facets is not None:
+        raise click.UsageError("--facets stands alone: run it a second time in the new workspace")
+    made = start.begin(folder, base, adapter, facet)
+    lines = [str(path) for path in made]
     if facet:
-        out.say(f"next: write {folder}/suites/{facet} and `harness audit {facet}.form`")
-    out.say(f"next: cd {folder} && harness doctor")
+        lines.append(f"next: write {folder}/suites/{facet} and `harness audit {facet}.form`")
+    told(as_json, "\n".join([*lines, f"next: cd {folder} && harness doctor"]), wrote=made)
 
 
 @click.command(
     cls=Command, codes={0: "Nothing is missing.", 1: "Something is; each says for what."}
 )
 @library_option
-def doctor(library: str | None) -> int:
+def doctor(library: str | None, as_json: bool) -> int:
     """Say what is missing here, and for what.
 
     The machine, the library, its bases, adapters, suites and verifiers, and a sandbox."""
     from harness.doors.console import Terminal
     from harness.gate.newcomers.doctor import checks
 
-    out, wrong = Terminal(), 0
-    for check in checks(library):
-        wrong += bool(check.missing)
+    out, found = Terminal(), list(checks(library))
+    for check in found if not as_json else ():
         out.say(f"{'missing' if check.missing else 'ok':<8} {check.what}: for {check.needed_for}")
         for line in check.missing.splitlines():
             out.say(f"         {line}")
-    return 1 if wrong else 0
+    if as_json:
+        tell({"checks": [check._asdict() for check in found]})
+    return 1 if any(check.missing for check in found) else 0
 
 
 @click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.pass_context
-def cache(context: click.Context) -> None:
+def cache(context: click.Context, as_json: bool) -> None:
     """Show what is kept on this machine, cut it back, share it.
 
     Any number of gates may use it meanwhile. HARNESS_CACHE names the folder."""
@@ -105,10 +132,13 @@ def cache(context: click.Context) -> None:
 
     if context.invoked_subcommand is None:
         folder, out = cache_folder(), Terminal()
+        parts = list(store.parts(folder))
+        if as_json:
+            kept = [dict(zip(("kept", "many", "bytes"), part, strict=True)) for part in parts]
+            tell({"cache": folder, "kept": kept})
+            return
         out.say(str(folder))
-        rows = [
-            (name, str(many), f"{size / 1e6:.1f} MB") for name, many, size in store.parts(folder)
-        ]
+        rows = [(name, str(many), f"{size / 1e6:.1f} MB") for name, many, size in parts]
         out.rows([("kept", "many", "on disk"), *rows])
 
 
@@ -117,37 +147,36 @@ def cache(context: click.Context) -> None:
     "--keep", "most", metavar="MB", type=click.FloatRange(min=0), required=True,
     help="How many megabytes of answers stay, the newest.",
 )  # fmt: skip
-def prune(most: float) -> None:
+def prune(most: float, as_json: bool) -> None:
     """Delete the oldest answers."""
     from harness.content.workspace import cache_folder
-    from harness.doors.console import Terminal
     from harness.engines import store
 
     gone = store.prune(cache_folder(), round(most * 1e6))
-    Terminal().say(f"{gone} answers deleted")
+    told(as_json, f"{gone} answers deleted", deleted=gone)
 
 
 @cache.command(cls=Command, codes={0: "The file is written."})
 @click.argument("file", type=click.Path(path_type=Path))
-def export(file: Path) -> None:
+def export(file: Path, as_json: bool) -> None:
     """Write the answers to FILE (JSONL), for another machine.
 
     It holds every prompt's answers in plain text: held-out ones too."""
     from harness.content.workspace import cache_folder
-    from harness.doors.console import Terminal
     from harness.engines import store
 
-    Terminal().say(f"{file}: {store.export(cache_folder(), file)} answers")
+    many = store.export(cache_folder(), file)
+    told(as_json, f"{file}: {many} answers", out=file, answers=many)
 
 
 @cache.command(name="import", cls=Command, codes={0: "The answers are kept."})
 @click.argument("file", type=click.Path(path_type=Path))
-def take_in(file: Path) -> None:
+def take_in(file: Path, as_json: bool) -> None:
     """Keep the answers in FILE as if they had been given here.
 
     A gate believes them, so take none from somebody whose gates you would not believe."""
     from harness.content.workspace import cache_folder
-    from harness.doors.console import Terminal
     from harness.engines import store
 
-    Terminal().say(f"{file}: {store.take_in(cache_folder(), file)} answers were new")
+    new = store.take_in(cache_folder(), file)
+    told(as_json, f"{file}: {new} answers were new", new=new)

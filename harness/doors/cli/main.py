@@ -5,25 +5,27 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 from io import TextIOWrapper
+from itertools import takewhile
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from harness import __version__
 from harness.doors.cli import (
     audit,
+    compare,
     exchange,
     gate,
     judge,
     label,
     library,
     release,
-    samples,
     sandbox,
 )
-from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command
+from harness.doors.cli.common import COULD_NOT_RUN, INTERRUPTED, Command, tell
 from harness.errors import HarnessError, boundary
 
 
@@ -37,24 +39,45 @@ class Main(click.Group):
         """Run the command and exit; see :class:`Main`."""
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a locale that lacks a character
+        given = args[0] if args else kwargs.get("args")
+        as_json = _asks_json(sys.argv[1:] if given is None else given)
         try:
             with boundary():
                 value = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
+            if as_json:
+                _end(error.format_message())
             error.show()
             sys.exit(COULD_NOT_RUN)
         except click.Abort:
+            if as_json:
+                _end("interrupted", INTERRUPTED)
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
         except HarnessError as error:
             from harness.doors.console import Terminal
 
+            if as_json:
+                _end(str(error))
             Terminal(err=True).say(f"harness: {error}")
             sys.exit(COULD_NOT_RUN)
         except Exception as error:
+            if as_json:
+                _end(_crashed(error))
             click.echo(_crashed(error), err=True)
             sys.exit(COULD_NOT_RUN)  # and not Python's own exit code 1, which is NO-SHIP
         sys.exit(value if isinstance(value, int) else 0)
+
+
+def _asks_json(typed: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON; what stands behind ``--`` is another's."""
+    return "--json" in takewhile("--".__ne__, typed)
+
+
+def _end(error: str, code: int = COULD_NOT_RUN) -> NoReturn:
+    """End with an error for a program."""
+    tell({"error": error, "exit_code": code})
+    sys.exit(code)
 
 
 def _crashed(error: Exception) -> str:
@@ -86,7 +109,8 @@ for command in (
     release.report,
     release.release_check,
     release.ship,
-    release.compare,
+    release.sign,
+    compare.compare,
     audit.audit,
     judge.judge,
     judge.rejudge,
@@ -97,7 +121,7 @@ for command in (
     library.init,
     library.doctor,
     library.cache,
-    samples.humaneval,
+    judge.humaneval,
     sandbox.sandbox,
 ):
     main.add_command(command)

@@ -1,32 +1,36 @@
-"""What is done with a finished run: recheck and report it, ask whether it allows a release,
-release, compare."""
+"""What is done with a finished run: recheck, report and sign it, ask whether it allows a release,
+release."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
 from harness.doors.cli.common import (
     Command,
     adapter_option,
-    json_option,
     library_option,
     say_against,
+    say_rechecked,
     tell,
+    told,
     user,
+    verbose_option,
 )
 
-HEAD = ("suite", "A", "B", "gained", "lost", "B - A, points", "margin", "", "lost prompts")
-MOST = 8  # prompts that are named
+FORMS = ("html", "md", "csv", "parquet")
 
 max_age_option = click.option(
     "--max-age",
     metavar="DAYS",
     type=click.IntRange(min=0),
     help="Refuse a run that ended more days ago.",
+)
+signed_by_option = click.option(
+    "--signed-by",
+    metavar="FILE|WHO",
+    help="Refuse a run that this public key (PEM), or IDENTITY,ISSUER of sigstore, has not signed.",
 )
 
 
@@ -35,20 +39,22 @@ max_age_option = click.option(
     codes={0: "Everything is as the receipts say, whatever the verdict.", 1: "Something differs."},
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@json_option
-def recheck(run: Path, as_json: bool) -> int:
+@signed_by_option
+@verbose_option
+def recheck(run: Path, signed_by: str | None, verbose: bool, as_json: bool) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
     RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
     needed."""
     from harness.gate.finished.recheck import recheck as again
 
-    found = again(run)
+    found = again(run, signed_by)
     if as_json:
         verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
-        tell({"run": run, "differences": found.differences, **verdict})
+        said = {"differences": found.differences, "signed": found.signed}
+        tell({"run": run, **said, **verdict})
     else:
-        say_against(run, found.differences, found.sentence)
+        say_rechecked(run, found, verbose)
     return 1 if found.differences else 0
 
 
@@ -58,39 +64,63 @@ def recheck(run: Path, as_json: bool) -> int:
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Where the page goes (default: RUN/scorecard-rechecked.html).",
+    "--to",
+    "form",
+    type=click.Choice(FORMS),
+    default="html",
+    help="A page (html, or md for a pull request), or tables of all receipts and rates (csv,"
+    " parquet).",
 )
-@click.option("--table", metavar="FILE", help="Write passes by criterion and arm as .csv or .md.")
+@click.option(
+    "--out",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Where the page goes, or the folder of tables (default: beside the page in RUN).",
+)
 @click.option(
     "--publish",
     is_flag=True,
-    help="Show digests in place of held-out texts, and mask secrets"
-    " (default: RUN/scorecard-published.html).",
+    help="Show digests in place of held-out texts, and mask secrets; Markdown always does.",
 )
 @click.option("--watch", is_flag=True, help="Write the page again whenever reports/ changes.")
+@verbose_option
 @library_option
 def report(
-    run: Path, out: Path | None, library: str | None, table: str | None, publish: bool, watch: bool
+    run: Path,
+    form: str,
+    out: Path | None,
+    library: str | None,
+    publish: bool,
+    watch: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> int:
-    """Recheck RUN and write a page of it.
+    """Recheck RUN and write a page of it, or tables.
 
     The page says whether the documents agree; that of the run's end stays as it is."""
     from harness.content import workspace
     from harness.doors.console import Terminal
     from harness.gate.finished.report import report as again
-    from harness.gate.finished.report import watched
-    from harness.pages import tables
+    from harness.gate.finished.report import tabled, watched
 
-    reports = workspace.find(library).folder("reports")
-    if watch:
-        watched([reports], lambda: _try(run, reports, out, publish))
-    page, found = again(run, reports, out, published=publish)
-    Terminal().say(f"{page}\n{run}: {found.sentence}")
-    if table is not None:
-        Terminal().say(str(tables.write_run(found.folder.receipts, Path(table))))
+    if watch and form != "html":
+        raise click.UsageError("--watch is of the page in HTML: leave out --to")
+    if watch and as_json:
+        raise click.UsageError("--watch is for a person: leave out --json")
+    if form in ("csv", "parquet"):
+        paths, found = tabled(run, form, out, published=publish)
+    else:
+        reports = workspace.find(library).folder("reports")
+        if watch:
+            watched([reports], lambda: _try(run, reports, out, publish))
+        page, found = again(run, reports, out, published=publish, form=form)
+        paths = [page]
+    if as_json:
+        tell({"run": run, "wrote": paths, "differences": found.differences})
+    else:
+        say_rechecked(run, found, verbose)
+        for path in paths:
+            Terminal().say(str(path))
     return 1 if found.differences else 0
 
 
@@ -120,9 +150,14 @@ def _try(run: Path, reports: Path, out: Path | None, publish: bool) -> None:
 @adapter_option
 @library_option
 @max_age_option
-@json_option
+@signed_by_option
 def release_check(
-    run: Path, adapter: str, library: str | None, max_age: int | None, as_json: bool
+    run: Path,
+    adapter: str,
+    library: str | None,
+    max_age: int | None,
+    signed_by: str | None,
+    as_json: bool,
 ) -> int:
     """Say whether RUN allows to release an adapter as it is now.
 
@@ -130,7 +165,7 @@ def release_check(
     held against what was registered."""
     from harness.gate.finished.release import release_check as check
 
-    found = check(run, adapter, library, max_age)
+    found = check(run, adapter, library, max_age, signed_by)
     if as_json:
         tell({"run": run, **found._asdict()})
     else:
@@ -151,6 +186,7 @@ def release_check(
 @click.argument("command", nargs=-1, required=True)
 @click.option("--run", type=click.Path(path_type=Path), help="The run (default: the last one).")
 @max_age_option
+@signed_by_option
 @library_option
 @click.option("--override", metavar="CODES", help="Overrule these reasons, split by commas.")
 @click.option("--by", metavar="NAME", help="Who releases or overrules (default: the user's name).")
@@ -161,11 +197,13 @@ def ship(
     command: tuple[str, ...],
     run: Path | None,
     max_age: int | None,
+    signed_by: str | None,
     library: str | None,
     override: str | None,
     by: str | None,
     reason: str | None,
     until: str | None,
+    as_json: bool,
 ) -> int:
     """Run COMMAND to release NAME, only where release-check allows it: `harness ship NAME -- hf
     upload ...`.
@@ -183,16 +221,23 @@ def ship(
         raise click.UsageError("--override, --by, --reason and --until belong together")
     if override and by and reason and until:
         found = desk.overrule(name, override.split(","), by, reason, until, library, run)
-        out.say(found.sentence, "bold red")
+        if not as_json:
+            out.say(found.sentence, "bold red")
     age = desk.MAX_AGE if max_age is None else max_age
-    done = desk.ship(name, command, library, run, age, by or user())
+    done = desk.ship(name, command, library, run, age, by or user(), signed_by, quiet=as_json)
+    shipped = done.record is not None and done.record.outcome == "shipped"
+    if as_json:
+        record = done.record.model_dump(mode="json") if done.record else None
+        named = {"run": done.run, "against": done.check.against, "marked": done.marked}
+        tell({**named, "path": done.path, "record": record})
+        return done.check.exit_code if record is None else 0 if shipped else 1
     for text in done.check.against:
         out.say(text)
     if done.record is None or done.path is None:
         out.say(f"{done.run}: {done.check.sentence}; the command was not run")
         return done.check.exit_code
     out.say(f"{done.path}: {done.record.outcome}, exit code {done.record.exit_code}")
-    if done.record.outcome != "shipped":
+    if not shipped:
         return 1
     if not done.marked:
         out.say(f"next: say `status: shipped` of {name} in the library")
@@ -200,66 +245,25 @@ def ship(
     return 0
 
 
-@click.command(
-    cls=Command,
-    codes={
-        0: "No suite of B is worse than A by its margin.",
-        1: "One is worse.",
-        2: "One is neither.",
-    },
+@click.command(cls=Command, codes={0: "It is signed."})
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Your private key of an elliptic curve (PEM); without it sigstore asks who you are.",
 )
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
-@json_option
-def compare(run_a: Path, run_b: Path, as_json: bool) -> int:
-    """Pair what the adapters of two runs answered: RUN_B against RUN_A.
+def sign(run: Path, key: Path | None, as_json: bool) -> None:
+    """Sign the statement of RUN, attestation.json, which names every document of it.
 
-    Refused for prompts that differ. Nothing is asked, and no look is counted."""
-    from harness.doors.console import Terminal
-    from harness.gate.finished.compare import compare as pair
+    By model-signing (extra `sign`), into attestation.json.sigstore.json. A run that differs from
+    its receipts is not signed."""
+    from harness.errors import RunError
+    from harness.evidence import signature
+    from harness.gate.finished.recheck import recheck
 
-    found, out = pair(run_a, run_b), Terminal()
-    if as_json:
-        tell(found.to_json())
-    else:
-        out.rows(_rows(found.to_json()))
-        for line in found.notes:
-            out.say(line)
-    return found.exit_code
-
-
-def _rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The table of a terminal: a line of names, one for each run, then the suites."""
-    named = [
-        (run.upper(), f"{one['adapter']} {one['verdict'] or 'not judged'}", one["run"])
-        for run, one in found["runs"].items()
-    ]
-    blank = ("",) * (len(HEAD) - 3)
-    return [*((*one, *blank) for one in named), HEAD, *map(_suite, found["suites"])]
-
-
-def _suite(pair: Mapping[str, Any]) -> tuple[str, ...]:
-    from harness.pages.html import percent, points
-
-    one, rates = pair["result"], [_rate(pair["rates"][run]) for run in ("a", "b")]
-    if one is None:
-        return (pair["suite"], *rates, "", "", "", "", "too few", "")
-    low, high = (points(one["difference"][end]) for end in ("low", "high"))
-    lost, state = one["lost"], one["held"]["state"] if one["held"] else "not measured"
-    told = ", ".join(lost[:MOST]) + (f" and {len(lost) - MOST} more" if len(lost) > MOST else "")
-    counts = (str(len(one["gained"])), str(len(lost)))
-    return (
-        pair["suite"],
-        *rates,
-        *counts,
-        f"{low} ... {high}",
-        percent(one["margin"]),
-        state,
-        told,
-    )
-
-
-def _rate(rate: Mapping[str, Any]) -> str:
-    from harness.pages.html import percent
-
-    return f"{rate['passes']}/{rate['n'] * rate['samples']} {percent(rate['rate'])}"
+    found = recheck(run)
+    if found.differences:
+        raise RunError(f"{run}: {found.differences[0]}; what differs is not signed")
+    path = signature.sign(run, key)
+    told(as_json, str(path), run=run, signature=path)

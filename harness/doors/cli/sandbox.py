@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
-from harness.doors.cli.common import Command
+from harness.doors.cli.common import Command, tell, told
 
 
 @click.group()
@@ -16,19 +18,22 @@ sandbox.command_class = Command
 
 
 @sandbox.command("check", codes={0: "A sandbox holds.", 1: "None holds."})
-def check() -> int:
+def check(as_json: bool) -> int:
     """Try to break out of every sandbox and over its limits."""
     from harness.doors.console import Terminal
     from harness.sandbox import NAMES
     from harness.sandbox.selfcheck import full_check, table
 
     checks = [full_check(name) for name in NAMES[1:]]
+    chosen = next((one.backend for one in checks if one.available), None)
+    if as_json:
+        tell({"auto": chosen, "checks": [asdict(one) for one in checks]})
+        return 0 if chosen else 1
     out = Terminal()
     out.rows(table(checks))
     for one in checks:
         said = one.description if one.available else f"not available: {one.why_not}"
         out.say(f"{one.backend}: {said}")
-    chosen = next((one.backend for one in checks if one.available), None)
     out.say(f"auto takes {chosen or 'none: answers of a model are not run on this machine'}")
     return 0 if chosen else 1
 
@@ -39,11 +44,11 @@ def check() -> int:
     metavar="IMAGE",
     help="Local image with a python3 of 3.11 or newer (default: FROM scratch).",
 )
-def build(base: str | None) -> None:
+def build(base: str | None, as_json: bool) -> None:
     """Build the image of the docker sandbox; nothing is pulled.
 
     From this machine's own interpreter, or from a local image named with --base."""
-    from harness.doors.console import Terminal
     from harness.sandbox.backends.docker import build_image
 
-    Terminal().say(build_image(base))
+    image = build_image(base)
+    told(as_json, image, image=image)

@@ -3,8 +3,9 @@ the verdict is SHIP."""
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,36 +13,19 @@ from typing import Any
 import pytest
 
 from harness.content.suite import suite_id
-from harness.doors.console import Steps, Terminal, one_line, plain, steps, told
+from harness.doors.console import Steps, Terminal, plain, step_summary, steps
+from harness.doors.pytest.found import Properties, Rejected, Void, report_verdict, shown_path
 from harness.errors import HarnessError, boundary
+from harness.evidence.folder import RunFolder
 from harness.evidence.run import Run
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run, so_far
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.progress import silent
 from harness.gate.session import dev_lines
-from harness.pages.html import next_step
+from harness.pages.brief import brief, cells, level_of
+from harness.pages.tables import one_line
 from harness.verdict import Name, Reason, Verdict
-
-
-class Finding(pytest.fail.Exception):  # type: ignore[misc, name-defined]
-    """What the gate found against an item; shown as its text, without a traceback."""
-
-    def __init__(self, reasons: Iterable[Reason]) -> None:
-        lines = []
-        for found in reasons:
-            lines.append(one_line(f"{found.verdict} {found.code}: {found.text}"))
-            if step := next_step(found):
-                lines.append(f"next: {step}")
-        super().__init__("\n".join(lines), pytrace=False)
-
-
-class Void(Finding):
-    """The evidence is not valid, so the item has nothing to measure."""
-
-
-class Rejected(Finding):
-    """The item was measured, and its suite does not support SHIP."""
 
 
 class SuiteItem(pytest.Item):
@@ -59,18 +43,19 @@ class SuiteItem(pytest.Item):
         with self.gate.shown():
             invalid = self.gate.prepare().invalid
         if invalid:
-            raise Void(invalid)
+            raise Void(invalid, self.gate.verbose)
 
     def runtest(self) -> None:
         """Measure the suite, and fail unless the reason that it is given supports SHIP."""
         there = [item.suite for item in self.session.items if isinstance(item, SuiteItem)]
         with self.gate.shown(), boundary():
-            reason = self.gate.reason(self.suite, there)
-        self.user_properties += [("verdict", reason.verdict), ("code", reason.code)]
-        self.user_properties.append(("reason", reason.text))
+            reason, properties = self.gate.reason(self.suite, there)
+        self.user_properties += properties
         limited = self.gate.wanted.options.limit is not None and reason.code == "incomplete"
+        if reason.code == "not-measured":  # the run ended before it
+            pytest.skip(reason.text)
         if reason.verdict is not Name.SHIP and not limited:
-            raise Rejected([reason])
+            raise Rejected([reason], self.gate.verbose)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002  (the name is pytest's)
         """One message for a user's mistake; a traceback only for a fault of the harness."""
@@ -112,6 +97,7 @@ class GatePlugin:
             )
         options = options_of(config)
         self._steps = Steps(Terminal(file=sys.__stderr__), self._uncaptured)
+        self.verbose = config.option.verbose > 0
         loud = config.option.verbose >= 0 and sys.__stderr__ is not None
         self._progress = self._step if loud else silent
         try:
@@ -147,9 +133,9 @@ class GatePlugin:
         assert self._gate is not None
         return self._gate[0]
 
-    def reason(self, suite: str, there: Sequence[str]) -> Reason:
-        """The reason of a suite, once it and those whose claims are tested with its own are
-        measured, as far as they are ``there``."""
+    def reason(self, suite: str, there: Sequence[str]) -> tuple[Reason, Properties]:
+        """The reason of a suite with its numbers, once it and those whose claims are tested with
+        its own are measured, as far as they are ``there``."""
         assert self._gate is not None
         prepared, run = self._gate
         families = {c.family for c in prepared.registration.plans[suite].contrasts} - {""}
@@ -158,7 +144,13 @@ class GatePlugin:
             if id not in self._measured:
                 self._measured.add(id)
                 measure(prepared, run, id, self._progress)
-        return so_far(prepared, run).reasons[suite]
+        judged = so_far(prepared, run)
+        reason, score = judged.reasons[suite], judged.scores[suite]
+        found = [("verdict", str(reason.verdict)), ("code", reason.code), ("reason", reason.text)]
+        if score is not None:
+            asked, level = score.plan.headline, level_of(prepared.registration.alpha)
+            found += cells(score.to_json(), asked, level).items()
+        return reason, found
 
     @contextmanager
     def _or_exit(self) -> Iterator[None]:
@@ -176,31 +168,47 @@ class GatePlugin:
         text = f"harness: adapter {entry.name} on base {entry.base_name}, owes {owed}{part}"
         return [one_line(text)]
 
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Conclude behind the last item; the verdict is counted as one."""
+        session.testscollected += any(isinstance(item, SuiteItem) for item in session.items)
+        result = yield
+        with self._or_exit():
+            self._conclude()
+        return result
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         with self._or_exit(), self._stack:
-            if self._gate is not None:
-                self.verdict = conclude(*self._gate)
-                if self.verdict.name is not Name.SHIP and exitstatus == pytest.ExitCode.OK:
-                    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._conclude()  # where something ended the loop
+            made = self.verdict is not None and self.verdict.name is not Name.SHIP
+            if made and exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _conclude(self) -> None:
+        if self._gate is not None and self.verdict is None:
+            self.verdict = conclude(*self._gate)
+            report_verdict(self.config, *self._gate, self.verdict, self.verbose)
+            step_summary(self._gate[1].folder)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.verdict is None or self._gate is None:
             return
         prepared, run = self._gate
-        write, good = terminalreporter.write_line, self.verdict.name is Name.SHIP
-        title = one_line(f"{self.verdict.name}: {self.wanted.entry.name}")
-        terminalreporter.section(title, green=good, red=not good, bold=True)
-        write(one_line(prepared.registration.look_text))
-        for row in told(self.verdict):
-            write(one_line(" ".join(row)))
-        kept = prepared.kept
+        good, told = self.verdict.name is Name.SHIP, brief(RunFolder(run.folder))
+        terminalreporter.section(one_line(told.title), green=good, red=not good, bold=True)
+        text, kept = io.StringIO(), prepared.kept
+        out = Terminal(file=text)
+        out.say(prepared.registration.look_text)
+        out.summary(told, self.verbose)
         if kept.answered:
             parts = [f"{arm} {kept.from_cache[arm]} of {n}" for arm, n in kept.answered.items()]
-            write(f"answers from the cache: {', '.join(parts)}")
-        write(f"scorecard: {_shown(run.folder / 'scorecard.html')}")
+            out.say(f"answers from the cache: {', '.join(parts)}")
+        out.say(f"scorecard: {shown_path(run.folder / 'scorecard.html')}", whole=True)
         if prepared.ledger.recorded:
-            write(f"next: git add {_shown(prepared.ledger.recorded)}")
+            out.say(f"next: git add {shown_path(prepared.ledger.recorded)}", whole=True)
+        for line in text.getvalue().splitlines():
+            terminalreporter.write_line(line)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -254,10 +262,3 @@ def show_dev(config: pytest.Config) -> int:
     except HarnessError as error:
         raise pytest.UsageError(f"harness: {plain(str(error))}") from None
     return pytest.ExitCode.OK
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -115,7 +115,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     why = "none of the suites that it owes ran; name suites/, and leave out -k, -m or --deselect"
     if exitstatus == pytest.ExitCode.TESTS_FAILED:
         why = "what went wrong stands above"
-    from harness.doors.console import one_line
+    from harness.pages.tables import one_line
 
     text = f"harness: --adapter {adapter}: no verdict was made, so this session failed: {why}"
     reporter = config.pluginmanager.get_plugin("terminalreporter")

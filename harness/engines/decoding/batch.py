@@ -35,16 +35,17 @@ class Batches:
     way: ways.Way | None = None
     rows: int = 1
     most: int = 1
+    longest: int = USUAL  #: tokens of a row, as :meth:`settle` was told
 
     def settle(self, asked: Numerics, tokens: int | None) -> None:
         """Find out on the bare base how many rows of ``tokens`` tokens are answered together, and
         in which way; say so where it is not the fastest. A way that was found stays for as many
         rows as it was tried with. Under ``exact`` memory decides nothing."""
+        self.longest = min(tokens or USUAL, self.context)
         if asked == "exact":
             rows = sizing.steady()
         else:
-            many = min(tokens or USUAL, self.context)
-            rows = sizing.rows(self.model, many, self.vocabulary)
+            rows = sizing.rows(self.model, self.longest, self.vocabulary)
         if self.way is not None and asked == self.numerics and rows <= self.most:
             self.rows = rows
             return

@@ -20,11 +20,15 @@ def rows(model: Any, tokens: int, vocabulary: int) -> int:
     weights that are loaded."""
     import mlx.core as mx
 
-    each, row = _footprint(model)
-    row += 3 * 4 * vocabulary + COPIES * each * tokens
     most = MOST_CPU if mx.default_device() == mx.cpu else MOST
-    fit = int(SHARE * _free() / max(row, 1))
+    fit = int(SHARE * free() / max(row(model, tokens, vocabulary), 1))
     return 1 << (min(max(fit, 1), most).bit_length() - 1)
+
+
+def row(model: Any, tokens: int, vocabulary: int) -> int:
+    """Bytes of a row of so many tokens: keys and values, a state, logits."""
+    each, once = _footprint(model)
+    return once + 3 * 4 * vocabulary + COPIES * each * tokens
 
 
 def steady() -> int:
@@ -61,7 +65,7 @@ def _leaves(caches: Any) -> Iterator[Any]:
             yield from _leaves(inner)
 
 
-def _free() -> int:
+def free() -> int:
     """Bytes of the device that are free: of a Mac what Metal recommends to use of the memory that
     it shares with the CPU."""
     import mlx.core as mx

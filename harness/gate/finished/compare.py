@@ -25,6 +25,11 @@ ALIKE = {
     "sampler": "decoded otherwise",
     "mode": "sent in another mode",
 }
+SAYS = {
+    0: "no suite of B is worse than A by its margin",
+    1: "a suite of B is worse than A",
+    2: "of a suite it is not decided whether B is worse than A by its margin",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,11 @@ class Compared:
     notes: list[str]
 
     @property
+    def sentence(self) -> str:
+        """What it comes to, in words."""
+        return SAYS[self.exit_code]
+
+    @property
     def exit_code(self) -> int:
         """0 where the second run is HELD on every suite, 1 where it lost one, else 2."""
         states = {each.found.state if each.found else None for each in self.pairs}
@@ -70,7 +80,10 @@ class Compared:
             }
             for run, plan in plans.items()
         }
-        return {"runs": named, "suites": [p.to_json() for p in self.pairs], "notes": self.notes}
+        said = {"exit_code": self.exit_code, "sentence": self.sentence, "notes": self.notes}
+        alpha = plans[B].policy.alpha
+        suites = [pair.to_json() for pair in self.pairs]
+        return {"runs": named, "suites": suites, "alpha": alpha, **said}
 
 
 def compare(first: Path, second: Path) -> Compared:

@@ -22,7 +22,7 @@ from harness.audit.certificate import Certificate, State
 from harness.deciding import degeneration, judge
 from harness.deciding.instrument import churn
 from harness.errors import RunError
-from harness.evidence import attestation, documents, receipts
+from harness.evidence import attestation, documents, receipts, signature
 from harness.evidence.documents import Decision, Scorecard
 from harness.evidence.folder import Held, RunFolder
 from harness.evidence.receipts import Receipt
@@ -44,6 +44,7 @@ class Rechecked(NamedTuple):
     card: Scorecard | None
     decision: Decision | None
     attested: bool = True  #: a statement stands beside it, and was compared
+    signed: str = ""  #: by whom that one is signed, as far as was asked
 
     @property
     def sentence(self) -> str:
@@ -51,20 +52,22 @@ class Rechecked(NamedTuple):
         said = self.verdict.name if self.verdict else "nothing that could be judged"
         made_by = self.folder.settings.harness
         also = "" if made_by == __version__ else f", as harness {made_by} computed it"
-        differ = len(self.differences)
-        agrees = f"{differ} differ" if differ else f"all agrees{also}"
-        over = self.folder.override
-        text = f"the receipts say {said}; {agrees}{f'; {over.sentence}' if over else ''}"
+        agrees = f"{n} differ" if (n := len(self.differences)) else f"all agrees{also}"
+        over = self.folder.override.sentence if self.folder.override else ""
+        text = "; ".join(filter(None, (f"the receipts say {said}", agrees, over, self.signed)))
         alone = f"; no {attestation.NAME} beside it says that this is the page of the run's end"
         return text if self.attested else text + alone
 
 
-def recheck(run: Path) -> Rechecked:
+def recheck(run: Path, signed_by: str | None = None) -> Rechecked:
     """Decide a finished run again from its documents, and compare; ``run`` is its folder, or a page
-    that carries them.
+    that carries them. Not signed ``signed_by`` somebody (:func:`signature.faults`) is a difference.
 
     Raises :class:`RunError` where a document is missing or cannot be read."""
-    return _of_page(run) if run.is_file() else _of_folder(run)
+    found = _of_page(run) if run.is_file() else _of_folder(run)
+    statement = (run.parent if run.is_file() else run) if found.attested else None
+    signed, wrong = signature.told(statement, signed_by)
+    return found._replace(differences=[*found.differences, *wrong], signed=signed)
 
 
 def _of_page(page: Path) -> Rechecked:

@@ -34,18 +34,24 @@ class Release(NamedTuple):
     exit_code: int
     against: list[str]
     sentence: str
+    signed: str = ""
 
 
 def release_check(
-    run: Path, adapter: str, library: str | None = None, max_age: int | None = None
+    run: Path,
+    adapter: str,
+    library: str | None = None,
+    max_age: int | None = None,
+    signed_by: str | None = None,
 ) -> Release:
     """Hold a run against the ``adapter`` (a name of the library, a folder, an id of the Hub) that
     is about to be released, and against the workspace of ``library``; it may have ended
-    ``max_age`` days ago at most. Reasons that a person overruled do not stand against it.
+    ``max_age`` days ago at most, and is ``signed_by`` whom :func:`recheck` is told. Reasons that a
+    person overruled do not stand against it.
 
     Raises :class:`RunError` where a document of the run cannot be read, :class:`WorkspaceError`
     where the workspace or the adapter cannot."""
-    found, place = recheck(run), workspace.find(library)
+    found, place = recheck(run, signed_by), workspace.find(library)
     plan, listed = found.folder.registration, libraries.load(place)
     wrong, spoken = _reasons(found)
     against = [
@@ -62,10 +68,11 @@ def release_check(
     name = found.verdict.name if found.verdict else "nothing that could be judged"
     if not against and found.verdict:
         over = found.folder.override
-        also = f", {over.sentence}" if over else ""
-        return Release(0, [], f"{name}: {plan.adapter} may be released as it is{also}")
+        also = "".join(f", {one}" for one in (over.sentence if over else "", found.signed) if one)
+        text = f"{name}: {plan.adapter} may be released as it is{also}"
+        return Release(0, [], text, found.signed)
     code = decide(wrong).name.exit_code if wrong else 1
-    return Release(code, against, f"not to be released; the receipts say {name}")
+    return Release(code, against, f"not to be released; the receipts say {name}", found.signed)
 
 
 def outdated(plan: Registration, place: Workspace, listed: Library) -> list[str]:

@@ -31,6 +31,7 @@ from harness.subjects.entering.entry import folder
 from harness.verdict import Name
 
 MAX_AGE = 30  # days
+STDERR = 2  # its descriptor
 REMEDY = "gate it, or name the run with --run"
 Outcome = Literal["shipped", "failed", "changed"]
 
@@ -53,9 +54,12 @@ def ship(
     run: Path | None = None,
     max_age: int = MAX_AGE,
     by: str = "",
+    signed_by: str | None = None,
+    quiet: bool = False,
 ) -> Shipped:
     """Run ``command`` if the adapter ``name`` of the library may be released by ``run``, else by
-    the last run about its bytes.
+    the last run about its bytes; ``signed_by`` as in :func:`release_check`. With ``quiet`` what it
+    prints goes to standard error.
 
     Raises :class:`WorkspaceError` for an adapter that is not in the library or has no run, and as
     :func:`release_check` does."""
@@ -63,13 +67,14 @@ def ship(
     listed = libraries.load(place)
     at = _listed(place, listed, name)
     found = _run(place, at, run)
-    check = release_check(found, name, library, max_age)
+    check = release_check(found, name, library, max_age, signed_by)
     if check.exit_code:
         return Shipped(check, found)
     began, held = _now(), RunFolder(found)
     try:
+        where = STDERR if quiet else None
         code = subprocess.run(
-            list(command), env=os.environ | told(held, at), check=False
+            list(command), env=os.environ | told(held, at), stdout=where, check=False
         ).returncode
     except OSError as error:
         raise WorkspaceError(f"{command[0]}: cannot be run: {error.strerror}") from None
@@ -169,7 +174,9 @@ def receipt(place: Workspace, digest: str) -> str | None:
             over = f", {made.override.sentence}" if made.override else ""
             return f"shipped {made.ended[:10]} by {made.by}{over}"
     run = newest(place, digest)
-    return f"SHIP in {os.path.relpath(run)}" if run is not None and _ships(run) else None
+    if run is None or not _ships(run):
+        return None
+    return f"SHIP in {os.path.relpath(run, place.runs.parent)}"
 
 
 def _ships(run: Path) -> bool:

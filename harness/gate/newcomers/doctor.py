@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from harness.audit.workspace import resolve_sandbox
 from harness.content import library as libraries
-from harness.content import suite, workspace
+from harness.content import strict, suite, workspace
 from harness.content.library import Library
 from harness.content.strict import nearest
 from harness.content.workspace import Workspace
 from harness.errors import HarnessError, boundary
 from harness.judging import discovery
+from harness.judging.observed.origins import DISTRIBUTION
 from harness.subjects.entering.folders import recognised
 
 GATE = "every gate"
@@ -83,12 +84,45 @@ def _suites(place: Workspace, listed: Library) -> Iterator[Check]:
         yield Check("verifiers", "whatever they judge", text)
     for id, of in sorted(wanted.items()):
         yield Check(f"verifier {id}", f"suite {of}", _lacking(found, id))
+    yield from _facets(place, listed, found)
     sandboxed = [one for id, one in found.verifiers.items() if id in wanted and one.sandbox]
     if sandboxed:
         what = ", ".join(sorted(one.id for one in sandboxed))
         yield _tried(
             "sandbox", f"running answers: {what}", lambda: resolve_sandbox(sandboxed, "auto")
         )
+
+
+def _facets(place: Workspace, listed: Library, found: discovery.Found) -> Iterator[Check]:
+    """Of each facet that is a folder what can be judged here and at which level; what is missing is
+    missing where an adapter owes it."""
+    root = place.folder("suites")
+    owed = [name for one in listed.adapters.values() for name in one.suites]
+    for path in sorted(root.glob("*/*/*.yaml")):
+        if path.stem != path.parent.name:
+            continue
+        spec, id = strict.load(path, suite.SuiteFile), suite.suite_id(path, root)
+        lacking = {c.id: _lacking(found, c.verifier) for c in spec.criteria}
+        here = [c for c in spec.criteria if not lacking[c.id]]
+        said = ", ".join(f"{c.id} ({found.verifiers[c.verifier].level})" for c in here)
+        cannot = [f"{name}: {text}" for name, text in lacking.items() if text]
+        remedy = f"{'; '.join(cannot)}; {_remedy(id, cannot)}" if cannot else ""
+        if any(id == name or id.startswith(f"{name}/") for name in owed):
+            yield Check(f"facet {spec.facet}", said or "no criterion", remedy)
+        else:
+            beside = f"; nobody owes it, not here: {remedy}" if remedy else ""
+            yield Check(f"facet {spec.facet}", f"{said or 'no criterion'}{beside}")
+
+
+#: what Debian calls the programs that verifiers name
+DEBIAN = {"g++": "g++", "glslangValidator": "glslang-tools", "spirv-cross": "spirv-cross"}
+
+
+def _remedy(id: str, cannot: Sequence[str]) -> str:
+    """The one line to type for the suite ``id``, whose family has an extra of its name."""
+    programs = sorted({DEBIAN[name] for name in DEBIAN if any(name in one for one in cannot)})
+    line = f"pip install '{DISTRIBUTION}[{id.partition('/')[0]}]'"
+    return f"{line} && apt-get install {' '.join(programs)}" if programs else line
 
 
 def _lacking(found: discovery.Found, id: str) -> str:

@@ -1,0 +1,55 @@
+"""``harness library``: what is known of every adapter of the library, by its runs and records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.content import library as libraries
+from harness.content.library import Library
+from harness.content.workspace import Workspace
+from harness.digests import folder_digest
+from harness.errors import HarnessError
+from harness.evidence.folder import LAST, RunFolder
+from harness.gate.finished.recheck import recheck
+from harness.gate.finished.ship import newest, receipt
+from harness.pages.beside.library import Subject
+from harness.subjects.entering.entry import folder
+
+
+def shelf(place: Workspace) -> Iterator[Subject]:
+    """Every adapter of the library, its last run rechecked; raises :class:`WorkspaceError`."""
+    listed = libraries.load(place)
+    runs = list(_finished(place))
+    for name in listed.adapters:
+        yield _subject(place, listed, name, runs)
+
+
+def _subject(place: Workspace, listed: Library, name: str, runs: list[RunFolder]) -> Subject:
+    one, path = listed.adapters[name], folder(place, listed, name)
+    mine = [run for run in runs if run.registration.lineage == (one.lineage or name)]
+    mine = [run for run in mine if run.registration.base == one.base]
+    if not path.is_dir():
+        return Subject(name, one, mine, None, fault=f"{one.path}: no such folder")
+    digest = folder_digest(path)
+    last, shown = newest(place, digest), receipt(place, digest) or ""
+    if last is None:
+        return Subject(name, one, mine, None, receipt=shown)
+    try:
+        found = recheck(last)
+    except HarnessError as error:
+        return Subject(name, one, mine, None, receipt=shown, fault=str(error))
+    return Subject(name, one, mine, found.folder, "".join(found.differences[:1]), shown)
+
+
+def _finished(place: Workspace) -> Iterator[RunFolder]:
+    """The runs that have an end, the oldest first; what cannot be read is not among them."""
+    found = []
+    for path in sorted(place.runs.glob("*/settings.json")):
+        run = RunFolder(path.parent)
+        try:
+            if all(map(run.has, LAST)):
+                found.append((run.scorecard.finished, str(run.path), run))
+                _ = run.registration, run.verdict
+        except HarnessError:
+            found = [row for row in found if row[2] is not run]
+    yield from (run for *_, run in sorted(found, key=lambda row: row[:2]))
