@@ -271,7 +271,7 @@ def script(case: Case, answer: Answer) -> Script | Judgement:
     roots: list[Node] = []
     generics: dict[tuple[int, int], str] = {}
     for code in tagged or [one.code for one in blocks if not tags[one]]:
-        root = unseen(code) or settled(code, generics)
+        root = unseen(answer, code) or settled(code, generics)
         if isinstance(root, Judgement):
             return root
         if root.has_error:
