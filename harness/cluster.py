@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from harness.errors import EngineError, HarnessError
+from harness.errors import EngineError, HarnessError, boundary
 
+BEGIN = 600  # seconds in which Ray has to find room for the workers
 LOSSES = 3  # times that one worker is begun anew, and that one question is put again
 AGAIN = "whatever was answered is kept: run the same command again"
 
@@ -28,9 +29,10 @@ class Worker:
     def ask(self, name: str, *asked: Any) -> Any:
         """What the method ``name`` says; raises :class:`EngineError` that names the host."""
         try:
-            if self._made is None:
-                self._made = self._make()
-            return getattr(self._made, name)(*asked)
+            with boundary():
+                if self._made is None:
+                    self._made = self._make()
+                return getattr(self._made, name)(*asked)
         except HarnessError as error:
             raise EngineError(f"host {platform.node()}: {error}") from None
 
@@ -63,7 +65,15 @@ def hired(address: str, gpus: float, makes: Sequence[Callable[[], Any]]) -> list
     worker: Any = ray.remote(Worker)
     lasting = {"max_restarts": LOSSES, "max_task_retries": LOSSES, "scheduling_strategy": "SPREAD"}
     room = {"num_cpus": 0, "num_gpus": gpus}  # the library says how many; none waits for a core
-    return [worker.options(**room, **lasting).remote(make) for make in makes]
+    made = [worker.options(**room, **lasting).remote(make) for make in makes]
+    begun = [one.__ray_ready__.remote() for one in made]
+    if begun and ray.wait(begun, num_returns=len(begun), timeout=BEGIN)[1]:
+        dismiss(made)
+        raise EngineError(
+            f"the cluster has no room for {len(made)} workers within {BEGIN} s; end what else runs"
+            " there, or ask for fewer"
+        )
+    return made
 
 
 def each(workers: Sequence[Any], name: str, *asked: Any) -> list[Any]:

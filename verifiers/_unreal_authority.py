@@ -88,7 +88,8 @@ class Authority:
                 before = [one for one in at.children if one.end_byte <= inner.start_byte]
                 if any(self._leaves(one) for one in before):
                     return True
-            at, inner = at.parent, at
+            inner = at
+            at = at.parent
         return False
 
     def _leaves(self, node: Node) -> bool:

@@ -138,8 +138,9 @@ def link_faults(project: Project) -> Iterator[Judgement]:
         if not events and function.name != "GetLifetimeReplicatedProps":
             yield failed("undeclared", f"{home.name} declares no {function.name}")
     for function in project.functions:
-        member = home.own(function.name) if (home := project.by_name.get(function.owner)) else None
-        if member is not None and member.body is None and not _fits(home, member, function):
+        home = project.by_name.get(function.owner)
+        member = home.own(function.name) if home else None
+        if home and member and member.body is None and not _fits(home, member, function):
             yield failed("undeclared", f"{function.name} has another signature than declared")
 
 
@@ -268,9 +269,9 @@ def delegate_faults(project: Project) -> Iterator[Judgement]:
     for function in project.functions:
         for node in walk(function.node):
             if called(node) in ("Broadcast", "ExecuteIfBound", "Execute"):
-                given = _delegate(project, last_name(target(node)))
-                if given is not None and len(arguments(node)) != len(given):
-                    yield failed("delegate", where(node, f"{len(given)} values are handed over"))
+                told = _delegate(project, last_name(target(node)))
+                if told is not None and len(arguments(node)) != len(told):
+                    yield failed("delegate", where(node, f"{len(told)} values are handed over"))
     for one in project.types:
         for member in one.members:
             macro, _ = project.delegates.get(plain(member.type), ("", []))

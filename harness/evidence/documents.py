@@ -23,7 +23,7 @@ from harness.content.policy import Policy
 from harness.errors import Refuse, RunError, SystemRefused, WorkspaceError
 from harness.verdict import Name, Reason
 
-FORMAT = 1
+FORMAT = 2
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 _hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)

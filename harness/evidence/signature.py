@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.errors import WorkspaceError
+from harness.errors import RunError, WorkspaceError
 from harness.evidence import attestation
 
 NAME = f"{attestation.NAME}.sigstore.json"
@@ -22,6 +22,8 @@ def sign(run: Path, key: Path | None = None) -> Path:
 
     Raises :class:`RunError` for a run without one, and :class:`WorkspaceError` where it cannot be
     signed."""
+    if run.is_file():
+        raise RunError(f"{run}: a page; the folder of its run is signed")
     attestation.read(run / attestation.NAME)
     config = _library().signing.Config()
     try:
@@ -40,7 +42,7 @@ def told(folder: Path | None, by: str | None) -> tuple[str, list[str]]:
     to be; without a folder no statement names what was asked about."""
     if by is None:
         there = folder is not None and (folder / NAME).is_file()
-        return "signed, and not asked by whom (--signed-by)" if there else "", []
+        return "a signature beside it was not checked (--signed-by)" if there else "", []
     if folder is None:
         return "", [f"{attestation.NAME}: names no such page, so nobody has signed it"]
     wrong = list(faults(folder, by))
@@ -50,8 +52,9 @@ def told(folder: Path | None, by: str | None) -> tuple[str, list[str]]:
 def faults(folder: Path, by: str) -> Iterator[str]:
     """Why the statement in ``folder`` is not signed by the public key in a file, or by
     ``IDENTITY,ISSUER`` of sigstore. Raises :class:`WorkspaceError` for what is neither."""
-    identity, _, issuer = by.rpartition(",")
-    if not identity and not Path(by).is_file():
+    named = "" if Path(by).is_file() else by
+    identity, _, issuer = (part.strip() for part in named.rpartition(","))
+    if named and not (identity and issuer):
         expected = "expected a public key (PEM), or IDENTITY,ISSUER of sigstore"
         raise WorkspaceError(f"--signed-by {by}: no such file; {expected}")
     if not (folder / NAME).is_file():

@@ -19,6 +19,7 @@ from harness.evidence import attestation, secret
 from harness.evidence.registration import Registration
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
+from harness.judging.pool import Pool
 from harness.pages import scorecard
 from harness.subjects.base import Fault
 from harness.subjects.identity import changed, moved
@@ -71,6 +72,9 @@ def _changed(prepared: Prepared) -> list[Fault]:
         if names := binding.differences(bound, {"source": source, "fixtures": known}):
             text = f"{', '.join(names[:5])} of verifier {id} changed since its audit"
             faults.append(Fault("changed-in-run", f"{text}; it was certified as it was before"))
+    if isinstance(prepared.judges, Pool) and (names := prepared.judges.differing()):
+        text = f"{', '.join(names[:5])} changed on a host of the cluster since the audit"
+        faults.append(Fault("changed-in-run", text))
     for id, each in wanted.suites.items():
         now = _digest(suite.load, each.path, root)
         if now != each.digest:

@@ -25,14 +25,18 @@ class Far:
     def __init__(
         self, folder: Path, digest: str, sandbox: str | None, secret: bytes, unlike: Unlike
     ) -> None:
-        self._judges = Judges(folder, sandbox, workers=1, secret=secret)
+        self._judges, self._unlike = Judges(folder, sandbox, workers=1, secret=secret), unlike
         if self._judges.digest != digest:
             raise EngineError(f"{folder}: found {self._judges.digest}; expected {digest}")
-        if differ := list(unlike()):
+        if differ := self.differing():
             raise EngineError(
                 f"verifiers were audited where this is otherwise: {', '.join(differ[:5])}; make"
                 " the hosts of the cluster alike"
             )
+
+    def differing(self) -> list[str]:
+        """What is not here as it was in the audits."""
+        return list(self._unlike())
 
     def tell(self, asks: Sequence[Ask]) -> list[Told]:
         """What is said of each."""
@@ -62,6 +66,10 @@ class Pool(Judges):
             for one in told:
                 heard(one)
         return told
+
+    def differing(self) -> list[str]:
+        """What is not on a host any more as it was in the audits."""
+        return sorted({one for found in cluster.each(self._far, "differing") for one in found})
 
     def __exit__(self, *exception: object) -> None:
         cluster.dismiss(self._far)  # whoever waits for one waits no more

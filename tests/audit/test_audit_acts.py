@@ -1,10 +1,13 @@
 """What a verifier may not do beside judging is seen however it does it, and refuses it by name; its
 twin does the same thing rightly and is certified."""
 
+import pathlib
+import subprocess
 import sys
 
 import pytest
 from auditing import audited, write
+from conftest import ROOT
 from sums import source, sums
 
 from harness.audit.certificate import State, redacted
@@ -225,10 +228,52 @@ def test_what_imports_while_it_notes_an_import_does_not_note_itself(tmp_path, mo
     hook = placed.Imports(Observer(notes)).importing(__import__)
     of = origins.of.__wrapped__
 
+    imports = compile("hook('ntpath', fromlist=('join',))", pathlib.__file__, "exec")
+
     def importing(file):
-        hook("ntpath", fromlist=("join",))  # as pathlib of Python 3.12.3 does
+        exec(imports, {"hook": hook})  # as pathlib of Python 3.12.3 does
         return of(file)
 
     monkeypatch.setattr(origins, "of", importing)
     assert hook("json") is sys.modules["json"]
     assert hook("colorsys") is sys.modules["colorsys"]
+
+
+REACHES = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from harness.judging.observed import placed
+
+place = Path(sys.argv[1])
+placed.observe(place / "notes")
+placed.close_packages()
+placed._Place.seen.verifier = SimpleNamespace(id="v.x", packages=(), path=place / "v.py")
+for source in (place / "v.py").read_text().split("# next"):
+    try:
+        exec(compile(source, str(place / "v.py"), "exec"), {"__name__": "v"})
+        print("imported")
+    except ModuleNotFoundError:
+        print("refused")
+"""
+WAYS = """
+import gdtoolkit
+# next
+class Sly(str):
+    def partition(self, sep):  # asked while the import is noted
+        import gdtoolkit
+        return str.partition(self, sep)
+__import__(Sly("json"))
+# next
+import importlib
+importlib.__import__("gdtoolkit")
+# next
+__import__("json")
+"""
+
+
+def test_what_is_not_declared_is_out_of_reach_also_while_an_import_is_noted(tmp_path):
+    (tmp_path / "v.py").write_text(WAYS)
+    command = [sys.executable, "-c", REACHES, tmp_path]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["refused", "refused", "refused", "imported"]

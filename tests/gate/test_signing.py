@@ -54,7 +54,9 @@ def test_a_signed_run_says_by_whom_and_no_other_key_fits(place: Path, capsys):
         ("recheck", place / "run" / attestation.PAGE),
         ("release-check", place / "run", "--adapter", "gamedev", "--library", place),
     ):
-        assert said(capsys, *asked)[1].endswith("signed, and not asked by whom (--signed-by)")
+        assert said(capsys, *asked)[1].endswith(
+            "a signature beside it was not checked (--signed-by)"
+        )
         code, text = said(capsys, *asked, "--signed-by", own)
         assert (code, text.endswith(f"signed by {own}")) == (0, True), text
         assert json.loads(said(capsys, *asked, "--json", "--signed-by", own)[1])["signed"]

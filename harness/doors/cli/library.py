@@ -44,7 +44,9 @@ def library(library: str | None, html: Path | None, as_json: bool) -> int:
             bare += said == NO_RECEIPT
         rows.append((name, a.status, said, a.base, ", ".join(a.facets), ", ".join(a.suites)))
     if as_json:
-        tell({"library": found.library, **listed.model_dump(mode="json", exclude={"gate"})})
+        receipts = {row[0]: row[2] for row in rows[1:] if row[2]}
+        data = listed.model_dump(mode="json", exclude={"gate"})
+        tell({"library": found.library, **data, "receipts": receipts})
         return 1 if bare else 0
     out = Terminal()
     out.say(str(found.library))
@@ -130,6 +132,8 @@ def cache(context: click.Context, as_json: bool) -> None:
     from harness.doors.console import Terminal
     from harness.engines import store
 
+    if as_json and context.invoked_subcommand is not None:
+        raise click.UsageError(f"--json stands behind {context.invoked_subcommand}")
     if context.invoked_subcommand is None:
         folder, out = cache_folder(), Terminal()
         parts = list(store.parts(folder))

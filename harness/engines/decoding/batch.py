@@ -68,7 +68,7 @@ class Batches:
         the constant of steps of one shape."""
         batch = {"steady": "rows", "together": "batch", "prompts alone": "batch"}.get(str(self.way))
         own = {batch: self.rows} if batch else {}
-        return {"numerics": self.numerics, "way": self.way} | own
+        return {"numerics": self.numerics, "way": self.way, "made": ways.MADE} | own
 
     @property
     def shared(self) -> bool:
@@ -158,8 +158,8 @@ class Batches:
         import mlx.core as mx
 
         written: dict[int, list[int]] = {uid: [] for uid in index}
-        looks, held = ends.Looks(), list[tuple[int, Generation]]()
         together = 1 if mx.default_device() == mx.cpu else HELD
+        looks, held = ends.Looks(together > 1), list[tuple[int, Generation]]()
         # tokens: a character is 4 bytes at most, a token 1 at least
         tail = 4 * max((len(s) for s in stop), default=0) + 8
         for step in count(1):

@@ -101,10 +101,11 @@ class Looks:
     """Looks at whether the logits behind the tokens of mlx-lm are numbers.
 
     A row that is not finite stays so, as its own keys and values are; so it is looked at now and
-    then, and at the end of an answer. A GPU is not waited for at each of them."""
+    then, and at the end of an answer. With ``ahead`` they are computed beside what comes next, so
+    that a GPU is not waited for at each of them."""
 
-    def __init__(self) -> None:
-        self._due: list[tuple[int, int, Any]] = []
+    def __init__(self, ahead: bool) -> None:
+        self._ahead, self._due = ahead, list[tuple[int, int, Any]]()
 
     def take(self, prompt: int, tokens: int, ended: bool, response: Any) -> None:
         """Have it computed for a token that is to be looked at."""
@@ -112,7 +113,8 @@ class Looks:
 
         if ended or tokens % EVERY == 1:
             value = response.logprobs[response.token]
-            mx.async_eval(value)
+            if self._ahead:
+                mx.async_eval(value)
             self._due.append((prompt, tokens, value))
 
     def over(self) -> None:

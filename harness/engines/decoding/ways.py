@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 Way = Literal["together", "prompts alone", "steady", "alone", "step"]
 PREFILL, PREFILL_GPU = 8, 32  # prompts that are read together
+MADE = 2  # by which arithmetic answers are made: it counts up where that changes
 KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one block (OpenBLAS: 320)
 ENDLESS, DUMMY = 2**31, -1
 CLEAR = 512  # steps after which memory that no row uses is given back, as mlx-lm's batches do

@@ -43,7 +43,11 @@ class Replica:
         if settled != self._settled:
             self._engine.settle(**settled)
             self._settled = settled
-        return {**self._engine.identity, "harness": __version__, "over": "ray"}
+        import mlx.core as mx
+
+        chip = sorted(str(mx.device_info().get(key)) for key in ("architecture", "device_name"))
+        own = {"chip": chip, "harness": __version__, "over": "ray"}
+        return {**self._engine.identity, **own}
 
     def answer(
         self,

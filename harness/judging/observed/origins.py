@@ -58,8 +58,6 @@ def of(file: str) -> tuple[Origin, str]:
         return Origin.PACKAGE, str(Path(*path.parts[: at + 2]))
     elif str(path).startswith(STANDARD):
         return Origin.PASSED, ""
-    elif path.parent.name.endswith((".dist-info", ".egg-info")):  # told of an installed package
-        return Origin.PACKAGE, str(path.parent)
     return Origin.OWN, str(path)
 
 

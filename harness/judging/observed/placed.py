@@ -23,6 +23,8 @@ from harness.judging.observed.observer import Observer
 from harness.judging.observed.origins import Origin
 from harness.judging.verifier import Verifier
 
+#: whose imports note something, where one is being noted
+NOTING = (*origins.STANDARD, f"{origins.HARNESS}{os.sep}", "<frozen")
 OF_A_COPY = {ItemsView.__iter__.__code__, ValuesView.__iter__.__code__}
 
 
@@ -40,6 +42,7 @@ def observe(notes: Path) -> None:
     imports = Imports(seen)
     sys.addaudithook(seen.heard)
     setattr(builtins, "__import__", imports.importing(builtins.__import__))  # noqa: B010
+    setattr(importlib, "__import__", imports.importing(importlib.__import__))  # noqa: B010
     importlib.import_module = imports.importing_module(importlib.import_module)
     importlib.util.find_spec = imports.finding(importlib.util.find_spec)
     sqlite3.connect = sqlite3.dbapi2.connect = seen.connecting(sqlite3.connect)
@@ -84,9 +87,10 @@ class Imports:
         ) -> Any:
             asking = globals.get("__name__") if globals else None
             key = (asking, name, tuple(fromlist or ()), level, self._seen.by)
-            if key in self._known or self._noting:
-                return real(name, globals, locals, fromlist, level)
             frame = sys._getframe(1)
+            noting = self._noting and frame.f_code.co_filename.startswith(NOTING)
+            if key in self._known or noting:
+                return real(name, globals, locals, fromlist, level)
             with self._notes():
                 self._must_be_in_reach(name if level == 0 else "", frame)
             found = self._tried(
