@@ -1,25 +1,30 @@
 """What a scorecard costs: seconds to write it, megabytes, and what a browser needs to show and to
 filter it, at 1,000, 10,000 and 100,000 receipts.
 
-    python benchmarks/report.py [--receipts 1000 10000 100000] [--keep FOLDER] [--inspect]
+    python benchmarks/report.py [--receipts 1000 10000 100000] [--keep FOLDER] [--peers]
 
 Receipts are those of a simulated gate on suites of code-like answers of about 400 characters. The
 browser is Chromium, headless, driven by Playwright: ``first view`` is first contentful paint,
 ``ready`` when the list can be filtered, both from navigation; ``filter`` is the median of filters
 by suite, outcome, reason, flip and words, from input to the next frame; ``deep`` is a search
-through all answers to its end. ``--inspect`` writes the same rows as logs of inspect-ai, where it
-is installed, and bundles its viewer. promptfoo needs node and is not run."""
+through all answers to its end. ``--peers`` gives the same rows to inspect-ai, which bundles its
+viewer, and to promptfoo, whose ``echo`` answers them and whose HTML is written, where these are
+installed; what is not done in ten minutes is stopped."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +37,7 @@ from harness.evidence.receipts import Finding, Receipt
 from harness.pages import scorecard
 
 SUITES = 10
-LIMIT_MS = 600_000  # ten minutes: what is not done then is not done
+PATIENCE = 600  # seconds: what is not done then is not done
 FILTER = """async ([name, value]) => {
   const form = document.querySelector('#filters'), begun = performance.now();
   form[name].value = value;
@@ -84,7 +89,7 @@ def browsed(page: Path) -> dict[str, float]:
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         tab = browser.new_page(viewport={"width": 1280, "height": 800})
-        tab.set_default_timeout(LIMIT_MS)
+        tab.set_default_timeout(1000 * PATIENCE)
         tab.goto(page.as_uri(), wait_until="commit")
         tab.wait_for_selector("html[data-ready]")
         asked = [("suite", "suite-3"), ("flip", "lost"), ("suite", ""), ("outcome", "fail")]
@@ -131,12 +136,54 @@ def inspected(many: int, folder: Path) -> str:
     return f"{time.perf_counter() - begun:.1f} s, {size / 1e6:.1f} MB, needs a server"
 
 
+def promptfooed(many: int, folder: Path) -> str:
+    """Size and seconds of promptfoo's HTML of the same rows, and what a browser needs for it."""
+    asked = [
+        {"vars": {"row": row.answer}, "assert": [{"type": "contains", "value": "return"}]}
+        for row in rows(many)
+    ]
+    config = {"prompts": ["{{row}}"], "providers": ["echo"], "tests": asked}
+    (folder / "promptfooconfig.json").write_text(json.dumps(config))
+    own = {"PROMPTFOO_CONFIG_DIR": str(folder), "PROMPTFOO_DISABLE_TELEMETRY": "1"}
+    own |= {"PROMPTFOO_DISABLE_UPDATE": "1", "PROMPTFOO_DISABLE_REMOTE_GENERATION": "1"}
+    command = ["promptfoo", "eval", "-c", "promptfooconfig.json", "--no-cache", "--no-progress-bar"]
+    command += ["--no-table", "-o", "out.html"]
+    begun = time.perf_counter()
+    call = partial(subprocess.run, command, cwd=folder, env=os.environ | own, timeout=PATIENCE)
+    try:
+        call(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return f"not done in {PATIENCE} s"
+    page = folder / "out.html"
+    if not page.exists():
+        return "wrote no page"
+    took, size = time.perf_counter() - begun, page.stat().st_size / 1e6
+    return f"{took:.1f} s with its echo of them, {size:.1f} MB, loaded after {loaded(page):.1f} s"
+
+
+def loaded(page: Path) -> float:
+    """Seconds until a browser has loaded a page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        tab = browser.new_page(viewport={"width": 1280, "height": 800})
+        tab.set_default_timeout(1000 * PATIENCE)
+        begun = time.perf_counter()
+        tab.goto(page.as_uri(), wait_until="load")
+        took = time.perf_counter() - begun
+        browser.close()
+    return took
+
+
 def main() -> None:
     """Print one line for each size."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--receipts", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     options.add_argument("--keep", type=Path, help="where the runs are left")
-    options.add_argument("--inspect", action="store_true")
+    options.add_argument("--peers", action="store_true")
     given = options.parse_args()
     for many in given.receipts:
         with tempfile.TemporaryDirectory() as temporary:
@@ -149,8 +196,10 @@ def main() -> None:
             line["MB"] = round(page.stat().st_size / 1e6, 2)
             line |= {f"{name} ms": round(value) for name, value in browsed(page).items()}
             print(json.dumps(line), flush=True)
-            if given.inspect:
+            if given.peers and find_spec("inspect_ai"):
                 print("  inspect-ai:", inspected(many, Path(temporary)), flush=True)
+            if given.peers and shutil.which("promptfoo"):
+                print("  promptfoo:", promptfooed(many, Path(temporary)), flush=True)
 
 
 if __name__ == "__main__":

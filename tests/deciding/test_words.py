@@ -31,7 +31,6 @@ from scipy.special import bdtr
 
 from harness.content.policy import Policy
 from harness.deciding.sentences import undecided
-from harness.doors.console import told
 from harness.pages.html import next_step
 from harness.stats.gains import gain_power, gain_prompts
 from harness.stats.paired import GuardState
@@ -229,20 +228,21 @@ def test_the_power_of_a_gain_is_what_every_outcome_of_few_prompts_adds_up_to():
     assert gain_power(n, gain + loss, gain - loss, alpha) == pytest.approx(total, abs=1e-12)
 
 
-def test_what_decides_is_followed_by_what_to_do_next_once():
+def steps(verdict):
+    return list(dict.fromkeys(filter(None, map(next_step, verdict.deciding))))
+
+
+def test_only_what_decides_says_what_to_do_next():
     facets = [plan(name, 40) for name in ("prose", "code")]
     rows = [row for each in facets for row in pair(each.suite, 40, 10, 2, 2)]
-    shown = told(judge(registration([GUARD, *facets]), HELD + rows).verdict)
-    steps = [text for verdict, text in shown if not verdict.strip()]
-    assert steps == [f"next: {CODES['no-gain'].next}"]
-    assert shown[0][1].startswith("prose: prose shows no gain")
+    shown = judge(registration([GUARD, *facets]), HELD + rows).verdict
+    assert steps(shown) == [CODES["no-gain"].next]
+    assert shown.deciding[0].text.startswith("prose shows no gain")
     lost = judge(BOTH, pair("humaneval", 164, 60, 2, 20) + pair("godot", 40, 10, 2, 2)).verdict
-    steps = [text for verdict, text in told(lost) if not verdict.strip()]
-    assert steps == [f"next: {CODES['broken'].next}"], "the facet without a gain does not decide"
-    ships = told(judge(BOTH, HELD + GAINED).verdict)
-    assert all(verdict.strip() for verdict, _ in ships), "nothing is to do"
+    assert steps(lost) == [CODES["broken"].next], "the facet without a gain does not decide"
+    assert steps(judge(BOTH, HELD + GAINED).verdict) == [], "nothing is to do"
     void = decide([Reason(Name.VOID, "wrong-base", "subject", "another base")])
-    assert told(void)[1][1] == f"next: {faults()['wrong-base']['remedy']}"
+    assert steps(void) == [faults()["wrong-base"]["remedy"]]
 
 
 def test_every_code_says_what_to_do_next():

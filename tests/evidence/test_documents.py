@@ -13,6 +13,7 @@ from gates import LOOK, judge, pair, plan, registration
 from run_folders import REPORTS, begin, change, change_lines, finish, settings
 
 from harness.errors import RunError, WorkspaceError
+from harness.evidence.documents import FORMAT
 from harness.evidence.ledger import Ledger
 from harness.evidence.registration import read
 from harness.evidence.run import Run
@@ -104,7 +105,7 @@ def of_fields(
     row: dict, edit: Callable[[Path, Callable[[dict], object]], object]
 ) -> Iterator[Damage]:
     """Damage to each field of a document, which ``edit`` rewrites."""
-    for stated in (2, "1", True, None):
+    for stated in (FORMAT + 1, "1", True, None):
         yield f"format {stated!r}", lambda path, v=stated: edit(path, lambda d: with_format(d, v))
     yield "unknown key", lambda path: edit(path, lambda d: d.update({"\udc80": 1}))
     for key in row:
