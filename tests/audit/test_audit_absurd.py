@@ -92,11 +92,11 @@ def test_what_passed_of_the_absurd_is_counted_among_what_must_fail(honest, tmp_p
     """Who accepts all has passed all of it, by the same count above and below."""
     if accepts:
         edit(honest / "verifiers" / "honest.py", "text.strip() == wanted", "True")
-    files = {kind: tmp_path / f"a.{kind}" for kind in ("html", "json", "table")}
-    files["table"] = tmp_path / "a.md"
+    files = {"html": tmp_path / "a.html", "table": tmp_path / "a.md"}
     given = [part for kind, path in files.items() for part in (f"--{kind}", path)]
     _, text = harness("audit", "--library", honest, "honest_sentence.it", *given)
-    (found,) = json.loads(files["json"].read_text())["certificates"]
+    _, told = harness("audit", "--library", honest, "honest_sentence.it", "--json")
+    (found,) = json.loads(told.splitlines()[-1])["certificates"]
     passed = [name for name in found["false_passes"] if name.startswith("degenerate:")]
     assert len(passed) == (found["degenerate"] if accepts else 0)
     counted = f"{len(passed)} of {found['degenerate']}"

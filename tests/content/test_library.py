@@ -109,7 +109,9 @@ def test_a_key_of_the_policy_that_names_nothing_is_an_error(place, gate, message
     place.library.write_text(f"gate:\n  {gate}\n{text}")
     with pytest.raises(WorkspaceError, match=re.escape(f"library.yaml:2: {message}")):
         look_up(Options("gamedev", library=str(place.root)))
-    place.library.write_text(f"gate: {{margins: {{mini/java: 0.1}}, secondary: [godot]}}\n{text}")
+    place.library.write_text(
+        f"gate: {{margins: {{mini/java: 0.1}}, secondary: [pocket-godot]}}\n{text}"
+    )
     assert look_up(Options("gamedev", library=str(place.root))).library.gate.margins
 
 
@@ -174,7 +176,7 @@ def test_the_last_release_is_the_highest_that_was_shipped_before(place):
 def test_an_adapter_owes_what_those_that_it_includes_owe(place):
     own = {"facets": ["prose"], "suites": ["humaneval"], "includes": "gamedev"}
     found = releases(place, soul=own, both={"facets": [], "suites": [], "includes": ["soul"]})
-    assert found.adapters["soul"].facets == ["prose", "godot"]
+    assert found.adapters["soul"].facets == ["prose", "pocket-godot"]
     assert found.adapters["both"].suites == ["humaneval", "mini"]
 
 

@@ -234,6 +234,7 @@ def test_under_pytest(pytester: pytest.Pytester, stage: str):
         from contextlib import contextmanager, nullcontext
         from pathlib import Path
         from types import SimpleNamespace
+        from harness.doors.console import Terminal
         from harness.doors.pytest import gate
         from harness.verdict import Name, Verdict
 
@@ -248,12 +249,18 @@ def test_under_pytest(pytester: pytest.Pytester, stage: str):
             plans = {{suite: SimpleNamespace(contrasts=[]) for suite in suites}}
             yield SimpleNamespace(
                 invalid=[], folder=Path("run"), kept=SimpleNamespace(answered={{}}),
-                registration=SimpleNamespace(plans=plans),
+                registration=SimpleNamespace(
+                    plans=plans, adapter="a", adapter_digest="", base="b", base_digest="",
+                    look_text="",
+                ),
+                ledger=SimpleNamespace(recorded=None),
             )
 
         gate.prepare = prepare
-        gate.open_run = nullcontext
+        gate.open_run = lambda _: nullcontext(SimpleNamespace(receipts={{}}, folder=Path("run")))
         gate.measure = refuse
+        gate.brief = lambda _: SimpleNamespace(title="none")
+        Terminal.summary = lambda *_: None
         gate.conclude = refuse if "{stage}" == "conclude" else lambda *_: Verdict(Name.VOID, [])
     """)
     result = pytester.runpytest_subprocess("suites", "--adapter", "gamedev")

@@ -217,7 +217,7 @@ def test_the_action_keeps_no_held_out_text_unless_it_is_told_to(tmp_path: Path, 
     if upload == "alll":
         assert (ran.returncode, "expected published or all" in ran.stdout) == (1, True)
         return
-    names = ["scorecard-published.html", "scorecard.md", "verdict.json", "attestation.json"]
+    names = ["scorecard-published.html", "scorecard.md", "attestation.json"]
     kept = [f"runs/soul/{name}" for name in names] if upload == "published" else ["runs/soul"]
     assert (tmp_path / "output").read_text().splitlines() == ["paths<<END", *kept, "END"]
     asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""

@@ -130,7 +130,10 @@ def test_one_set_of_limits_holds_in_gate_audit_and_sample_files(hostile, tmp_pat
 
 def test_a_child_starts_anew_in_the_surroundings_of_the_one_that_was_lost(hostile):
     source = '    return passed(os.environ["PATH"] + time.strftime(" %Z"))\n'
-    write(hostile / "hostile.py", HOSTILE.replace("    return passed(answer.text)\n", source))
+    write(
+        hostile / "hostile.py",
+        HOSTILE.replace("    return passed(answer.text, [(0, 4), (2, 99)])\n", source),
+    )
     witness = Witness(hostile, digest(hostile), None)
     asked = [Asked(ID, Case("x", ""), Answer(text)) for text in ("fine", "exits", "fine")]
     first, lost, second = witness.tell(asked, BARE)

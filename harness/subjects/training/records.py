@@ -99,15 +99,18 @@ def _parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             f"{file}: Parquet needs pyarrow: pip install pyarrow, or write the rows as JSON lines"
         ) from None
     for number, row in enumerate(table.to_dict("records"), start=1):
-        yield f"{file.name}#{number}", _plain(row)
+        there = {key: value for key, value in _plain(row).items() if value is not None}
+        yield f"{file.name}#{number}", there
 
 
 def _plain(value: Any) -> Any:
-    """Arrays of a table as lists."""
+    """Arrays of a table as lists, and what is not there as ``None``."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, float) and value != value:  # what a table has where a row lacks a column
+        return None
     return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
