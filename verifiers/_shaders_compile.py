@@ -108,7 +108,7 @@ def _found(order: Order, sandbox: Sandbox) -> Compiled:
         _known.update(_compiled(new, sandbox))
     if order not in _known:  # one of the others kept it from its end
         _known.update(_compiled([order], sandbox))
-    return _known.get(order, Compiled(log="the compiler came to no end"))
+    return _known.get(order, Compiled(log="the compiler came to no end", able=False))
 
 
 def _compiled(orders: Sequence[Order], sandbox: Sandbox) -> dict[Order, Compiled]:

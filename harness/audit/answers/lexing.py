@@ -54,12 +54,14 @@ class Snippet:
 def snippet(text: str, *, completion: bool = False) -> Snippet | None:
     """The last complete fenced block of an answer; the whole answer as Python when it is a
     ``completion`` without one."""
-    for block in reversed(Answer(text).blocks):
+    blocks = Answer(text).blocks
+    for block in reversed(blocks):
         at = text.rfind(block.code)
         if block.closed and block.code.strip() and at > 0:
             after = text[at + len(block.code) :]
             return Snippet(text[:at], block.code, after, block.language, named(block.language))
-    return Snippet("", text, "", "", named("python")) if completion and text.strip() else None
+    raw = completion and not any(block.closed for block in blocks) and text.strip()
+    return Snippet("", text, "", "", named("python")) if raw else None
 
 
 def tokens(code: str, language: Language) -> list[Token]:
