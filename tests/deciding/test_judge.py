@@ -224,7 +224,9 @@ def test_dropped_failures_are_found_and_do_not_count_as_passes():
 def test_unjudged_answers_void_over_the_limit_and_decide_nothing_under_it():
     base, adapter = flips(164, 60, 0, 2)
     many = receipts("humaneval", base=base, adapter=[OPEN] * 4 + adapter[4:])
-    assert codes(judge(BOTH, many + GAINED))[0] == ("VOID", "unverified")
+    said = judge(BOTH, many + GAINED)
+    assert codes(said)[0] == ("VOID", "unverified")
+    assert "4 of 164 answers of one arm" in said.verdict.reasons[0].text
     few = receipts("humaneval", base=base, adapter=adapter[:-3] + [OPEN] * 3)
     judged = judge(BOTH, few + GAINED)
     assert judged.scores["humaneval"].results["guard"].state is GuardState.HELD, (

@@ -6,6 +6,8 @@ import pickle
 import shutil
 import signal
 import sys
+import threading
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -28,14 +30,17 @@ from harness.gate.finished.recheck import recheck
 from harness.gate.prepare import Options
 from harness.gate.session import run_gate
 from harness.judging import discovery
-from harness.judging.pool import Pool
+from harness.judging.pool import Far, Pool
 from harness.judging.workers import Judges
+
+MAKING = threading.Lock()  # workers load verifiers as they are made, each in a process of its own
 
 
 def ask(worker, name, *asked):
     """As Ray does: everything is a copy that was sent."""
     name, asked = pickle.loads(pickle.dumps((name, asked)))
-    return pickle.loads(pickle.dumps(worker.ask(name, *asked)))
+    with MAKING if worker._made is None else nullcontext():
+        return pickle.loads(pickle.dumps(worker.ask(name, *asked)))
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +177,21 @@ def pid(worker):
     import ray
 
     return ray.get(worker.__ray_call__.remote(lambda _: os.getpid()))
+
+
+@pytest.mark.parametrize("address", ["here"], indirect=True)
+def test_a_host_that_changes_amid_the_run_is_void(place, address, monkeypatch):
+    looks, real = [], Far.differing
+
+    def differing(far):
+        looks.append(far)
+        return real(far) if len(looks) <= 2 else ["source of sums.right"]
+
+    monkeypatch.setattr(Far, "differing", differing)
+    with serving(Fake(tokens=True)) as one:
+        verdict, _ = gate(place, [one], address)
+    assert (verdict.name, codes(verdict)[0]) == ("VOID", "changed-in-run")
+    assert "changed on a host of the cluster" in verdict.reasons[0].text
 
 
 @pytest.mark.slow

@@ -62,7 +62,9 @@ def test_a_signed_run_says_by_whom_and_no_other_key_fits(place: Path, capsys):
         assert json.loads(said(capsys, *asked, "--json", "--signed-by", own)[1])["signed"]
         code, text = said(capsys, *asked, "--signed-by", other)
         assert (code, f"attestation.json.sigstore.json: not by {other}" in text) == (1, True), text
-    assert run("recheck", place / "run", "--signed-by", place / "none.pem") == 4
+    for nobody in (place / "none.pem", "ada@example.org,", ", https://issuer.example"):
+        assert run("recheck", place / "run", "--signed-by", nobody) == 4, "no issuer is any issuer"
+    assert run("sign", place / "run" / attestation.PAGE, "--key", place / f"{OWN}.key") == 4
 
 
 def rewritten(run: Path) -> None:

@@ -130,6 +130,15 @@ def test_a_run_that_was_edited_says_so_on_the_library_page(place, tmp_path):
     assert "Candidates that may ship none" in text
 
 
+def test_one_run_that_cannot_be_read_keeps_no_library_from_its_page(place, tmp_path):
+    other = shutil.copytree(place, tmp_path / "edited")
+    shutil.copytree(other / "runs/one", other / "runs/two")
+    change(other / "runs/two/scorecard.json", lambda data: data["suites"][0].pop("rates"))
+    command("library", "--library", other, "--html", other / "library.html")
+    runs = said((other / "library.html").read_text()).partition("Every run")[2]
+    assert ("one gamedev" in runs, "two gamedev" in runs) == (True, False)
+
+
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     """Two runs, of which the second lost some, and their page."""

@@ -257,6 +257,33 @@ def test_several_answers_a_prompt_are_rows_of_one_case(tmp_path):
     assert set(carried["receipts"]["sample"]) == {0, 1}
 
 
+def test_an_unfinished_run_is_to_be_finished_and_an_edited_end_is_no_date(tmp_path):
+    rows = [*pair("humaneval", 164, 60, 0, 0), *pair("godot", 40, 0, 35, 0)]
+    plans = [plan("humaneval", 164, "guard"), plan("godot", 40)]
+    run = finish(tmp_path / "run", registration(plans), rows)
+    whole = scorecard.render(run, REPORTS).read_text()
+    assert "release it, if this says 0:" in whole
+    for stated in ("yesterday", "2026-11-26"):
+        change(run / "scorecard.json", lambda data, at=stated: data.update(finished=at))
+        page, found = report(run, REPORTS)
+        assert "scorecard.json" in found.differences[0]
+        assert found.differences[0].partition(":")[0] in page.read_text()
+    for name in ("scorecard.json", "verdict.json", "attestation.json"):
+        (run / name).unlink()
+    page = report(run, REPORTS)[0].read_text()
+    assert "release it, if this says 0:" not in page
+    assert "gate again into its folder, and the run is finished" in page
+
+
+def test_lost_answers_are_offered_only_where_the_cases_of_a_reason_were_lost(tmp_path):
+    rows = [*pair("humaneval", 164, 30, 0, 30), *pair("godot", 40, 0, 35, 0)]
+    rows = [replace(r, answer="<|u|>") if r.suite == "godot" else r for r in rows]
+    plans = [plan("humaneval", 164, "guard"), plan("godot", 40, control_tokens=["<|u|>"])]
+    page = scorecard.render(finish(tmp_path / "run", registration(plans), rows), REPORTS)
+    assert 'href="#suite=godot&amp;flip=lost">Read the lost answers' not in page.read_text()
+    assert 'href="#suite=humaneval&amp;flip=lost">Read the lost answers' in page.read_text()
+
+
 def test_a_template_that_asks_for_what_is_not_there_is_named(tmp_path):
     """The template is the workspace's own, and so is its mistake."""
     reports = shutil.copytree(REPORTS, tmp_path / "reports")
