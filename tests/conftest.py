@@ -21,6 +21,7 @@ from harness.sandbox import NAMES, open_sandbox
 from harness.sandbox.backends.docker import build_image
 from harness.sandbox.base import Sandbox
 from harness.sandbox.limits import Limits
+from harness.sandbox.tools import readable
 from harness.subjects.groups import groups
 
 pytest_plugins = ["pytester", "browsing", "spoken_gate", "tiny_subject"]
@@ -167,6 +168,17 @@ def _open(name: str, limits: Limits) -> Sandbox:
             raise
         build_image()
         return open_sandbox(name, limits)
+
+
+@pytest.fixture(scope="module")
+def compiling() -> Iterator[Sandbox]:
+    """A sandbox in which the compiler of C++ can be seen."""
+    try:
+        opened = open_sandbox("auto", readable=readable(["g++"]))
+    except SandboxError as error:
+        pytest.skip(str(error).splitlines()[0])
+    with opened:
+        yield opened
 
 
 @pytest.fixture(scope="module", params=NAMES[1:])

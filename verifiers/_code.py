@@ -12,6 +12,8 @@ from functools import cache
 from tree_sitter import Language, Node, Parser
 
 from harness import Answer, Judgement, failed
+from harness.judging import markdown
+from harness.languages import named
 
 MAX_CHARS = 20_000
 MAX_DEPTH = 120
@@ -29,6 +31,24 @@ def source(answer: Answer, language: str) -> str | Judgement:
     if hidden is not None:
         return hidden
     return code
+
+
+def sources(
+    answer: Answer, languages: Collection[str], beside: Collection[str]
+) -> list[str] | Judgement:
+    """The code of an answer of several files: the blocks of one of ``languages``, else those that
+    name none. The judgement that there is none worth reading, as where a block is cut off, or of a
+    language that does not stand ``beside`` them."""
+    if len(answer.text) > MAX_CHARS:
+        return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
+    blocks = [one for one in markdown.blocks(markdown.spoken(answer.text)) if one.code.strip()]
+    tags = {one: named(one.language).name if one.language else "" for one in blocks}
+    foreign = [one.language for one in blocks if tags[one] not in {"", *languages, *beside}]
+    if foreign or not all(one.closed for one in blocks):
+        return failed("no-code", f"a block of {foreign[0]}" if foreign else "a block is cut off")
+    tagged = [one.code for one in blocks if tags[one] in languages]
+    codes = tagged or [one.code for one in blocks if not tags[one]]
+    return next((hidden for code in codes if (hidden := unseen(answer, code))), codes)
 
 
 def unseen(answer: Answer, code: str) -> Judgement | None:

@@ -175,19 +175,18 @@ def _borrowed(one: Class, teardown: list[Member]) -> Iterator[Judgement]:
     for member in teardown:
         for use in uses(member.body) if member.body and one.is_state else ():
             ends = use.root == "widget" != use.on and use.name in ("dispose", "close")
-            if ends and not _guarded(use.node):
+            if ends and not _within(use.node, "if_statement"):
                 yield failed(
                     "not-owned", where(use.node, f"{use.on} belongs to the widget's owner")
                 )
 
 
-def _guarded(node: Node) -> bool:
+def _within(node: Node, kind: str) -> bool:
+    """Whether a node of that kind holds ``node`` in the body of its function."""
     above = node.parent
-    while above is not None and above.type != "function_body":
-        if above.type == "if_statement":
-            return True
+    while above is not None and above.type not in ("function_body", kind):
         above = above.parent
-    return False
+    return above is not None and above.type == kind
 
 
 def _again(one: Class) -> Iterator[Judgement]:
@@ -272,18 +271,12 @@ def _dropped(script: Script) -> Iterator[Judgement]:
         for member in runs([one], entries(script, [one], ["build"])):
             building = uses_now(member.body, building=True) if member.body else []
             for use in building:
-                if use.args is not None and use.name in _DISPOSE and not _kept(use.node):
+                if (
+                    use.args is not None
+                    and use.name in _DISPOSE
+                    and not _within(use.node, "assignment_expression")
+                ):
                     yield failed("not-released", where(use.node, f"every build makes a {use.name}"))
-
-
-def _kept(node: Node) -> bool:
-    """Whether what is made goes to a field, or to a variable that is there already."""
-    above = node.parent
-    while above is not None and above.type != "function_body":
-        if above.type == "assignment_expression":
-            return True
-        above = above.parent
-    return False
 
 
 def _lost(statement: Node) -> Iterator[Judgement]:

@@ -10,10 +10,8 @@ from functools import cached_property
 from tree_sitter import Node
 
 from harness import Answer, Case, Judgement, failed
-from harness.judging import markdown
-from harness.languages import named
 
-from ._code import MAX_CHARS, errors, text, unseen, walk
+from ._code import errors, sources, text, walk
 from ._flutter_uses import Use, plain, settled, uses
 from ._words import words
 
@@ -260,18 +258,13 @@ def _start(node: Node) -> int:
 
 def script(case: Case, answer: Answer) -> Script | Judgement:
     """The files of an answer, or the judgement that there is no Dart worth reading."""
-    if len(answer.text) > MAX_CHARS:
-        return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
-    blocks = [one for one in markdown.blocks(markdown.spoken(answer.text)) if one.code.strip()]
-    tags = {one: named(one.language).name if one.language else "" for one in blocks}
-    foreign = [one.language for one in blocks if tags[one] not in BESIDE | {"", "dart"}]
-    if foreign or not all(one.closed for one in blocks):
-        return failed("no-code", f"a block of {foreign[0]}" if foreign else "a block is cut off")
-    tagged = [one.code for one in blocks if tags[one] == "dart"]
+    codes = sources(answer, ("dart",), BESIDE)
+    if isinstance(codes, Judgement):
+        return codes
     roots: list[Node] = []
     generics: dict[tuple[int, int], str] = {}
-    for code in tagged or [one.code for one in blocks if not tags[one]]:
-        root = unseen(answer, code) or settled(code, generics)
+    for code in codes:
+        root = settled(code, generics)
         if isinstance(root, Judgement):
             return root
         if root.has_error:

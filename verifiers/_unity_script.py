@@ -9,10 +9,8 @@ from functools import cached_property
 from tree_sitter import Node
 
 from harness import Answer, Case, Judgement, failed
-from harness.judging import markdown
-from harness.languages import named
 
-from ._code import MAX_CHARS, errors, line, parse, text, unseen, walk
+from ._code import errors, line, parse, sources, text, walk
 from ._words import words
 
 GRAMMAR = "tree_sitter_c_sharp"
@@ -183,21 +181,12 @@ def parameters(node: Node | None) -> Iterator[tuple[str, Variable]]:
 
 def script(case: Case, answer: Answer) -> Script | Judgement:
     """The files of an answer, or the judgement that there is no C# worth reading."""
-    if len(answer.text) > MAX_CHARS:
-        return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
-    blocks = [one for one in markdown.blocks(markdown.spoken(answer.text)) if one.code.strip()]
-    tags = {one: named(one.language).name if one.language else "" for one in blocks}
-    foreign = [one.language for one in blocks if tags[one] not in BESIDE | {"", "csharp"}]
-    if foreign or not all(one.closed for one in blocks):
-        return failed("no-code", f"a block of {foreign[0]}" if foreign else "a block is cut off")
-    tagged = [one.code for one in blocks if tags[one] == "csharp"]
-    codes = tagged or [one.code for one in blocks if not tags[one]]
+    codes = sources(answer, ("csharp",), BESIDE)
+    if isinstance(codes, Judgement):
+        return codes
     fragment = bool(case.expect.get("fragment"))
     roots = []
     for code in codes:
-        hidden = unseen(answer, code)
-        if hidden is not None:
-            return hidden
         root = parse(code, GRAMMAR)
         if not isinstance(root, Judgement) and fragment and not _types(root):
             root = parse(code.join(FRAGMENT), GRAMMAR)

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from harness import Answer, Case, Judgement, failed
-from harness.judging import markdown
-from harness.languages import named
 
-from ._code import MAX_CHARS, errors, parse, text, walk
+from ._code import errors, parse, sources, text, walk
 from ._unreal_model import File, Member, Project, Type, declared, flat
 from ._unreal_source import masked
 from ._words import words
@@ -103,19 +101,11 @@ def _read(file: File) -> Iterator[Type]:
 
 def project(case: Case, answer: Answer) -> Project | Judgement:
     """The files of an answer, or the judgement that there is no C++ worth reading."""
-    if len(answer.text) > MAX_CHARS:
-        return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
-    blocks = [one for one in markdown.blocks(markdown.spoken(answer.text)) if one.code.strip()]
-    tags = {one: named(one.language).name if one.language else "" for one in blocks}
-    foreign = [one.language for one in blocks if tags[one] not in BESIDE | {"", "cpp", "c"}]
-    if foreign or not all(one.closed for one in blocks):
-        return failed("no-code", f"a block of {foreign[0]}" if foreign else "a block is cut off")
-    tagged = [one.code for one in blocks if tags[one] in ("cpp", "c")]
+    codes = sources(answer, ("cpp", "c"), BESIDE)
+    if isinstance(codes, Judgement):
+        return codes
     files: list[File] = []
-    for code in tagged or [one.code for one in blocks if not tags[one]]:
-        hidden = [c for c in code if (ord(c) < 32 and c not in "\t\n") or c in "\u200b\u202e\ufeff"]
-        if hidden:
-            return failed("invisible-character", f"U+{ord(hidden[0]):04X}")
+    for code in codes:
         code = "\n".join(one.rstrip() for one in code.split("\n"))  # blanks irk the grammar
         plain_code, macros = masked(code.encode())
         root = parse(plain_code.decode(errors="replace"), GRAMMAR)

@@ -9,10 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from harness.errors import SandboxError
 from harness.judging.discovery import discover
-from harness.sandbox import open_sandbox
-from harness.sandbox.tools import readable
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="g++ is not installed")
 
@@ -48,22 +45,12 @@ def hidden():
         del sys.modules[name]
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    try:
-        opened = open_sandbox("auto", readable=readable(["g++"]))
-    except SandboxError as error:
-        pytest.skip(str(error).splitlines()[0])
-    with opened:
-        yield opened
-
-
 def lines(hidden, *codes):
     return [hidden.Line(code.strip("!"), hidden.RUN if code[0] == "!" else hidden.VALUE)
             for code in codes]  # fmt: skip
 
 
-def test_values_come_back_as_plain_data_and_each_fault_by_its_name(hidden, sandbox):
+def test_values_come_back_as_plain_data_and_each_fault_by_its_name(hidden, compiling):
     rows = hidden.Line("twice(n)", hidden.VALUE, ("n",), ((1,), (-3,)))
     asked = [
         [*lines(hidden, "!Pool p(2)", "p.take()", "p.info()", "!p.give(7)", "p.all()"), rows],
@@ -73,7 +60,7 @@ def test_values_come_back_as_plain_data_and_each_fault_by_its_name(hidden, sandb
         lines(hidden, "twice(2000000000)"),
         lines(hidden, "1", "!std::exit(0)"),
     ]
-    ran = hidden.cpp(POOL, asked, sandbox)
+    ran = hidden.cpp(POOL, asked, compiling)
     values, raised, compared, *ended = ran.replies
     assert [one[1] for one in values] == [None, 1, {"free": 1}, None, [0, 7], [2, -6]]
     assert raised[1][:2] == ["raise", ["std::out_of_range", "std::logic_error", "std::exception"]]
@@ -85,7 +72,7 @@ def test_values_come_back_as_plain_data_and_each_fault_by_its_name(hidden, sandb
         ["lost", "early-exit"],
     ]
     assert "heap-use-after-free" in ran.report
-    assert hidden.cpp(POOL, asked, sandbox) is ran  # by content, whatever criterion asks
+    assert hidden.cpp(POOL, asked, compiling) is ran  # by content, whatever criterion asks
 
 
 CHEATS = """
@@ -101,12 +88,12 @@ int honest(int value) { return 2 * value; }
 """
 
 
-def test_a_cheat_brings_no_value(hidden, sandbox):
+def test_a_cheat_brings_no_value(hidden, compiling):
     """Each is asked for the 4 that the honest one gives."""
     names = ("prints", "leaves", "endless", "honest")
     asked = [lines(hidden, f"{name}(2)") for name in names]
     asked.append(lines(hidden, "equals(2) == 4", "honest(3) == 6"))
-    ran = hidden.cpp(CHEATS, asked, sandbox, seconds=1)
+    ran = hidden.cpp(CHEATS, asked, compiling, seconds=1)
     printed, left, endless, honest, equal = ran.replies
     assert honest == [["value", 4]]
     assert printed != honest
@@ -114,11 +101,11 @@ def test_a_cheat_brings_no_value(hidden, sandbox):
     assert equal[0][:2] == ["raise", ["not plain data"]]
     assert equal[1] == ["compare", [6, 6], ["=="]]
     replaced = CHEATS + '#undef main\nint main() { puts("4"); }'
-    assert hidden.cpp(replaced, asked, sandbox).reason == "does-not-compile"
+    assert hidden.cpp(replaced, asked, compiling).reason == "does-not-compile"
 
 
-def test_a_compiler_says_what_is_wrong_and_where(hidden, sandbox):
-    wrong = hidden.cpp("int f() { return missing; }", [lines(hidden, "f()")], sandbox)
+def test_a_compiler_says_what_is_wrong_and_where(hidden, compiling):
+    wrong = hidden.cpp("int f() { return missing; }", [lines(hidden, "f()")], compiling)
     assert (wrong.reason, wrong.evidence[:12]) == ("does-not-compile", "answer.cpp:1")
-    assert "unused" in hidden.compiled("int f(int unused) { return 1; }", sandbox)[0]
-    assert hidden.compiled("int f() { return 1; }", sandbox) == []
+    assert "unused" in hidden.compiled("int f(int unused) { return 1; }", compiling)[0]
+    assert hidden.compiled("int f() { return 1; }", compiling) == []

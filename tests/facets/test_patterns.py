@@ -9,10 +9,7 @@ import pytest
 from conftest import ROOT
 
 from harness import Answer, Case, Judgement
-from harness.errors import SandboxError
 from harness.judging.discovery import discover
-from harness.sandbox import open_sandbox
-from harness.sandbox.tools import readable
 
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="g++ is not installed")
 
@@ -66,16 +63,6 @@ int Purse::total() const { return total_; }
 """
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    try:
-        opened = open_sandbox("auto", readable=readable(["g++"]))
-    except SandboxError as error:
-        pytest.skip(str(error).splitlines()[0])
-    with opened:
-        yield opened
-
-
 def fenced(*codes: str, tag: str = "cpp") -> str:
     return "\n".join(f"```{tag}\n{code}```\n" for code in codes)
 
@@ -89,9 +76,9 @@ def judge(sandbox, criterion: str, text: str, expect=EXPECT) -> Judgement:
     return VERIFIERS[f"patterns.{criterion}"].judge(Case("one", "a", expect), Answer(text), sandbox)
 
 
-def test_a_header_and_a_source_are_one_right_answer(sandbox):
+def test_a_header_and_a_source_are_one_right_answer(compiling):
     for criterion in ("compiles", "behaves", "clean"):
-        found = judge(sandbox, criterion, fenced(HEADER, SOURCE))
+        found = judge(compiling, criterion, fenced(HEADER, SOURCE))
         assert found.outcome == "pass", (criterion, found)
 
 
@@ -127,11 +114,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("criterion", "name"), [(c, n) for c in WRONG for n in WRONG[c]])
-def test_what_is_wrong_is_refused_by_its_criterion(sandbox, criterion, name):
-    assert judge(sandbox, criterion, WRONG[criterion][name]).outcome == "fail"
+def test_what_is_wrong_is_refused_by_its_criterion(compiling, criterion, name):
+    assert judge(compiling, criterion, WRONG[criterion][name]).outcome == "fail"
 
 
-def test_python_answers_are_judged_by_the_same_criteria(sandbox):
+def test_python_answers_are_judged_by_the_same_criteria(compiling):
     steps = ["t = Toggle()", "t.press()", {"do": "t.on", "is": True}]
     expect = {
         "language": "python",
@@ -140,8 +127,8 @@ def test_python_answers_are_judged_by_the_same_criteria(sandbox):
     }
     good = "class Toggle:\n    on = False\n    def press(self):\n        self.on = not self.on\n"
     for criterion in ("compiles", "behaves", "clean"):
-        assert judge(sandbox, criterion, fenced(good, tag="python"), expect).outcome == "pass"
+        assert judge(compiling, criterion, fenced(good, tag="python"), expect).outcome == "pass"
     shared = good.replace("self.on = not self.on", "Toggle.on = not Toggle.on")
-    assert judge(sandbox, "behaves", fenced(shared, tag="python"), expect).outcome == "pass"
-    assert judge(sandbox, "clean", fenced(shared, tag="python"), expect).outcome == "fail"
-    assert judge(sandbox, "compiles", fenced(good, tag="cpp"), expect).outcome == "fail"
+    assert judge(compiling, "behaves", fenced(shared, tag="python"), expect).outcome == "pass"
+    assert judge(compiling, "clean", fenced(shared, tag="python"), expect).outcome == "fail"
+    assert judge(compiling, "compiles", fenced(good, tag="cpp"), expect).outcome == "fail"
