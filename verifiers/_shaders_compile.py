@@ -135,6 +135,8 @@ def _said(files: Mapping[str, bytes], name: str) -> Compiled | None:
     if not code:
         return None
     said = files.get(f"{name}.log", b"").decode(errors="replace")
+    for end in ("a", "b", "c"):  # its place among those that are compiled along says nothing
+        said = said.replace(f" {name}.{end}:", " line ").replace(f"{name}.{end}\n", "")
     lines = [one for one in said.splitlines() if one.startswith("ERROR")]
     log = "; ".join(lines[:3]) or f"the compiler ended with {code.decode()}: {said[:200]}"
     if code != b"0":
