@@ -6,21 +6,21 @@ read from a published matrix, which is said, and ships nothing by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.content.library import Entry
 from harness.subjects.arms import ADAPTER, arms
 from harness.subjects.base import Arm, Bench, Evidence, Fault, Numbers, Owed, Preflight
-from harness.subjects.kinds import Kind
-from harness.subjects.kinds.stream import matrix, pools, registered, replay
+from harness.subjects.kinds import Kind, Plant
+from harness.subjects.kinds.stream import measuring, pools
 from harness.subjects.kinds.stream import reasons as reasoning
 from harness.subjects.kinds.stream.files import MATCHED, ORACLE
 from harness.subjects.kinds.stream.spec import Stream
 from harness.verdict import Reason
 
-STAGE = "stage {}"  #: the role of its adapter, and the arm of the pool behind it
+STAGE = pools.STAGE
 
 
 class StreamKind(Kind):
@@ -29,7 +29,7 @@ class StreamKind(Kind):
     name = "stream"
     spec = Stream
     mounts = False
-    still = ("matrix", "routes", "replay", "study", "rates", "optimizer")
+    still = measuring.STILL
 
     def parts(self, entry: Entry) -> dict[str, Path]:
         """The adapters of the stages and of the oracle, and every file that is named."""
@@ -45,9 +45,7 @@ class StreamKind(Kind):
         return {role: entry.root / path for role, path in said.items()}
 
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:  # noqa: ARG002
-        """Whether the pool and the baselines are what they are said to be."""
-        own: Stream = bench.own
-        yield from pools.faults(own, bench.folders)
+        """What an adapter of a stage or of the oracle would be refused for by itself."""
         yield from pools.unfit(bench)
 
     def arms(self, owed: Owed) -> list[Arm]:
@@ -93,57 +91,21 @@ class StreamKind(Kind):
 
     def owes(self, bench: Bench) -> dict[str, list[str]]:
         """One case for each file that was named; of a matrix, each of its cells."""
-        own, at = bench.own, bench.folders
-        found = {
-            "matrix": list(_cells(matrix.read(at["matrix"]))) if own.matrix else [],
-            "routes": [STAGE.format(n + 1) for n in range(len(own.stages))] if own.routes else [],
-            "replay": [key for key in ("log", "pool") if key in at],
-            "study": ["cells"] if own.registered else [],
-            "rates": ["plateau"] if own.registered else [],
-            "optimizer": ["state"] if own.optimizer else [],
-        }
-        return {what: cases for what, cases in found.items() if cases}
+        return measuring.owed(bench.own, bench.folders)
 
     def measure(
         self, bench: Bench, what: str, cases: Sequence[str]
     ) -> Iterator[tuple[str, Numbers]]:
         """What the files say; nothing here needs a model."""
-        own, at = bench.own, bench.folders
-        data = {suite: at[f"data {suite}"] for suite in own.data}
         for case in cases:
-            yield case, _measured(own, at, data, what, case)
+            yield case, measuring.measured(bench.own, bench.folders, what, case)
 
     def reasons(self, evidence: Evidence) -> tuple[Numbers, list[Reason]]:
         """R with its metrics, the baselines, and what all of it calls for."""
         return reasoning.decided(evidence)
 
+    def plants(self) -> Sequence[Plant]:
+        """F6.1 to F6.12."""
+        from harness.subjects.kinds.stream import plants
 
-def _cells(found: matrix.Matrix) -> dict[str, Numbers]:
-    """Each cell of a published matrix by name: the stage, from 0 for base, and the domain."""
-    rows = [(0, found.base)] if found.base is not None else []
-    rows += list(enumerate(found.scores, 1))
-    return {
-        f"{stage} {domain}": {"score": score, "metric": metric}
-        for stage, row in rows
-        for domain, metric, score in zip(found.order, found.metrics, row, strict=True)
-    }
-
-
-def _measured(
-    own: Stream, at: Mapping[str, Path], data: Mapping[str, Path], what: str, case: str
-) -> Numbers:
-    order = [stage.learns for stage in own.stages]
-    if what == "matrix":
-        return _cells(matrix.read(at["matrix"]))[case]
-    if what == "routes":
-        return pools.routing(own, pools.routes(own, at), int(case.split()[-1]))
-    if what == "replay" and case == "log":
-        return replay.log(at["log"], order or matrix.read(at["matrix"]).order, data)
-    if what == "replay":
-        return replay.pool(at["pool"], data)
-    if what == "study":
-        return registered.study(at["registered"], at["results"])
-    if what == "rates":
-        return registered.plateau(at["registered"], at["results"])
-    assert own.optimizer is not None
-    return registered.optimizer(own.optimizer, at["optimizer"])
+        return plants.ROWS

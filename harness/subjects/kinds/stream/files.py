@@ -94,6 +94,19 @@ def _replay(case: str, found: Numbers) -> Iterator[Reason]:
         yield reason("stream-replayed", "pool", f"{text}: {'; '.join(found['few'])}")
 
 
+def _pools(_case: str, found: Numbers) -> Iterator[Reason]:
+    if found["oracle"] not in (None, found["tasks"]):
+        text = f"what is called oracle has {found['oracle']} adapters for {found['tasks']} tasks"
+        yield reason("stream-relabelled", "oracle", f"{text}: it is matched in capacity")
+    if found["slots"] is not None and found["live"] > found["slots"]:
+        text = f"{found['live']} adapters answer, and the pool has {found['slots']} slots"
+        yield reason("stream-evicted", "pool", text)
+    if found["gone"]:
+        where = "; ".join(f"{many} to {slot}" for slot, many in found["gone"].items())
+        text = f"prompts went to slots that are not in the pool at that stage: {where}"
+        yield reason("stream-evicted", "router", text)
+
+
 def _routes(case: str, found: Numbers) -> Iterator[Reason]:
     if found["slots"] > 1 and found["n"] and found["low"] <= found["constant"]:
         used = ", ".join(f"{slot} {many}" for slot, many in found["used"].items())
@@ -155,5 +168,6 @@ def wording(sentences: Sequence[str], outcomes: Sequence[str]) -> Iterator[Reaso
 
 
 READ = {
+    "pools": _pools,
     "replay": _replay, "routes": _routes, "study": _study, "rates": _rates, "optimizer": _optimizer,
 }  # fmt: skip

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.engines.base import WhiteBox
 
 WEIGHTS = "adapters.safetensors"
+STAGE = "stage {}"  #: the role of its adapter, and the arm of the pool behind it
 Routes = dict[tuple[int, str], dict[str, str | None]]  #: slot by stage and suite, and by case
 
 
@@ -98,33 +99,22 @@ def routing(own: Stream, known: Routes | None, stage: int) -> Numbers:
     }
 
 
-def faults(own: Stream, folders: Mapping[str, Path]) -> Iterator[Fault]:
-    """An oracle with one adapter for two tasks, and a slot that is scored after it is gone."""
-    weights = {s: file_digest(folders[f"oracle {s}"] / WEIGHTS) for s in own.oracle}
-    shared = [s for s, digest in weights.items() if [*weights.values()].count(digest) > 1]
-    if shared:
-        many = f"{len({*weights.values()})} adapters for {len(weights)} tasks"
-        text = f"{many} ({' and '.join(shared)} share one): matched in capacity, and no oracle"
-        yield Fault("not-an-oracle", text)
-    lacking = [each.learns for each in own.stages if each.learns not in own.oracle]
-    if own.oracle and lacking:
-        yield Fault("not-an-oracle", f"the oracle has no adapter of {', '.join(lacking)}")
-    for stage in range(1, len(own.stages) + 1):
-        if own.slots is not None and len(pool := kept(own, stage)) > own.slots:
-            text = (
-                f"{len(pool)} adapters answer after stage {stage}; the pool has {own.slots} slots"
-            )
-            yield Fault("evicted-slot", text)
-            break
+def adapters(own: Stream, folders: Mapping[str, Path]) -> Numbers:
+    """How many adapters the pool and the oracle have, by their weights, and prompts that went to a
+    slot that is not in the pool at that stage."""
+    weights = [file_digest(folders[f"oracle {suite}"] / WEIGHTS) for suite in own.oracle]
     gone: Counter[str] = Counter()
     for (stage, _), of in (routes(own, folders) or {}).items():
-        pool = kept(own, stage)
-        gone.update(
-            f"{slot} after stage {stage}" for slot in of.values() if slot and slot not in pool
-        )
-    for where, prompts in gone.items():
-        text = f"{prompts} prompts went to slot {where}, which is not in the pool then"
-        yield Fault("evicted-slot", text)
+        live = kept(own, stage)
+        lost = [slot for slot in of.values() if slot and slot not in live]
+        gone.update(f"{slot} after stage {stage}" for slot in lost)
+    return {
+        "tasks": len(own.stages),
+        "oracle": len(set(weights)) if own.oracle else None,
+        "slots": own.slots,
+        "live": len(kept(own, len(own.stages))),
+        "gone": dict(gone),
+    }
 
 
 def unfit(bench: Bench) -> Iterator[Fault]:

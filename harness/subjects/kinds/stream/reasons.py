@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from math import ceil
 from typing import Any
 
 from harness.stats.paired import GuardState, guard_state, mcnemar_exact
@@ -172,11 +171,17 @@ LOST = (GuardState.BROKEN, GuardState.REGRESSED)
 
 
 def pairs(evidence: Evidence, suite: str, first: str, second: str) -> Pairs:
-    """What only the first passes, only the second, and prompts, on the same prompts of a suite."""
-    arms = evidence.outcomes.get(suite, {})
+    """What only the first passes, only the second, and all, on the same prompts of a suite; prompts
+    of one group are one, which goes to whom most of them go."""
+    arms, groups = evidence.outcomes.get(suite, {}), evidence.groups.get(suite, {})
     one, other = arms.get(first, {}), arms.get(second, {})
-    both = [(one[case].count("pass"), other[case].count("pass")) for case in one if case in other]
-    return sum(a > b for a, b in both), sum(a < b for a, b in both), len(both)
+    leads: dict[str, int] = {}
+    for case in one.keys() & other.keys():
+        group = groups.get(case, case)
+        lead = one[case].count("pass") - other[case].count("pass")
+        leads[group] = leads.get(group, 0) + lead
+    won = sum(lead > 0 for lead in leads.values())
+    return won, sum(lead < 0 for lead in leads.values()), len(leads)
 
 
 def _baselines(own: Stream, evidence: Evidence) -> list[str]:
@@ -189,18 +194,7 @@ def _baselines(own: Stream, evidence: Evidence) -> list[str]:
 
 
 def _pooled(own: Stream, evidence: Evidence, arm: str) -> Compared:
-    """All domains together; prompts that resemble each other count as one."""
-    gained = less = n = groups = 0
-    for stage in own.stages:
-        a, b, many = pairs(evidence, stage.learns, ADAPTER, arm)
-        gained, less, n = gained + a, less + b, n + many
-        groups += int(evidence.suites.get(stage.learns, {}).get("groups", many))
-    margin, share = getattr(evidence.own.margins, arm), groups / n if n else 1.0
-    fewer = (ceil(gained * share), ceil(less * share), max(groups, 1))
-    return compared_binary(*fewer, margin, evidence.alpha)
-
-
-def _plain(found: Mapping[str, Any]) -> Numbers:
-    return {
-        key: value.reason if isinstance(value, Undefined) else value for key, value in found.items()
-    }
+    """All domains together."""
+    found = [pairs(evidence, stage.learns, ADAPTER, arm) for stage in own.stages]
+    gained, less, n = (sum(column) for column in zip(*found, strict=True))
+    return compared_binary(gained, less, n, getattr(own.margins, arm), evidence.alpha)

@@ -117,7 +117,7 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(one)
 
 
-def pool(folder: Path, data: Mapping[str, Path], read: Sequence[Path] = ()) -> Numbers:
+def pool(folder: Path, data: Mapping[str, Path]) -> Numbers:
     """What the folder keeps between stages: runs of words in it that a training text has, prose
     where no training text is known, and components of a router that were fitted on too few
     examples. ``read`` are files of it that hold prompts of right: the log of the harness itself.
@@ -125,7 +125,7 @@ def pool(folder: Path, data: Mapping[str, Path], read: Sequence[Path] = ()) -> N
     No text of it is repeated here, only the file and the number of words."""
     trained = {run for path in data.values() for text in texts(path) for run in _runs(text)}
     kept, few, looked = [], [], 0
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p not in read):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         looked += 1
         name = path.relative_to(folder).as_posix()
         for text in _said(path):

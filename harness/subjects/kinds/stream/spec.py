@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.content import strict
 
@@ -43,9 +43,10 @@ class Stream(strict.Model):
     """A stream of training stages: measured where it names its ``stages``, else read from a
     published ``matrix``.
 
-    ``slots`` is how many adapters its pool may hold, ``routes`` the router's record of which slot answers which prompt (without it the task is
-    told); ``oracle`` has the adapter of each domain that learnt nothing else. ``log`` is that of
-    the batches, ``pool`` the folder that is kept between stages, ``data`` the texts of a domain.
+    ``slots`` is how many adapters its pool may hold, ``routes`` the router's record of which slot
+    answers which prompt (without it the task is told); ``oracle`` has the adapter of each domain
+    that learnt nothing else. ``log`` is that of the batches, ``pool`` the folder that is kept
+    between stages, ``data`` the texts of a domain.
     ``registered`` says which cells ``results`` has to hold. ``numbers`` and ``says`` are what was
     published: numbers by their definition, and sentences."""
 
@@ -91,6 +92,14 @@ class Registered(strict.Model):
     domains: int = Field(ge=1)
     plateau: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
 
+    @field_validator("plateau", mode="before")
+    @classmethod
+    def _numbers(cls, said: Any) -> Any:
+        """``5e-6`` is text to YAML, which wants a point in it."""
+        if not isinstance(said, list):
+            return said
+        return [float(rate) if isinstance(rate, str) and _is_number(rate) else rate for rate in said]
+
 
 class Row(strict.Model):
     """One line of ``results``: the score of an ``arm`` in one cell. ``registered`` is the digest of
@@ -105,3 +114,11 @@ class Row(strict.Model):
     slots: int | None = None
     rate: float | None = None
     inside: bool | None = None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
