@@ -38,12 +38,17 @@ def published(folder: Path, scores: Any = R, base: Any = BASE, metric: Any = "ac
     return {"matrix": "matrix.json"}
 
 
-def study(folder: Path, margin: float = 0.02, **changed: Any) -> Said:
-    """A registered study of five seeds, whose pool is as good as both baselines; ``changed`` are
-    fields of the registration after it ran, ``rows`` what is done to its rows."""
-    plan: Said = {"factors": {"seed": list(SEEDS)}, "margin": margin, "domains": len(DOMAINS)}
-    path, edit = folder / "registered.yaml", changed.pop("rows", lambda rows: rows)
-    files.write_json(path, plan)
+def study(
+    folder: Path,
+    edit: Callable[[list[Said]], list[Said]] = list,
+    after: Said | None = None,
+    **more: Any,
+) -> Said:
+    """A registered study of five seeds, whose pool is as good as both baselines; ``edit`` does
+    something to its rows, ``after`` it ran fields of the registration became others, and ``more``
+    stood in it from the start."""
+    plan: Said = {"factors": {"seed": list(SEEDS)}, "margin": 0.02, "domains": 5, **more}
+    path = files.write_json(folder / "registered.yaml", plan)
     digest = file_digest(path)
     near = (0.004, -0.003, 0.006, 0.001, -0.002)
     rows: list[Said] = [
@@ -53,17 +58,14 @@ def study(folder: Path, margin: float = 0.02, **changed: Any) -> Said:
     ]
     found = [{**row, "registered": digest} for row in edit(rows)]
     lines(folder / "results.jsonl", found)
-    if changed:
-        files.write_json(path, {**plan, **changed})
+    files.write_json(path, {**plan, **(after or {})})
     return {"registered": "registered.yaml", "results": "results.jsonl"}
 
 
 def swept(folder: Path, high: float) -> Said:
     """A sweep of learning rates that falls off a cliff behind 2e-4, said to be flat up to
     ``high``."""
-    said = study(folder)
-    plan = json.loads(files.read_text(folder / "registered.yaml"))
-    files.write_json(folder / "registered.yaml", {**plan, "plateau": [5e-6, high]})
+    said = study(folder, plateau=[5e-6, high])
     scores = {5e-6: 0.70, 5e-5: 0.71, 2e-4: 0.70, 5e-4: 0.41}
     rows = [{"arm": "pool", "score": score, "rate": rate} for rate, score in scores.items()]
     with (folder / "results.jsonl").open("a", encoding="utf-8") as file:
@@ -172,7 +174,7 @@ def _relabelled(folder: Path, planted: bool) -> Evidence:
 
 def _worded(folder: Path, planted: bool) -> Evidence:
     spread = (0.031, -0.012, 0.044, 0.008, -0.021)
-    said = study(folder, rows=lambda rows: [_shifted(row, spread) for row in rows])
+    said = study(folder, lambda rows: [_shifted(row, spread) for row in rows])
     words = "no significant difference" if planted else "equivalence was not established"
     return evidence(
         folder, {**published(folder), **said, "says": [f"Against the oracle: {words}."]}
@@ -184,13 +186,13 @@ def _shifted(row: Said, spread: tuple[float, ...]) -> Said:
 
 
 def _edited(folder: Path, planted: bool) -> Evidence:
-    changed = {"margin": 0.2} if planted else {}
-    return evidence(folder, {**published(folder), **study(folder, 0.02, **changed)})
+    after = {"margin": 0.2} if planted else None
+    return evidence(folder, {**published(folder), **study(folder, after=after)})
 
 
 def _dropped(folder: Path, planted: bool) -> Evidence:
     kept = range(4) if planted else SEEDS
-    said = study(folder, rows=lambda rows: [row for row in rows if row["seed"] in kept])
+    said = study(folder, lambda rows: [row for row in rows if row["seed"] in kept])
     return evidence(folder, {**published(folder), **said})
 
 

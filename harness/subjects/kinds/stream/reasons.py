@@ -198,3 +198,7 @@ def _pooled(own: Stream, evidence: Evidence, arm: str) -> Compared:
     found = [pairs(evidence, stage.learns, ADAPTER, arm) for stage in own.stages]
     gained, less, n = (sum(column) for column in zip(*found, strict=True))
     return compared_binary(gained, less, n, getattr(own.margins, arm), evidence.alpha)
+
+
+def _plain(found: Mapping[str, Any]) -> Numbers:
+    return {k: v.reason if isinstance(v, Undefined) else v for k, v in found.items()}

@@ -98,7 +98,9 @@ class Registered(strict.Model):
         """``5e-6`` is text to YAML, which wants a point in it."""
         if not isinstance(said, list):
             return said
-        return [float(rate) if isinstance(rate, str) and _is_number(rate) else rate for rate in said]
+        return [
+            float(rate) if isinstance(rate, str) and _is_number(rate) else rate for rate in said
+        ]
 
 
 class Row(strict.Model):
