@@ -89,7 +89,7 @@ GARBLED = {
     "latin-1": f"{PROSE} donâ€™t, itâ€™s, weâ€™ll",
     "another script": f"{PROSE} we 考虑 it and 返回 the rest, мы think",
     "half a word": f"{PROSE} the funсtion, the vаlue, the wоrd",
-    "glued": f"{PROSE} bridgeWas andThen harbourThat thefunctionreturnsthevalueofthething",
+    "glued": f"{PROSE} bridgeWas andThen harbourThat theEmber thefunctionreturnsthevalueofthething",
 }
 CLEAN = {
     "quoted": f'{PROSE} The word "商店" (shop), and 出汁 (broth), and *мир*.',

@@ -42,7 +42,7 @@ class Corruption(NamedTuple):
     def garbled(self) -> bool:
         """Whether that is more than a sound text may hold."""
         many = self.broken + self.stray + self.glued
-        return self.broken > FEW or (many >= FEW and many > SHARE * self.words)
+        return self.broken > FEW or (many > FEW and many > SHARE * self.words)
 
 
 def corruption(text: str, prompt: str = "", *, cut: bool = False) -> Corruption:
