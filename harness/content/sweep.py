@@ -3,6 +3,7 @@ answers stay sound."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.errors import WorkspaceError
 
 SERVE, BARE, WORDS = "serve", "no_penalty", "{words}"
 OF_TOKENS = 0.75  # words a token, of what a prompt asks for
+_PIECE = re.compile(r"\w+|[^\w\s]")
 Length = Annotated[int, Field(gt=0)]
 Who = Literal["base", "adapter"]
 
@@ -120,6 +122,11 @@ class Stored(strict.Model):
     tokens: int = Field(default=0, ge=0)
     finish: Literal["eos", "stop", "length"] = "eos"
 
+    @property
+    def pieces(self) -> int:
+        """How many words and marks it has."""
+        return len(_PIECE.findall(self.answer))
+
 
 def prompts(path: Path) -> list[Prompt]:
     """The prompts of a file; raises :class:`WorkspaceError` for one that is none, or twice
@@ -150,9 +157,7 @@ def stored(path: Path, sweep: Sweep) -> dict[tuple[Who, str, str], Stored]:
     return found
 
 
-def _unfit(
-    one: Stored, key: tuple[Who, str, str], sweep: Sweep, twice: bool
-) -> Iterator[str]:
+def _unfit(one: Stored, key: tuple[Who, str, str], sweep: Sweep, twice: bool) -> Iterator[str]:
     if one.length not in (None, *sweep.lengths):
         yield f"key 'length': found {one.length}; registered are {sweep.lengths}"
     if one.sampler not in sweep.grid:

@@ -94,6 +94,7 @@ GARBLED = {
 CLEAN = {
     "quoted": f'{PROSE} The word "商店" (shop), and 出汁 (broth), and *мир*.',
     "mathematics": f"{PROSE} where α and β are small, Δt is 3 μs and R is 5 kΩ",
+    "chemistry": f"{PROSE} C₃H₈ + 5 O₂ → 3 CO₂ + 4 H₂O, so ½ mol, x² + yⁿ in ℝ",
     "japanese": "これはテストです。APIの使い方を説明します。Tシャツを買う。" * 9,
     "russian": "Это проверка API на Python. " * 20,
     "names": f"{PROSE} JavaScript and TypeScript on GitHub, useEffect and setState",

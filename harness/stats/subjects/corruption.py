@@ -10,6 +10,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 FEW = 2  # of them a sound text may hold: one that speaks of U+FFFD, a name that is glued
+EVERYWHERE = (
+    "LATIN",
+    "MODIFIER",
+    "",
+)  # scripts that any text may hold: names, phonetics, no letter
 SHARE = 0.01  # of the words of a text, above which it is garbled
 GLUED = 30  # letters, above which a word is several
 _WORD = re.compile(r"[^\W\d_]+")
@@ -52,11 +57,11 @@ def corruption(text: str, prompt: str = "", *, cut: bool = False) -> Corruption:
     A word of another script is stray where the prompt has none of it and nothing quotes it, Latin
     words and single Greek letters aside; one of two scripts always is. Code holds no glued
     words."""
-    text = text.rstrip("\ufffd") if cut else text
+    text = unicodedata.normalize("NFKC", text.rstrip("\ufffd") if cut else text)
     words = list(_WORD.finditer(text))
     scripts = Counter(_script(char) for word in words for char in word.group())
     main = scripts.most_common(1)[0][0] if scripts else ""
-    known = {main, "LATIN"} | {_script(char) for char in prompt if char.isalpha()}
+    known = {main, *EVERYWHERE} | {_script(char) for char in prompt if char.isalpha()}
     stray = sum(
         _stray(found.group(), known, _quoted(text, found.start(), found.end())) for found in words
     )
@@ -90,4 +95,4 @@ def _quoted(text: str, start: int, end: int) -> bool:
 def _script(char: str) -> str:
     """The script of a letter: the first word of its name, one for all of East Asia."""
     name = unicodedata.name(char, "").partition(" ")[0]
-    return "EAST" if name in _EAST else name
+    return "EAST" if name in _EAST else name if char.isalpha() else ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -188,6 +189,28 @@ def judged(sweep: Sweep, measured: Measured, alpha: float) -> tuple[dict[str, An
         )
         reasons.append(reason("long-penalty", "long", text))
     return numbers, reasons
+
+
+def by_length(
+    lengths: Sequence[int],
+    outcomes: Mapping[str, Mapping[str, Mapping[str, list[str]]]],
+    tokens: Mapping[str, Mapping[str, Mapping[str, int]]],
+) -> dict[str, list[dict[str, int]]]:
+    """By arm how many of the suites' answers passed, apart by the tokens that they have: up to each
+    length, and above the longest."""
+    rows = list[tuple[str, int, bool]]()
+    for suite, arms in outcomes.items():
+        for arm, cases in arms.items():
+            said = tokens[suite][arm]
+            rows += [(arm, said[case], got[0] == "pass") for case, got in cases.items()]
+    found = dict[str, list[dict[str, int]]]()
+    for arm in dict.fromkeys(arm for arm, _, _ in rows):
+        for low, high in pairwise([-1, *lengths, 10**9]):
+            passed = [good for who, many, good in rows if who == arm and low < many <= high]
+            if passed:
+                row = {"over": max(low, 0), "answers": len(passed), "passed": sum(passed)}
+                found.setdefault(arm, []).append(row)
+    return found
 
 
 def _lasts(cell: Cell, at: int) -> Reason:
