@@ -4,7 +4,8 @@ measured beside, and what that comes to. Everything else of a gate is shared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,22 @@ from harness.content.library import Entry
 from harness.subjects.arms import arms, contrasts
 from harness.subjects.base import Arm, Bench, Contrast, Evidence, Fault, Numbers, Owed, Preflight
 from harness.verdict import Reason
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A fault of the method's section for a kind by its ``number`` ("F2.1"), planted, and its clean
+    twin beside it: caught if ``code`` is said of the one and not of the other.
+
+    ``build`` gets an empty folder and whether to plant. It writes a workspace there, whose entry
+    ``subject`` is looked at as ``harness preflight`` does; or it returns the evidence of a gate, on
+    which the kind decides. A ``slow`` one is left out by default."""
+
+    number: str
+    code: str
+    what: str
+    build: Callable[[Path, bool], Evidence | None]
+    slow: bool = False
 
 
 class Kind:
@@ -72,6 +89,10 @@ class Kind:
         """The numbers of its part of the scorecard, and the reasons they call for. Pure: a recheck
         calls it on documents alone, with whatever of the evidence there is."""
         return {}, []
+
+    def plants(self) -> Sequence[Plant]:
+        """Faults that it is known to find, for ``harness selfscore``."""
+        return ()
 
 
 def find(name: str) -> Kind:
