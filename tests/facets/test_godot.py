@@ -59,14 +59,14 @@ EDITS = {
     "an inferred type": (": float = 60.0", " := 60.0", None),
     "emitted where a variable is set": (
         "alarmed.emit(body.global_position)\n",
-        "seen_at = body.global_position\n\n\nvar seen_at: Vector2:\n\tset(value):\n"
-        "\t\talarmed.emit(value)\n",
+        ("seen_at = body.global_position\n\n\nvar seen_at: Vector2:\n\tset(value):\n"
+        "\t\talarmed.emit(value)\n"),
         None,
     ),
     "emitted by the setter it names": (
         "alarmed.emit(body.global_position)\n",
-        "seen_at = body.global_position\n\n\nvar seen_at: Vector2: set = _tell\n\n\n"
-        "func _tell(value: Vector2) -> void:\n\talarmed.emit(value)\n",
+        ("seen_at = body.global_position\n\n\nvar seen_at: Vector2: set = _tell\n\n\n"
+        "func _tell(value: Vector2) -> void:\n\talarmed.emit(value)\n"),
         None,
     ),
     "emitted where another variable is set": (
