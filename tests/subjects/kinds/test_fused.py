@@ -101,6 +101,14 @@ def test_keep_it_mounted_is_a_verdict_with_its_number(changed, code, said):
     assert ("keep the adapter mounted" in reason.text) is (code == "fuse-lost")
 
 
+def test_weights_alone_decide_at_the_preflight():
+    layers = evidence(0.08).measured["kept"]
+    _, [reason] = decide(Evidence(Spec(adapter="soul"), {}, {"kept": layers}, {}, {}))
+    assert reason.code == "fuse-lost"
+    layers = evidence().measured["kept"]
+    assert decide(Evidence(Spec(adapter="soul"), {}, {"kept": layers}, {}, {}))[1] == []
+
+
 def test_answers_decide_beside_weights():
     def codes(outcomes: dict) -> list[str]:
         made = evidence()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,8 @@ def _save(folder: Path, base: Path, adapter: Path | None = None, bits: int | Non
     )
     if fused := [(name, one.fuse()) for name, one in model.named_modules() if hasattr(one, "fuse")]:
         model.update_modules(tree_unflatten(fused))
-    if bits:
-        model, config = quantize_model(model, config, 64, bits)
+    with redirect_stdout(StringIO()):  # which is told how many bits that is
+        model, config = quantize_model(model, config, 64, bits) if bits else (model, config)
     save(folder, str(base), model, tokenizer, config, donate_model=False)
     return folder
 
