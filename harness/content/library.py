@@ -106,8 +106,7 @@ class Adapter(strict.Model):
         for key in ("facets", "suites"):
             if not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
-        kinds.check(self, Adapter)
-        return self
+        return kinds.checked(self, Adapter)
 
     @property
     def own(self) -> Any:
@@ -160,8 +159,7 @@ class Entry:
 
     def folder(self, said: str) -> Path:
         """The folder of another entry of its library, or the one of that name below its root."""
-        other = self.listed.get(said)
-        return self.root / (other.path if other else said)
+        return self.root / (self.listed[said].path if said in self.listed else said)
 
     @property
     def read(self) -> Path:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -105,9 +106,8 @@ def find(name: str) -> Kind:
     found: Kind = kinds.find(own)
     if not sweep:
         return found
-    from harness.subjects.kinds.long import swept
-
-    return swept(found)
+    whole: Kind = import_module(f"{__name__}.{sweep}").swept(found)  # as a plug-in is: by name
+    return whole
 
 
 def in_place(entry: Entry) -> list[Path]:
