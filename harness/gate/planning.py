@@ -45,10 +45,7 @@ def register(
         )
     entry, suites, kind = bench.entry, bench.suites, kinds.of(bench.entry)
     subject = Subject(
-        kind=kind.name,
-        own=bench.own.model_dump(mode="json") if bench.own else {},
-        parts=preflight.parts,
-        owes=kind.owes(bench),
+        kind=kind.name, own=kind.own(entry), parts=preflight.parts, owes=kind.owes(bench)
     )
     return Registration(
         harness=__version__,

@@ -170,13 +170,15 @@ class Evidence:
 
     ``own`` is what the entry said by the key of its kind, ``measured`` are the numbers by what was
     measured and case. ``suites`` are those of ``scorecard.json`` (rates by arm, results by
-    contrast) by id, ``outcomes`` those of every answer by suite, arm and case; by suite ``groups``
-    has the group of each case that shares one, which together are one unit."""
+    contrast) by id, ``outcomes`` those of every answer by suite, arm and case, and ``tokens`` those
+    of its first; by suite ``groups`` has the group of each case that shares one, which together are
+    one unit."""
 
     own: Any
     digests: Mapping[str, str]
     measured: Mapping[str, Mapping[str, Numbers]]
     suites: Mapping[str, dict[str, Any]]
     outcomes: Mapping[str, Mapping[str, Mapping[str, list[str]]]]
+    tokens: Mapping[str, Mapping[str, Mapping[str, int]]]
     groups: Mapping[str, Mapping[str, str]]
     alpha: float
