@@ -107,7 +107,7 @@ class Swept(Kind):
         from harness.engines.base import Decoding
 
         asked, known = self._asked(bench.entry), _cases(self._asked(bench.entry), bench)
-        owed = Owed(LONG, "secondary", bench.digests)
+        owed = Owed(LONG, "secondary", bench)
         arm = next(one for one in self.inner.arms(owed) if one.id == who)
         engine, drawn = bench.load(), asked.grid[sampler]
         engine.stand(None if arm.weights == bench.digests["base"] else bench.folder(arm.weights))
