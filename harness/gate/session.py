@@ -104,7 +104,7 @@ def _still(wanted: Wanted, engine: WhiteBox, found: Preflight) -> tuple[Numbers,
         return {}, []
     owed = {what: cases for what, cases in kind.owes(on).items() if what in kind.still}
     measured = {what: dict(kind.measure(on, what, cases)) for what, cases in owed.items()}
-    evidence = Evidence(on.own, on.digests, measured, {}, {}, {}, wanted.library.gate.alpha)
+    evidence = Evidence(on.own, on.digests, measured, {}, {}, {}, {}, wanted.library.gate.alpha)
     return kind.reasons(evidence)
 
 
