@@ -86,14 +86,14 @@ def test_an_optimizer_is_known_by_its_checkpoint(tmp_path, says, right, each):
 def test_a_published_matrix_refuses_and_never_ships(tmp_path):
     numbers, said = decided(plants.evidence(tmp_path, plants.published(tmp_path)))
     assert {verdict for verdict, _ in said} == {"INCONCLUSIVE"}
-    assert numbers["metrics"]["backward"] == pytest.approx(-0.025)
+    assert numbers["backward"] == pytest.approx(-0.025)
     lost = [row[:] for row in plants.R]
     lost[4][0] = 0.41
     assert "stream-forgot" in codes(plants.evidence(tmp_path, plants.published(tmp_path, lost)))
     frozen = [plants.BASE] * 5
     numbers, said = decided(plants.evidence(tmp_path, plants.published(tmp_path, frozen)))
     assert ("NO-SHIP", "stream-not-learnt") in said
-    assert numbers["metrics"]["forgetting"].startswith("void")
+    assert numbers["forgetting"].startswith("void")
 
 
 def test_a_hole_is_named_and_csv_reads_as_json_does(tmp_path):
@@ -214,7 +214,7 @@ def test_a_stream_is_gated_from_receipts_prompt_by_prompt(tmp_path):
     assert {"stream-kept", "stream-equivalent", "no-guard"} <= said
     found = checked.card.subject["numbers"]
     assert found["scores"][0][1] == found["base"][1]  # before Godot it answers with the bare base
-    assert found["metrics"]["plasticity"] > 0.5
+    assert found["plasticity"] > 0.5
     assert found["routes"]["stage 2"]["right"] == 2 * PROMPTS
     page = (tmp_path / "run" / "scorecard.html").read_text()
     assert "R: the score on each domain after each stage" in page

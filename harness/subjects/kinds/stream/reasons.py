@@ -70,7 +70,7 @@ def shown(found: Matrix) -> Numbers:
         for key in ("forgetting", "forgetting_over_all", "first_last", "backward"):
             said[key] = "void: a domain was not learnt, and what was not learnt is not forgotten"
     rows = {"order": list(found.order), "base": found.base, "scores": [*map(list, found.scores)]}
-    return {**rows, "metrics": said, "holes": found.holes}
+    return {**rows, "holes": found.holes, **said}
 
 
 def _published(cells: Mapping[str, Numbers]) -> Matrix:
