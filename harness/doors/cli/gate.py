@@ -270,7 +270,7 @@ def preflight(
     scalars = {key: value for key, value in numbers.items() if isinstance(value, str | int | float)}
     out.rows(
         [
-            (name, value if isinstance(value, str) else number(value))
+            (name, value if isinstance(value, str) else f"{value:.3g}")
             for name, value in scalars.items()
         ]
     )
