@@ -40,9 +40,10 @@ class Ask:
     """One prompt put to one arm.
 
     ``mode`` is ``chat`` or ``completion``; ``mount`` the folder of the adapter to answer with,
-    ``None`` for the bare base. ``weights`` and ``adapter`` are the digests of both, and ``adapter``
-    may name more than a digest where the answer must be kept apart. ``seed`` decides what is drawn
-    where the temperature is above zero; ``place`` says what it is asked for."""
+    ``None`` for the bare base; ``base`` that of another model to answer with than the engine's.
+    ``weights`` and ``adapter`` are the digests of both, and ``adapter`` may name more than a digest
+    where the answer must be kept apart. ``seed`` decides what is drawn where the temperature is
+    above zero; ``place`` says what it is asked for."""
 
     prompt: str
     mode: str
@@ -52,6 +53,7 @@ class Ask:
     weights: str
     adapter: str | None = None
     mount: Path | None = None
+    base: Path | None = None
     place: Place = ("", "", "", 0)
 
 
@@ -107,6 +109,11 @@ class WhiteBox(Answering, Protocol):
     ) -> None:
         """Find out in which way the base is answered on this device, where rows are of ``tokens``
         tokens at most; ``batch`` is how many are answered together, where that was registered."""
+        ...
+
+    def stand(self, base: Path | None = None) -> None:
+        """Answer with the model in ``base`` from now on, else with its own again; there is one in
+        memory at a time."""
         ...
 
     def mount(self, adapter: Path | None) -> None:
