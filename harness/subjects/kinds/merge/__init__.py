@@ -15,7 +15,7 @@ from harness.errors import EngineError, WorkspaceError
 from harness.subjects.base import Arm, Bench, Evidence, Fault, Numbers, Owed, Preflight
 from harness.subjects.entering import peft
 from harness.subjects.entering.folders import recognised
-from harness.subjects.kinds import Kind
+from harness.subjects.kinds import Kind, Plant
 from harness.subjects.kinds.merge.spec import Merge as Spec
 from harness.verdict import Reason
 
@@ -85,7 +85,10 @@ class Merge(Kind):
         from harness.subjects.kinds.merge.numbers import measured, read
 
         names = list(bench.own.parents)
-        merge, parents = read(bench.folders["adapter"]), [read(bench.folders[f"parent-{n}"]) for n in names]
+        merge, parents = (
+            read(bench.folders["adapter"]),
+            [read(bench.folders[f"parent-{n}"]) for n in names],
+        )
         for case in cases:
             found = merge[case]()
             of = [one[case]() if case in one else _nothing(found) for one in parents]
@@ -96,6 +99,12 @@ class Merge(Kind):
         from harness.subjects.kinds.merge.reasons import decided
 
         return decided(evidence)
+
+    def plants(self) -> Sequence[Plant]:
+        """F3.1 to F3.9."""
+        from harness.subjects.kinds.merge.plants import plants
+
+        return plants()
 
 
 def _mountable(entry: Entry, key: str, name: str) -> Path:

@@ -26,7 +26,9 @@ def examined(bench: Bench, found: Preflight) -> Iterator[Fault]:
     for role in ("adapter", *(f"parent-{name}" for name in own.parents)):
         name = role.removeprefix("parent-")
         try:
-            shapes[name] = {module: _shape(get()) for module, get in read(bench.folders[role]).items()}
+            shapes[name] = {
+                module: _shape(get()) for module, get in read(bench.folders[role]).items()
+            }
         except EngineError as error:
             yield Fault("merge-form", f"{name}: {error}")
         if role != "adapter":

@@ -8,7 +8,7 @@ projections on what ``f`` spans on either side, which a truncated SVD equals exa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -33,6 +33,7 @@ from harness.subjects.kinds.merge.recipe import (
 )
 
 NEAR, NEAR_BY_CHANCE = 0.02, 0.05  # how far a merge may be from its recipe, as a share of its size
+ODD = 10  # times as far as all matrices together, a single one may be
 ENTRY = 0.01  # of one entry, which may be stored in 16 bits
 LEAST = 1e-6  # of the largest singular value; less is rounding
 
@@ -89,9 +90,36 @@ def measured(
         "recipes": recipes,
         "whole": view.whole(recipe),
     }
-    if apart_by(*recipes[str(recipe)], view.norm) > near(recipe):
+    limit = near(recipe) * (ODD if recipe.random else 1)  # one draw of a small matrix is no other
+    if pooled([numbers], "recipes", str(recipe))[0] > limit:
         numbers["mistakes"] = {said: view.sums(one) for said, one in mistakes(recipe, names)}
     return numbers
+
+
+def pooled(rows: Sequence[Mapping[str, Any]], group: str, name: str) -> tuple[float, float, float]:
+    """How far all matrices together are from a recipe, by which factor, and how far from that
+    multiple of it; of the matrices that have it.
+
+    Where entries were dropped by chance, what is left along the parents is compared: sums over all
+    matrices, in which chance evens out."""
+    having = [row for row in rows if name in row.get(group, {})]
+    said = [row[group][name] for row in having]
+    if having and isinstance(said[0], dict):
+        onto = np.sum([row["onto"] for row in having], axis=0)
+        drawn = np.sum([one["onto"] for one in said], axis=0)
+        inverse = inverted(np.sum([row["gram"] for row in having], axis=0))
+        square, along, norm = drawn @ inverse @ drawn, drawn @ inverse @ onto, onto @ inverse @ onto
+    else:
+        square, along = np.sum(said, axis=0) if said else (0.0, 0.0)
+        norm = sum(row["norm"] for row in having)
+    times = float(along / square) if square else 1.0
+    told = float(square), float(along), float(norm)
+    return apart_by(*told), times, apart_by(*told, times)
+
+
+def inverted(gram: Any) -> Any:
+    """The inverse of a Gram matrix, also of parents of which some are alike."""
+    return np.linalg.pinv(np.asarray(gram), rcond=1e-6, hermitian=True)
 
 
 def near(recipe: Recipe) -> float:
@@ -125,9 +153,9 @@ class View:
         rank = int((s > LEAST * s[0]).sum()) if s.size else 0
         self._u, self._v, self._rank = u @ x[:, :rank], v @ y[:rank].T, rank
 
-    def sums(self, recipe: Recipe) -> list[float]:
-        """``square`` and ``inner`` of a recipe; of one by chance what is left of both along the
-        parents, or on factors the entries that some draw gives."""
+    def sums(self, recipe: Recipe) -> list[float] | dict[str, list[float]]:
+        """``square`` and ``inner`` of a recipe; of one by chance the share of entries of both
+        factors that some draw gives, or what one draw leaves along each parent."""
         if recipe.on == "factors" and len({one.a.shape for one in self._parents}) > 1:
             return [0.0, 0.0]  # no factors of different ranks add up
         if recipe.random and recipe.on == "factors":
@@ -135,12 +163,8 @@ class View:
             return [share, share]
         made = merged(recipe, self._parents)
         if recipe.random:
-            drawn = truncated(made, self._rank) if self._rank else Factors(made[:, :0], made[:0])
-            onto = np.array([inner(drawn, one) for one in self._parents])
-            by = np.linalg.pinv(self.gram, rcond=1e-6, hermitian=True) @ onto
-            # what is found outside of the parents' span is what chance left there
-            beside = self.norm - self.onto @ np.linalg.pinv(self.gram, rcond=1e-6) @ self.onto
-            return [float(onto @ by + beside), float(self.onto @ by + beside)]
+            drawn = truncated(made, self._rank)
+            return {"onto": [inner(drawn, one) for one in self._parents]}
         if not self._rank:
             return [float((made * made).sum(dtype=float)), 0.0]
         left, right = self._u.T @ made, made @ self._v

@@ -15,7 +15,7 @@ from harness.stats.subjects.retention import retention
 from harness.stats.values import Undefined
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Evidence, Numbers
-from harness.subjects.kinds.merge.numbers import apart_by, near
+from harness.subjects.kinds.merge.numbers import ODD, inverted, near, pooled
 from harness.subjects.kinds.merge.recipe import Recipe, semantics
 from harness.subjects.kinds.merge.spec import Merge
 from harness.verdict import Reason, reason
@@ -23,7 +23,6 @@ from harness.verdict import Reason, reason
 KEPT = 0.8  # of each parent's gain, by its lower bound
 SEEDS, SPREAD = 5, 0.03  # how many seeds are to be shown, and how far apart they may score
 CANCELLED = 0.1  # of the size that the parents would have if they had nothing to do with each other
-ODD = 5  # times as far as the whole may be, a single matrix may be
 PARENT, SEED, LINEAR = "parent-", "seed-", "linear"  # how the arms of its parts are called
 Rows = Sequence[Numbers]
 
@@ -37,20 +36,11 @@ def decided(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
     return numbers, [*found, *_kept(own, numbers), *_seeds(own, numbers)]
 
 
-def pooled(rows: Rows, group: str, name: str) -> tuple[float, float, float]:
-    """How far all matrices together are from a recipe, by which factor, and how far from that
-    multiple of it; of the matrices that have it."""
-    at = [(*row[group][name], row["norm"]) for row in rows if name in row.get(group, {})]
-    square, along, norm = (float(sum(each)) for each in zip(*at, strict=True))
-    times = along / square if square else 1.0
-    return apart_by(square, along, norm), times, apart_by(square, along, norm, times)
-
-
 def _sums(own: Merge, rows: Rows) -> Numbers:
     gram, onto = (np.sum([row[key] for row in rows], axis=0) for key in ("gram", "onto"))
     norms = np.sqrt(np.diag(gram))
     cosines = gram / np.outer(norms, norms)
-    acts: Any = np.linalg.pinv(gram, rcond=1e-6, hermitian=True) @ onto
+    acts: Any = inverted(gram) @ onto
     norm = sum(row["norm"] for row in rows)
     upper = np.triu_indices(len(norms), 1)
     names = list(own.parents)
@@ -80,10 +70,10 @@ def _recipe(own: Merge, rows: Rows) -> Reason:
     meant = [str(one) for one in semantics(declared) if _meant(declared, one)]
     told = f"declared is {declared}"
     if any(name in meant for name in alike):
-        odd = [row for row in rows if _off(declared, row, alike) > ODD * limit]
+        odd = [row for row in rows if _off(row, alike) > ODD * limit]
         if not odd:
-            told = [f"{name}: {senses[name]:.1%}" for name in senses if name in _on(declared)]
-            text = f"it is what its parents give, and so far from it: {'; '.join(told)}"
+            near_by = [f"{name}: {senses[name]:.1%}" for name in _on(declared)]
+            text = f"it is what its parents give, and so far from it: {'; '.join(near_by)}"
             return reason("merge-declared", "merge", text)
         text = f"{told}, and {len(odd)} of {len(rows)} matrices are another"
         return reason("merge-other", "merge", text)
@@ -105,13 +95,11 @@ def _on(declared: Recipe) -> list[str]:
     return [str(one) for one in semantics(declared) if one.on == declared.on]
 
 
-def _off(declared: Recipe, row: Numbers, alike: Iterable[str]) -> float:
-    return min(apart_by(*row["recipes"][name], row["norm"]) for name in alike)
+def _off(row: Numbers, alike: Iterable[str]) -> float:
+    return min(pooled([row], "recipes", name)[0] for name in alike)
 
 
-def _likely(
-    declared: Recipe, rows: Rows, senses: Mapping[str, float], limit: float
-) -> str | None:
+def _likely(declared: Recipe, rows: Rows, senses: dict[str, float], limit: float) -> str | None:
     """What it is instead, in words."""
     missed = [row for row in rows if "mistakes" in row]
     names = {name for row in missed for name in row["mistakes"]}
@@ -123,9 +111,7 @@ def _likely(
     return f"that merge {times:.3g} times" if rest <= limit and times > 0 else None
 
 
-def _cancelled(
-    own: Merge, modules: Mapping[str, Numbers], numbers: Numbers
-) -> Iterator[Reason]:
+def _cancelled(own: Merge, modules: Mapping[str, Numbers], numbers: Numbers) -> Iterator[Reason]:
     weights = np.array(own.recipe.weights)
     gone = []
     for name, row in modules.items():
@@ -148,7 +134,9 @@ def _skills(own: Merge, evidence: Evidence) -> Numbers:
     """What each parent's facets show of each arm: macro means, and R of each parent."""
     facets = {name: set(said["facets"]) for name, said in evidence.measured["parents"].items()}
     listed = {id: suite["facet"] for id, suite in evidence.suites.items()}
-    asked = {id: facet for id, facet in listed.items() if any(facet in own for own in facets.values())}
+    asked = {
+        id: facet for id, facet in listed.items() if any(facet in own for own in facets.values())
+    }
     table = {id: _scores(evidence, id) for id in asked}
     rates = {id: {arm: fmean(each) for arm, each in arms.items()} for id, arms in table.items()}
     if not table or not all(_whole(own, arms) for arms in table.values()):
@@ -157,9 +145,11 @@ def _skills(own: Merge, evidence: Evidence) -> Numbers:
     for name in own.parents:
         of = [id for id, facet in asked.items() if facet in facets[name]]
         if of:
-            three = [_joined(table, of, arm) for arm in (BASE, PARENT + name, ADAPTER)]
-            found = retention(*three, evidence.alpha)
-            kept[name] = {"undefined": found.reason} if isinstance(found, Undefined) else asdict(found)
+            base, alone, merge = (_joined(table, of, arm) for arm in (BASE, PARENT + name, ADAPTER))
+            found = retention(base, alone, merge, evidence.alpha)
+            kept[name] = (
+                {"undefined": found.reason} if isinstance(found, Undefined) else asdict(found)
+            )
     macro = {arm: fmean(_joined(table, table, arm)) for arm in _shared(table)}
     best = max((PARENT + name for name in own.parents), key=lambda arm: macro[arm])
     pairs = zip(_joined(table, table, ADAPTER), _joined(table, table, best), strict=True)

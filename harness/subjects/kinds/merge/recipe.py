@@ -36,8 +36,7 @@ class Factors:
     @property
     def delta(self) -> Array:
         """The update, (in, out)."""
-        made: Array = (self.a * np.float32(self.scale)) @ self.b
-        return made
+        return np.asarray((self.a * np.float32(self.scale)) @ self.b, np.float32)
 
 
 @dataclass(frozen=True)
