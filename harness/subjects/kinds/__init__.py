@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harness.content import kinds, strict
 from harness.content.library import Entry
@@ -51,6 +51,10 @@ class Kind:
         not there is said without it."""
         return {}
 
+    def own(self, entry: Entry) -> dict[str, Any]:
+        """What the entry says by the key of its kind, as it is registered."""
+        return entry.adapter.own.model_dump(mode="json") if entry.adapter.own else {}
+
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:  # noqa: ARG002
         """What is wrong with it before anything is asked; may write numbers into ``found``."""
         return iter(())
@@ -92,9 +96,15 @@ class Kind:
 
 
 def find(name: str) -> Kind:
-    """The kind of that name; raises :class:`WorkspaceError` where it is not installed."""
-    found: Kind = kinds.find(name)
-    return found
+    """The kind of that name, with its sweep where it has one; raises :class:`WorkspaceError` where
+    it is not installed."""
+    own, _, sweep = name.partition("+")
+    found: Kind = kinds.find(own)
+    if not sweep:
+        return found
+    from harness.subjects.kinds.long import swept
+
+    return swept(found)
 
 
 def in_place(entry: Entry) -> list[Path]:
@@ -107,4 +117,4 @@ def in_place(entry: Entry) -> list[Path]:
 
 def of(entry: Entry) -> Kind:
     """The kind of an entry of the library."""
-    return find(entry.adapter.kind)
+    return find(entry.adapter.kind + ("+long" if entry.adapter.long else ""))
