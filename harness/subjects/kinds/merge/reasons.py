@@ -131,30 +131,28 @@ def _cancelled(own: Merge, modules: Mapping[str, Numbers], numbers: Numbers) -> 
 
 
 def _skills(own: Merge, evidence: Evidence) -> Numbers:
-    """What each parent's facets show of each arm: macro means, and R of each parent."""
-    facets = {name: set(said["facets"]) for name, said in evidence.measured["parents"].items()}
-    listed = {id: suite["facet"] for id, suite in evidence.suites.items()}
-    asked = {
-        id: facet for id, facet in listed.items() if any(facet in own for own in facets.values())
+    """What each parent's facets show of each arm: their mean, and R of each parent."""
+    parents = evidence.measured["parents"]
+    of = {
+        name: [id for id, suite in evidence.suites.items() if suite["facet"] in said["facets"]]
+        for name, said in parents.items()
     }
-    table = {id: _scores(evidence, id) for id in asked}
-    rates = {id: {arm: fmean(each) for arm, each in arms.items()} for id, arms in table.items()}
+    table = {id: _scores(evidence, id) for ids in of.values() for id in ids}
     if not table or not all(_whole(own, arms) for arms in table.values()):
-        return {"rates": rates}
+        return {}
     kept: dict[str, Any] = {}
-    for name in own.parents:
-        of = [id for id, facet in asked.items() if facet in facets[name]]
-        if of:
-            base, alone, merge = (_joined(table, of, arm) for arm in (BASE, PARENT + name, ADAPTER))
-            found = retention(base, alone, merge, evidence.alpha)
-            kept[name] = (
-                {"undefined": found.reason} if isinstance(found, Undefined) else asdict(found)
-            )
+    for name, ids in of.items():
+        base, alone, merge = (_joined(table, ids, arm) for arm in (BASE, PARENT + name, ADAPTER))
+        found = retention(base, alone, merge, evidence.alpha) if ids else Undefined("no facet")
+        kept[name] = {"undefined": found.reason} if isinstance(found, Undefined) else asdict(found)
     macro = {arm: fmean(_joined(table, table, arm)) for arm in _shared(table)}
-    best = max((PARENT + name for name in own.parents), key=lambda arm: macro[arm])
+    best = max((PARENT + name for name in of), key=lambda arm: macro[arm])
     pairs = zip(_joined(table, table, ADAPTER), _joined(table, table, best), strict=True)
     over = score_interval([a - b for a, b in pairs], 1 - 2 * evidence.alpha)
-    return {"rates": rates, "kept": kept, "macro": macro, "best": best, "over_best": asdict(over)}
+    right = {id: PARENT + name for name, ids in of.items() for id in ids}
+    oracle = fmean(score for id, arm in right.items() for score in table[id][arm])
+    shown = {"macro": macro, "best": best, "oracle": oracle, "over_best": asdict(over)}
+    return {"kept": kept, **shown}
 
 
 def _scores(evidence: Evidence, suite: str) -> dict[str, list[float]]:

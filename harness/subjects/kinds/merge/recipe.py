@@ -136,11 +136,11 @@ def mixed(recipe: Recipe, stack: Array, weights: Sequence[float]) -> Array:
     voting = weighed if mergekit else stack
     votes = (np.sign(voting) if recipe.sign == "frequency" else voting).sum(axis=0)
     agree = np.sign(voting) == np.where(votes >= 0, 1, -1)
-    found: Array = np.where(agree, weighed, np.float32(0)).sum(axis=0)
-    if not mergekit:
-        return found / np.maximum(agree.sum(axis=0), 1).astype(np.float32)
-    shares = (by * agree).sum(axis=0)
-    return found / np.where(shares == 0, np.float32(1), shares) if recipe.normalized else found
+    found = np.where(agree, weighed, np.float32(0)).sum(axis=0)
+    shares = (by * agree).sum(axis=0) if mergekit else agree.sum(axis=0)
+    if mergekit and not recipe.normalized:
+        shares = np.ones_like(shares)
+    return np.asarray(found / np.where(shares == 0, 1, shares), np.float32)
 
 
 def _pruned(recipe: Recipe, task: Array, chance: np.random.Generator) -> Array:
