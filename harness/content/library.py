@@ -259,8 +259,7 @@ def certification(workspace: Workspace, library: Draft) -> Path | None:
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
     """Look up an adapter and its last release, and check that its base is there.
 
-    ``base`` overrides the base of the library: one of its names, or a folder. Raises
-    :class:`WorkspaceError`."""
+    ``base`` overrides the library's: a name or a folder. Raises :class:`WorkspaceError`."""
     made = _entry(workspace, library, adapter, base)
     last = (
         releases.previous(library.adapters, adapter) if base in (None, made.adapter.base) else None
