@@ -19,7 +19,9 @@ from harness.subjects.entering.entry import folder
 
 
 def shelf(place: Workspace) -> Iterator[Subject]:
-    """Every entry of the library, of whatever kind, its last run rechecked; raises :class:`WorkspaceError`."""
+    """Every entry of the library, of whatever kind, its last run rechecked.
+
+    Raises :class:`WorkspaceError`."""
     listed = libraries.load(place)
     runs, again = list(_finished(place)), cache(recheck)
     for name in listed.adapters:
