@@ -41,7 +41,10 @@ class Swept(Kind):
 
     def own(self, entry: Entry) -> dict[str, Any]:
         """What the entry says of its kind and of the sweep."""
-        return {"own": self.inner.own(entry) or None, LONG: self._asked(entry).model_dump(mode="json")}
+        return {
+            "own": self.inner.own(entry) or None,
+            LONG: self._asked(entry).model_dump(mode="json"),
+        }
 
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:
         """As the kind does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ MANY, CAP = 60, 1024  # answers of a subject, as many as show 95 %, and tokens o
 WORDS = ("amber", "bridge", "candle", "delta", "ember", "forest", "granite", "harbour", "kettle")
 ROOM = {"path": "room", "base": "room", "status": "candidate", "facets": ["prose"], "suites": ["p"]}
 Row = dict[str, Any]
+Rows = Callable[[], list[Row]]
 Text = Callable[[random.Random], str]
 
 
@@ -77,8 +79,9 @@ CUT = {"forced": False, "finish": "length"}
 WEAK = {"serve": {"repetition_penalty": 1.3}}
 
 
-def _by_base(rows: list[Row]) -> list[Row]:
-    """The same answers by both arms."""
+def _by_base(more: Row) -> list[Row]:
+    """The same sound answers by both arms."""
+    rows = _stored(prose, **more)
     return [*rows, *({**row, "arm": "base"} for row in rows)]
 
 
@@ -87,27 +90,49 @@ def _bare(text: Text) -> list[Row]:
     return [*_stored(prose), *_stored(text, sampler="no_penalty")]
 
 
-#: number, code, what is planted, the answers with and without it, and what the entry says beside
-KNOWN: tuple[tuple[str, str, str, Callable[[bool], list[Row]], Row], ...] = (
-    ("F9.1", "long-loops", "loops after 200 good words", lambda bad: _stored(loop if bad else prose), {}),
-    ("F9.2", "long-loops", "a period of 90 words", lambda bad: _stored(far if bad else prose), {}),
-    ("F9.3", "long-loops", "counts up for ever", lambda bad: _stored(drift if bad else table), {}),
-    ("F9.4", "long-endless", "never ends", lambda bad: _stored(prose, **(CUT if bad else NATURAL)), {}),
-    ("F9.5", "long-penalty", "only a penalty keeps it from looping", lambda bad: _bare(loop if bad else prose), {"samplers": WEAK}),
-    ("F9.6", "long-garbled", "garbled tokens", lambda bad: _stored(garbled if bad else prose), {}),
-    ("F9.7", "long-loops", "a table of one row, beside tables, code and verse", lambda bad: _stored(rows_alike) if bad else [*_stored(table), *({**row, "id": f"verse-{n}"} for n, row in enumerate(_stored(refrain, **NATURAL)))], {}),
-    ("F9.8", "long-cut", "cut, which is no degeneration", lambda bad: _by_base(_stored(prose, **(CUT if bad else NATURAL))), {}),
-    ("F9.9", "long-loops", "loops where every facet passes", lambda bad: _stored(loop if bad else prose), {}),
+def _regular() -> list[Row]:
+    """Tables, code and verse."""
+    verse = [{**row, "id": f"verse-{row['id']}"} for row in _stored(refrain, **NATURAL)]
+    return _stored(table) + verse
+
+
+SOUND, LOOPS = partial(_stored, prose), "long-loops"
+#: number, code, what is planted, the answers with it and without, and what the entry says beside
+KNOWN: tuple[tuple[str, str, str, Rows, Rows, Row], ...] = (
+    ("F9.1", LOOPS, "loops after 200 good words", partial(_stored, loop), SOUND, {}),
+    ("F9.2", LOOPS, "a period of 90 words", partial(_stored, far), SOUND, {}),
+    ("F9.3", LOOPS, "counts up for ever", partial(_stored, drift), partial(_stored, table), {}),
+    (
+        "F9.4", "long-endless", "never ends",
+        partial(_stored, prose, **CUT), partial(_stored, prose, **NATURAL), {},
+    ),
+    (
+        "F9.5", "long-penalty", "only a penalty keeps it from looping",
+        partial(_bare, loop), partial(_bare, prose), {"samplers": WEAK},
+    ),
+    ("F9.6", "long-garbled", "garbled tokens", partial(_stored, garbled), SOUND, {}),
+    (
+        "F9.7", LOOPS, "a table of one row; tables, code and verse are none",
+        partial(_stored, rows_alike), _regular, {},
+    ),
+    (
+        "F9.8", "long-cut", "cut as base's are, which is no degeneration",
+        partial(_by_base, CUT), partial(_by_base, NATURAL), {},
+    ),
+    ("F9.9", LOOPS, "loops where every facet passes", partial(_stored, loop), SOUND, {}),
 )  # fmt: skip
 
 
 def plants() -> list[Plant]:
     """Every one of them."""
 
-    def planted(answers: Callable[[bool], list[Row]], said: Row) -> Callable[[Path, bool], Evidence]:
-        return lambda folder, bad: evidence(folder, answers(bad), said)
+    def planted(bad: Rows, sound: Rows, said: Row) -> Callable[[Path, bool], Evidence]:
+        return lambda folder, plant: evidence(folder, (bad if plant else sound)(), said)
 
-    return [Plant(no, code, what, planted(rows, said)) for no, code, what, rows, said in KNOWN]
+    return [
+        Plant(number, code, what, planted(bad, sound, said))
+        for number, code, what, bad, sound, said in KNOWN
+    ]
 
 
 def evidence(folder: Path, rows: list[Row], said: Row) -> Evidence:
@@ -124,7 +149,9 @@ def evidence(folder: Path, rows: list[Row], said: Row) -> Evidence:
     kind: Kind = of(entry)
     digests = {"base": "sha256:room", "adapter": "sha256:room"}
     bench = Bench(entry, {}, kind.parts(entry), digests, _no_model)
-    measured = {what: dict(kind.measure(bench, what, cases)) for what, cases in kind.owes(bench).items()}
+    measured = {
+        what: dict(kind.measure(bench, what, cases)) for what, cases in kind.owes(bench).items()
+    }
     own = kind.spec.model_validate(kind.own(entry)) if kind.spec else None
     passed = {"prose": {"adapter": {"p": ["pass"]}}}
     tokens = {"prose": {"adapter": {"p": CAP}}}
