@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from harness import Answer, Case
+from harness.audit.surroundings import Exploding
 from harness.judging.discovery import discover
 from harness.sandbox import open_sandbox
 from harness.sandbox.tools import readable
@@ -157,6 +158,21 @@ OTHERS = {
     ),
     "of another language": (CORNER, f"```hlsl\n{VERTEX}```", BROKEN),
     "two shaders": (CORNER, f"```glsl\n{VERTEX}```\nor\n```glsl\n{VERTEX}```", BROKEN),
+    "another shader behind it in a fence without a tag": (
+        CORNER,
+        f"```glsl\n{VERTEX}```\n```\n{VERTEX}```",
+        BROKEN,
+    ),
+    "a call behind it in a fence without a tag": (
+        CORNER,
+        f"```glsl\n{VERTEX}```\n```\ngl.uniformMatrix4fv(m, false, values);\n```",
+        ALL,
+    ),
+    "another kernel behind it in a fence without a tag": (
+        DOUBLED,
+        f"```hlsl\n{KERNEL}```\n```\n{KERNEL}```",
+        BROKEN,
+    ),
     "only prose": (CORNER, "Multiply the matrix by the position.", BROKEN),
 }
 ROWS = {
@@ -182,7 +198,8 @@ def judge() -> Callable[[str], dict[str, str]]:
             found = {}
             for criterion in CRITERIA:
                 one = verifiers[f"shaders.{criterion}"]
-                one.function.begin([asked[name], *asked.values()], None)
+                unreadable = (asked[name][0], Exploding(""))  # an audit asks one among the others
+                one.function.begin([unreadable, asked[name], *asked.values()], None)
                 found[criterion] = str(one.judge(*asked[name], sandbox).outcome)
             return found
 
