@@ -59,7 +59,9 @@ def folder_files(folder: Path, memory: Path | None = None) -> dict[str, str]:
 
 def read_by_loaders(folder: Path) -> list[Path]:
     """The files of the folder of a model or an adapter that some loader reads; of a folder that
-    none knows, all that it shows."""
+    none knows, all that it shows; a file is read itself."""
+    if folder.is_file():
+        return [folder]
     places = [*folder.glob("*"), *folder.glob("additional_chat_templates/*")]
     shown = {path.relative_to(folder).as_posix(): path for path in places if path.is_file()}
     names = sorted(name for name in shown if not name.startswith("."))

@@ -81,7 +81,7 @@ def finish(
     run = begin(folder, found, **changed)
     if registered is not None:
         registered.write(folder / "registered.json")
-    mounted = {arm.id for plan in found.plans.values() for arm in plan.arms if arm.mount}
+    mounted = {arm.id for plan in found.plans.values() for arm in plan.judged}
     later = {*mounted, SENTINEL}
     first = [row for row in rows if row.arm not in {*later, CHURN}]
     last = [row for row in rows if row.arm in later]

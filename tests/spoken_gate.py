@@ -70,7 +70,7 @@ class Speaker:
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
         for at in reversed(range(len(asks))):  # out of order, as a batch finishes
-            ask, adapted = asks[at], asks[at].mount is not None
+            ask, adapted = asks[at], bool(asks[at].mount or asks[at].base)
             self.asked += 1
             self.seeds.append(ask.seed)
             self.mounted.append(adapted)

@@ -29,7 +29,7 @@ ALLOWED = {
     "datasets": "errors files content judging sandbox stats",
     "audit": "errors digests files languages content judging sandbox stats",
     "engines": "errors digests files network cluster content",
-    "subjects": "errors digests files languages content engines stats judging",
+    "subjects": "errors verdict digests files languages content engines stats judging",
     "evidence": "errors verdict digests files content audit subjects stats",
     "deciding": "errors verdict digests content audit subjects evidence stats",
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"

@@ -5,6 +5,7 @@ judged on.
     python examples/pocket/make.py prompts     # suites/pocket/*.jsonl, in seconds
     python examples/pocket/make.py base        # examples/pocket/base, 12 minutes on one core
     python examples/pocket/make.py adapters    # examples/pocket/adapters, 15 minutes on one core
+    python examples/pocket/make.py fused       # examples/pocket/fused, in seconds
     python examples/pocket/make.py all
 
 The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``.
@@ -209,11 +210,28 @@ def truncate(source: Path, out: Path) -> None:
     mx.save_safetensors(str(out / "adapters.safetensors"), kept)
 
 
+def make_fused(out: Path = HERE / "fused", bits: int = 8) -> None:
+    """Fuse gamedev into the base by ``mlx_lm fuse``, and store it in few bits by ``mlx_lm
+    convert``, as what is served is stored."""
+    with tempfile.TemporaryDirectory() as scratch:
+        whole, small = Path(scratch) / "whole", Path(scratch) / "small"
+        fuse = ["--model", BASE, "--adapter-path", ADAPTERS / "gamedev", "--save-path", whole]
+        store = ["--hf-path", whole, "--mlx-path", small, "-q", "--q-bits", bits]
+        for command in (["fuse", *fuse], ["convert", *store]):
+            subprocess.run([sys.executable, "-c", LORA, *map(str, command)], check=True)
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(small / name, out)
+        if (small / "chat_template.jinja").exists():
+            shutil.copy(small / "chat_template.jinja", out)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["prompts", "base", "adapters", "all"])
+    parser.add_argument("part", choices=["prompts", "base", "adapters", "fused", "all"])
     parser.add_argument("names", nargs="*", help="with 'adapters': only these")
     args = parser.parse_args()
     if args.part in ("prompts", "all"):
@@ -222,6 +240,8 @@ def main() -> None:
         make_base()
     if args.part in ("adapters", "all"):
         make_adapters(args.names)
+    if args.part in ("fused", "all"):
+        make_fused()
 
 
 if __name__ == "__main__":

@@ -105,6 +105,9 @@ def main() -> None:
     sys.path.insert(0, str(HERE))
     import make_base
 
+    from harness.engines import blas
+
+    blas.preload()  # before anything below imports mlx, whose own is many times as slow
     if not (folder / "base" / "model.safetensors").exists():
         make_base.make(folder / "base")
     if not (folder / "library.yaml").exists():

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.content import releases, strict, suite
+from harness.content import kinds, releases, strict, suite
 from harness.content.policy import Policy
 from harness.content.served import Cluster, Served
 from harness.content.suite import Suite
+from harness.content.sweep import Sweep
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 
@@ -72,14 +73,16 @@ class Training(strict.Model):
 
 class Adapter(strict.Model):
     """A LoRA folder, the base it runs on, and the suites it owes before it ships; ``digest`` pins
-    its bytes. Releases of one adapter share a ``lineage`` (by default its name); ``release`` says
-    which of them it is, and ``previous`` which it is held against (by default the last one shipped
-    before it). The facets and suites of those that it ``includes`` are its own too. ``engine`` is
-    the server that answers for it, else the harness does."""
+    its bytes. One of another ``kind`` says more by the key of that name. Releases of one adapter
+    share a ``lineage`` (by default its name); ``release`` says which of them it is, and
+    ``previous`` which it is held against (by default the last one shipped before it). The facets
+    and suites of those that it ``includes`` are its own too. ``engine`` is the server that answers
+    for it, else the harness does. ``long`` sweeps its answers over lengths."""
 
     path: str
     base: str
     status: Status
+    kind: str = kinds.ADAPTER
     facets: list[str] = []
     suites: list[str] = []
     includes: list[str] = []
@@ -91,6 +94,7 @@ class Adapter(strict.Model):
     release: str | None = Field(default=None, min_length=1)
     engine: Served | None = None
     previous: str | None = Field(default=None, min_length=1)
+    long: Sweep | None = None
 
     @field_validator("includes", mode="before")
     @classmethod
@@ -102,7 +106,13 @@ class Adapter(strict.Model):
         for key in ("facets", "suites"):
             if not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
+        kinds.check(self, Adapter)
         return self
+
+    @property
+    def own(self) -> Any:
+        """What its kind asks for beside, by the kind's own model; ``None`` of an adapter."""
+        return getattr(self, self.kind, None)
 
 
 class Draft(strict.Model):
@@ -132,7 +142,7 @@ class Entry:
     gate, the copy of it that is read; ``converted``, where an engine cannot mount that, is the same
     in another form; ``answers`` is the file of its recorded answers, where it is not asked.
     ``previous`` is the last release of its lineage on this base, if any; ``cluster`` answers where
-    it is named, else this machine."""
+    it is named, else this machine; ``listed`` are the entries of its library by name."""
 
     name: str
     adapter: Adapter
@@ -146,6 +156,12 @@ class Entry:
     previous: Entry | None = None
     answers: Path | None = None
     cluster: Cluster | None = None
+    listed: Mapping[str, Adapter] = field(default_factory=dict)
+
+    def folder(self, said: str) -> Path:
+        """The folder of another entry of its library, or the one of that name below its root."""
+        other = self.listed.get(said)
+        return self.root / (other.path if other else said)
 
     @property
     def read(self) -> Path:
@@ -165,8 +181,7 @@ class Entry:
 
 def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
-    library = strict.load(workspace.library, Library)
-    _, lines = strict.read_yaml(workspace.library)
+    library, lines = kinds.read(workspace.library, Library, Adapter)
     known = list(library.bases)
     unknown = [
         (name, "base", one.base, f"the name of a base{strict.nearest(one.base, known)}")
@@ -225,8 +240,7 @@ def check_policy(workspace: Workspace, library: Library, owed: Sequence[Suite]) 
 
 def draft(workspace: Workspace) -> Draft:
     """What ``library.yaml`` says so far, which may be nothing; raises :class:`WorkspaceError`."""
-    data, lines = strict.read_yaml(workspace.library)
-    return strict.check({} if data is None else data, Draft, workspace.library, lines)
+    return kinds.read(workspace.library, Draft, Adapter, {})[0]
 
 
 def certification(workspace: Workspace, library: Draft) -> Path | None:
@@ -277,7 +291,7 @@ def _entry(workspace: Workspace, library: Library, adapter: str, base: str | Non
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
     made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    return replace(made, cluster=library.cluster)
+    return replace(made, cluster=library.cluster, listed=library.adapters)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:

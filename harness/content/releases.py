@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from harness.content import kinds
+
 if TYPE_CHECKING:
     from harness.content.library import Adapter
 
@@ -32,8 +34,8 @@ def previous(adapters: Adapters, name: str) -> str | None:
     """The name of the last release before ``name``: the one that it names, else the highest of
     those shipped in its lineage on its base, below its own ``release`` where it has one."""
     mine = adapters[name]
-    if mine.engine is not None:
-        return None  # a server answers for one adapter
+    if mine.engine is not None or not kinds.find(mine.kind).mounts:
+        return None  # a server answers for one adapter, and what is none is held against no other
     if mine.previous is not None:
         return mine.previous
     before = [other for other in _shipped(adapters, name) if _below(adapters[other], mine)]
@@ -76,7 +78,7 @@ def _shipped(adapters: Adapters, name: str) -> list[str]:
         for other, one in adapters.items()
         if other != name
         and one.status == "shipped"
-        and (one.lineage or other, one.base) == (lineage, mine.base)
+        and (one.lineage or other, one.base, one.kind) == (lineage, mine.base, mine.kind)
     ]
 
 

@@ -10,7 +10,7 @@ from harness.deciding.degeneration import loops
 from harness.deciding.instrument.guards import none_decides
 from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items
-from harness.evidence.receipts import NOBODYS, SENTINEL, Receipt
+from harness.evidence.receipts import MEASURED, NOBODYS, SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
 from harness.verdict import Reason, reason
 
@@ -26,6 +26,8 @@ def foreign(registration: Registration, receipts: Iterable[Receipt]) -> list[Rea
     prompts = {(id, case): digest for id, plan in plans.items() for case, digest in plan.cases}
     found: dict[tuple[str, str], list[str]] = {}
     for row in receipts:
+        if row.arm == MEASURED and row.subject != registration.adapter_digest:
+            found.setdefault(("subject", row.suite), []).append(row.case)
         if row.arm not in NOBODYS:
             if row.subject != subjects.get((row.suite, row.arm), registration.base_digest):
                 found.setdefault(("subject", f"{row.suite} {row.arm}"), []).append(row.case)

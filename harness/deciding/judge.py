@@ -14,7 +14,7 @@ from typing import Any
 from harness.audit.certificate import Certificate, State
 from harness.deciding import claims, degeneration, labels, previous, reasons, scorecard, slices
 from harness.deciding.degeneration import Degeneration
-from harness.deciding.instrument import churn, guards
+from harness.deciding.instrument import churn, guards, kinds
 from harness.deciding.scorecard import SuiteScore
 from harness.evidence.labels import Labels
 from harness.evidence.receipts import Receipt
@@ -32,7 +32,8 @@ class Judged:
 
     ``scores`` are ``None`` for a suite that was not measured, and ``reasons`` are empty where
     nothing may be judged. ``with_flagged`` are the numbers of suites of which cases were left out,
-    with these cases; they decide nothing. ``labelled`` is what labels of passing answers show."""
+    with these cases; they decide nothing. ``labelled`` is what labels of passing answers show,
+    ``subject`` what was measured by its kind."""
 
     scores: dict[str, SuiteScore | None]
     degeneration: Degeneration | None
@@ -40,6 +41,7 @@ class Judged:
     reasons: dict[str, Reason] = field(default_factory=dict)
     with_flagged: list[SuiteScore] = field(default_factory=list)
     labelled: list[labels.Audited] = field(default_factory=list)
+    subject: dict[str, Any] = field(default_factory=dict)
 
     def scorecard(self, registration: Registration, receipts: int, head: str) -> dict[str, Any]:
         """The part of ``scorecard.json`` that receipts decide; ``head`` is the last link of their
@@ -52,6 +54,7 @@ class Judged:
             "degeneration": asdict(self.degeneration) if self.degeneration else None,
             "with_flagged": [score.to_json() for score in self.with_flagged],
             "labelled": [asdict(one) for one in self.labelled],
+            "subject": {"kind": registration.subject.kind, "numbers": self.subject},
             "look": registration.look,
             "alpha": registration.alpha,
             "receipts": receipts,
@@ -163,7 +166,9 @@ def judge(
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     whole = any(score.complete for score in scores.values() if score is not None)
+    numbers, own = kinds.decided(registration, rows, scores)
     found = [
+        *own,
         *claims.foreign(registration, rows),
         *claims.ran_on(registration, rows),
         *claims.no_answers(registration, rows),
@@ -182,7 +187,7 @@ def judge(
         text = "its status in the library is fixture: what is faulty on purpose never ships"
         found.append(reason("fixture", "subject", text))
     flagged = _with_flagged(registration, certificates, rows)
-    return Judged(scores, looped, decide(found), by_suite, flagged, list(shown.values()))
+    return Judged(scores, looped, decide(found), by_suite, flagged, list(shown.values()), numbers)
 
 
 def _of_base(
@@ -193,7 +198,7 @@ def _of_base(
 ) -> dict[str, Reason]:
     """The reasons ``found`` but for what base's own differences leave undecided: the whole run,
     where therefore nothing mounted was asked, or a suite that is in order otherwise."""
-    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.arms if a.mount}
+    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.judged}
     if not any((row.suite, row.arm) in mounted for row in rows):
         return churn.halts(registration, certificates, rows) or dict(found)
     unsound = churn.unsound(registration, certificates, rows)

@@ -12,17 +12,21 @@ from harness.content.policy import Numerics
 from harness.errors import EngineError
 
 Place = tuple[str, str, str, int]  #: of an answer: suite, arm, case, sample
+PENALISED = 20  # tokens that a repetition penalty looks back on, as mlx-lm and its server do
 
 
 @dataclass(frozen=True)
 class Decoding:
     """How a suite's answers are decoded: greedily, or drawn where ``temperature`` is above zero.
 
-    ``max_tokens`` bounds one answer; the text ends before the first of ``stop``."""
+    ``max_tokens`` bounds one answer; the text ends before the first of ``stop``. The logits of the
+    :data:`PENALISED` tokens before are weakened by the factor ``repetition_penalty``, where there
+    is one."""
 
     max_tokens: int
     stop: tuple[str, ...] = ()
     temperature: float = 0.0
+    repetition_penalty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,10 @@ class Ask:
     """One prompt put to one arm.
 
     ``mode`` is ``chat`` or ``completion``; ``mount`` the folder of the adapter to answer with,
-    ``None`` for the bare base. ``weights`` and ``adapter`` are the digests of both, and ``adapter``
-    may name more than a digest where the answer must be kept apart. ``seed`` decides what is drawn
-    where the temperature is above zero; ``place`` says what it is asked for."""
+    ``None`` for the bare base; ``base`` that of another model to answer with than the engine's.
+    ``weights`` and ``adapter`` are the digests of both, and ``adapter`` may name more than a digest
+    where the answer must be kept apart. ``seed`` decides what is drawn where the temperature is
+    above zero; ``place`` says what it is asked for."""
 
     prompt: str
     mode: str
@@ -52,6 +57,7 @@ class Ask:
     weights: str
     adapter: str | None = None
     mount: Path | None = None
+    base: Path | None = None
     place: Place = ("", "", "", 0)
 
 
@@ -107,6 +113,11 @@ class WhiteBox(Answering, Protocol):
     ) -> None:
         """Find out in which way the base is answered on this device, where rows are of ``tokens``
         tokens at most; ``batch`` is how many are answered together, where that was registered."""
+        ...
+
+    def stand(self, base: Path | None = None) -> None:
+        """Answer with the model in ``base`` from now on, else with its own again; there is one in
+        memory at a time."""
         ...
 
     def mount(self, adapter: Path | None) -> None:

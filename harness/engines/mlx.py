@@ -30,9 +30,14 @@ class MlxEngine:
     def __init__(self, base: Path, bits: int | None = None, dtype: Dtype = "auto") -> None:
         library = blas.preload()
         import mlx.core as mx
+
+        self._mx, self._own, self._bits, self._blas = mx, base, bits, library
+        self._widens = dtype == "auto" and mx.default_device() == mx.cpu
+        self._load(base)
+
+    def _load(self, base: Path) -> None:
         from mlx_lm.utils import load_model, load_tokenizer
 
-        self._mx = mx
         try:
             self._model, config = load_model(base)
             self._tokenizer = load_tokenizer(base, eos_token_ids=ends.tokens(config))
@@ -40,9 +45,8 @@ class MlxEngine:
             raise EngineError(
                 f"{base}: mlx-lm cannot load it as a base: {_brief(error)}"
             ) from error
-        if bits is not None:
-            loading.quantise(self._model, bits)
-        self._widens = dtype == "auto" and mx.default_device() == mx.cpu
+        if self._bits is not None:
+            loading.quantise(self._model, self._bits)
         self._mounted: Path | None = None
         self._ready()
         self._modules, self._weights = loading.own(self._model)
@@ -50,10 +54,26 @@ class MlxEngine:
         self.config: dict[str, Any] = config
         self.context = ends.context(config)
         self.vocabulary = ends.vocabulary(config, self._weights)
-        self._identity = loading.identity(self._model) | ({"blas": library} if library else {})
+        self._identity = loading.identity(self._model)
+        self._identity |= {"blas": self._blas} if self._blas else {}
         if prompting.ASKS_DATE in self.template:
             self._identity["clock"] = f"{prompting.CLOCK:%Y-%m-%d}"
         self.batches = Batches(self._model, self._tokenizer, self.context, self.vocabulary)
+        self._at: Path | None = base
+
+    def stand(self, base: Path | None = None) -> None:
+        """Answer with the model in ``base`` from now on, as many rows at a time, else with its own
+        again; the one before leaves memory first. Raises :class:`EngineError`."""
+        wanted = base or self._own
+        if wanted == self._at:
+            return
+        before, self._at = self.batches, None
+        self._modules, self._weights, before.model = {}, {}, None
+        del self._model, self.batches
+        self._mx.clear_cache()
+        self._load(wanted)
+        if before.way is not None:
+            self.settle(before.numerics, before.longest, before.rows)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -236,14 +256,16 @@ class MlxEngine:
 
     def reads(self, ask: Ask) -> list[int]:
         """The token ids of an ask."""
+        self.stand(ask.base)
         return self.encode(ask.prompt, ask.mode, ask.system)
 
     def answer(self, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation]]:
         """``(index of the ask, answer)`` as they finish, one mount and decoding after another."""
-        together: dict[tuple[Path | None, Decoding], list[int]] = {}
+        together: dict[tuple[Path | None, Path | None, Decoding], list[int]] = {}
         for number, ask in enumerate(asks):
-            together.setdefault((ask.mount, ask.decoding), []).append(number)
-        for (adapter, decoding), numbers in together.items():
+            together.setdefault((ask.base, ask.mount, ask.decoding), []).append(number)
+        for (base, adapter, decoding), numbers in together.items():
+            self.stand(base)
             self.mount(adapter)
             ids = [self.reads(asks[number]) for number in numbers]
             seeds = [asks[number].seed for number in numbers]

@@ -105,6 +105,7 @@ class Scorecard(strict.Model):
     degeneration: dict[str, Any] | None
     with_flagged: list[dict[str, Any]]
     labelled: list[dict[str, Any]]
+    subject: dict[str, Any]
     look: int
     alpha: float
     receipts: int

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness import files
 from harness.digests import text_digest
@@ -18,7 +19,9 @@ from harness.evidence import documents
 
 SENTINEL = "sentinel"  # the arm of answers that are known beforehand
 CHURN = "churn"  # the arm of the link that names churn.json, between base's answers and others
-NOBODYS = (SENTINEL, CHURN)  # what no model answered
+MEASURED = "measured"  # the arm of numbers that a kind of subject measures beside answers
+LINKS = (CHURN, MEASURED)  # what is no answer, and is judged by nobody
+NOBODYS = (SENTINEL, *LINKS)  # what no model answered
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,13 @@ def churn_link(base: str, digest: str) -> Receipt:
     """The link that says what was known of base's noise before anything mounted was asked; ``base``
     and ``digest`` are those of the base and of ``churn.json``."""
     return Receipt(CHURN, "churn.json", CHURN, base, "", digest, 0, "eos", [], overall([]), 0.0)
+
+
+def measurement(kind: str, what: str, case: str, subject: str, numbers: dict[str, Any]) -> Receipt:
+    """Numbers of one case of what a kind of subject measures, as a link of the chain."""
+    said = json.dumps(numbers, sort_keys=True, allow_nan=False)
+    at = (f"{kind}/{what}", case, MEASURED, subject)
+    return Receipt(*at, "", said, 0, "eos", [], overall([]), 0.0)
 
 
 def overall(findings: Iterable[Finding], sign: str = "") -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.content import strict
+from harness.content.kinds import ADAPTER
 from harness.content.library import Claim, Status
 from harness.content.policy import Policy
 from harness.digests import canonical_digest
@@ -87,6 +88,12 @@ class Plan(strict.Model):
         return next(arm for arm in self.arms if arm.id == id)
 
     @property
+    def judged(self) -> list[Arm]:
+        """The arms that are not of the bare base, whose own stands first."""
+        bare = self.arms[0].weights
+        return [arm for arm in self.arms if arm.mount or arm.weights != bare]
+
+    @property
     def prompts(self) -> str:
         """``sha256:...`` of the held-out prompts themselves, whatever they are named and however
         they are judged."""
@@ -102,6 +109,16 @@ class Plan(strict.Model):
                     f"suite {self.suite}: {what} {twice} stands twice; prompts are counted once"
                 )
         return self
+
+
+class Subject(strict.Model):
+    """What is judged: its ``kind``, what the library says of it by the key of that kind, the
+    digests of its parts by role, and what is owed of it beside answers, each with its cases."""
+
+    kind: str = ADAPTER
+    own: dict[str, Any] = {}
+    parts: dict[str, str] = {}
+    owes: dict[str, list[str]] = {}
 
 
 class Registration(strict.Model):
@@ -139,6 +156,7 @@ class Registration(strict.Model):
     previous: str = ""
     declared: str = ""
     dated: bool = True
+    subject: Subject = Subject()
 
     @property
     def digest(self) -> str:
@@ -150,9 +168,11 @@ class Registration(strict.Model):
     def rules(self) -> str:
         """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not
         of what is judged."""
-        judged: Any = {"cases": True, "digest": True, "arms": {"__all__": {"weights", "mount"}}}
+        of_arms = {"weights", "mount", "routed"}
+        judged: Any = {"cases": True, "digest": True, "arms": {"__all__": of_arms}}
         plans = {id: plan.model_dump(exclude=judged) for id, plan in self.plans.items()}
-        return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans])
+        own = [self.subject.own] if self.subject.own else []
+        return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans, *own])
 
     @property
     def alpha(self) -> float:

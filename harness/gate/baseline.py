@@ -45,7 +45,7 @@ def differences(
     registration: Registration, rows: Sequence[Receipt], stated: Churn | None
 ) -> Iterator[str]:
     """Where receipts and ``churn.json`` do not show that base's noise was known first."""
-    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.arms if a.mount}
+    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.judged}
     asked = [number for number, row in enumerate(rows, 1) if (row.suite, row.arm) in mounted]
     links = [number for number, row in enumerate(rows, 1) if row.arm == CHURN]
     if len(links) != 1 or stated is None:

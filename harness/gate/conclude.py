@@ -21,6 +21,7 @@ from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
 from harness.judging.pool import Pool
 from harness.pages import scorecard
+from harness.subjects import kinds
 from harness.subjects.base import Fault
 from harness.subjects.identity import changed, moved
 from harness.verdict import Verdict
@@ -59,7 +60,8 @@ def stated(
 def _changed(prepared: Prepared) -> list[Fault]:
     """What is judged, or judges it, and is not what it was when the gate began."""
     wanted, place = prepared.wanted, prepared.wanted.workspace
-    faults = changed(wanted.entry, prepared.preflight, workspace.cache_folder())
+    parts = kinds.of(wanted.entry).parts(wanted.entry)
+    faults = changed(wanted.entry, prepared.preflight, parts, workspace.cache_folder())
     if isinstance(prepared.engine, Watched):
         faults += [Fault("drift", text) for text in prepared.engine.drift]
     audits, root = place.folder("audits"), place.folder("suites")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from harness.engines.elsewhere.replay import Asked, Replay, place
 from harness.errors import WorkspaceError
 from harness.evidence.registration import Registration, prompt_digest
 from harness.gate import planning
-from harness.subjects.base import Arm, Fault
+from harness.subjects import kinds
+from harness.subjects.base import Arm, Bench, Fault, Preflight
 
 Load = Callable[[Entry], Answering]
 MARKERS = 6  # dev prompts of each suite
@@ -40,6 +42,11 @@ def load_engine(entry: Entry) -> Answering:
             f"library.yaml: key 'cluster.replicas': found {at.replicas if at else 'no cluster'};"
             f" expected {urls} or more, one for each server of {entry.name}"
         )
+    if (served or (at and at.replicas)) and not kinds.of(entry).mounts:
+        raise WorkspaceError(
+            f"library.yaml: adapters.{entry.name}: a subject of kind {entry.adapter.kind!r} answers"
+            " with several models, here alone; leave out `engine` and `cluster.replicas`"
+        )
     if at and at.replicas:
         from harness.engines.elsewhere.fanout import Replicas, Servers
 
@@ -53,6 +60,16 @@ def embedded(entry: Entry) -> WhiteBox:
     from harness.engines.mlx import MlxEngine
 
     return MlxEngine(entry.base_path, dtype=entry.base.dtype)
+
+
+def bench(entry: Entry, suites: Mapping[str, Suite], engine: Answering, found: Preflight) -> Bench:
+    """What the kind of ``entry`` looks at and measures with: the engine that answers, where its
+    weights can be seen, else the embedded one."""
+    folders = {"base": entry.base_path, "adapter": entry.mount, **kinds.of(entry).parts(entry)}
+    if entry.previous is not None and found.previous_digest:
+        folders["previous"] = entry.previous.mount
+    load = cache(lambda: engine if isinstance(engine, WhiteBox) else embedded(entry))
+    return Bench(entry, suites, folders, found.digests, load)
 
 
 def quantised(base: Path, bits: int) -> WhiteBox:
@@ -87,7 +104,7 @@ def proven(
     arm = Arm(id="marker", weights="")
     fixed = [Case(f"marker {number}", text, {}) for number, text in enumerate(FIXED)]
     shown = [(each, case) for each in suites for case in (each.dev[:MARKERS] or fixed)]
-    asks = [planning.ask(policy, each, arm, case, 0, None) for each, case in shown]
+    asks = [planning.ask(policy, each, arm, case, 0) for each, case in shown]
     return [Fault(code, text) for code, text in engine.begin(asks, before)]
 
 
@@ -98,7 +115,7 @@ def asked(plan: Registration, suites: Mapping[str, Suite]) -> Iterator[Asked]:
         for arm in plan.plans[id].arms:
             for case in each.cases:
                 for sample in range(policy.samples):
-                    ask = planning.ask(policy, each, arm, case, sample, None)
+                    ask = planning.ask(policy, each, arm, case, sample)
                     yield Asked(
                         registration=plan.digest,
                         suite=id,

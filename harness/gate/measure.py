@@ -21,7 +21,7 @@ from harness.errors import WorkspaceError
 from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
 from harness.evidence.run import Run
-from harness.gate import baseline, planning, sentinels
+from harness.gate import added, baseline, planning, sentinels
 from harness.gate.prepare import Prepared
 from harness.gate.progress import Pace, Progress, silent
 from harness.gate.sentinels import Shown
@@ -83,14 +83,15 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
     """Ask what is not in the run yet about one suite, if it :func:`may_ask`."""
     if may_ask(prepared, run, progress):
+        added.measure(prepared, run, progress)
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).mounted()
 
 
 def asked(prepared: Prepared, run: Run, suite: str) -> dict[str, list[Ask]]:
     """What :func:`measure` is about to ask of what is mounted, by arm."""
     of = Measuring(prepared, run, prepared.wanted.suites[suite], silent)
-    mounted = [arm for arm in prepared.registration.plans[suite].arms if arm.mount]
-    return {arm.id: of.asks(arm) for arm in mounted}
+    judged = prepared.registration.plans[suite].judged
+    return {arm.id: of.asks(arm) for arm in judged}
 
 
 def so_far(prepared: Prepared, run: Run) -> Judged:
@@ -141,9 +142,9 @@ class Measuring:
         self._lost = False
 
     def references(self) -> None:
-        """Every arm without a mount, whose answers may be kept."""
+        """Every arm of the bare base, whose answers may be kept."""
         for arm in self._plan.arms:
-            if not arm.mount:
+            if arm not in self._plan.judged:
                 self._measure(arm)
         self._run.sync()
 
@@ -154,8 +155,8 @@ class Measuring:
         done = [case for _, arm, case, _ in self._run.receipts if arm == SENTINEL]
         answers = len(self._chosen()) * self._policy.samples
         self._due = sentinels.spread(known, done, answers)
-        for arm in self._plan.arms:
-            if arm.mount and not self._lost:
+        for arm in self._plan.judged:
+            if not self._lost:
                 self._measure(arm)
         self._show_sentinels(answers)
         self._settle(wait=True)
@@ -169,7 +170,8 @@ class Measuring:
         """Add what is left of this suite to the estimate."""
         for arm in self._plan.arms:
             asks = self.asks(arm)
-            unknown = len(self._prepared.kept.unknown(arm.id, asks))
+            new = bool(asks and asks[0].base)  # another model is not loaded to count what is kept
+            unknown = len(asks if new else self._prepared.kept.unknown(arm.id, asks))
             prompts = [ask.prompt for ask in asks]
             self._prepared.estimate.add(unknown, prompts, self._suite.form.max_tokens)
 
@@ -220,8 +222,7 @@ class Measuring:
                 break
 
     def _ask(self, arm: Arm, case: Case, sample: int) -> Ask:
-        mount = planning.mount(arm, self._prepared.wanted.entry, self._prepared.preflight)
-        return planning.ask(self._policy, self._suite, arm, case, sample, mount)
+        return planning.ask(self._policy, self._suite, arm, case, sample, self._prepared.bench)
 
     def _settle(self, *, wait: bool) -> None:
         """Write the receipts of judged answers, in order."""

@@ -9,30 +9,27 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harness import __version__
 from harness.audit.certificate import Certificate
 from harness.content.case import Case
 from harness.content.fixtures import Fixture
-from harness.content.library import Entry
 from harness.content.policy import Policy
 from harness.content.suite import Suite
 from harness.digests import canonical_digest, folder_files, read_by_loaders
 from harness.engines.base import Ask, Decoding
 from harness.errors import WorkspaceError
 from harness.evidence.ledger import Before, Ledger, Look, Seen, short
-from harness.evidence.registration import Criterion, Plan, Registration, prompt_digest
-from harness.subjects.arms import Kind, arms, contrasts
-from harness.subjects.base import Arm, Preflight
+from harness.evidence.registration import Criterion, Plan, Registration, Subject, prompt_digest
+from harness.subjects import kinds
+from harness.subjects.base import Arm, Bench, Owed, Preflight, Role
 from harness.subjects.groups import groups
 from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
 
 def register(
-    entry: Entry,
+    bench: Bench,
     policy: Policy,
-    suites: Mapping[str, Suite],
     preflight: Preflight,
     certificates: Mapping[str, Certificate],
     sentinels: Mapping[str, list[Fixture]],
@@ -46,6 +43,10 @@ def register(
             f"gate.samples: found {policy.samples} at temperature 0, where all answers to a prompt"
             " are alike; set gate.temperature, for example to 0.6, or leave samples at 1"
         )
+    entry, suites, kind = bench.entry, bench.suites, kinds.of(bench.entry)
+    subject = Subject(
+        kind=kind.name, own=kind.own(entry), parts=preflight.parts, owes=kind.owes(bench)
+    )
     return Registration(
         harness=__version__,
         adapter=entry.name,
@@ -56,7 +57,7 @@ def register(
         megabytes=round(sum(p.stat().st_size for p in read_by_loaders(entry.read)) / 1e6, 6),
         facets=entry.adapter.facets,
         claims=entry.adapter.claims,
-        plans={id: plan(found, policy, preflight) for id, found in suites.items()},
+        plans={id: plan(found, policy, preflight, bench) for id, found in suites.items()},
         certificates={id: held.digest for id, held in sorted(certificates.items())},
         sentinels={
             id: [[f.name, "good" if f.good else "bad"] for f in known]
@@ -68,6 +69,7 @@ def register(
         status=entry.adapter.status,
         previous=entry.previous.name if entry.previous else "",
         trained_by=entry.adapter.train.verifiers if entry.adapter.train else [],
+        subject=subject,
     )
 
 
@@ -174,8 +176,9 @@ def _of_draw(found: Plan, suite: Suite) -> Plan:
     return found.model_copy(update={"cases": [row for row in found.cases if row[0] in kept]})
 
 
-def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
+def plan(found: Suite, policy: Policy, preflight: Preflight, bench: Bench) -> Plan:
     """What is asked of one suite, and in which order."""
+    of = kinds.of(bench.entry)
     spec, form, guard = found.spec, found.form, found.spec.role == "guard"
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
     joined = groups(found.cases)
@@ -183,12 +186,12 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         random.Random(found.digest).shuffle(cases)
         drawn = {id: place for place, (id, _) in enumerate(cases)}
         cases.sort(key=lambda case: drawn[joined.get(case[0], case[0])])
-    digests = (preflight.base_digest, preflight.adapter_digest)
-    last = preflight.previous_digest
-    asked = arms(*digests, spec.canon, guard=guard, again=policy.again, previous=last)
     own = policy.margins.get(found.id, spec.margin)
     margin = policy.secondary_margin if own is None else own
-    kind: Kind = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"
+    role: Role = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"
+    told = (bench, spec.canon, policy.again, margin, spec.min_gain)
+    owed = Owed(found.id, role, *told)
+    asked = of.arms(owed)
     return Plan(
         suite=found.id,
         digest=found.digest,
@@ -196,7 +199,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
         role=spec.role,
         criteria=[Criterion(id=c.id, verifier=c.verifier) for c in spec.criteria],
         arms=asked,
-        contrasts=contrasts(asked, kind, margin, spec.min_gain),
+        contrasts=of.contrasts(owed, asked),
         cases=cases,
         left_out=preflight.left_out.get(found.id, []),
         control_tokens=preflight.control_tokens if form.mode == "chat" else [],
@@ -207,14 +210,12 @@ def plan(found: Suite, policy: Policy, preflight: Preflight) -> Plan:
     )
 
 
-def mount(arm: Arm, entry: Entry, found: Preflight) -> Path | None:
-    """The folder that an engine mounts for an arm."""
-    last = entry.previous.mount if entry.previous else None
-    return {found.previous_digest: last, found.adapter_digest: entry.mount, None: None}[arm.mount]
-
-
-def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: Path | None) -> Ask:
-    """One prompt as it is put to an arm, which answers with what is in ``mount``."""
+def ask(
+    policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, bench: Bench | None = None
+) -> Ask:
+    """One prompt as it is put to an arm, which answers with the folders of the ``bench``."""
+    mounted = arm.routed.get(case.id, arm.mount)
+    own = bench is None or arm.weights == bench.digests["base"]
     form, told = suite.form, (suite.spec.system, arm.system)
     return Ask(
         prompt=form.text(case.prompt),
@@ -223,8 +224,9 @@ def ask(policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, mount: 
         decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
         seed=seed(policy, suite.id, arm.id, case.id, sample),
         weights=arm.weights,
-        adapter=arm.id if arm.fresh else arm.mount,
-        mount=mount,
+        adapter=arm.id if arm.fresh else mounted,
+        mount=bench.folder(mounted) if bench else None,
+        base=None if own or bench is None else bench.folder(arm.weights),
         place=(suite.id, arm.id, case.id, sample),
     )
 

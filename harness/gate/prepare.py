@@ -35,14 +35,14 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.ledger import Ledger, Look
 from harness.evidence.registration import Registration
 from harness.gate import planning, sentinels
-from harness.gate.engines import Load, declared, load_engine, proven, tokenizer
+from harness.gate.engines import Load, bench, declared, load_engine, proven, tokenizer
 from harness.gate.progress import Estimate, Progress, silent
 from harness.judging import discovery
 from harness.judging.pool import Pool
 from harness.judging.verifier import Verifier
 from harness.judging.workers import Judges
-from harness.subjects import adapter, identity, prompts, tokens
-from harness.subjects.base import Fault, Preflight
+from harness.subjects import adapter, identity, kinds, prompts, tokens
+from harness.subjects.base import Bench, Fault, Preflight
 from harness.subjects.entering import entry as subject
 from harness.verdict import Reason
 
@@ -104,6 +104,7 @@ class Prepared:
     invalid: list[Reason]
     verifiers: dict[str, Verifier]
     stamps: dict[str, str]
+    bench: Bench
     estimate: Estimate = field(default_factory=Estimate)
 
     @property
@@ -187,6 +188,10 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     flagged = {each.id: sorted(trained.flagged(each.id)) for each in suites}
     found.left_out = {id: cases for id, cases in flagged.items() if cases}
     found.training = trained.to_json()
+    on = bench(wanted.entry, wanted.suites, engine, found)
+    found.add(kinds.of(wanted.entry).examine(on, found))
+    if isinstance(engine, WhiteBox):
+        engine.stand()
     return found
 
 
@@ -216,8 +221,8 @@ def prepare(
             certificates = {id: redacted(held) for id, held in certificates.items()}
         copy = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
         wanted = replace(wanted, entry=identity.taken(wanted.entry, copy))
-        base = wanted.entry.base_path
-        began = stamps([base, *read_by_loaders(base)])
+        held = kinds.in_place(wanted.entry)
+        began = stamps([*held, *(path for folder in held for path in read_by_loaders(folder))])
         engine = load(wanted.entry)
         wanted = as_asked(wanted, engine)
         found = preflight(wanted, engine)
@@ -226,14 +231,16 @@ def prepare(
         found.add(proven(engine, wanted.suites.values(), policy, resumed))
         found.add(_unlike_released(wanted.entry, place, found))
         found.add(identity.moved(began))
-        began.pop(str(base))  # who writes a note into it now has changed nothing that was read
+        for folder in held:  # who writes a note into it now has changed nothing that was read
+            began.pop(str(folder), None)
         for id, verifier in needed.items():
             began |= stamps(binding.sources(verifier, certificates[id].binding))
         known = sentinels.draw(needed, audits, policy.sentinels, found.adapter_digest)
         ledger = Ledger(place.looks)
         path = wanted.registration_path
         registered = registrations.read(path) if path.exists() else None
-        plan = planning.register(wanted.entry, policy, wanted.suites, found, certificates, known)
+        on = bench(wanted.entry, wanted.suites, engine, found)
+        plan = planning.register(on, policy, found, certificates, known)
         begun = before.registration if before and before.has("registration.json") else None
         limit, answers = wanted.options.limit, str(engine.identity.get("answers", ""))
         registration, suites = planning.looked(
@@ -257,6 +264,7 @@ def prepare(
             look=planning.look(registration, suites, limit, answers),
             registration=registration,
             registered=registered,
+            bench=on,
             invalid=judge.validity(registration, found, certificates, registered),
             verifiers=needed,
             stamps=began,

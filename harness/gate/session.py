@@ -9,22 +9,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from harness.content.suite import Suite
+from harness.engines.base import WhiteBox
 from harness.engines.elsewhere.replay import Replay
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Receipt
 from harness.evidence.run import Run
 from harness.gate import baseline, engines
-from harness.gate.engines import Load, embedded, load_engine, quantised
+from harness.gate.engines import Load, bench, embedded, load_engine, quantised
 from harness.gate.measure import measure
 from harness.gate.prepare import Options, Wanted, as_asked, look_up, preflight, prepare
 from harness.gate.progress import Progress, silent
 from harness.gate.together import Ended, gated
-from harness.subjects.base import Preflight
+from harness.subjects import kinds
+from harness.subjects.base import Evidence, Numbers, Preflight
 from harness.subjects.entering.entry import siblings
 from harness.subjects.prompts import probed
-from harness.verdict import Name, Verdict
+from harness.verdict import Name, Reason, Verdict
 
 OF_A_RUN = ("registration", "not-registered", "ledger")  # reasons that say nothing of the answers
 LINES, SHOWN = 3, 120  # lines and characters that are shown of an answer
@@ -62,11 +65,20 @@ def register_gate(
     return wanted.registration_path
 
 
+class Checked(NamedTuple):
+    """What a subject shows without verifiers, sandbox and run folder: its preflight, and what its
+    kind measures and says of that, as far as no answer is needed for it."""
+
+    preflight: Preflight
+    numbers: Numbers
+    reasons: list[Reason]
+
+
 def check_subject(
     options: Options, *, verify: bool = False, server: str | None = None, model: str | None = None
-) -> Preflight:
-    """The preflight alone, without verifiers, sandbox and run folder; with ``server`` also whether
-    that one answers with the adapter. Raises :class:`HarnessError`."""
+) -> Checked:
+    """The preflight alone; with ``server`` also whether that one answers with the adapter. Raises
+    :class:`HarnessError`."""
     from harness.subjects import served
 
     wanted = look_up(options)
@@ -82,7 +94,18 @@ def check_subject(
                 engine, entry.mount, asked, prompts, others, partial(quantised, entry.base_path)
             )
         )
-    return found
+    return Checked(found, *_still(wanted, engine, found))
+
+
+def _still(wanted: Wanted, engine: WhiteBox, found: Preflight) -> tuple[Numbers, list[Reason]]:
+    """What the kind of a subject comes to without an answer; nothing where it is at fault."""
+    kind, on = kinds.of(wanted.entry), bench(wanted.entry, wanted.suites, engine, found)
+    if not kind.still or any(fault.severity == "void" for fault in found.faults):
+        return {}, []
+    owed = {what: cases for what, cases in kind.owes(on).items() if what in kind.still}
+    measured = {what: dict(kind.measure(on, what, cases)) for what, cases in owed.items()}
+    evidence = Evidence(on.own, on.digests, measured, {}, {}, {}, wanted.library.gate.alpha)
+    return kind.reasons(evidence)
 
 
 def dev_lines(

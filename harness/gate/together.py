@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.content.library import Entry
 from harness.digests import read_by_loaders, stamps
-from harness.engines.base import Answering, Ask
+from harness.engines.base import Answering, Ask, WhiteBox
 from harness.errors import EngineError, HarnessError, WorkspaceError, boundary
 from harness.gate.conclude import conclude
 from harness.gate.engines import Load, load_engine
@@ -124,6 +124,8 @@ class _Loaded:
         if self._engine is None or of != self._of:
             self._engine = None  # before the next is in memory
             self._engine, self._of = self._load(entry), of
+        if isinstance(self._engine, WhiteBox):
+            self._engine.stand()  # whatever another gate has answered with
         return self._engine
 
 
@@ -190,6 +192,7 @@ def _ahead(going: Sequence[Asking], progress: Progress) -> None:
         for one in going
         if (one.prepared.engine, one.prepared.kept.batch) == (first.engine, first.kept.batch)
         for arm, asks in one.asks.items()
+        if not any(ask.base for ask in asks)
         for ask in one.prepared.kept.unknown(arm, asks)
     ]
     given = mixed.answer(first.engine, [ask for _, ask in unknown])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 from harness.judging import markdown
 from harness.judging.markdown import Block, Extract
@@ -57,7 +58,7 @@ class Answer:
         """Where these lines of ``code`` (from 1) stand in the text, as ``(start, end)`` without
         their indentation, for the ``spans`` of a judgement; none of code that does not stand there
         word for word."""
-        begin, found = self.text.rfind(code), []
+        begin, found = self._place(code), []
         rows = code.split("\n") if code and begin >= 0 else []
         for number in numbers:
             if 0 < number <= len(rows) and (row := rows[number - 1]).strip():
@@ -65,6 +66,13 @@ class Answer:
                 start = begin + len(above) + len(row) - len(row.lstrip())
                 found.append((start, start + len(row.strip())))
         return tuple(found)
+
+    def _place(self, code: str) -> int:
+        """Where ``code`` stands: as a block, else anywhere, the last of several."""
+        starts = [0, *accumulate(len(row) + 1 for row in self.text.split("\n"))]
+        held = [starts[one.line] for one in self.blocks if one.code == code]
+        held = [at for at in held if self.text.startswith(code, at)]
+        return held[-1] if held else self.text.rfind(code)
 
     def code(self, language: str, *, defines: str = "") -> str | None:
         """The code of :meth:`extract`."""

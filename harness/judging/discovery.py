@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import re
 import sys
+import threading
 import traceback
 import types
 from collections import Counter
@@ -26,6 +27,7 @@ from harness.judging.observed.origins import DISTRIBUTION, PACKAGE
 from harness.judging.verifier import Verifier
 
 GROUP = "harness.verifiers"
+_ONE = threading.RLock()  # every folder is loaded as the same package
 
 
 @dataclass
@@ -38,7 +40,12 @@ class Found:
 
 def discover(folder: Path) -> Found:
     """Load every verifier of ``folder`` and of installed plug-ins; files that start with ``_`` are
-    helpers."""
+    helpers. One thread at a time does."""
+    with _ONE:
+        return _discovered(folder)
+
+
+def _discovered(folder: Path) -> Found:
     found = Found()
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]

@@ -25,11 +25,12 @@ _THOUGHT = re.compile(rf"(?ims)\A.*(?:^[ \t]*{_CLOSE}|{_CLOSE}[ \t]*$)")
 @dataclass(frozen=True)
 class Block:
     """One fenced code block: the language its tag names, in lower case and as it was written (empty
-    when untagged), and its text."""
+    when untagged), its text, and the ``line`` of the answer on which that begins, from 0."""
 
     language: str
     code: str
     closed: bool
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def blocks(text: str) -> tuple[Block, ...]:
         if token.type == "fence" and token.map:
             first, end = token.map
             closed = end - first == token.content.count("\n") + 2
-            found.append(Block(tag(token.info), token.content, closed))
+            found.append(Block(tag(token.info), token.content, closed, first + 1))
     return tuple(found)
 
 

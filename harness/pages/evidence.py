@@ -19,7 +19,7 @@ from harness.errors import RunError
 from harness.evidence import attestation
 from harness.evidence.documents import Scorecard
 from harness.evidence.folder import RECEIPTS, RunFolder
-from harness.evidence.receipts import CHURN, SENTINEL, Receipt
+from harness.evidence.receipts import LINKS, SENTINEL, Receipt
 from harness.evidence.registration import Plan
 from harness.pages.published import Hidden
 from harness.pages.view import headline, typed
@@ -94,7 +94,7 @@ def listing(found: RunFolder, card: Scorecard) -> Listing:
     plans = found.registration.plans
     suites = {id: _suite(number, id, found) for number, id in enumerate((*plans, SENTINEL))}
     rows = found.receipts
-    runs = dict.fromkeys((r.arm for r in rows if r.arm != CHURN), typed(found.path))
+    runs = dict.fromkeys((r.arm for r in rows if r.arm not in LINKS), typed(found.path))
     left = {(id, case) for id, plan in plans.items() for case in plan.left_out}
     return Listing(suites, rows, runs, _flips(card), tags(plans), left, dict(_known(found)))
 
@@ -108,7 +108,9 @@ def index(listed: Listing, blocks: Iterable[Sequence[bytes]]) -> dict[str, Any]:
     """What the list of a page shows and filters by: rows are cases, each receipt belongs to one and
     has a signature: its outcome with all that was found against it."""
     suites, rows, arms = listed.suites, listed.rows, list(listed.runs)
-    keys = dict.fromkeys((r.suite, r.case) for r in rows if r.arm != CHURN and r.suite in suites)
+    keys = dict.fromkeys(
+        (r.suite, r.case) for r in rows if r.arm not in LINKS and r.suite in suites
+    )
     cases = sorted(keys, key=lambda key: suites[key[0]]["number"])
     at = {key: number for number, key in enumerate(cases)}
     signatures: dict[str, int] = {}
@@ -134,11 +136,11 @@ def index(listed: Listing, blocks: Iterable[Sequence[bytes]]) -> dict[str, Any]:
         "left": [at[key] for key in cases if key in listed.left],
         "known": {at[key]: listed.known.get(key[1], "") for key in cases if key[0] == SENTINEL},
         "receipts": {
-            "row": [at.get((r.suite, r.case), -1) if r.arm != CHURN else -1 for r in rows],
+            "row": [at.get((r.suite, r.case), -1) if r.arm not in LINKS else -1 for r in rows],
             "arm": [place.get(r.arm, 0) for r in rows],
             "sample": [r.sample for r in rows],
             "signature": [
-                signatures.setdefault(_signature(r), len(signatures)) if r.arm != CHURN else 0
+                signatures.setdefault(_signature(r), len(signatures)) if r.arm not in LINKS else 0
                 for r in rows
             ],
         },

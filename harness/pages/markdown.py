@@ -16,7 +16,7 @@ from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import Receipt
 from harness.pages import tables
 from harness.pages.brief import Brief
-from harness.pages.published import Hidden, quoted
+from harness.pages.published import Hidden
 from harness.pages.tables import inert
 from harness.pages.view import View, headline
 
@@ -41,8 +41,8 @@ def page(found: RunFolder, card: Scorecard, verdict: Decision, said: Notice) -> 
     rows = [text for reasons in told.reasons() for _, text in reasons]
     facts, steps, flips = list(told.facts), told.steps, list(_flips(found, card))
     shown = [told.title, told.lead, said.text, *rows, *(text for _, text in facts)]
-    shown += [*(more for _, more in steps), *(cell for flip in flips for cell in flip)]
-    hidden = Hidden(quoted(found.receipts, shown))
+    shown += [*(more for _, more in steps), *(cell for flip in flips[:MOST] for cell in flip)]
+    hidden = Hidden(found.receipts, shown)
     lines = [f"## {inert(hidden.text(told.title))}", ""]
     if found.override:
         lines += [f"**{inert(found.override.sentence)}**", ""]
@@ -55,10 +55,9 @@ def page(found: RunFolder, card: Scorecard, verdict: Decision, said: Notice) -> 
     lines += [f"- next: {step}{_more(hidden.text(more))}" for step, more in steps]
     if others:
         lines += ["", *_folded(f"{len(others)} more findings", "\n".join(others))]
-    flips = [tuple(map(hidden.text, flip)) for flip in flips]
     if flips:
         left = f"\n{len(flips) - MOST} more stand on the page.\n" if len(flips) > MOST else ""
-        table = tables.markdown([FLIPS, *flips[:MOST]])
+        table = tables.markdown([FLIPS, *(tuple(map(hidden.text, f)) for f in flips[:MOST])])
         lines += ["", *_folded(f"{len(flips)} prompts that changed", table + left)]
     lines += ["", _facts(told), ""]
     lines += [f"[The page](scorecard.html) has every answer. {inert(hidden.text(said.text))}"]
@@ -93,8 +92,9 @@ def _folded(summary: str, body: str) -> Iterator[str]:
 def _facts(told: Brief) -> str:
     found = told.view.found.settings
     engine = found.engine.get("engine", "engine not recorded")
+    took = f"{told.view.times.took} after it was begun (by the dates of its files)"
     parts = (
-        f"decided {told.view.card.finished or 'not recorded'}",
+        f"decided {told.view.card.finished or 'not recorded'}, {took}",
         f"run {told.view.run}",
         f"adapter {found.adapter.digest[7:19]} on base {found.base.digest[7:19]}",
         f"{engine}, {found.decoding}",

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from harness.digests import text_digest
 from harness.evidence.receipts import Receipt
 from harness.evidence.releases import SECRETS
 from harness.pages.html import cut
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Grams = NDArray[np.uint64]
+
 TEXTS = ("prompt", "answer")  #: of a receipt
+BATCH = 256  # texts that are read in one go
+ODD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 LEAST = 20  #: letters and digits in a row by which a held-out text is known again in another
 #: a letter; what the escapes of a repr or of JSON hold is none
 ESCAPE = r"\\+(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[nrtfvab])?"
@@ -22,17 +29,20 @@ NO_LETTER = re.compile(rf"{ESCAPE}|[\W_]+")  #: what :data:`LETTER` passes over
 
 
 class Hidden:
-    """The held-out texts of ``rows``: prompts, answers and what verifiers quote of them."""
+    """The held-out texts of ``rows``: prompts, answers and what verifiers quote of them; where only
+    a few texts are ``asked`` about, as much as these may quote."""
 
-    def __init__(self, rows: Iterable[Receipt]) -> None:
-        import numpy as np
-
+    def __init__(self, rows: Iterable[Receipt], asked: Iterable[str] | None = None) -> None:
         texts: set[str] = set()
         for row in rows:
             texts.update((row.prompt, row.answer, *(f.evidence for f in row.findings)))
-        grams = (gram for text in texts for gram in _grams(_letters(text)[0]))
-        last = np.iinfo(np.int64).max  # at or behind every gram, so that a search ends before it
-        self._known = np.append(np.unique(np.fromiter(grams, np.int64)), last)
+        wanted = None if asked is None else _sorted([_grams("\n".join(map(_folded, asked)))])
+        known, held = [], list(texts)
+        for at in range(0, len(held), BATCH):
+            grams = _grams("\n".join(map(_folded, held[at : at + BATCH])))
+            known.append(grams if wanted is None else grams[_among(grams, wanted)])
+        self._known = _sorted(known)
+        self._told: dict[str, str] = {}
 
     def show(self, value: Any) -> Any:
         """:func:`harness.pages.html.cut`, without held-out texts and secrets."""
@@ -42,13 +52,10 @@ class Hidden:
         """``value`` without held-out texts and without secrets. A text is known by any
         :data:`LEAST` letters of it, however it is quoted: its case, white space and punctuation
         change nothing."""
-        import numpy as np
-
         letters, places = _letters(value) if len(value) >= LEAST else ("", [])
-        grams = np.fromiter(_grams(letters), np.int64)
-        found = self._known[np.searchsorted(self._known, grams)] == grams
+        found = _among(_grams(letters), self._known)
         parts, kept, end = list[str](), 0, 0
-        for at in np.flatnonzero(found).tolist():
+        for at in found.nonzero()[0].tolist():
             if at >= end:
                 parts += [value[kept : places[at]], "[held-out text]"]
             end = at + LEAST
@@ -58,7 +65,9 @@ class Hidden:
     def data(self, value: Any) -> Any:
         """Plain data, every text in it as :meth:`text`."""
         if isinstance(value, str):
-            return self.text(value)
+            if value not in self._told:
+                self._told[value] = self.text(value)
+            return self._told[value]
         if isinstance(value, list):
             return [self.data(each) for each in value]
         if isinstance(value, dict):
@@ -68,26 +77,13 @@ class Hidden:
     def lines(self, rows: Iterable[Receipt]) -> Iterator[bytes]:
         """Receipts as lines, each text a digest."""
         for row in rows:
-            shown = {key: self.data(each) for key, each in asdict(row).items() if key not in TEXTS}
+            shown = self.data(vars(row) | dict.fromkeys((*TEXTS, "findings"), ""))
             shown |= {key: _digest(getattr(row, key)) for key in TEXTS}
-            for finding, own in zip(shown["findings"], row.findings, strict=True):
-                finding |= {"evidence": _digest(own.evidence), "spans": []}
+            shown["findings"] = [
+                self.data(vars(one) | {"evidence": _digest(one.evidence), "spans": []})
+                for one in row.findings
+            ]
             yield json.dumps(shown).encode()
-
-
-def quoted(rows: Iterable[Receipt], texts: Iterable[str]) -> list[Receipt]:
-    """The rows that one of a few ``texts`` may quote, so that :class:`Hidden` of them is enough.
-
-    Who shares :data:`LEAST` letters with a text holds one of its aligned pieces of half as many."""
-    own, half = [_letters(text)[0] for text in texts], LEAST // 2
-    pieces = {text[at : at + half] for text in own for at in range(0, len(text) - half + 1, half)}
-    found = []
-    for row in rows:
-        held = "\n".join((row.prompt, row.answer, *(f.evidence for f in row.findings)))
-        letters = NO_LETTER.sub("", held).casefold()
-        if any(piece in letters for piece in pieces):
-            found.append(row)
-    return found
 
 
 def _digest(text: str) -> str:
@@ -95,11 +91,38 @@ def _digest(text: str) -> str:
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of ``text``, casefolded, and where each stands in it."""
+    """What :func:`_folded` leaves of ``text``, and where each letter stands in it."""
     found = [(c, one.start()) for one in LETTER.finditer(text) for c in (one[1] or "").casefold()]
     return "".join(c for c, _ in found), [at for _, at in found]
 
 
-def _grams(letters: str) -> Iterator[int]:
-    """Every :data:`LEAST` letters in a row, as numbers."""
-    return (hash(letters[at : at + LEAST]) for at in range(len(letters) - LEAST + 1))
+def _folded(text: str) -> str:
+    """The letters and digits of ``text``, casefolded."""
+    return NO_LETTER.sub("", text).casefold()
+
+
+def _grams(letters: str) -> Grams:
+    """Every :data:`LEAST` letters in a row, as numbers (a polynomial of them, modulo 2^64)."""
+    import numpy as np
+
+    codes = np.frombuffer(letters.encode("utf-32-le"), np.uint32).astype(np.uint64)
+    found = np.zeros(max(len(codes) - LEAST + 1, 0), np.uint64)
+    for at in range(LEAST):
+        found = found * np.uint64(ODD) + codes[at : at + len(found)]
+    return found
+
+
+def _sorted(grams: Sequence[Grams]) -> Grams:
+    """All of them, each once, before a last one that no search passes."""
+    import numpy as np
+
+    last = np.array([np.iinfo(np.uint64).max], np.uint64)
+    found: Grams = np.sort(np.concatenate([*grams, last]))
+    once: Grams = found[np.append(found[1:] != found[:-1], True)]
+    return once
+
+
+def _among(grams: Grams, known: Grams) -> NDArray[np.bool_]:
+    """Which of ``grams`` are ``known``, which are sorted."""
+    found: NDArray[np.bool_] = known[known.searchsorted(grams)] == grams
+    return found

@@ -58,9 +58,9 @@ def judged(receipts: Sequence[Receipt], hidden: Hidden | None = None) -> DataFra
     held-out texts."""
     from pandas import DataFrame
 
-    from harness.evidence.receipts import CHURN
+    from harness.evidence.receipts import LINKS
 
-    rows = [one for one in receipts if one.arm != CHURN]
+    rows = [one for one in receipts if one.arm not in LINKS]
     found = map(json.loads, hidden.lines(rows)) if hidden else map(asdict, rows)
     lines = ({**one, "findings": json.dumps(one["findings"])} for one in found)
     return DataFrame([{key: _whole(cell) for key, cell in one.items()} for one in lines])

@@ -51,11 +51,10 @@ class Checkers:
 
 @dataclass(frozen=True)
 class Times:
-    """When a run was begun, by the dates of its files, and decided, and the work in between."""
+    """When a run was begun, by the dates of its files, and decided."""
 
     begun: datetime
     decided: datetime
-    judged: float
 
     @property
     def took(self) -> str:
@@ -88,7 +87,12 @@ class View:
             stated = datetime.fromisoformat(self.card.finished)
             if stated.tzinfo:
                 begun, decided = min(begun, stated), stated
-        return Times(begun, decided, sum(row.seconds for row in self.found.receipts))
+        return Times(begun, decided)
+
+    @property
+    def worked(self) -> float:
+        """Seconds of answering and judging."""
+        return sum(row.seconds for row in self.found.receipts)
 
     @property
     def lead(self) -> str:

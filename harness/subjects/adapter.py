@@ -16,12 +16,12 @@ from typing import Any
 from harness.content.library import Entry
 from harness.digests import folder_digest, text_digest
 from harness.engines.base import Answering, WhiteBox, read_config
-from harness.subjects import tokens
+from harness.subjects import kinds, tokens
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.effect import probe as probed
 from harness.subjects.entering import peft, release
 from harness.subjects.entering.folders import CONFIG, config_faults
-from harness.subjects.identity import identity, recorded_base
+from harness.subjects.identity import identity, pinned, recorded_base
 
 CONVERTED = (
     "it is an adapter of PEFT; what was judged is its conversion to mlx-lm (converter"
@@ -37,18 +37,20 @@ def preflight(
     memory: Path | None = None,
 ) -> Preflight:
     """Check identity, tensors and effect of ``entry`` on the loaded base; leaves the bare base
-    mounted. What an engine that is no :class:`WhiteBox` cannot show is not measured.
+    mounted. What an engine that is no :class:`WhiteBox` cannot show is not measured, nor is what is
+    no adapter looked at here.
 
     ``memory`` is a folder that remembers the digests of unchanged files; without it every byte is
     read."""
     from harness.subjects.tensors import examine
 
+    if not kinds.of(entry).mounts:
+        found = digested(entry, memory)
+        found.add(pinned(entry, found, memory))
+        return found
     config = read_config(entry.mount / CONFIG)
-    trained = recorded_base(entry, config, memory)
-    found = Preflight(folder_digest(entry.base_path, memory), folder_digest(entry.read), trained)
-    found.tokenizer_digest = tokens.tokenizer_digest(entry.base_path)
-    template = tokens.template(entry.base_path)
-    found.template_digest = text_digest(template) if template else None
+    found = digested(entry, memory)
+    found.trained_on_base = recorded_base(entry, config, memory)
     base_config = read_config(entry.base_path / "config.json")
     found.add(identity(entry, config, found, base_config, memory))
     found.add(release.examined(entry, engine, found))
@@ -72,6 +74,18 @@ def preflight(
         found.effect, weak = probed(engine, entry.mount, readable, min_effect)
         found.add(weak)
     engine.mount(None)
+    return found
+
+
+def digested(entry: Entry, memory: Path | None = None) -> Preflight:
+    """The digests of base, subject and parts; that of the copy of an adapter is not remembered."""
+    kind = kinds.of(entry)
+    digest = folder_digest(entry.read, None if kind.mounts else memory)
+    found = Preflight(folder_digest(entry.base_path, memory), digest, None)
+    found.tokenizer_digest = tokens.tokenizer_digest(entry.base_path)
+    template = tokens.template(entry.base_path)
+    found.template_digest = text_digest(template) if template else None
+    found.parts = {role: folder_digest(path, memory) for role, path in kind.parts(entry).items()}
     return found
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from harness.subjects.base import Arm, Contrast
+from harness.subjects.base import Arm, Contrast, Role
 
 # ids of its arms
 BASE, ADAPTER, CANON, AGAIN, PREVIOUS = "base", "adapter", "canon", "again", "previous"
-Kind = Literal["guard", "primary", "secondary"]  # what a suite is of the adapter
 
 
 def arms(
@@ -41,7 +40,7 @@ def arms(
 
 
 def contrasts(
-    asked: Sequence[Arm], kind: Kind, margin: float, min_gain: float = 0.0
+    asked: Sequence[Arm], kind: Role, margin: float, min_gain: float = 0.0
 ) -> list[Contrast]:
     """What is asked of these arms, the headline first.
 

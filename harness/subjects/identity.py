@@ -16,6 +16,7 @@ from harness.content.library import HELD_BACK, Entry
 from harness.digests import differing, folder_digest, read_by_loaders, stamps
 from harness.engines.base import read_config
 from harness.errors import WorkspaceError, boundary
+from harness.subjects import kinds
 from harness.subjects.base import Fault, Preflight
 from harness.subjects.entering import peft
 from harness.subjects.entering.folders import CONFIG
@@ -57,9 +58,22 @@ def identity(
     base: dict[str, Any],
     memory: Path | None,
 ) -> Iterator[Fault]:
-    """Whether the library lets the adapter ship, whether base and adapter are the bytes that it
-    pins, and whether the adapter was trained on this base; ``base`` is the base's
-    ``config.json``."""
+    """What is :func:`pinned`, and whether the adapter was trained on this base; ``base`` is the
+    base's ``config.json``."""
+    yield from pinned(entry, found, memory)
+    if found.trained_on_base is None:
+        yield from _by_name(entry, config, found, base)
+    elif found.trained_on_base != found.base_digest:
+        text = (
+            f"the adapter was trained on base {found.trained_on_base}; base {entry.base_name!r} is"
+            f" {found.base_digest}{_files(found.trained_on_base, found.base_digest, memory)}"
+        )
+        yield Fault("wrong-base", text)
+
+
+def pinned(entry: Entry, found: Preflight, memory: Path | None) -> Iterator[Fault]:
+    """Whether the library lets the subject ship, and whether base and subject are the bytes that it
+    pins."""
     if entry.adapter.status in HELD_BACK:
         text = f"its status in the library is {entry.adapter.status}: it is not to be released"
         yield Fault("status", text, "block")
@@ -71,14 +85,6 @@ def identity(
         if pin and pin != digest:
             text = f"the bytes of {part} {name!r} are {digest}; the library pins {pin}"
             yield Fault(f"{part}-changed", text + _files(pin, digest, memory))
-    if found.trained_on_base is None:
-        yield from _by_name(entry, config, found, base)
-    elif found.trained_on_base != found.base_digest:
-        text = (
-            f"the adapter was trained on base {found.trained_on_base}; base {entry.base_name!r} is"
-            f" {found.base_digest}{_files(found.trained_on_base, found.base_digest, memory)}"
-        )
-        yield Fault("wrong-base", text)
 
 
 def _files(one: str, other: str, memory: Path | None) -> str:
@@ -141,7 +147,10 @@ def _numbers(base: dict[str, Any]) -> str:
 
 def taken(entry: Entry, folder: Path) -> Entry:
     """The entry with its adapter copied into ``folder``, which is this process's own: that copy is
-    digested, looked at and mounted, whatever becomes of the adapter meanwhile."""
+    digested, looked at and mounted, whatever becomes of the adapter meanwhile. What is no adapter
+    is read where it is."""
+    if not kinds.of(entry).mounts:
+        return entry
     read_config(entry.path / CONFIG)  # what is wrong with it is said of the folder that was named
     held = files.make_folder(folder / "adapter")
     for path in read_by_loaders(entry.path):
@@ -156,11 +165,14 @@ def taken(entry: Entry, folder: Path) -> Entry:
     return replace(entry, held=held, converted=form, previous=last)
 
 
-def changed(entry: Entry, found: Preflight, memory: Path | None = None) -> list[Fault]:
-    """Faults if base or adapter are no longer the bytes that the preflight saw: what was scored
-    would not be shipped."""
+def changed(
+    entry: Entry, found: Preflight, parts: Mapping[str, Path], memory: Path | None = None
+) -> list[Fault]:
+    """Faults if base, adapter or ``parts`` are no longer the bytes that the preflight saw: what was
+    scored would not be shipped."""
     now = {"base": folder_digest(entry.base_path, memory), "adapter": folder_digest(entry.path)}
-    before = {"base": found.base_digest, "adapter": found.adapter_digest}
+    now |= {role: folder_digest(path, memory) for role, path in parts.items()}
+    before = found.digests
     return [
         Fault(
             "changed-in-run",

@@ -39,6 +39,7 @@ from harness.stats.paired import mcnemar_exact
 from harness.stats.repeated import score_interval, sign_flip
 from harness.subjects.base import Preflight
 from harness.subjects.groups import groups
+from harness.subjects.kinds import Kind
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from simulated_gates import Cell, measured
@@ -83,7 +84,7 @@ def test_groups_are_read_registered_and_asked_one_after_the_other(tmp_path):
     write(path, f"{head} criteria: [{{id: a, verifier: f.a}}]}}")
     rows = [f'{{"id": "{n}", "prompt": "number {n}", "group": "{n % 20}"}}' for n in range(60)]
     write(tmp_path / "p.jsonl", "\n".join(rows))
-    found = planning.plan(suite.load(path, tmp_path), Policy(), Preflight("b", "a", None))
+    found = planning.plan(suite.load(path, tmp_path), Policy(), Preflight("b", "a", None), Kind())
     assert (len(found.counted), found.units, found.groups["45"]) == (60, 20, "5")
     asked = [found.groups[id] for id in found.counted]
     assert [len(list(same)) for _, same in itertools.groupby(asked)] == [3] * 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -51,6 +52,9 @@ def test_an_elite_adapter_ships_and_the_second_gate_repeats_it_from_the_cache(py
     }
     properties = [p.get("value") for p in ET.parse(workspace / "junit.xml").iter("property")]
     assert {"held", "improved"} <= set(properties)
+    finished = json.loads((one / "scorecard.json").read_text())["finished"]
+    assert finished in properties
+    assert any(re.fullmatch(r"\d+ min \d+ s \(by .*", value) for value in properties)
     assert any(": adapter " in value and f"/{PROMPTS}" in value for value in properties)
     result.stdout.re_match_lines([r"suites \. +\[100%\]"])
 

@@ -15,7 +15,7 @@ from mlx_lm.generate import generate_step
 from mlx_lm.utils import load
 from tiny_model import architectures, make_adapter, make_base
 
-from harness.engines import mixed
+from harness.engines import blas, mixed
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.decoding import numerics, sizing, ways
 from harness.engines.decoding.numerics import BatchNotice
@@ -194,6 +194,8 @@ def test_the_batch_is_what_fits_beside_the_weights(free, rows, tmp_path, monkeyp
     weights, held, left = engine.memory
     assert weights == sum(array.nbytes for array in engine._weights.values())
     assert (held, left) == (rows * sizing.row(engine._model, 40, engine.vocabulary), free)
+    monkeypatch.setattr(blas, "LARGE", 1)  # every model is a large one then
+    assert sizing.rows(engine._model, 40, 320) == {16: 64}.get(rows, rows)
     state = MlxEngine(make_base(tmp_path / "mamba", config=architectures()["mamba"]))
     each, once = sizing._footprint(state._model)
     assert (each, once > 0) == (0, True), "a recurrent state does not grow"

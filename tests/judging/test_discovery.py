@@ -3,6 +3,8 @@ named."""
 
 import os
 import sys
+import threading
+from types import SimpleNamespace
 
 from auditing import write
 
@@ -29,6 +31,29 @@ def test_an_edited_helper_is_read_again_even_within_the_same_second(tmp_path):
         found = discover(tmp_path).verifiers["a.b"]
         assert found.judge(Case("x", ""), Answer("")).evidence == word
     assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_two_threads_that_discover_load_each_its_own_folder(tmp_path):
+    """The first waits in the middle for as long as the second needs, were it not to wait too."""
+    begun, done, words = threading.Event(), threading.Event(), {}
+    sys.modules["waits"] = SimpleNamespace(here=lambda: begun.set() or done.wait(0.2))
+    for name in ("one", "two"):
+        write(tmp_path / name / "_help.py", f"WORD = {name!r}\n")
+        write(tmp_path / name / "a.py", ONE)
+    write(tmp_path / "one/a.py", f"import waits\nwaits.here()\n{ONE}")
+
+    def load(name):
+        judge = discover(tmp_path / name).verifiers["a.b"].judge
+        words[name] = judge(Case("x", ""), Answer("")).evidence
+
+    first = threading.Thread(target=load, args=["one"])
+    first.start()
+    begun.wait()
+    load("two")
+    done.set()
+    first.join()
+    del sys.modules["waits"]
+    assert words == {"one": "one", "two": "two"}
 
 
 def test_a_broken_plugin_is_named_and_takes_no_other_down(tmp_path):

@@ -73,6 +73,16 @@ def test_spans_say_where_evidence_stands_and_decide_nothing():
     assert answer.lines("var c", 1) == answer.lines("", 1) == ()
 
 
+@pytest.mark.parametrize("fence", ["```gdscript", "~~~"])
+def test_evidence_stands_in_the_block_and_not_where_its_words_are_said_again(fence):
+    twice = f"{fence}\nvar b\n{fence[:3]}\n"
+    answer = Answer(f"A draft:\n{twice}Better:\n{twice}I wrote\nvar b\n")
+    [(start, end)] = answer.lines(answer.code("gdscript"), 1)
+    assert (start, end) == (answer.text.index("var b", 30), start + len("var b"))
+    bare = Answer("I wrote\nvar b\n and so on\nvar b\n")
+    assert bare.lines("var b\n", 1) == ((25, 30),), "what is no block is found where it stands"
+
+
 def test_a_missing_tool_is_unverified_and_a_present_one_has_a_version():
     def function(_case, _answer):
         return passed()

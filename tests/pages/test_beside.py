@@ -20,6 +20,7 @@ from harness.audit.questions import Question, Survivor
 from harness.content.library import Adapter
 from harness.doors.cli.main import main
 from harness.evidence.folder import RunFolder
+from harness.gate.finished.recheck import decided
 from harness.pages import audit
 from harness.pages.beside import compare, library
 
@@ -101,9 +102,13 @@ def place(tmp_path_factory):
     return place
 
 
-def test_what_is_shipped_without_a_receipt_is_red_on_the_library_page(place, tmp_path):
-    file = tmp_path / "library.html"
+def test_what_is_shipped_without_a_receipt_is_red_on_the_library_page(place, tmp_path, monkeypatch):
+    file, again = tmp_path / "library.html", []
+    monkeypatch.setattr(
+        "harness.gate.finished.recheck.decided", lambda run: again.append(run) or decided(run)
+    )
     assert command("library", "--library", place, "--html", file) == 1
+    assert len(again) == 1, "the one run of two entries is decided again once"
     page = file.read_text()
     found = re.findall(r'<tr([^>]*)><th scope="row">(\w+)<small>(.*?)</tr>', page, re.S)
     rows = {name: (mark, said(text)) for mark, name, text in found}

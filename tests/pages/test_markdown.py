@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from harness.doors.cli.main import main
 from harness.evidence.receipts import Finding
 from harness.evidence.registration import prompt_digest
 from harness.gate.finished.report import report
-from harness.pages.published import Hidden, quoted
+from harness.pages.published import Hidden
 from harness.pages.tables import inert, one_line
 
 #: what Markdown, GitHub or a reader of HTML would act on
@@ -94,6 +95,8 @@ def test_it_says_what_the_documents_say(shown):
     assert "45 prompts that changed" in text
     assert "(scorecard.html)" in text
     assert "not rechecked" in text
+    ended = re.escape(inert(f"decided {card['finished']}"))
+    assert re.search(rf"{ended}, 0 min \d+ s after it was begun", text)
     lost = card["suites"][0]["results"][0]["lost"]
     assert len(lost) == 9
     rows = [line for line in text.splitlines() if "| lost | ok |" in line]
@@ -146,9 +149,12 @@ def test_who_may_be_quoted_is_found_by_any_twenty_letters():
     for first, last in zip(letters, letters[19:], strict=False):
         part = long[first : last + 1]
         for said in (part, part.upper(), repr(part.replace(" ", "\n"))):
-            assert quoted(rows, ["other words", f"before {said!r} behind"]) == rows[:1]
-            assert "[held-out text]" in Hidden(quoted(rows, [said])).text(said)
-    assert quoted(rows, ["no words of theirs are in this sentence, however long it may be"]) == []
+            asked = ["other words", f"before {said!r} behind"]
+            hidden = Hidden(rows, asked)
+            assert hidden.text(asked[0]) == asked[0]
+            assert "[held-out text]" in hidden.text(asked[1])
+    other = "no words of theirs are in this sentence, however long it may be"
+    assert Hidden(rows, [other]).text(other) == other
 
 
 def test_no_word_of_an_answer_is_what_to_do_next_or_hides_behind_other_spaces(tmp_path):

@@ -97,8 +97,11 @@ def test_published_tables_hold_digests(tmp_path, capsys, publish):
     run = finish(tmp_path / "run", registration([plan("s", 1)]), rows)
     with pytest.raises(SystemExit, match="0"):
         main(["report", str(run), "--to", "csv", *(["--publish"] if publish else [])])
-    assert f"{run}/rates.csv" in capsys.readouterr().out
-    assert (secret in (run / "receipts.csv").read_text()) is not publish
+    kept = "-published" if publish else ""
+    assert f"{run}/rates{kept}.csv" in capsys.readouterr().out
+    [made] = run.glob("receipts*.csv")
+    assert made.name == f"receipts{kept}.csv", "neither is taken for the other"
+    assert (secret in made.read_text()) is not publish
 
 
 def test_what_differs_is_said_and_has_no_table_where_it_cannot_be_judged(run, tmp_path):

@@ -121,7 +121,8 @@ def halts(
 def _known(plan: Plan, registration: Registration, rows: Sequence[Receipt]) -> bool:
     """Whether every arm without a mount has answered all that counts."""
     arms, _ = by_arm(plan, registration.policy.samples, rows)
-    return all(len(arms[arm.id]) == len(plan.counted) for arm in plan.arms if not arm.mount)
+    bare = [arm for arm in plan.arms if arm not in plan.judged]
+    return all(len(arms[arm.id]) == len(plan.counted) for arm in bare)
 
 
 def _left(

@@ -241,12 +241,15 @@ def preflight(
     from harness.gate.session import check_subject
     from harness.pages.tables import number
     from harness.subjects.faults import faults as remedies
+    from harness.verdict import Name
 
-    found = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
-    severities = {fault.severity for fault in found.faults}
-    code = 3 if "void" in severities else 1 if "block" in severities else 0
+    checked = check_subject(Options(**chosen), verify=verify, server=server, model=server_model)
+    found, numbers, reasons = checked
+    said = {fault.severity for fault in found.faults} | {one.verdict for one in reasons}
+    code = 3 if said & {"void", Name.VOID} else 1 if said & {"block", Name.NO_SHIP} else 0
     if as_json:
-        tell(asdict(found if show_prompt else replace(found, prompts={})))
+        plain = asdict(found if show_prompt else replace(found, prompts={}))
+        tell(plain | {"numbers": numbers, "reasons": [asdict(one) for one in reasons]})
         return code
     known = found.tensors is not None
     data = found.training["data_digest"]
@@ -264,6 +267,15 @@ def preflight(
     for name, text in found.prompts.items() if show_prompt else ():
         out.say(f"--- {name}")
         out.say(text, whole=True)
+    scalars = {key: value for key, value in numbers.items() if isinstance(value, str | int | float)}
+    out.rows(
+        [
+            (name, value if isinstance(value, str) else number(value))
+            for name, value in scalars.items()
+        ]
+    )
+    for one in reasons:
+        out.rows([(one.verdict, f"{one.code}: {one.text}")], 1)
     faults = [*found.faults, *found.notices]
     for fault in faults:
         shown = [(f"{fault.severity:<6}", f"{fault.code}: {fault.text}")]

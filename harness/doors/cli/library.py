@@ -29,18 +29,22 @@ def library(library: str | None, html: Path | None, as_json: bool) -> int:
 
     found = workspace.find(library)
     listed = libraries.load(found)
+    shown: dict[str, str] = {}
     if html is not None:
         from harness.gate.finished.shelf import shelf
         from harness.pages.beside.library import page
 
         at = html.parent.resolve()
-        shown = page(found.library.name, list(shelf(found)), found.folder("reports"), at)
-        files.replace(html, shown)
+        subjects = list(shelf(found))
+        files.replace(html, page(found.library.name, subjects, found.folder("reports"), at))
+        shown = {one.name: one.receipt for one in subjects}
     rows, bare = [("adapter", "status", "receipt", "base", "facets", "owes")], 0
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path
         if a.status == "shipped":
-            said = (folder.is_dir() and receipt(found, folder_digest(folder))) or NO_RECEIPT
+            if html is None and folder.is_dir():
+                shown[name] = receipt(found, folder_digest(folder)) or ""
+            said = shown.get(name) or NO_RECEIPT
             bare += said == NO_RECEIPT
         rows.append((name, a.status, said, a.base, ", ".join(a.facets), ", ".join(a.suites)))
     if as_json:

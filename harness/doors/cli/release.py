@@ -40,15 +40,27 @@ signed_by_option = click.option(
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @signed_by_option
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Measure again what its kind measured beside answers; needs the subject and the library.",
+)
+@library_option
 @verbose_option
-def recheck(run: Path, signed_by: str | None, verbose: bool, as_json: bool) -> int:
+def recheck(
+    run: Path, signed_by: str | None, deep: bool, library: str | None, verbose: bool, as_json: bool
+) -> int:
     """Recompute every number and the verdict of RUN from its receipts.
 
     RUN is a folder, or its scorecard.html, which carries all of it. No model and no workspace is
-    needed."""
+    needed but for --deep."""
     from harness.gate.finished.recheck import recheck as again
 
     found = again(run, signed_by)
+    if deep:
+        from harness.gate.finished.deep import again as measured
+
+        found = found._replace(differences=[*found.differences, *measured(found.folder, library)])
     if as_json:
         verdict = found.verdict.to_json() if found.verdict else {"verdict": None}
         said = {"differences": found.differences, "signed": found.signed}

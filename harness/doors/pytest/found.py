@@ -10,9 +10,11 @@ from typing import Literal
 import pytest
 
 from harness.doors.console import wrapped
+from harness.evidence.folder import RunFolder
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
-from harness.pages.published import Hidden, quoted
+from harness.pages.brief import brief
+from harness.pages.published import Hidden
 from harness.pages.tables import one_line
 from harness.pages.view import said
 from harness.verdict import Name, Reason, Verdict
@@ -61,13 +63,16 @@ def report_verdict(
     shows a session is green where it is not SHIP."""
     known, location = prepared.registration, ("suites", None, "verdict")
     text = "\n".join(found_lines(verdict.deciding, verbose))
-    text = Hidden(quoted(run.receipts.values(), [text])).text(text)
+    text = Hidden(run.receipts.values(), [text]).text(text)
+    times = brief(RunFolder(run.folder)).view.times
     properties: Properties = [
         ("verdict", str(verdict.name)),
         ("codes", " ".join(dict.fromkeys(each.code for each in verdict.deciding))),
         ("adapter", f"{known.adapter} {known.adapter_digest}"),
         ("base", f"{known.base} {known.base_digest}"),
         ("run", shown_path(run.folder)),
+        ("decided", times.decided.isoformat(timespec="seconds")),
+        ("took", f"{times.took} (by the dates of its files)"),
     ]
     config.hook.pytest_runtest_logstart(nodeid=VERDICT, location=location)
     for when in PHASES:

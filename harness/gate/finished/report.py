@@ -57,7 +57,8 @@ def tabled(
     run: Path, form: str, out: Path | None = None, *, published: bool = False
 ) -> tuple[list[Path], Rechecked]:
     """Write the receipts of a run and all its rates as tables (``csv`` or ``parquet``) into a
-    folder, by default its own; ``published`` ones hold digests in place of held-out texts.
+    folder, by default its own; ``published`` ones, which say so in their names, hold digests in
+    place of held-out texts.
 
     Raises :class:`RunError`, and :class:`WorkspaceError` where what writes them is missing."""
     found, _ = _again(run)
@@ -65,7 +66,9 @@ def tabled(
         raise RunError(f"{found.differences[0]}; no table is made of that")
     rows = found.folder.receipts
     hidden = Hidden(rows) if published else None
-    frames = {"receipts": tables.judged(rows, hidden), "rates": tables.rates(found.card)}
+    kept = "-published" if published else ""
+    frames = {f"receipts{kept}": tables.judged(rows, hidden)}
+    frames[f"rates{kept}"] = tables.rates(found.card)
     return tables.export(out or run, form, frames), found
 
 

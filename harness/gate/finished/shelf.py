@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 
 from harness.content import library as libraries
 from harness.content.library import Library
@@ -10,7 +12,7 @@ from harness.content.workspace import Workspace
 from harness.digests import folder_digest
 from harness.errors import HarnessError
 from harness.evidence.folder import LAST, RunFolder
-from harness.gate.finished.recheck import recheck
+from harness.gate.finished.recheck import Rechecked, recheck
 from harness.gate.finished.ship import newest, receipt
 from harness.pages.beside.library import Subject
 from harness.subjects.entering.entry import folder
@@ -19,23 +21,29 @@ from harness.subjects.entering.entry import folder
 def shelf(place: Workspace) -> Iterator[Subject]:
     """Every adapter of the library, its last run rechecked; raises :class:`WorkspaceError`."""
     listed = libraries.load(place)
-    runs = list(_finished(place))
+    runs, again = list(_finished(place)), cache(recheck)
     for name in listed.adapters:
-        yield _subject(place, listed, name, runs)
+        yield _subject(place, listed, name, runs, again)
 
 
-def _subject(place: Workspace, listed: Library, name: str, runs: list[RunFolder]) -> Subject:
+def _subject(
+    place: Workspace,
+    listed: Library,
+    name: str,
+    runs: list[RunFolder],
+    again: Callable[[Path], Rechecked],
+) -> Subject:
     one, path = listed.adapters[name], folder(place, listed, name)
     mine = [run for run in runs if run.registration.lineage == (one.lineage or name)]
     mine = [run for run in mine if run.registration.base == one.base]
     if not path.is_dir():
         return Subject(name, one, mine, None, fault=f"{one.path}: no such folder")
     digest = folder_digest(path)
-    last, shown = newest(place, digest), receipt(place, digest) or ""
+    last, shown = newest(place, digest), receipt(place, digest, again) or ""
     if last is None:
         return Subject(name, one, mine, None, receipt=shown)
     try:
-        found = recheck(last)
+        found = again(last)
     except HarnessError as error:
         return Subject(name, one, mine, None, receipt=shown, fault=str(error))
     return Subject(name, one, mine, found.folder, "".join(found.differences[:1]), shown)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -25,7 +25,7 @@ from harness.evidence import attestation, documents, releases
 from harness.evidence.folder import LAST, RunFolder
 from harness.evidence.releases import OVERRIDE, Override, Record
 from harness.gate.conclude import stated
-from harness.gate.finished.recheck import recheck
+from harness.gate.finished.recheck import Rechecked, recheck
 from harness.gate.finished.release import Release, release_check
 from harness.subjects.entering.entry import folder
 from harness.verdict import Name
@@ -167,22 +167,25 @@ def newest(place: Workspace, digest: str) -> Path | None:
     return max(found, default=("", None))[1]
 
 
-def receipt(place: Workspace, digest: str) -> str | None:
-    """What shows that these bytes were allowed to ship: a record, else their last run."""
+def receipt(
+    place: Workspace, digest: str, again: Callable[[Path], Rechecked] = recheck
+) -> str | None:
+    """What shows that these bytes were allowed to ship: a record, else their last run, of which
+    ``again`` says what its receipts say."""
     for made in reversed(releases.records(place.releases)):
         if made.adapter_digest == digest and made.outcome == "shipped":
             over = f", {made.override.sentence}" if made.override else ""
             return f"shipped {made.ended[:10]} by {made.by}{over}"
     run = newest(place, digest)
-    if run is None or not _ships(run):
+    if run is None or not _ships(run, again):
         return None
     return f"SHIP in {os.path.relpath(run, place.runs.parent)}"
 
 
-def _ships(run: Path) -> bool:
+def _ships(run: Path, again: Callable[[Path], Rechecked]) -> bool:
     """Whether the receipts of a run say so, and every document agrees."""
     try:
-        found = recheck(run)
+        found = again(run)
     except HarnessError:
         return False
     return found.verdict is not None and found.verdict.name is Name.SHIP and not found.differences

@@ -11,12 +11,14 @@ from typing import NamedTuple
 from harness.audit.workspace import resolve_sandbox
 from harness.content import library as libraries
 from harness.content import strict, suite, workspace
+from harness.content.kinds import ADAPTER
 from harness.content.library import Library
 from harness.content.strict import nearest
 from harness.content.workspace import Workspace
 from harness.errors import HarnessError, boundary
 from harness.judging import discovery
 from harness.judging.observed.origins import DISTRIBUTION
+from harness.subjects.entering.entry import entered
 from harness.subjects.entering.folders import recognised
 
 GATE = "every gate"
@@ -64,7 +66,9 @@ def _subjects(place: Workspace, listed: Library) -> Iterator[Check]:
         text = f"{folder} lacks {', '.join(lacks)}; put the model there" if lacks else ""
         yield Check(f"base {name}", ", ".join(needs) or "no adapter", text)
     for name, one in listed.adapters.items():
-        act = partial(recognised, place.root / one.path)
+        act: Callable[[], object] = partial(recognised, place.root / one.path)
+        if one.kind != ADAPTER:
+            act = partial(entered, place, listed, name, None, (), workspace.cache_folder())
         yield _tried(f"adapter {name}", "its gate", act)
 
 

@@ -15,6 +15,7 @@ from harness.content.suite import owed as suites_of
 from harness.content.workspace import Workspace
 from harness.engines.base import read_config
 from harness.errors import WorkspaceError
+from harness.subjects import kinds
 from harness.subjects.entering import hub, peft
 from harness.subjects.entering.folders import CONFIG, MLX, recognised
 from harness.subjects.identity import named_base
@@ -50,6 +51,13 @@ def entered(
 
 
 def _mountable(entry: Entry, where: str, cache: Path) -> Entry:
+    kind = kinds.of(entry)
+    needed = kind.parts(entry) | ({} if kind.mounts else {"path": entry.path})
+    for role, path in needed.items():
+        if not path.exists():
+            raise WorkspaceError(f"{where}{kind.name}: {role}: no such file or folder: {path}")
+    if not kind.mounts:
+        return entry
     try:
         form = recognised(entry.path)
     except WorkspaceError as error:

@@ -63,7 +63,8 @@ def examine(
     found = Training(digest)
     box = engine if isinstance(engine, WhiteBox) else None
     base = box.config if box else read_config(entry.base_path / "config.json")
-    config = read_config(entry.mount / "adapter_config.json")
+    path = entry.mount / "adapter_config.json"  # of a subject that is no adapter there is none
+    config = read_config(path) if path.exists() else {}
     found.facts = recipe.facts(entry, config, base)
     train = entry.adapter.train
     if data is None and train is not None and train.data is not None:
