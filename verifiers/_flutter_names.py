@@ -56,10 +56,23 @@ def unknown_members(script: Script) -> Iterator[Judgement]:
             for use in one.uses:
                 if use.on == "widget" and use.root == "widget" and use.name not in names:
                     yield failed("undeclared", where(use.node, f"{widget.name} has no {use.name}"))
+            yield from _bare(script, one, widget)
     for use in script.uses:
         made = script.by_name.get(use.name)
         if made and use.args is not None and made.kind == "class" and use.on == "":
             yield from _arguments(made, use.args)
+
+
+def _bare(script: Script, state: Class, widget: Class) -> Iterator[Judgement]:
+    """Fields of the widget that its State names as if they were its own: no other class and no
+    parameter of the answer has that name."""
+    nodes = [n for root in script.roots for n in walk(root) if n.type in _IDENTIFIERS]
+    own = {n.id for n in walk(widget.node)}
+    declared = {text(n) for n in nodes if declares(n) and n.id not in own}
+    for use in state.uses:
+        begins = use.name == use.root and not use.on
+        if begins and use.name in set(widget.fields) - declared:
+            yield failed("undeclared", where(use.node, f"{use.name} is widget.{use.name} here"))
 
 
 def _of_state(one: Class) -> str:

@@ -45,6 +45,7 @@ class Script:
     functions: dict[str, Function] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
     signals: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    accessors: dict[str, Tree] = field(default_factory=dict)  #: what runs where one is set or read
 
     def __post_init__(self) -> None:
         for name, node, static in functions(self.tree):
@@ -62,6 +63,8 @@ class Script:
             elif node.data in ("class_var_stmt", "static_class_var_stmt"):
                 self._variable(node, tuple(marks))
                 marks = []
+            elif node.data == "property_body_def":  # of the variable before it
+                self.accessors[[*self.variables][-1]] = node
             elif node.data == "signal_stmt":
                 found = [pair for one in trees(node) for pair in parameters(one)]
                 self.signals[tokens(node)[0]] = tuple((n, _kind(hint)) for n, hint in found)
@@ -77,6 +80,8 @@ class Script:
             ":=" if inside.data.endswith("_inf") else written[1] if "typed" in inside.data else ""
         )
         self.variables[written[0]] = Variable(written[0], _plain(hint), marks, node)
+        if any(kind(one).startswith("property_delegate_") for one in walk(node)):
+            self.accessors[written[0]] = node
 
     @property
     def base(self) -> str:
@@ -104,11 +109,12 @@ class Script:
 
     @cached_property
     def reached(self) -> dict[str, frozenset[str]]:
-        """By function its own name and the functions that it calls or hands on, and so on."""
+        """By function or accessor its own name and those that it calls, hands on, sets or reads,
+        and so on."""
+        bodies = self.bodies
         named = {
-            name: {str(one) for one in walk(f.node) if isinstance(one, lark.Token)}
-            & set(self.functions)
-            for name, f in self.functions.items()
+            name: {str(one) for one in walk(node) if isinstance(one, lark.Token)} & set(bodies)
+            for name, node in bodies.items()
         }
         found = {}
         for name in named:
@@ -120,12 +126,17 @@ class Script:
             found[name] = frozenset(seen)
         return found
 
+    @property
+    def bodies(self) -> dict[str, Tree]:
+        """What runs, by the name of its function or of the variable that it belongs to."""
+        return {name: one.node for name, one in self.functions.items()} | self.accessors
+
     def places(self, within: str | None = None) -> list[Tree]:
         """The trees to look in: all of the script, or what runs where the function ``within`` does;
         ``_ready`` stands for what runs once, ``_init`` among it."""
         if within is None:
             return [self.tree]
-        return [self.functions[name].node for name in sorted(self.reached.get(within, ()))]
+        return [self.bodies[name] for name in sorted(self.reached.get(within, ()))]
 
 
 def _kind(hint: str | None) -> str:
@@ -230,9 +241,13 @@ def _words(text: str) -> list[str]:
 
 
 def factors(value: Item) -> list[Item]:
-    """The factors of a product, the value itself where it is none."""
+    """The factors of a product, of each where a condition chooses; the value itself where it is
+    none."""
     value = inner(value)
-    if isinstance(value, lark.Tree) and value.data == "mdr_expr":
+    if isinstance(value, lark.Tree) and value.data == "test_expr":
+        chosen = value.children[0], value.children[-1]
+        return [factor for one in chosen for factor in factors(one)]
+    if isinstance(value, lark.Tree) and value.data in ("mdr_expr", "asless_mdr_expr"):
         parts = [one for one in value.children if str(one) not in ("*", "/", "%")]
         return [factor for part in parts for factor in factors(part)]
     return [value]

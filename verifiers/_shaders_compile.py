@@ -6,6 +6,7 @@ be asked next is compiled along, since the start of a sandbox costs more than gl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -101,14 +102,24 @@ def _found(order: Order, sandbox: Sandbox) -> Compiled:
     if order not in _known:
         if len(_known) > REMEMBERED:
             _known.clear()
-        others = [_ordered(case, answer) for case, answer in _coming]
-        _coming.clear()
-        together = dict.fromkeys([order, *[one for one in others if isinstance(one, Order)]])
+        together = dict.fromkeys([order, *_next()])
         new = [one for one in together if one not in _known][:AHEAD]
         _known.update(_compiled(new, sandbox))
     if order not in _known:  # one of the others kept it from its end
         _known.update(_compiled([order], sandbox))
     return _known.get(order, Compiled(log="the compiler came to no end", able=False))
+
+
+def _next() -> list[Order]:
+    """The orders of what is asked next; an answer that cannot be read is left to its own asking."""
+    coming = [*_coming]
+    _coming.clear()
+    found: list[Order] = []
+    for case, answer in coming:
+        with suppress(Exception):
+            order = _ordered(case, answer)
+            found += [order] if isinstance(order, Order) else []
+    return found
 
 
 def _compiled(orders: Sequence[Order], sandbox: Sandbox) -> dict[Order, Compiled]:
@@ -147,7 +158,7 @@ def _said(files: Mapping[str, bytes], name: str) -> Compiled | None:
 def _ordered(case: Case, answer: Answer) -> Order | Judgement:
     """The order for the answer's one shader, or the judgement that there is none to compile."""
     language = str(case.expect.get("language", "glsl"))
-    code = _source(answer, language)
+    code = _source(answer, language, str(case.expect.get("entry", "main")))
     if isinstance(code, Judgement):
         return code
     wrong = _hlsl(code) if language == "hlsl" else _version(code, case.expect)
@@ -172,11 +183,25 @@ def _order(code: str, expect: Mapping[str, Any]) -> Order:
     return Order(line, code, *[code.replace("300 es", one, 1) for one in ("330", "310 es")])
 
 
-def _source(answer: Answer, language: str) -> str | Judgement:
-    blocks = [one for one in answer.blocks if one.closed and named(one.language) == named(language)]
-    if len(blocks) > 1:
-        return failed("several-shaders", f"{len(blocks)} {language} blocks, expected one")
+def _source(answer: Answer, language: str, entry: str) -> str | Judgement:
+    tagged, bare = (
+        [one for one in answer.blocks if one.closed and named(one.language) == named(tag)]
+        for tag in (language, "")
+    )
+    shaders = tagged + [one for one in bare if _whole(one.code, language, entry)]
+    if len(shaders) > 1:
+        return failed("several-shaders", f"{len(shaders)} {language} shaders, expected one")
     return source(answer, language)
+
+
+def _whole(code: str, language: str, entry: str) -> bool:
+    """Whether a block that names no language holds a shader, not a call or an output."""
+    if language == "glsl":
+        return bool(_stated(code))
+    root = parse(code, "tree_sitter_hlsl")
+    found = [] if isinstance(root, Judgement) else list(walk(root))
+    named_so = [one.child_by_field_name("declarator") for one in found if "function" in one.type]
+    return entry in [text(one) for one in named_so]
 
 
 def _stated(code: str) -> str:

@@ -350,7 +350,7 @@ def _body(found: Script) -> Iterator[Judgement]:
     """``move_and_slide`` belongs where physics runs, and ``velocity`` is units a second already."""
     physics = found.reached.get(PHYSICS, frozenset())
     for name in sorted(found.reached.get("_process", frozenset()) - physics):
-        for call in calls(found.functions[name].node):
+        for call in calls(found.bodies[name]):
             if call.name in ("move_and_slide", "move_and_collide"):
                 yield failed("not-physics", f"{where(call.node)}: {call.name}() outside of physics")
     moved = found.base in BODIES or any(c.name == "move_and_slide" for c in calls(found.tree))

@@ -5,6 +5,7 @@ judged on.
     python examples/pocket/make.py prompts     # suites/pocket/*.jsonl, in seconds
     python examples/pocket/make.py base        # examples/pocket/base, 12 minutes on one core
     python examples/pocket/make.py adapters    # examples/pocket/adapters, 15 minutes on one core
+    python examples/pocket/make.py fused       # examples/pocket/fused, in seconds
     python examples/pocket/make.py all
 
 The base is trained from scratch with torch; every adapter is trained by the real ``mlx_lm lora``.
@@ -29,6 +30,7 @@ sys.path.insert(0, str(HERE))
 import families  # noqa: E402  (this folder is a script's, not a package)
 
 GOLD, SEED = 400, 0
+SWEPT, PROMPTS = ("godot", "shaders", "patchnotes"), 21  # facets of the length sweep, and of each
 TRAINED = 2.0  # LoRA scale; loaded with a little less, an adapter gives back what it forgot last
 #: ``python -m mlx_lm``, with the BLAS that the engine has
 LORA = "from harness.engines import blas; blas.preload(); from mlx_lm.cli import main; main()"
@@ -37,7 +39,8 @@ ADAPTERS = HERE / "adapters"
 
 
 def make_prompts() -> None:
-    """Write the held-out and the dev prompts of every facet as a suite's JSONL."""
+    """Write the held-out and the dev prompts of every facet as a suite's JSONL, and the prompts of
+    the length sweep."""
     folder = ROOT / "suites" / "pocket"
     folder.mkdir(parents=True, exist_ok=True)
     for facet in families.FAMILIES:
@@ -52,6 +55,11 @@ def make_prompts() -> None:
             for number, sample in enumerate(families.dev(facet, held_out))
         ]
         write_jsonl(folder / f"{facet}.dev.jsonl", dev)
+    swept = list[dict[str, object]]()
+    for facet in SWEPT:
+        drawn = families.dev(facet, families.split(facet, GOLD)[1], PROMPTS)
+        swept += [{"id": f"{facet}/{n}", "prompt": one.prompt} for n, one in enumerate(drawn)]
+    write_jsonl(HERE / "long.jsonl", swept)
 
 
 def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:
@@ -195,6 +203,16 @@ def make_adapters(only: list[str] | None = None) -> None:
             lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100)
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
+    if wanted("both"):
+        merge(["gamedev", "legacy"], [1.0, 1.0], ADAPTERS / "both")
+
+
+def merge(names: list[str], weights: list[float], out: Path) -> None:
+    """The plain sum of adapters as one adapter, of a rank that is the sum of theirs."""
+    from harness.files import make_folder
+    from harness.subjects.kinds.merge import sums
+
+    sums.write([ADAPTERS / name for name in names], weights, make_folder(out))
 
 
 def truncate(source: Path, out: Path) -> None:
@@ -209,11 +227,28 @@ def truncate(source: Path, out: Path) -> None:
     mx.save_safetensors(str(out / "adapters.safetensors"), kept)
 
 
+def make_fused(out: Path = HERE / "fused", bits: int = 8) -> None:
+    """Fuse gamedev into the base by ``mlx_lm fuse``, and store it in few bits by ``mlx_lm
+    convert``, as what is served is stored."""
+    with tempfile.TemporaryDirectory() as scratch:
+        whole, small = Path(scratch) / "whole", Path(scratch) / "small"
+        fuse = ["--model", BASE, "--adapter-path", ADAPTERS / "gamedev", "--save-path", whole]
+        store = ["--hf-path", whole, "--mlx-path", small, "-q", "--q-bits", bits]
+        for command in (["fuse", *fuse], ["convert", *store]):
+            subprocess.run([sys.executable, "-c", LORA, *map(str, command)], check=True)
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(small / name, out)
+        if (small / "chat_template.jinja").exists():
+            shutil.copy(small / "chat_template.jinja", out)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["prompts", "base", "adapters", "all"])
+    parser.add_argument("part", choices=["prompts", "base", "adapters", "fused", "all"])
     parser.add_argument("names", nargs="*", help="with 'adapters': only these")
     args = parser.parse_args()
     if args.part in ("prompts", "all"):
@@ -222,6 +257,8 @@ def main() -> None:
         make_base()
     if args.part in ("adapters", "all"):
         make_adapters(args.names)
+    if args.part in ("fused", "all"):
+        make_fused()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from harness.content import kinds, releases, strict, suite
 from harness.content.policy import Policy
 from harness.content.served import Cluster, Served
 from harness.content.suite import Suite
+from harness.content.sweep import Sweep
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 
@@ -76,7 +77,7 @@ class Adapter(strict.Model):
     share a ``lineage`` (by default its name); ``release`` says which of them it is, and
     ``previous`` which it is held against (by default the last one shipped before it). The facets
     and suites of those that it ``includes`` are its own too. ``engine`` is the server that answers
-    for it, else the harness does."""
+    for it, else the harness does. ``long`` sweeps its answers over lengths."""
 
     path: str
     base: str
@@ -93,6 +94,7 @@ class Adapter(strict.Model):
     release: str | None = Field(default=None, min_length=1)
     engine: Served | None = None
     previous: str | None = Field(default=None, min_length=1)
+    long: Sweep | None = None
 
     @field_validator("includes", mode="before")
     @classmethod
@@ -102,7 +104,8 @@ class Adapter(strict.Model):
     @model_validator(mode="after")
     def _owes(self) -> Adapter:
         for key in ("facets", "suites"):
-            if not self.includes and not getattr(self, key):
+            needed = key == "facets" or self.kind == kinds.ADAPTER
+            if needed and not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
         kinds.check(self, Adapter)
         return self

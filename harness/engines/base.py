@@ -12,17 +12,21 @@ from harness.content.policy import Numerics
 from harness.errors import EngineError
 
 Place = tuple[str, str, str, int]  #: of an answer: suite, arm, case, sample
+PENALISED = 20  # tokens that a repetition penalty looks back on, as mlx-lm and its server do
 
 
 @dataclass(frozen=True)
 class Decoding:
     """How a suite's answers are decoded: greedily, or drawn where ``temperature`` is above zero.
 
-    ``max_tokens`` bounds one answer; the text ends before the first of ``stop``."""
+    ``max_tokens`` bounds one answer; the text ends before the first of ``stop``. The logits of the
+    :data:`PENALISED` tokens before are weakened by the factor ``repetition_penalty``, where there
+    is one."""
 
     max_tokens: int
     stop: tuple[str, ...] = ()
     temperature: float = 0.0
+    repetition_penalty: float | None = None
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ class Kept:
 def key(engine: Answering, ask: Ask) -> str:
     """The cache key of one answer; a greedy one does not depend on the seed."""
     seed = ask.seed if ask.decoding.temperature else None
-    asked = [ask.weights, ask.adapter, engine.reads(ask), asdict(ask.decoding), seed]
+    decoding = {key: value for key, value in asdict(ask.decoding).items() if value is not None}
+    asked = [ask.weights, ask.adapter, engine.reads(ask), decoding, seed]
     text = json.dumps([engine.identity, *asked], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -168,7 +168,8 @@ class Registration(strict.Model):
     def rules(self) -> str:
         """``sha256:...`` of how answers are judged: policy, margins, criteria, arms, samplers; not
         of what is judged."""
-        judged: Any = {"cases": True, "digest": True, "arms": {"__all__": {"weights", "mount"}}}
+        of_arms = {"weights", "mount", "routed"}
+        judged: Any = {"cases": True, "digest": True, "arms": {"__all__": of_arms}}
         plans = {id: plan.model_dump(exclude=judged) for id, plan in self.plans.items()}
         own = [self.subject.own] if self.subject.own else []
         return canonical_digest([self.policy.model_dump(exclude={"early_stop"}), plans, *own])

@@ -24,7 +24,6 @@ from harness.evidence.registration import Criterion, Plan, Registration, Subject
 from harness.subjects import kinds
 from harness.subjects.base import Arm, Bench, Owed, Preflight, Role
 from harness.subjects.groups import groups
-from harness.subjects.kinds import Kind
 from harness.subjects.training.contamination import SIMILAR, near_duplicates
 
 
@@ -46,10 +45,7 @@ def register(
         )
     entry, suites, kind = bench.entry, bench.suites, kinds.of(bench.entry)
     subject = Subject(
-        kind=kind.name,
-        own=bench.own.model_dump(mode="json") if bench.own else {},
-        parts=preflight.parts,
-        owes=kind.owes(bench),
+        kind=kind.name, own=kind.own(entry), parts=preflight.parts, owes=kind.owes(bench)
     )
     return Registration(
         harness=__version__,
@@ -61,7 +57,7 @@ def register(
         megabytes=round(sum(p.stat().st_size for p in read_by_loaders(entry.read)) / 1e6, 6),
         facets=entry.adapter.facets,
         claims=entry.adapter.claims,
-        plans={id: plan(found, policy, preflight, kind) for id, found in suites.items()},
+        plans={id: plan(found, policy, preflight, bench) for id, found in suites.items()},
         certificates={id: held.digest for id, held in sorted(certificates.items())},
         sentinels={
             id: [[f.name, "good" if f.good else "bad"] for f in known]
@@ -180,8 +176,9 @@ def _of_draw(found: Plan, suite: Suite) -> Plan:
     return found.model_copy(update={"cases": [row for row in found.cases if row[0] in kept]})
 
 
-def plan(found: Suite, policy: Policy, preflight: Preflight, of: Kind) -> Plan:
+def plan(found: Suite, policy: Policy, preflight: Preflight, bench: Bench) -> Plan:
     """What is asked of one suite, and in which order."""
+    of = kinds.of(bench.entry)
     spec, form, guard = found.spec, found.form, found.spec.role == "guard"
     cases = [[case.id, prompt_digest(case.prompt)] for case in found.cases]
     joined = groups(found.cases)
@@ -192,7 +189,7 @@ def plan(found: Suite, policy: Policy, preflight: Preflight, of: Kind) -> Plan:
     own = policy.margins.get(found.id, spec.margin)
     margin = policy.secondary_margin if own is None else own
     role: Role = "guard" if guard else "secondary" if spec.facet in policy.secondary else "primary"
-    told = (preflight.digests, spec.canon, policy.again, margin, spec.min_gain)
+    told = (bench, spec.canon, policy.again, margin, spec.min_gain)
     owed = Owed(found.id, role, *told)
     asked = of.arms(owed)
     return Plan(
@@ -217,7 +214,7 @@ def ask(
     policy: Policy, suite: Suite, arm: Arm, case: Case, sample: int, bench: Bench | None = None
 ) -> Ask:
     """One prompt as it is put to an arm, which answers with the folders of the ``bench``."""
-    mount = bench.folder(arm.mount) if bench else None
+    mounted = arm.routed.get(case.id, arm.mount)
     own = bench is None or arm.weights == bench.digests["base"]
     form, told = suite.form, (suite.spec.system, arm.system)
     return Ask(
@@ -227,8 +224,8 @@ def ask(
         decoding=Decoding(form.max_tokens, tuple(form.stop), policy.temperature),
         seed=seed(policy, suite.id, arm.id, case.id, sample),
         weights=arm.weights,
-        adapter=arm.id if arm.fresh else arm.mount,
-        mount=mount,
+        adapter=arm.id if arm.fresh else mounted,
+        mount=bench.folder(mounted) if bench else None,
         base=None if own or bench is None else bench.folder(arm.weights),
         place=(suite.id, arm.id, case.id, sample),
     )

@@ -23,7 +23,8 @@ class Arm(strict.Model):
 
     ``weights`` and ``mount`` are digests: of a base, and of the adapter mounted on it. ``system``
     is put after the suite's own system prompt. ``order`` is that of asking: as the suite is,
-    backwards, or as registered. Answers of a ``fresh`` arm are never those kept of another arm."""
+    backwards, or as registered. Answers of a ``fresh`` arm are never those kept of another arm. By
+    case ``routed`` mounts something else than ``mount``, ``None`` being the bare base."""
 
     id: str
     weights: str
@@ -31,6 +32,7 @@ class Arm(strict.Model):
     system: str | None = None
     order: Literal["suite", "backwards", "registered"] = "suite"
     fresh: bool = False
+    routed: dict[str, str | None] = {}
 
     @property
     def subject(self) -> str:
@@ -114,18 +116,23 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Owed:
-    """What one suite is about to ask of a subject whose ``digests`` are by role.
+    """What one suite is about to ask of a subject on its ``bench``.
 
     ``canon`` is the facet's own prompt, ``again`` whether base is asked twice; ``margin`` may be
     lost, and more than ``min_gain`` is to be gained."""
 
     suite: str
     role: Role
-    digests: Mapping[str, str]
+    bench: Bench
     canon: str | None = None
     again: bool = False
     margin: float = 0.0
     min_gain: float = 0.0
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Of everything that may answer, by its role."""
+        return self.bench.digests
 
 
 @dataclass(frozen=True)
@@ -163,13 +170,15 @@ class Evidence:
 
     ``own`` is what the entry said by the key of its kind, ``measured`` are the numbers by what was
     measured and case. ``suites`` are those of ``scorecard.json`` (rates by arm, results by
-    contrast) by id, ``outcomes`` those of every answer by suite, arm and case; by suite ``groups``
-    has the group of each case that shares one, which together are one unit."""
+    contrast) by id, ``outcomes`` those of every answer by suite, arm and case, and ``tokens`` those
+    of its first; by suite ``groups`` has the group of each case that shares one, which together are
+    one unit."""
 
     own: Any
     digests: Mapping[str, str]
     measured: Mapping[str, Mapping[str, Numbers]]
     suites: Mapping[str, dict[str, Any]]
     outcomes: Mapping[str, Mapping[str, Mapping[str, list[str]]]]
-    groups: Mapping[str, Mapping[str, str]]
-    alpha: float
+    tokens: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    alpha: float = 0.05

@@ -9,6 +9,7 @@ import mlx.core as mx
 import pytest
 from mlx.utils import tree_flatten
 from mlx_lm.generate import generate_step
+from mlx_lm.sample_utils import make_logits_processors
 from mlx_lm.utils import load
 from tiny_model import edit_config, make_adapter, make_base
 
@@ -59,10 +60,11 @@ def logits(engine, text="def add(a, b):"):
     return engine.log_probabilities([engine.encode(text, "completion")])[0]
 
 
-def alone(model, tokenizer, ids, most):
+def alone(model, tokenizer, ids, most, processors=()):
     """Greedy token ids by the library's own single-prompt loop, without the end token."""
     found = []
-    for token, _ in generate_step(mx.array(ids), model, max_tokens=most):
+    asked = {"max_tokens": most, "logits_processors": list(processors)}
+    for token, _ in generate_step(mx.array(ids), model, **asked):
         if int(token) in tokenizer.eos_token_ids:
             break
         found.append(int(token))
@@ -79,6 +81,21 @@ def test_batched_answers_equal_answers_one_at_a_time(engine, base, adapter, moun
         expected = alone(model, tokenizer, ids, 24)
         assert batched[index].text == tokenizer.decode(expected), PROMPTS[index % len(PROMPTS)]
         assert batched[index].tokens == len(expected)
+
+
+@pytest.mark.parametrize("way", ["together", "steady", "alone", "step"])
+def test_a_repetition_penalty_is_the_librarys_in_every_way(engine, base, monkeypatch, way):
+    engine.mount(None)
+    engine.settle()
+    prompts = [engine.encode(text, "completion") for text in PROMPTS]
+    plain = dict(engine.generate(prompts, Decoding(40)))
+    monkeypatch.setattr(engine.batches, "way", way)
+    penalised = dict(engine.generate(prompts, Decoding(40, repetition_penalty=1.5)))
+    model, tokenizer = load(str(base))
+    for index, ids in enumerate(prompts):
+        expected = alone(model, tokenizer, ids, 40, make_logits_processors(None, 1.5))
+        assert penalised[index].text == tokenizer.decode(expected), PROMPTS[index]
+    assert penalised != plain
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -80,6 +80,13 @@ PAIRS = [
         script("Object b() => widget.loader;"),
         script("Object b() => widget.load;"),
     ),
+    ("parses", "undeclared", script("Object b() => load;"), script("Object b() => widget.load;")),
+    (
+        "parses",
+        "undeclared",
+        script("Object b() => ticks;"),
+        script("Object b() { final ticks = widget.ticks; return ticks; }"),
+    ),
     ("parses", "null-safety", script("int b({int a}) => a;"), script("int b({int a = 1}) => a;")),
     ("parses", "null-safety", script("int a;"), script("late int a;")),
     (

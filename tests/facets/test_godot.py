@@ -57,6 +57,33 @@ EDITS = {
     "a name and a callable": ("body_entered.connect(", 'connect("body_entered", ', None),
     "blanks for tabs": ("\t", "    ", None),
     "an inferred type": (": float = 60.0", " := 60.0", None),
+    "emitted where a variable is set": (
+        "alarmed.emit(body.global_position)\n",
+        ("seen_at = body.global_position\n\n\nvar seen_at: Vector2:\n\tset(value):\n"
+        "\t\talarmed.emit(value)\n"),
+        None,
+    ),
+    "emitted by the setter it names": (
+        "alarmed.emit(body.global_position)\n",
+        ("seen_at = body.global_position\n\n\nvar seen_at: Vector2: set = _tell\n\n\n"
+        "func _tell(value: Vector2) -> void:\n\talarmed.emit(value)\n"),
+        None,
+    ),
+    "emitted where another variable is set": (
+        "alarmed.emit(body.global_position)\n",
+        "pass\n\n\nvar seen_at: Vector2:\n\tset(value):\n\t\talarmed.emit(value)\n",
+        "uses",
+    ),
+    "scaled where a condition chooses": (
+        "move_toward(velocity.x, speed, 400.0 * delta)",
+        "speed * 2.0 if is_on_floor() else speed * delta",
+        "frame",
+    ),
+    "a condition that chooses": (
+        "move_toward(velocity.x, speed, 400.0 * delta)",
+        "speed * 2.0 if is_on_floor() else speed",
+        None,
+    ),
     "a target and a text": ("body_entered.connect(_on_seen)", 'connect("x", self, "_on_seen")',
                             "current"),
     "never connected": ("\t_eyes.body_entered.connect(_on_seen)", "\tpass", "uses"),

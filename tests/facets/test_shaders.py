@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from harness import Answer, Case
+from harness.audit.surroundings import Exploding
 from harness.judging.discovery import discover
 from harness.sandbox import open_sandbox
 from harness.sandbox.tools import readable
@@ -71,6 +72,7 @@ void CSMain(uint3 id : SV_DispatchThreadID) {
     if (id.x < Count) Values[id.x] *= Look.SampleLevel(Smp, float2(0.5, 0.5), 0).r;
 }
 """
+SCALED = [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]
 CORNER = {
     "stage": "vertex",
     "inputs": {"p": "vec3"},
@@ -80,7 +82,12 @@ CORNER = {
             "inputs": {"p": [1, 2, 3]},
             "uniforms": {"m": [[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]]},
             "is": {"gl_Position": [6, 2, 3, 3]},
-        }
+        },
+        {
+            "inputs": {"p": [1, 2, 3]},
+            "uniforms": {"m": {"from": SCALED, "to": SCALED}},
+            "is": {"gl_Position": [2, 4, 6, 1]},
+        },
     ],
 }
 VERTEX = """#version 300 es
@@ -157,6 +164,21 @@ OTHERS = {
     ),
     "of another language": (CORNER, f"```hlsl\n{VERTEX}```", BROKEN),
     "two shaders": (CORNER, f"```glsl\n{VERTEX}```\nor\n```glsl\n{VERTEX}```", BROKEN),
+    "another shader behind it in a fence without a tag": (
+        CORNER,
+        f"```glsl\n{VERTEX}```\n```\n{VERTEX}```",
+        BROKEN,
+    ),
+    "a call behind it in a fence without a tag": (
+        CORNER,
+        f"```glsl\n{VERTEX}```\n```\ngl.uniformMatrix4fv(m, false, values);\n```",
+        ALL,
+    ),
+    "another kernel behind it in a fence without a tag": (
+        DOUBLED,
+        f"```hlsl\n{KERNEL}```\n```\n{KERNEL}```",
+        BROKEN,
+    ),
     "only prose": (CORNER, "Multiply the matrix by the position.", BROKEN),
 }
 ROWS = {
@@ -182,7 +204,8 @@ def judge() -> Callable[[str], dict[str, str]]:
             found = {}
             for criterion in CRITERIA:
                 one = verifiers[f"shaders.{criterion}"]
-                one.function.begin([asked[name], *asked.values()], None)
+                unreadable = (asked[name][0], Exploding(""))  # an audit asks one among the others
+                one.function.begin([unreadable, asked[name], *asked.values()], None)
                 found[criterion] = str(one.judge(*asked[name], sandbox).outcome)
             return found
 

@@ -352,6 +352,7 @@ def test_a_cache_key_is_all_that_decides_an_answer():
         replace(asked, decoding=Decoding(9, ("x",))),
         drawn,
         replace(drawn, seed=2),
+        replace(asked, decoding=Decoding(8, ("x",), repetition_penalty=1.3)),
     ]
     keys = {key(Reader("1"), ask) for ask in [asked, *others]} | {key(Reader("2"), asked)}
     assert len(keys) == len(others) + 2

@@ -149,6 +149,17 @@ def test_reference_case(case: dict[str, Any]) -> None:
         ),
         (lambda: memorisation.auc([0.35, 0.8], [0.1, 0.4]), 0.75),
         (lambda: [intervals.upper_bound(0, n) for n in (3, 20, 59)], [0.632, 0.139, 0.0495]),
+        (
+            lambda: [
+                [degeneration.repetition(text), degeneration.entropy(text)]
+                for text in ("abcd" * 5, range(20))
+            ],
+            [[0.7647, 1.9920], [0, 4.1959]],
+        ),
+        (lambda: 1 - degeneration.repetition("abcd" * 5, 2), 0.2105),
+        (lambda: degeneration.repetition([*range(200), *"abcd" * 25]), 0.3131),
+        (lambda: list(degeneration.loop_onset("abcd" * 5)), [0, 4]),
+        (lambda: list(degeneration.loop_onset([*range(200), *"abcd" * 25])), [200, 4]),
     ],
 )
 def test_published_value(found: Callable[[], Any], expected: Any) -> None:

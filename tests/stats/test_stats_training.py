@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stats_helpers import agree
 
-from harness.stats.subjects import contamination, continual, degeneration, memorisation
+from harness.stats.subjects import contamination, continual, degeneration, equivalence, memorisation
 
 
 def test_continual_three_tasks() -> None:
@@ -20,6 +20,57 @@ def test_continual_three_tasks() -> None:
         1e-12,
     )
     assert not continual.continual([[0.5]]).backward
+
+
+R = [
+    [0.80, 0.30, 0.25, 0.20, 0.35],
+    [0.74, 0.78, 0.28, 0.22, 0.36],
+    [0.84, 0.70, 0.85, 0.24, 0.37],
+    [0.60, 0.66, 0.84, 0.72, 0.38],
+    [0.64, 0.62, 0.79, 0.70, 0.90],
+]
+UNTRAINED = [0.40, 0.33, 0.30, 0.25, 0.35]
+
+
+def test_each_number_of_a_stream_is_of_one_definition() -> None:
+    found = continual.continual(R, UNTRAINED)
+    named = {
+        "accuracy": 0.73, "backward": -0.10, "backward_over_all": -0.08, "forward": -0.0075,
+        "forgetting": 0.11, "forgetting_over_all": 0.088, "first_last": 0.10, "learnt": 0.81,
+        "plasticity": 0.484,
+    }  # fmt: skip
+    agree([getattr(found, name) for name in named], list(named.values()), 1e-12)
+    assert not continual.continual(R).plasticity
+
+
+SEEDS = [
+    ((0.031, -0.012, 0.044, 0.008, -0.021), 0.232, 0.463, "not established"),
+    ((0.004, -0.003, 0.006, 0.001, -0.002), 0.0002, None, "equivalent"),
+    ((0.006, 0.005, 0.007, 0.004, 0.006), 4.7e-6, 0.0004, "equivalent"),
+    ((-0.060, -0.052, -0.071, -0.049, -0.066), 1.0, None, "different"),
+    ((0.01,) * 5, 1.0, 1.0, "not established"),
+]
+
+
+@pytest.mark.parametrize(("differences", "p", "differs", "outcome"), SEEDS)
+def test_only_an_equivalence_test_says_equivalent(differences, p, differs, outcome) -> None:
+    found = equivalence.compared([0.7 + d for d in differences], [0.7] * 5, 0.02, 0.05)
+    assert found.p == pytest.approx(p, rel=0.15, abs=1e-9)
+    assert differs is None or found.p_difference == pytest.approx(differs, rel=0.15)
+    assert found.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("cells", "outcome"),
+    [
+        ((0, 0, 200), "equivalent"),
+        ((0, 40, 200), "different"),
+        ((3, 9, 200), "not established"),
+        ((0, 0, 20), "not established"),
+    ],
+)
+def test_the_same_of_prompts(cells, outcome) -> None:
+    assert equivalence.compared_binary(*cells, 0.05, 0.05).outcome == outcome
 
 
 def test_exposure_of_unremembered_canaries_is_uniform() -> None:

@@ -26,13 +26,15 @@ def decided(
         return {}, []
     kind, measured = find(subject.kind), read(registration, receipts)
     policy, plans = registration.policy, registration.plans
+    by_arm_of = {id: by_arm(plan, policy.samples, receipts) for id, plan in plans.items()}
     named = {"base": registration.base_digest, "adapter": registration.adapter_digest}
     evidence = Evidence(
         own=kind.spec.model_validate(subject.own) if kind.spec else None,
         digests=named | subject.parts,
         measured=measured,
         suites={id: score.to_json() for id, score in scores.items() if score is not None},
-        outcomes={id: by_arm(plan, policy.samples, receipts)[0] for id, plan in plans.items()},
+        outcomes={id: found for id, (found, _) in by_arm_of.items()},
+        tokens={id: _tokens(rows) for id, (_, rows) in by_arm_of.items()},
         groups={id: plan.groups for id, plan in plans.items()},
         alpha=registration.alpha,
     )
@@ -62,6 +64,11 @@ def read(registration: Registration, receipts: Iterable[Receipt]) -> dict[str, d
             if isinstance(numbers, dict) and row.case in subject.owes[what]:
                 found[what][row.case] = numbers
     return found
+
+
+def _tokens(rows: Mapping[str, Sequence[Receipt]]) -> dict[str, dict[str, int]]:
+    """By arm and case those of the first answer."""
+    return {arm: {r.case: r.tokens for r in said if not r.sample} for arm, said in rows.items()}
 
 
 def _missing(

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from harness.content.policy import Numerics
-from harness.engines.base import Decoding, Generation
+from harness.engines.base import PENALISED, Decoding, Generation
 from harness.engines.decoding import ends, numerics, sizing, ways
 from harness.errors import EngineError
 
@@ -136,7 +136,11 @@ class Batches:
             warm = decoding.temperature
             drawn = [_draw(seeds[n], warm) for n in order] if warm else None
             asked = [list(prompts[n]) for n in order]
-            uids = batch.insert(asked, [room[n] for n in order], samplers=drawn)
+            penalty = _penalty(decoding.repetition_penalty)
+            many = [penalty] * len(order)
+            uids = batch.insert(
+                asked, [room[n] for n in order], samplers=drawn, logits_processors=many
+            )
             index = dict(zip(uids, order, strict=True))
             if queued is not None:
                 queued(index)
@@ -202,6 +206,15 @@ def _draw(seed: int, temperature: float) -> Callable[[Any], Any]:
         return mx.random.categorical(logprobs / temperature, key=now)
 
     return draw
+
+
+def _penalty(factor: float | None) -> list[ways.Processor]:
+    """What weakens the logits of the last tokens; nothing without a factor."""
+    from mlx_lm.sample_utils import make_logits_processors
+
+    if factor is None:
+        return []
+    return list(make_logits_processors(None, factor, PENALISED))
 
 
 def _first(stop: Sequence[str], text: str) -> int | None:

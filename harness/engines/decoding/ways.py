@@ -22,6 +22,7 @@ KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one b
 ENDLESS, DUMMY = 2**31, -1
 CLEAR = 512  # steps after which memory that no row uses is given back, as mlx-lm's batches do
 Sampler = Callable[[Any], Any]
+Processor = Callable[[Any, Any], Any]  #: of the tokens before and the logits to the logits
 
 
 def opened(way: Way, model: Any, ends: Collection[int], rows: int) -> Any:
@@ -64,7 +65,7 @@ class _Queue:
 
     def __init__(self, model: Any, ends: Collection[int]) -> None:
         self._model, self._ends = model, ends
-        self._waiting: deque[tuple[int, list[int], int, Sampler | None]] = deque()
+        self._waiting: deque[tuple[int, list[int], int, Sampler | None, list[Processor]]] = deque()
         self._left: dict[int, int] = {}
         self._next = 0
 
@@ -73,12 +74,14 @@ class _Queue:
         prompts: Sequence[list[int]],
         max_tokens: Sequence[int],
         samplers: Sequence[Sampler] | None = None,
+        logits_processors: Sequence[list[Processor]] | None = None,
     ) -> list[int]:
         """Queue prompts; the number of each row."""
         uids = list(range(self._next, self._next + len(prompts)))
         self._next += len(prompts)
         drawn: Sequence[Sampler | None] = samplers or [None] * len(prompts)
-        self._waiting.extend(zip(uids, prompts, max_tokens, drawn, strict=True))
+        asked = logits_processors or [[]] * len(prompts)
+        self._waiting.extend(zip(uids, prompts, max_tokens, drawn, asked, strict=True))
         return uids
 
     def remove(self, uids: Sequence[int]) -> None:
@@ -114,13 +117,14 @@ class Alone(_Queue):
         from mlx_lm.generate import generate_step
 
         if self._uid not in self._left:
-            self._uid, ids, most, sampler = self._waiting.popleft()
+            self._uid, ids, most, sampler, processors = self._waiting.popleft()
             self._left[self._uid] = most
             self._running = generate_step(
                 mx.array(ids),
                 self._model,
                 max_tokens=most,
                 sampler=sampler,
+                logits_processors=processors,
                 prefill_step_size=self._step,
             )
         token, logprobs = next(self._running)
@@ -163,13 +167,15 @@ class Steady(_Queue):
             self._live = live if keep else None
         while self._live is None or len(self._live) < self._rows:
             if self._waiting:
-                uid, ids, most, sampler = self._waiting.popleft()
+                uid, ids, most, sampler, processors = self._waiting.popleft()
                 self._left[uid] = most
-                self._join(uid, ids, sampler)
+                self._join(uid, ids, sampler, processors)
             else:
-                self._join(DUMMY, [0], None)
+                self._join(DUMMY, [0], None, [])
 
-    def _join(self, uid: int, ids: list[int], sampler: Sampler | None) -> None:
+    def _join(
+        self, uid: int, ids: list[int], sampler: Sampler | None, processors: list[Processor]
+    ) -> None:
         from mlx_lm.generate import PromptProcessingBatch, StopSequences
         from mlx_lm.models.cache import make_prompt_cache
 
@@ -178,7 +184,7 @@ class Steady(_Queue):
             [uid],
             [make_prompt_cache(self._model)],
             samplers=[sampler],
-            logits_processors=[[]],
+            logits_processors=[processors],
             stop_sequences=[StopSequences()],
             max_tokens=[ENDLESS],
         )

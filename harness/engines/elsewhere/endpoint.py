@@ -122,6 +122,8 @@ class Endpoint:
         body["temperature"] = decoding.temperature
         if decoding.temperature:
             body["seed"] = ask.seed % 2**31
+        if decoding.repetition_penalty is not None:
+            body["repetition_penalty"] = decoding.repetition_penalty
         if ask.mode == "chat":
             body["messages"] = messages(ask.prompt, ask.system)
         else:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from scipy.special import stdtr
 
-from harness.stats.paired import tango_noninferiority
+from harness.stats.paired import mcnemar_exact, tango_noninferiority
 from harness.stats.values import Test, Undefined, reals
 
 
@@ -27,6 +27,52 @@ class Equivalence:
     def p(self) -> float:
         """The p-value of equivalence: the larger of the two."""
         return max(self.lower.p, self.upper.p)
+
+
+Outcome = Literal["equivalent", "different", "not established"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A difference and what may be said of it: only a TOST says ``equivalent``; a difference that
+    is shown and not within the limits is ``different``; what remains is ``not established``.
+
+    ``p_difference`` is two-sided. Equivalent and yet shown to differ is ``equivalent``: by so
+    little that it does not matter. ``n`` are the pairs."""
+
+    difference: float
+    p: float
+    p_difference: float
+    n: int
+    outcome: Outcome
+
+
+def compared(x: Sequence[float], y: Sequence[float], margin: float, alpha: float) -> Compared:
+    """``x - y`` in pairs (the same seeds) within ``+-margin``, by two one-sided t-tests; pairs that
+    all differ by as much show no spread, and establish nothing.
+
+    Raises ``ValueError`` as :func:`tost_paired`."""
+    found = tost_paired(x, y, -margin, margin)
+    differences = [a - b for a, b in zip(x, y, strict=True)]
+    mean, n = fmean(differences), len(differences)
+    if isinstance(found, Undefined):
+        return Compared(mean, 1.0, 1.0, n, "not established")
+    se = math.sqrt(variance(differences) / n)
+    differs = 2 * float(stdtr(n - 1, -abs(mean) / se))
+    return Compared(mean, found.p, differs, n, _outcome(found.p, differs, alpha))
+
+
+def compared_binary(gains: int, losses: int, n: int, margin: float, alpha: float) -> Compared:
+    """The same of two arms on the same prompts, by Tango's score and McNemar's exact test."""
+    found, differs = tost_binary(gains, losses, n, margin), mcnemar_exact(gains, losses)
+    outcome = _outcome(found.p, differs, alpha)
+    return Compared((gains - losses) / n, found.p, differs, n, outcome)
+
+
+def _outcome(p: float, differs: float, alpha: float) -> Outcome:
+    if p <= alpha:
+        return "equivalent"
+    return "different" if differs <= alpha else "not established"
 
 
 def tost_paired(

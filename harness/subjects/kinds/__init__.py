@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harness.content import kinds, strict
 from harness.content.library import Entry
@@ -23,21 +23,25 @@ class Plant:
 
     ``build`` gets an empty folder and whether to plant. It writes a workspace there, whose entry
     ``subject`` is looked at as ``harness preflight`` does; or it returns the evidence of a gate, on
-    which the kind decides. A ``slow`` one is left out by default."""
+    which the ``kind`` decides. Plants whose twins are one have its name in ``twin``; a ``slow`` one
+    is left out by default."""
 
     number: str
     code: str
     what: str
     build: Callable[[Path, bool], Evidence | None]
     slow: bool = False
+    twin: str = ""
+    kind: str = kinds.ADAPTER
 
 
 class Kind:
     """An adapter on its base; another kind is a subclass that says what it has otherwise.
 
     ``spec`` is the model of its key in ``library.yaml``; ``mounts`` says that its ``path`` is an
-    adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes` that
-    need no answer of a model, which ``harness preflight`` measures too."""
+    adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes`, by
+    the name before a slash, that need no answer of a model, which ``harness preflight`` measures
+    too."""
 
     name: ClassVar[str] = kinds.ADAPTER
     spec: ClassVar[type[strict.Model] | None] = None
@@ -50,6 +54,10 @@ class Kind:
         Raises :class:`WorkspaceError` in one sentence for what cannot be one of them; one that is
         not there is said without it."""
         return {}
+
+    def own(self, entry: Entry) -> dict[str, Any]:
+        """What the entry says by the key of its kind, as it is registered."""
+        return entry.adapter.own.model_dump(mode="json") if entry.adapter.own else {}
 
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:  # noqa: ARG002
         """What is wrong with it before anything is asked; may write numbers into ``found``."""
@@ -92,9 +100,15 @@ class Kind:
 
 
 def find(name: str) -> Kind:
-    """The kind of that name; raises :class:`WorkspaceError` where it is not installed."""
-    found: Kind = kinds.find(name)
-    return found
+    """The kind of that name, with its sweep where it has one; raises :class:`WorkspaceError` where
+    it is not installed."""
+    own, _, sweep = name.partition("+")
+    found: Kind = kinds.find(own)
+    if not sweep:
+        return found
+    from harness.subjects.kinds.long import swept
+
+    return swept(found, stored=False)
 
 
 def in_place(entry: Entry) -> list[Path]:
@@ -107,4 +121,9 @@ def in_place(entry: Entry) -> list[Path]:
 
 def of(entry: Entry) -> Kind:
     """The kind of an entry of the library."""
-    return find(entry.adapter.kind)
+    found, sweep = find(entry.adapter.kind), entry.adapter.long
+    if sweep is None:
+        return found
+    from harness.subjects.kinds.long import swept
+
+    return swept(found, stored=sweep.transcripts is not None)
