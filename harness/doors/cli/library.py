@@ -42,7 +42,7 @@ def library(library: str | None, html: Path | None, as_json: bool) -> int:
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path
         if a.status == "shipped":
-            if html is None and folder.is_dir():
+            if html is None and folder.exists():
                 shown[name] = receipt(found, folder_digest(folder)) or ""
             said = shown.get(name) or NO_RECEIPT
             bare += said == NO_RECEIPT

@@ -40,8 +40,9 @@ class Kind:
     """An adapter on its base; another kind is a subclass that says what it has otherwise.
 
     ``spec`` is the model of its key in ``library.yaml``; ``mounts`` says that its ``path`` is an
-    adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes` that
-    need no answer of a model, which ``harness preflight`` measures too."""
+    adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes`, by
+    the name before a slash, that need no answer of a model, which ``harness preflight`` measures
+    too."""
 
     name: ClassVar[str] = kinds.ADAPTER
     spec: ClassVar[type[strict.Model] | None] = None
@@ -106,7 +107,8 @@ def find(name: str) -> Kind:
     found: Kind = kinds.find(own)
     if not sweep:
         return found
-    whole: Kind = import_module(f"{__name__}.{sweep}").swept(found)  # as a plug-in is: by name
+    long = import_module(f"{__name__}.{sweep}")  # as a plug-in is: by name
+    whole: Kind = long.swept(found, stored=False)
     return whole
 
 
@@ -120,4 +122,9 @@ def in_place(entry: Entry) -> list[Path]:
 
 def of(entry: Entry) -> Kind:
     """The kind of an entry of the library."""
-    return find(entry.adapter.kind + ("+long" if entry.adapter.long else ""))
+    found, sweep = find(entry.adapter.kind), entry.adapter.long
+    if sweep is None:
+        return found
+    from harness.subjects.kinds.long import swept
+
+    return swept(found, stored=sweep.transcripts is not None)
