@@ -156,6 +156,15 @@ def test_prompts_of_a_stream_lost_to_eviction_are_forgetting(tmp_path):
     assert "different, worse than the true oracle" in behind["NO-SHIP", "stream-different"]
 
 
+def test_a_lost_guard_leaves_cells_out_and_the_stream_says_nothing_of_them(tmp_path):
+    found = plants.answers()
+    for arms in found.values():
+        arms |= {"adapter": {}, "oracle": {}, "matched": {}}
+    said = plants.stages(tmp_path, lambda domain, _: plants.SLOTS[domain])
+    numbers, reasons = decided(plants.evidence(tmp_path, said, found))
+    assert (reasons, len(numbers["holes"])) == ({}, 5)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [({"stages": [], "matrix": None}, "one of them"), ({"results": "r.jsonl"}, "go together")],
