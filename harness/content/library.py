@@ -182,9 +182,8 @@ class Entry:
 def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
     library, lines = kinds.read(workspace.library, Library, Adapter)
-    known = list(library.bases)
     unknown = [
-        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, known)}")
+        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, [*library.bases])}")
         for name, one in library.adapters.items()
         if one.base not in known
     ]
@@ -263,9 +262,8 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
     ``base`` overrides the base of the library: one of its names, or a folder. Raises
     :class:`WorkspaceError`."""
     made = _entry(workspace, library, adapter, base)
-    last = (
-        releases.previous(library.adapters, adapter) if base in (None, made.adapter.base) else None
-    )
+    listed = base in (None, made.adapter.base)
+    last = releases.previous(library.adapters, adapter) if listed else None
     return made if last is None else replace(made, previous=_entry(workspace, library, last))
 
 

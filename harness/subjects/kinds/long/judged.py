@@ -201,8 +201,8 @@ def by_length(
     rows = list[tuple[str, int, bool]]()
     for suite, arms in outcomes.items():
         for arm, cases in arms.items():
-            said = tokens[suite][arm]
-            rows += [(arm, said[case], got[0] == "pass") for case, got in cases.items()]
+            said = tokens.get(suite, {}).get(arm, {})
+            rows += [(arm, said.get(case, 0), got[0] == "pass") for case, got in cases.items()]
     found = dict[str, list[dict[str, int]]]()
     for arm in dict.fromkeys(arm for arm, _, _ in rows):
         for low, high in pairwise([-1, *lengths, 10**9]):
