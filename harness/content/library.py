@@ -185,7 +185,7 @@ def load(workspace: Workspace) -> Library:
     unknown = [
         (name, "base", one.base, f"the name of a base{strict.nearest(one.base, [*library.bases])}")
         for name, one in library.adapters.items()
-        if one.base not in known
+        if one.base not in library.bases
     ]
     for name, key, said, expected in (*unknown, *releases.faults(library.adapters)):
         at = ("adapters", name)
