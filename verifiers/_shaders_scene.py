@@ -45,11 +45,18 @@ def _drawn(value: Any, rng: random.Random) -> Any:
     if isinstance(value, dict) and set(value) == {"from", "to"}:
         low, high = value["from"], value["to"]
         if isinstance(low, list):
-            return [rng.uniform(a, b) for a, b in zip(low, high, strict=True)]
+            return [_between(a, b, rng) for a, b in zip(low, high, strict=True)]
         if isinstance(low, int) and isinstance(high, int):
             return rng.randint(low, high)
         return rng.uniform(low, high)
     return value
+
+
+def _between(low: Any, high: Any, rng: random.Random) -> Any:
+    """A number, or the rows of a matrix."""
+    if isinstance(low, list):
+        return [_between(a, b, rng) for a, b in zip(low, high, strict=True)]
+    return rng.uniform(low, high)
 
 
 def performed(module: Module, run: Mapping[str, Any], expect: Mapping[str, Any]) -> Outcome:

@@ -88,10 +88,14 @@ def _step(given: Any) -> Step:
 
 def spread(given: Any) -> Sequence[Any]:
     """The values of one name of ``for``: a list as it is, or ``from``, ``to`` and ``step``, both
-    ends included."""
-    if isinstance(given, Mapping):
-        return range(given["from"], given["to"] + 1, given.get("step", 1))
-    return list(given)
+    ends included. Raises ``ValueError``."""
+    if not isinstance(given, Mapping):
+        return list(given)
+    first, last, step = given["from"], given["to"], given.get("step", 1)
+    if step <= 0:
+        raise ValueError(f"for: a step of {step}, expected one above 0")
+    count = math.floor((last - first) / step + TOLERANCE) + 1
+    return [first + n * step for n in range(min(count, MOST_COMBINATIONS + 1))]
 
 
 def fault(step: Step, reply: Sequence[Any], wanted: Sequence[Any] = ()) -> str:

@@ -61,7 +61,7 @@ def physics_faults(flow: Flow, scope: Scope) -> Iterator[Judgement]:
     for one in frame:
         for node in body(one.method, later=False):
             write = _write(scope, node)
-            if write and not _pressed(one, node):
+            if write and not _pressed(one, node) and not _launched(scope, one, node):
                 yield failed("physics-step", where(node, f"{write} outside of FixedUpdate"))
             if _teleports(node) and _simulated(one.owner):
                 yield failed("physics-step", where(node, "the transform of a body is moved"))
@@ -85,6 +85,22 @@ def _pressed(one: Reached, node: Node) -> bool:
     if _at_once(node) and any("Time" in names_in(condition) for condition in asked):
         return True
     return (_at_once(node) or bool(assigned(node)[1])) and any(map(edge, asked))
+
+
+def _launched(scope: Scope, one: Reached, node: Node) -> bool:
+    """Whether a write is the first of a body that was made, or taken from a pool, just before."""
+    left = assigned(node)[0]
+    at = left if left is not None else called(node)[0]
+    known, seen = scope.locals(one.method), set[str]()
+    while at is not None:
+        if any(called(n)[1] in ("Instantiate", "Get") for n in walk(at)):
+            return True
+        root = next((text(n) for n in walk(at) if n.type == "identifier"), "")
+        if root in seen or root not in known:
+            return False
+        seen.add(root)
+        at = known[root].value
+    return False
 
 
 def _write(scope: Scope, node: Node) -> str:

@@ -163,6 +163,9 @@ def unassigned(script: Script) -> Iterator[Judgement]:
                 yield failed("unassigned", where(variable.node, f"nothing ever sets {name}"))
 
 
+LOOPS = ("while_statement", "for_statement", "do_statement", "foreach_statement")
+
+
 def returns(script: Script) -> Iterator[Judgement]:
     """Methods that return nothing where they should, or something where they should not."""
     for one in script.types:
@@ -191,8 +194,53 @@ def returns(script: Script) -> Iterator[Judgement]:
             for node in valued:
                 if bool(node.named_children) == nothing:
                     yield failed("return", where(node, f"{name_of(method)} returns {given}"))
-            if not nothing and not valued and not any(n.type == "throw_statement" for n in own):
-                yield failed("return", where(method, f"{name_of(method)} returns no {given}"))
+            if not nothing and _falls(body):
+                yield failed("return", where(method, f"{name_of(method)} may end without {given}"))
+
+
+def _falls(node: Node) -> bool:
+    """Whether what runs may come out at the end of a statement."""
+    parts = [n for n in node.named_children if n.type != "comment"]
+    match node.type:
+        case "return_statement" | "throw_statement" | "continue_statement" | "goto_statement":
+            return False
+        case "break_statement":
+            return False  # of its loop or switch, which looks for it
+        case "block":
+            return all(_falls(n) for n in parts)
+        case "if_statement":
+            ways = [node.child_by_field_name(name) for name in ("consequence", "alternative")]
+            return any(way is None or _falls(way) for way in ways)
+        case "while_statement" | "for_statement" | "do_statement":
+            asked = node.child_by_field_name("condition")
+            endless = text(asked) == "true" or (node.type == "for_statement" and asked is None)
+            return not endless or _breaks(node)
+        case "switch_statement":
+            sections = [n for n in walk(node) if n.type == "switch_section"]
+            default = any(n.type == "default" for one in sections for n in one.children)
+            return not default or _breaks(node)
+        case "try_statement":
+            last = [n for one in parts if one.type == "finally_clause" for n in one.named_children]
+            blocks = [n for one in parts if one.type == "catch_clause" for n in one.named_children]
+            ways = [n for n in (*parts[:1], *blocks) if n.type == "block"]
+            return all(map(_falls, last)) and any(map(_falls, ways))
+        case "using_statement" | "lock_statement" | "fixed_statement" | "checked_statement":
+            return _falls(parts[-1])
+        case "unsafe_statement":
+            return _falls(parts[-1])
+    return True
+
+
+def _breaks(node: Node) -> bool:
+    """Whether a loop or a switch is left by a break of its own."""
+    waiting = list(node.children)
+    while waiting:
+        inner = waiting.pop()
+        if inner.type == "break_statement":
+            return True
+        nested = inner.type in (*LOOPS, "switch_statement", *LAMBDAS, "local_function_statement")
+        waiting.extend([] if nested else inner.children)
+    return False
 
 
 def _own(body: Node) -> Iterator[Node]:

@@ -203,6 +203,16 @@ def make_adapters(only: list[str] | None = None) -> None:
             lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100)
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
+    if wanted("both"):
+        merge(["gamedev", "legacy"], [1.0, 1.0], ADAPTERS / "both")
+
+
+def merge(names: list[str], weights: list[float], out: Path) -> None:
+    """The plain sum of adapters as one adapter, of a rank that is the sum of theirs."""
+    from harness.files import make_folder
+    from harness.subjects.kinds.merge import sums
+
+    sums.write([ADAPTERS / name for name in names], weights, make_folder(out))
 
 
 def truncate(source: Path, out: Path) -> None:

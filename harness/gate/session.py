@@ -105,7 +105,7 @@ def _still(wanted: Wanted, engine: WhiteBox, found: Preflight) -> tuple[Numbers,
     owed = {what: c for what, c in kind.owes(on).items() if what.partition("/")[0] in kind.still}
     measured = {what: dict(kind.measure(on, what, cases)) for what, cases in owed.items()}
     own = kind.spec.model_validate(kind.own(wanted.entry)) if kind.spec else None
-    evidence = Evidence(own, on.digests, measured, {}, {}, {}, wanted.library.gate.alpha)
+    evidence = Evidence(own, on.digests, measured, {}, {}, alpha=wanted.library.gate.alpha)
     return kind.reasons(evidence)
 
 

@@ -31,7 +31,10 @@ EXPECT = {
             "steps": [
                 {
                     "do": "newer(a, b)",
-                    "for": {"a": {"from": 0, "to": 255, "step": 5}, "b": [0, 100, 255]},
+                    "for": {
+                        "a": {"from": 0, "to": 255, "step": 5},
+                        "b": {"from": 0, "to": 255, "step": 63.75},
+                    },
                     "want": "0 < (a - b) % 256 < 128",
                 },
                 {"do": "Meter() == Meter()", "is": False},

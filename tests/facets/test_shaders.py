@@ -72,6 +72,7 @@ void CSMain(uint3 id : SV_DispatchThreadID) {
     if (id.x < Count) Values[id.x] *= Look.SampleLevel(Smp, float2(0.5, 0.5), 0).r;
 }
 """
+SCALED = [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]
 CORNER = {
     "stage": "vertex",
     "inputs": {"p": "vec3"},
@@ -81,7 +82,12 @@ CORNER = {
             "inputs": {"p": [1, 2, 3]},
             "uniforms": {"m": [[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]]},
             "is": {"gl_Position": [6, 2, 3, 3]},
-        }
+        },
+        {
+            "inputs": {"p": [1, 2, 3]},
+            "uniforms": {"m": {"from": SCALED, "to": SCALED}},
+            "is": {"gl_Position": [2, 4, 6, 1]},
+        },
     ],
 }
 VERTEX = """#version 300 es

@@ -34,6 +34,11 @@ def script(body):
 
 
 BODY = "[SerializeField] private Rigidbody body;\n"
+SHOT = (
+    BODY + "[SerializeField] private Rigidbody prefab;\nfloat next;\nvoid Update() {{\n"
+    "if (Time.time < next) return;\nnext = Time.time + 1f;\n"
+    "var shot = Instantiate(prefab); {} = transform.forward * 9f; }}"
+)
 # (criterion, reason, what is wrong, its honest twin)
 PAIRS = [
     ("parses", "undeclared", "void Awake() { print(spede * 2f); }", "void Awake() { print(2f); }"),
@@ -79,6 +84,22 @@ PAIRS = [
         "frame", "physics-step",
         BODY + "void Update() { Push(); }\nvoid Push() => body.AddForce(Vector3.up);",
         BODY + "void FixedUpdate() { Push(); }\nvoid Push() => body.AddForce(Vector3.up);",
+    ),
+    (
+        "frame", "physics-step",
+        SHOT.format("body.linearVelocity"),
+        SHOT.format("shot.linearVelocity"),
+    ),
+    (
+        "parses", "return",
+        BODY + "bool Has() { try { return body; } catch (Exception e) { print(e); } }",
+        BODY + "bool Has() { try { return body; } catch (Exception) { return false; } }",
+    ),
+    (
+        "parses", "return",
+        "int Of(int a) { switch (a) { case 1: return 2; default: break; } }",
+        ("int Of(int a) { switch (a) { case 1: while (true) { if (a++ > 9) return a; }"
+        " default: throw new Exception(); } }"),
     ),
     (
         "frame", "time-twice",

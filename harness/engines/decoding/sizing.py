@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.engines import blas
 
-#: rows; on a CPU 1M parameters gain nothing beyond 8 to 32. 135M answered 64 tasks of basics on two
-#: cores with 16 rows at 32 tokens a second, with 32 at 37; more cost more when a row joins or leaves
+#: rows; on a CPU 1M parameters gain nothing beyond 8 to 32. 135M answered 64 tasks of basics on
+#: two cores with 16 rows at 32 tokens a second, with 32 at 37; who joins or leaves copies the rest
 MOST, MOST_CPU, MOST_CPU_LARGE = 256, 16, 32
 STEADY, STEADY_CPU = 64, 8  # rows of one shape: with 8 an OpenBLAS sums every row alike
 SHARE = 0.8  # of the free memory; the rest is for activations

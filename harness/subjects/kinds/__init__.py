@@ -23,13 +23,16 @@ class Plant:
 
     ``build`` gets an empty folder and whether to plant. It writes a workspace there, whose entry
     ``subject`` is looked at as ``harness preflight`` does; or it returns the evidence of a gate, on
-    which the kind decides. A ``slow`` one is left out by default."""
+    which the ``kind`` decides. Plants whose twins are one have its name in ``twin``; a ``slow`` one
+    is left out by default."""
 
     number: str
     code: str
     what: str
     build: Callable[[Path, bool], Evidence | None]
     slow: bool = False
+    twin: str = ""
+    kind: str = kinds.ADAPTER
 
 
 class Kind:

@@ -155,7 +155,7 @@ def evidence(folder: Path, rows: list[Row], said: Row) -> Evidence:
     own = kind.spec.model_validate(kind.own(entry)) if kind.spec else None
     passed = {"prose": {"adapter": {"p": ["pass"]}}}
     tokens = {"prose": {"adapter": {"p": CAP}}}
-    return Evidence(own, digests, measured, {}, passed, {}, 0.05, tokens)
+    return Evidence(own, digests, measured, {}, passed, tokens)
 
 
 def _no_model() -> Any:
