@@ -289,13 +289,12 @@ def _entry(workspace: Workspace, library: Library, adapter: str, base: str | Non
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
-    made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    return replace(made, cluster=library.cluster, listed=library.adapters)
+    read = (adapter, found, path, base_name, entry, base_path, workspace.root)
+    return Entry(*read, cluster=library.cluster, listed=library.adapters)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:
     if not folder.is_dir():
         raise WorkspaceError(f"{where}: no such folder: {folder}")
-    missing = [name for name in files if not (folder / name).is_file()]
-    if missing:
+    if missing := [name for name in files if not (folder / name).is_file()]:
         raise WorkspaceError(f"{where}: {folder} lacks {', '.join(missing)}")
