@@ -196,11 +196,11 @@ def by_length(
     outcomes: Mapping[str, Mapping[str, Mapping[str, list[str]]]],
     tokens: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> dict[str, list[dict[str, int]]]:
-    """By arm how many of the suites' answers passed, apart by the tokens that they have: up to each
-    length, and above the longest."""
+    """Of both arms how many of the suites' answers passed, apart by the tokens that they have: up
+    to each length, and above the longest."""
     rows = list[tuple[str, int, bool]]()
     for suite, arms in outcomes.items():
-        for arm, cases in arms.items():
+        for arm, cases in {arm: arms[arm] for arm in (ADAPTER, BASE) if arm in arms}.items():
             said = tokens.get(suite, {}).get(arm, {})
             rows += [(arm, said.get(case, 0), got[0] == "pass") for case, got in cases.items()]
     found = dict[str, list[dict[str, int]]]()
