@@ -34,10 +34,11 @@ ALLOWED = {
     "deciding": "errors verdict digests content audit subjects evidence stats",
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"
     " deciding stats pages",
+    "selfscore": "errors content subjects gate",
     "pages": "errors verdict digests files content audit subjects evidence stats",
     "exchange": "errors digests files content datasets engines evidence",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"
-    " subjects evidence deciding gate pages exchange",
+    " subjects evidence deciding gate selfscore pages exchange",
     "__main__": "doors",
 }
 

@@ -30,6 +30,7 @@ sys.path.insert(0, str(HERE))
 import families  # noqa: E402  (this folder is a script's, not a package)
 
 GOLD, SEED = 400, 0
+SWEPT, PROMPTS = ("godot", "shaders", "patchnotes"), 21  # facets of the length sweep, and of each
 TRAINED = 2.0  # LoRA scale; loaded with a little less, an adapter gives back what it forgot last
 #: ``python -m mlx_lm``, with the BLAS that the engine has
 LORA = "from harness.engines import blas; blas.preload(); from mlx_lm.cli import main; main()"
@@ -38,7 +39,8 @@ ADAPTERS = HERE / "adapters"
 
 
 def make_prompts() -> None:
-    """Write the held-out and the dev prompts of every facet as a suite's JSONL."""
+    """Write the held-out and the dev prompts of every facet as a suite's JSONL, and the prompts of
+    the length sweep."""
     folder = ROOT / "suites" / "pocket"
     folder.mkdir(parents=True, exist_ok=True)
     for facet in families.FAMILIES:
@@ -53,6 +55,11 @@ def make_prompts() -> None:
             for number, sample in enumerate(families.dev(facet, held_out))
         ]
         write_jsonl(folder / f"{facet}.dev.jsonl", dev)
+    swept = list[dict[str, object]]()
+    for facet in SWEPT:
+        drawn = families.dev(facet, families.split(facet, GOLD)[1], PROMPTS)
+        swept += [{"id": f"{facet}/{n}", "prompt": one.prompt} for n, one in enumerate(drawn)]
+    write_jsonl(HERE / "long.jsonl", swept)
 
 
 def write_jsonl(path: Path, rows: list[dict[str, object]]) -> None:
@@ -196,6 +203,16 @@ def make_adapters(only: list[str] | None = None) -> None:
             lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100)
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
+    if wanted("both"):
+        merge(["gamedev", "legacy"], [1.0, 1.0], ADAPTERS / "both")
+
+
+def merge(names: list[str], weights: list[float], out: Path) -> None:
+    """The plain sum of adapters as one adapter, of a rank that is the sum of theirs."""
+    from harness.files import make_folder
+    from harness.subjects.kinds.merge import sums
+
+    sums.write([ADAPTERS / name for name in names], weights, make_folder(out))
 
 
 def truncate(source: Path, out: Path) -> None:

@@ -104,7 +104,8 @@ class Adapter(strict.Model):
     @model_validator(mode="after")
     def _owes(self) -> Adapter:
         for key in ("facets", "suites"):
-            if not self.includes and not getattr(self, key):
+            needed = key == "facets" or self.kind == kinds.ADAPTER
+            if needed and not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
         kinds.check(self, Adapter)
         return self

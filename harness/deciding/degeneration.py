@@ -20,7 +20,12 @@ from harness.deciding.sentences import points
 from harness.evidence.receipts import Receipt
 from harness.evidence.registration import Registration
 from harness.stats.paired import GuardState
-from harness.stats.subjects.degeneration import COMPRESSION_LIMIT, highest_zlib_ratio, loop_period
+from harness.stats.subjects.degeneration import (
+    COMPRESSION_LIMIT,
+    highest_zlib_ratio,
+    loop_period,
+    looped,
+)
 from harness.stats.values import Undefined
 from harness.subjects.arms import ADAPTER, BASE
 from harness.verdict import Reason, reason
@@ -113,8 +118,9 @@ def reasons(registration: Registration, found: Degeneration) -> list[Reason]:
 def sign(answer: str, finish: str) -> str:
     """How an answer degenerates by itself, empty for a sound one; such an answer to a facet is not
     elite."""
-    found = ["ran out of tokens"] if finish == "length" else []
-    if loop_period(answer.split()) is not None:
+    cut = finish == "length"
+    found = ["ran out of tokens"] if cut else []
+    if loop_period(answer.split()) is not None or looped(answer, ended=not cut) is not None:
         found.append("ends in a loop")
     return ", ".join(found)
 

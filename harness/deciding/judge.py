@@ -84,7 +84,8 @@ def validity(
     judging = {(c.verifier, plan.role) for plan in plans.values() for c in plan.criteria}
     unfit = {id for id, role in judging if not _may_judge(certificates[id], role)}
     for verifier in sorted(unfit):
-        text = f"no valid certificate: {certificates[verifier].sentence()}"
+        held = certificates[verifier]
+        text = f"no valid certificate: {verifier}: {held.state}. {held.sentence()}"
         found.append(reason("certificate", verifier, text))
     for id, plan in plans.items():
         if all(certificates[c.verifier].state is State.VALID for c in plan.criteria):

@@ -112,7 +112,8 @@ def _stopped(registration: Registration, suite: str, score: SuiteScore) -> Reaso
         decides = remedy(score.plan.units, observed, psi, registration)
         text = f"a margin of {margin} can no longer be held, and no loss is shown, {seen}"
         return reason("beyond-holding", suite, f"{name(suite)} undecided: {text}. {decides}", lost)
-    shown = f"an e-value of {stop.evidence or 0:.0f} {seen}"
+    flips = f"{stop.lost} lost and {stop.gained} gained of the first {stop.at} prompts"
+    shown = f"{flips}. An e-value of {stop.evidence or 0:.0f} {seen}"
     text = {
         EVIDENCE: f"worse than base by more than {margin}: {shown}",
         WORSE: f"worse than base, and a margin of {margin} can no longer be held: {shown}",

@@ -94,7 +94,7 @@ class Terminal(Console):
         """Print rows of cells as aligned columns, in which long cells are wrapped: on a terminal
         to its width, elsewhere no word is broken."""
         grid = Table.grid(padding=(0, gap, 0, 0))
-        for _ in rows[0]:
+        for _ in next(iter(rows), ()):
             grid.add_column(overflow="fold")
         for row in rows:
             grid.add_row(*(Text(one_line(cell), STYLES.get(cell.strip(), "")) for cell in row))

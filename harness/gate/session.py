@@ -102,9 +102,10 @@ def _still(wanted: Wanted, engine: WhiteBox, found: Preflight) -> tuple[Numbers,
     kind, on = kinds.of(wanted.entry), bench(wanted.entry, wanted.suites, engine, found)
     if not kind.still or any(fault.severity == "void" for fault in found.faults):
         return {}, []
-    owed = {what: cases for what, cases in kind.owes(on).items() if what in kind.still}
+    owed = {what: c for what, c in kind.owes(on).items() if what.partition("/")[0] in kind.still}
     measured = {what: dict(kind.measure(on, what, cases)) for what, cases in owed.items()}
-    evidence = Evidence(on.own, on.digests, measured, {}, {}, {}, wanted.library.gate.alpha)
+    own = kind.spec.model_validate(kind.own(wanted.entry)) if kind.spec else None
+    evidence = Evidence(own, on.digests, measured, {}, {}, alpha=wanted.library.gate.alpha)
     return kind.reasons(evidence)
 
 

@@ -179,6 +179,6 @@ class Evidence:
     measured: Mapping[str, Mapping[str, Numbers]]
     suites: Mapping[str, dict[str, Any]]
     outcomes: Mapping[str, Mapping[str, Mapping[str, list[str]]]]
-    tokens: Mapping[str, Mapping[str, Mapping[str, int]]]
-    groups: Mapping[str, Mapping[str, str]]
-    alpha: float
+    tokens: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    alpha: float = 0.05

@@ -195,7 +195,7 @@ def test_the_batch_is_what_fits_beside_the_weights(free, rows, tmp_path, monkeyp
     assert weights == sum(array.nbytes for array in engine._weights.values())
     assert (held, left) == (rows * sizing.row(engine._model, 40, engine.vocabulary), free)
     monkeypatch.setattr(blas, "LARGE", 1)  # every model is a large one then
-    assert sizing.rows(engine._model, 40, 320) == {16: 64}.get(rows, rows)
+    assert sizing.rows(engine._model, 40, 320) == {16: 32}.get(rows, rows)
     state = MlxEngine(make_base(tmp_path / "mamba", config=architectures()["mamba"]))
     each, once = sizing._footprint(state._model)
     assert (each, once > 0) == (0, True), "a recurrent state does not grow"

@@ -18,6 +18,7 @@ from harness.gate.finished.release import release_check
 from harness.gate.measure import open_run
 from harness.gate.prepare import look_up, prepare
 from harness.gate.session import dev_lines
+from harness.pages.view import said
 
 CHANGED = "changed-in-run"
 
@@ -43,7 +44,7 @@ def test_a_verifier_that_passes_everything_makes_the_gate_void_and_is_named(root
     gate = Gate(root, run_dir=str(root / "run"))
     [reason] = gate.run().reasons
     assert (reason.verdict, reason.code, reason.about) == ("VOID", "certificate", "sums.right")
-    assert "no valid certificate: sums.right: REFUSED" in reason.text
+    assert said(reason).plain == "no valid certificate: sums.right: REFUSED"
     assert gate.speaker.asked == 0, "nothing is judged"
 
 

@@ -97,6 +97,7 @@ def place(tmp_path_factory):
         "good": {**mine, "status": "shipped", "lineage": "gamedev", "claims": claims},
         "bare": {**mine, "status": "shipped", "path": "other"},
         "gone": {**mine, "path": "nowhere"},
+        "file": {**mine, "path": "other/adapters.safetensors"},
     }
     (place / "library.yaml").write_text(yaml.safe_dump(listed))
     return place
@@ -113,17 +114,27 @@ def test_what_is_shipped_without_a_receipt_is_red_on_the_library_page(place, tmp
     found = re.findall(r'<tr([^>]*)><th scope="row">(\w+)<small>(.*?)</tr>', page, re.S)
     rows = {name: (mark, said(text)) for mark, name, text in found}
     assert {name: "bare" in mark for name, (mark, _) in rows.items()} == {
-        "gamedev": False, "good": False, "bare": True, "gone": False,
+        "gamedev": False, "good": False, "bare": True, "gone": False, "file": False,
     }  # fmt: skip
     assert "no receipt" in rows["bare"][1]
     assert "SHIP in runs/one" in rows["good"][1]
     assert "0.3 MB not measured" in rows["good"][1], "no claim is believed without its reason"
-    assert "nowhere: no such folder" in rows["gone"][1]
+    assert "nowhere: no such file or folder" in rows["gone"][1]
+    assert "never gated with these bytes" in rows["file"][1], "a kind may be one file"
     card = json.loads((place / "runs/one/scorecard.json").read_text())
     for suite in card["suites"]:
         rate = suite["rates"][suite["first"]]["rate"]
         assert f"{suite['suite']} {card['finished'][:10]} {rate:.1%}" in rows["gamedev"][1]
     assert str(place) not in page, "no path of this machine"
+
+
+def test_a_subject_of_another_kind_is_listed_as_what_it_is(place, tmp_path):
+    listed = yaml.safe_load((place / "library.yaml").read_text())
+    plain = Adapter(**listed["adapters"]["gamedev"])
+    kinds = {kind: plain.model_copy(update={"kind": kind}) for kind in ("adapter", "fused")}
+    shown = [library.Subject(f"my {kind}", one, [], None) for kind, one in kinds.items()]
+    text = said(library.page("library.yaml", shown, REPORTS, tmp_path))
+    assert [f"my {kind} {kind} on pocket" in text for kind in kinds] == [True, True]
 
 
 def test_a_run_that_was_edited_says_so_on_the_library_page(place, tmp_path):

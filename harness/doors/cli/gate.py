@@ -267,13 +267,9 @@ def preflight(
     for name, text in found.prompts.items() if show_prompt else ():
         out.say(f"--- {name}")
         out.say(text, whole=True)
-    scalars = {key: value for key, value in numbers.items() if isinstance(value, str | int | float)}
-    out.rows(
-        [
-            (name, value if isinstance(value, str) else number(value))
-            for name, value in scalars.items()
-        ]
-    )
+    for name, value in numbers.items():
+        if isinstance(value, str | int | float):
+            out.rows([(name, f"{value:.3g}" if isinstance(value, float) else str(value))])
     for one in reasons:
         out.rows([(one.verdict, f"{one.code}: {one.text}")], 1)
     faults = [*found.faults, *found.notices]

@@ -42,7 +42,7 @@ def library(library: str | None, html: Path | None, as_json: bool) -> int:
     for name, a in listed.adapters.items():
         said, folder = "", found.root / a.path
         if a.status == "shipped":
-            if html is None and folder.is_dir():
+            if html is None and folder.exists():
                 shown[name] = receipt(found, folder_digest(folder)) or ""
             said = shown.get(name) or NO_RECEIPT
             bare += said == NO_RECEIPT
@@ -123,6 +123,42 @@ def doctor(library: str | None, as_json: bool) -> int:
     if as_json:
         tell({"checks": [check._asdict() for check in found]})
     return 1 if any(check.missing for check in found) else 0
+
+
+@click.command(
+    cls=Command,
+    codes={0: "Every plant that was tried is caught.", 1: "One is not, or its twin is blamed too."},
+)
+@click.option("--all", "every", is_flag=True, help="The slow ones too.")
+@click.option("--only", metavar="F", help="Those whose number begins so: F2 for a section, F2.1.")
+def selfscore(every: bool, only: str | None, as_json: bool) -> int:
+    """Plant known faults, each beside its clean twin, and say which are caught.
+
+    The faults are those of the method, by number; what nothing is built for is named."""
+    from harness import selfscore as own
+    from harness.doors.console import Terminal
+
+    built, out = own.plants(), Terminal()
+    wanted = [one for one in built if every or not one.slow]
+    if only is not None:
+        wanted = [
+            one for one in wanted if f"{one.number}.".startswith(f"{only}.") or one.number == only
+        ]
+    found = []
+    for one in own.tried(wanted):
+        found.append(one)
+        if not as_json:
+            out.rows([(one.plant.number, one.word, f"{one.plant.what}: {one.said}")])
+    caught = sum(one.word == "caught" for one in found)
+    lacking = own.missing(built)
+    if as_json:
+        rows = [{"number": one.plant.number, "word": one.word, "said": one.said} for one in found]
+        tell({"caught": caught, "planted": own.PLANTED, "tried": rows, "missing": lacking})
+    else:
+        for section, numbers in lacking.items():
+            out.rows([(section, "not built", own.told(numbers))])
+        out.say(f"caught {caught} of {len(found)} tried, of {own.PLANTED} in the method")
+    return 1 if caught < len(found) else 0
 
 
 @click.group(invoke_without_command=True)

@@ -121,6 +121,7 @@ for command in (
     library.init,
     library.doctor,
     library.cache,
+    library.selfscore,
     judge.humaneval,
     sandbox.sandbox,
 ):

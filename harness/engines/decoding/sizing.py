@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.engines import blas
 
-#: rows; what a CPU gains by more depends on the model: 1M parameters nothing beyond 8 to 32, 135M
-#: (on two cores, tokens a second) 63 with 8, 89 with 16, 117 with 32, 138 with 64
-MOST, MOST_CPU, MOST_CPU_LARGE = 256, 16, 64
+#: rows; on a CPU 1M parameters gain nothing beyond 8 to 32. 135M answered 64 tasks of basics on
+#: two cores with 16 rows at 32 tokens a second, with 32 at 37; who joins or leaves copies the rest
+MOST, MOST_CPU, MOST_CPU_LARGE = 256, 16, 32
 STEADY, STEADY_CPU = 64, 8  # rows of one shape: with 8 an OpenBLAS sums every row alike
 SHARE = 0.8  # of the free memory; the rest is for activations
 COPIES = 2  # of keys and values: when a row joins or leaves, all are copied

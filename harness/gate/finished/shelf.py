@@ -1,4 +1,4 @@
-"""``harness library``: what is known of every adapter of the library, by its runs and records."""
+"""``harness library``: what is known of every entry of the library, by its runs and records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from harness.subjects.entering.entry import folder
 
 
 def shelf(place: Workspace) -> Iterator[Subject]:
-    """Every adapter of the library, its last run rechecked; raises :class:`WorkspaceError`."""
+    """Every entry of the library, of whatever kind, its last run rechecked.
+
+    Raises :class:`WorkspaceError`."""
     listed = libraries.load(place)
     runs, again = list(_finished(place)), cache(recheck)
     for name in listed.adapters:
@@ -36,8 +38,8 @@ def _subject(
     one, path = listed.adapters[name], folder(place, listed, name)
     mine = [run for run in runs if run.registration.lineage == (one.lineage or name)]
     mine = [run for run in mine if run.registration.base == one.base]
-    if not path.is_dir():
-        return Subject(name, one, mine, None, fault=f"{one.path}: no such folder")
+    if not path.exists():
+        return Subject(name, one, mine, None, fault=f"{one.path}: no such file or folder")
     digest = folder_digest(path)
     last, shown = newest(place, digest), receipt(place, digest, again) or ""
     if last is None:

@@ -1,4 +1,4 @@
-"""The page of a library: every adapter with what its runs and records show."""
+"""The page of a library: every entry, of whatever kind, with what its runs and records show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.verdict import Name, Reason
 
 @dataclass(frozen=True)
 class Subject:
-    """One adapter of the library: the finished ``runs`` of its lineage, the oldest first; ``own``,
+    """One entry of the library: the finished ``runs`` of its lineage, the oldest first; ``own``,
     the last one about the bytes that are there, and the first thing that ``differs`` in it;
     ``receipt``, what shows that these bytes were allowed to ship; ``fault``, why they cannot be
     read."""

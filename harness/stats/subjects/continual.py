@@ -56,7 +56,8 @@ def continual(scores: Sequence[Sequence[float]], base: Sequence[float] | None = 
     plasticity = unknown if before is None else fmean(gains)
     accuracy, learnt = fmean(last), fmean(own)
     if stages == 1:
-        return Continual(accuracy, *[single] * 6, learnt, plasticity, gains)
+        none = (single, single, single, single, single, single)
+        return Continual(accuracy, *none, learnt, plasticity, gains)
     changes = [last[j] - own[j] for j in range(stages - 1)]
     drops = [max(row[j] for row in rows[j:-1]) - last[j] for j in range(stages - 1)]
     ahead = range(1, stages)
@@ -68,7 +69,7 @@ def continual(scores: Sequence[Sequence[float]], base: Sequence[float] | None = 
         forgetting=fmean(drops),
         backward_over_all=sum(changes) / stages,
         forgetting_over_all=sum(max(drop, 0.0) for drop in drops) / stages,
-        first_last=-fmean(changes),
+        first_last=fmean(own[j] - last[j] for j in range(stages - 1)),
         learnt=learnt,
         plasticity=plasticity,
         gains=gains,

@@ -23,21 +23,25 @@ class Plant:
 
     ``build`` gets an empty folder and whether to plant. It writes a workspace there, whose entry
     ``subject`` is looked at as ``harness preflight`` does; or it returns the evidence of a gate, on
-    which the kind decides. A ``slow`` one is left out by default."""
+    which the ``kind`` decides. Plants whose twins are one have its name in ``twin``; a ``slow`` one
+    is left out by default."""
 
     number: str
     code: str
     what: str
     build: Callable[[Path, bool], Evidence | None]
     slow: bool = False
+    twin: str = ""
+    kind: str = kinds.ADAPTER
 
 
 class Kind:
     """An adapter on its base; another kind is a subclass that says what it has otherwise.
 
     ``spec`` is the model of its key in ``library.yaml``; ``mounts`` says that its ``path`` is an
-    adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes` that
-    need no answer of a model, which ``harness preflight`` measures too."""
+    adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes`, by
+    the name before a slash, that need no answer of a model, which ``harness preflight`` measures
+    too."""
 
     name: ClassVar[str] = kinds.ADAPTER
     spec: ClassVar[type[strict.Model] | None] = None
@@ -104,7 +108,7 @@ def find(name: str) -> Kind:
         return found
     from harness.subjects.kinds.long import swept
 
-    return swept(found)
+    return swept(found, stored=False)
 
 
 def in_place(entry: Entry) -> list[Path]:
@@ -117,4 +121,9 @@ def in_place(entry: Entry) -> list[Path]:
 
 def of(entry: Entry) -> Kind:
     """The kind of an entry of the library."""
-    return find(entry.adapter.kind + ("+long" if entry.adapter.long else ""))
+    found, sweep = find(entry.adapter.kind), entry.adapter.long
+    if sweep is None:
+        return found
+    from harness.subjects.kinds.long import swept
+
+    return swept(found, stored=sweep.transcripts is not None)

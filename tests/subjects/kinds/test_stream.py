@@ -4,10 +4,16 @@ pocket's own, gated."""
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
+import yaml
+from conftest import POCKET, PROMPTS, ROOT, alone
 
 from harness.errors import WorkspaceError
+from harness.gate.finished.recheck import recheck
+from harness.gate.prepare import Options
+from harness.gate.session import run_gate
 from harness.stats.subjects.continual import continual
 from harness.subjects.kinds import find
 from harness.subjects.kinds.stream import matrix, plants, registered, replay
@@ -80,14 +86,14 @@ def test_an_optimizer_is_known_by_its_checkpoint(tmp_path, says, right, each):
 def test_a_published_matrix_refuses_and_never_ships(tmp_path):
     numbers, said = decided(plants.evidence(tmp_path, plants.published(tmp_path)))
     assert {verdict for verdict, _ in said} == {"INCONCLUSIVE"}
-    assert numbers["metrics"]["backward"] == pytest.approx(-0.025)
+    assert numbers["backward"] == pytest.approx(-0.025)
     lost = [row[:] for row in plants.R]
     lost[4][0] = 0.41
     assert "stream-forgot" in codes(plants.evidence(tmp_path, plants.published(tmp_path, lost)))
     frozen = [plants.BASE] * 5
     numbers, said = decided(plants.evidence(tmp_path, plants.published(tmp_path, frozen)))
     assert ("NO-SHIP", "stream-not-learnt") in said
-    assert numbers["metrics"]["forgetting"].startswith("void")
+    assert numbers["forgetting"].startswith("void")
 
 
 def test_a_hole_is_named_and_csv_reads_as_json_does(tmp_path):
@@ -157,3 +163,58 @@ def test_prompts_of_a_stream_lost_to_eviction_are_forgetting(tmp_path):
 def test_an_entry_that_is_no_stream_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
         Stream.model_validate({"matrix": "m.csv"} | change)
+
+
+def workspace_of_a_stream(root, router):
+    """Java, then Godot, learnt by the pocket's adapters; ``router`` says the slot of a prompt."""
+    suites, library = root / "suites" / "pocket", {}
+    suites.mkdir(parents=True)
+    cases = {}
+    for facet in ("java", "godot"):
+        source = ROOT / "suites" / "pocket" / f"{facet}.yaml"
+        rows = alone(source)[:PROMPTS]
+        cases[f"pocket/{facet}"] = [json.loads(row)["id"] for row in rows]
+        shutil.copy(source, suites)
+        shutil.copy(source.with_suffix(".dev.jsonl"), suites)
+        (suites / f"{facet}.jsonl").write_text("\n".join(rows) + "\n")
+    slots = {"pocket/java": "legacy", "pocket/godot": "gamedev"}
+    plants.lines(
+        root / "routes.jsonl",
+        [
+            {"stage": n, "suite": suite, "slot": router(suite, n, slots), "cases": ids}
+            for n in (1, 2)
+            for suite, ids in cases.items()
+        ],
+    )
+    adapters = {suite: str(POCKET / "adapters" / name) for suite, name in slots.items()}
+    (root / "pool").mkdir()
+    (root / "pool" / "router.json").write_text('{"slots": 2}')
+    said = {
+        "stages": [{"learns": s, "slot": slots[s], "adapter": adapters[s]} for s in slots],
+        "oracle": adapters, "routes": "routes.jsonl", "pool": "pool",
+        "margins": {"forgetting": 0.2, "oracle": 0.2, "matched": 0.2},
+    }  # fmt: skip
+    library = {
+        "bases": {"pocket": {"path": str(POCKET / "base")}},
+        "adapters": {"subject": {"kind": "stream", "path": "pool", "base": "pocket",
+                                 "status": "candidate", "facets": ["pocket-java", "pocket-godot"],
+                                 "suites": list(slots), "stream": said}},
+    }  # fmt: skip
+    (root / "library.yaml").write_text(yaml.safe_dump(library))
+
+
+def test_a_stream_is_gated_from_receipts_prompt_by_prompt(tmp_path):
+    workspace_of_a_stream(
+        tmp_path, lambda s, n, of: of[s] if n == 2 or s == "pocket/java" else None
+    )
+    run_gate(Options("subject", library=str(tmp_path), run_dir=str(tmp_path / "run")))
+    checked = recheck(tmp_path / "run")
+    assert checked.differences == []
+    said = {reason.code for reason in checked.folder.verdict.reasons}
+    assert {"stream-kept", "stream-equivalent", "no-guard"} <= said
+    found = checked.card.subject["numbers"]
+    assert found["scores"][0][1] == found["base"][1]  # before Godot it answers with the bare base
+    assert found["plasticity"] > 0.5
+    assert found["routes"]["stage 2"]["right"] == 2 * PROMPTS
+    page = (tmp_path / "run" / "scorecard.html").read_text()
+    assert "R: the score on each domain after each stage" in page

@@ -29,8 +29,9 @@ class Checkpoint:
                 with path.open("rb") as file:
                     size = struct.unpack("<Q", file.read(8))[0]
                     head = json.loads(file.read(min(size, path.stat().st_size)))
-                rows = {name: (path, row["shape"]) for name, row in head.items() if "shape" in row}
-            except (ValueError, TypeError, struct.error) as error:
+                held = {name: row for name, row in head.items() if name != "__metadata__"}
+                rows = {name: (path, row["shape"]) for name, row in held.items()}
+            except (ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
                 raise EngineError(f"{path}: is no file of safetensors: {error}") from None
             found |= rows
         return found

@@ -87,7 +87,7 @@ def _of_weights(evidence: Evidence, found: Numbers) -> Iterator[Reason]:
         text = "every weight that the adapter changes is the base's own: nothing was fused"
         yield reason("fuse-nothing", "fused", f"{text}; fuse it again, or {MOUNT}")
         return
-    moved = found.get("moved", 0.0)
+    moved, alike = found.get("moved", 0.0), found.get("alike", 0.0)
     few = "median" in found and (
         found["median"] < own.least_median or found["worst"] < own.least_layer
     )
@@ -96,7 +96,7 @@ def _of_weights(evidence: Evidence, found: Numbers) -> Iterator[Reason]:
         said = (
             f"; what the fused model says is {moved:.2f} of what the adapter moves the base away"
             f" from the mounted one, {own.most_moved:g} allowed, and"
-            f" {found['alike']:.0%} of likely tokens agree"
+            f" {alike:.0%} of likely tokens agree"
         )
         text += said if "moved" in found else ""
         needs = f"at least {own.least_median:g} of half of them and {own.least_layer:g} of each"

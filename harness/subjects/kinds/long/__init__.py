@@ -19,7 +19,7 @@ from harness.content.library import Entry
 from harness.content.sweep import SERVE, Asked, Stored, Sweep
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Arm, Bench, Contrast, Evidence, Fault, Numbers, Owed, Preflight
-from harness.subjects.kinds import Kind
+from harness.subjects.kinds import Kind, Plant
 from harness.subjects.kinds.long.judged import by_length, judged
 from harness.verdict import Reason, reason
 
@@ -41,7 +41,10 @@ class Swept(Kind):
 
     def own(self, entry: Entry) -> dict[str, Any]:
         """What the entry says of its kind and of the sweep."""
-        return {"own": self.inner.own(entry), LONG: self._asked(entry).model_dump(mode="json")}
+        return {
+            "own": self.inner.own(entry) or None,
+            LONG: self._asked(entry).model_dump(mode="json"),
+        }
 
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:
         """As the kind does."""
@@ -94,6 +97,12 @@ class Swept(Kind):
             said.append(reason("declared", LONG, text))
         return numbers | {LONG: long}, [*found, *said]
 
+    def plants(self) -> Sequence[Plant]:
+        """Those of the sweep."""
+        from harness.subjects.kinds.long.plants import plants
+
+        return plants()
+
     def _asked(self, entry: Entry) -> Sweep:
         asked: Sweep | None = entry.adapter.long
         if asked is None:
@@ -107,7 +116,7 @@ class Swept(Kind):
         from harness.engines.base import Decoding
 
         asked, known = self._asked(bench.entry), _cases(self._asked(bench.entry), bench)
-        owed = Owed(LONG, "secondary", bench.digests)
+        owed = Owed(LONG, "secondary", bench)
         arm = next(one for one in self.inner.arms(owed) if one.id == who)
         engine, drawn = bench.load(), asked.grid[sampler]
         engine.stand(None if arm.weights == bench.digests["base"] else bench.folder(arm.weights))
@@ -128,12 +137,13 @@ class Swept(Kind):
 
 
 @cache
-def swept(inner: Kind) -> Kind:
-    """The kind of which answers are swept over lengths as well."""
+def swept(inner: Kind, *, stored: bool) -> Kind:
+    """The kind of which answers are swept over lengths as well, or those that are ``stored``."""
     fields: dict[str, Any] = {"own": (inner.spec | None if inner.spec else None, None)}
     spec = create_model("Spec", __base__=strict.Model, long=(Sweep, ...), **fields)
     named = {"name": inner.name + SUFFIX, "spec": spec, "mounts": inner.mounts}
-    kind: Kind = type("Swept", (Swept,), {**named, "still": inner.still, "inner": inner})()
+    still = (*inner.still, LONG) if stored else inner.still
+    kind: Kind = type("Swept", (Swept,), {**named, "still": still, "inner": inner})()
     return kind
 
 

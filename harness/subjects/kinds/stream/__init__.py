@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.library import Entry
+from harness.errors import WorkspaceError
 from harness.subjects.arms import ADAPTER, arms
 from harness.subjects.base import Arm, Bench, Evidence, Fault, Numbers, Owed, Preflight
 from harness.subjects.kinds import Kind, Plant
@@ -57,8 +58,10 @@ class StreamKind(Kind):
         told = digests["base"], digests["adapter"], owed.canon
         found = arms(*told, guard=guard, again=owed.again, previous=digests.get("previous"))
         if not own.stages:
-            return [arm for arm in found if arm.mount is None]
-        cases = [case.id for case in owed.bench.suites[owed.suite].cases]
+            text = "nothing answers for a published matrix; leave `suites` out, and name `facets`"
+            raise WorkspaceError(f"library.yaml: adapters.{owed.bench.entry.name}.suites: {text}")
+        suite = owed.bench.suites.get(owed.suite)  # none is that of a sweep over lengths
+        cases = [case.id for case in suite.cases] if suite else []
         routes = pools.routes(own, owed.bench.folders)
 
         def pool(stage: int) -> dict[str, str | None]:

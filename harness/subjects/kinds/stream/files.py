@@ -26,7 +26,7 @@ SAME = re.compile(
 #: that something is not known, which is no claim
 UNKNOWN = re.compile(
     r"not (been )?(established|shown|proven|equivalent|as good)|not (establish|show)|neither"
-    r"|inconclusive|fail(s|ed)? to (establish|show)",
+    r"|inconclusive|fail(s|ed)? to (establish|show)|not( \w+)? eliminat|no claim",
     re.IGNORECASE,
 )
 #: that nothing is forgotten, which no test shows
@@ -133,9 +133,12 @@ def _study(_case: str, found: Numbers) -> Iterator[Reason]:
     if found["relabelled"]:
         text = f"what is called oracle had {found['relabelled'][0]}: it is matched in capacity"
         yield reason("stream-relabelled", "study", text)
-    for arm, one in found["against"].items():
-        called = CALLED.get(arm, arm)
-        yield baseline(f"study {arm}", called, one, found["margin"], found["alpha"])
+    against = found["against"]
+    if absent := [called for arm, called in CALLED.items() if arm not in against]:
+        yield reason("stream-lacking", "study", f"it has no rows of {', nor of '.join(absent)}")
+    for arm, called in CALLED.items():
+        if arm in against:
+            yield baseline(f"study {arm}", called, against[arm], found["margin"], found["alpha"])
 
 
 def _rates(_case: str, found: Numbers) -> Iterator[Reason]:
@@ -158,10 +161,12 @@ def wording(sentences: Sequence[str], outcomes: Sequence[str]) -> Iterator[Reaso
     """Published sentences that say more than the tests."""
     same = bool(outcomes) and all(outcome == "equivalent" for outcome in outcomes)
     for said in sentences:
+        if UNKNOWN.search(said):
+            continue
         if GONE.search(said):
             text = f"{said!r}: no test shows that nothing is forgotten; say by how much at most"
             yield reason("stream-claim", "wording", text)
-        elif SAME.search(said) and not UNKNOWN.search(said) and not same:
+        elif SAME.search(said) and not same:
             found = ", ".join(dict.fromkeys(outcomes)) or "no equivalence test"
             text = f"{said!r}: what was found is: {found}; only a test of equivalence may say so"
             yield reason("stream-claim", "wording", text)

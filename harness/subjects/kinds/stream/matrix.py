@@ -57,6 +57,12 @@ class Matrix:
         ]
 
     @property
+    def whole(self) -> float:
+        """What a whole is in its scores: 100 of percentages, else 1."""
+        cells = [abs(score) for row in self.scores for score in row if score is not None]
+        return 100.0 if max(cells, default=0) > 1 and not any(map(_falls, self.metrics)) else 1.0
+
+    @property
     def numbers(self) -> Continual | None:
         """Its metrics, where no cell is missing."""
         if self.holes:

@@ -161,7 +161,7 @@ def evidence(folder: Path, said: Said, outcomes: Mapping[str, Any] | None = None
         what: {case: measuring.measured(own, at, what, case) for case in cases}
         for what, cases in owed.items()
     }
-    return Evidence(own, {}, measured, {}, outcomes or {}, {}, 0.05)
+    return Evidence(own, {}, measured, {}, outcomes or {})
 
 
 def _frozen(folder: Path, planted: bool) -> Evidence:

@@ -13,7 +13,7 @@ from harness.stats.values import Undefined
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Evidence, Numbers
 from harness.subjects.kinds.stream import matrix as matrices
-from harness.subjects.kinds.stream.files import CALLED, READ, baseline, wording
+from harness.subjects.kinds.stream.files import CALLED, ORACLE, READ, baseline, wording
 from harness.subjects.kinds.stream.matrix import Matrix
 from harness.subjects.kinds.stream.spec import Stream
 from harness.verdict import Reason, reason
@@ -31,6 +31,9 @@ def decided(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
     if own.stages and found is not None:
         reasons += _measured(own, evidence)
         against = {arm: _pooled(own, evidence, arm) for arm in _baselines(own, evidence)}
+        if ORACLE not in against:
+            text = "no oracle was measured beside it: what the pool costs is not known"
+            reasons.append(reason("stream-open", ORACLE, text))
         for arm, one in against.items():
             margin = getattr(own.margins, arm)
             reasons.append(baseline(arm, CALLED[arm], asdict(one), margin, evidence.alpha))
@@ -40,7 +43,7 @@ def decided(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
             reasons += read(case, numbers)
     outcomes = [one.outcome for one in against.values()]
     for numbers in measured.get("study", {}).values():
-        outcomes += [one["outcome"] for one in numbers["against"].values()]
+        outcomes += [one["outcome"] for arm, one in numbers["against"].items() if arm in CALLED]
     reasons += wording(own.says, outcomes)
     of = {arm: asdict(one) for arm, one in against.items()}
     routes = measured.get("routes", {})
@@ -67,7 +70,7 @@ def shown(found: Matrix) -> Numbers:
         for key in ("forgetting", "forgetting_over_all", "first_last", "backward"):
             said[key] = "void: a domain was not learnt, and what was not learnt is not forgotten"
     rows = {"order": list(found.order), "base": found.base, "scores": [*map(list, found.scores)]}
-    return {**rows, "metrics": said, "holes": found.holes}
+    return {**rows, "holes": found.holes, **said}
 
 
 def _published(cells: Mapping[str, Numbers]) -> Matrix:
@@ -111,7 +114,7 @@ def _matrix(own: Stream, found: Matrix | None) -> Iterator[Reason]:
         return
     numbers = matrices.rising(found).numbers
     assert numbers is not None
-    for text in matrices.unlike(numbers, own.numbers, own.tolerance):
+    for text in matrices.unlike(numbers, own.numbers, own.tolerance * found.whole):
         yield reason("stream-claim", "R", text)
     if own.matrix is None:
         return
@@ -120,10 +123,9 @@ def _matrix(own: Stream, found: Matrix | None) -> Iterator[Reason]:
         text = f"{', '.join(dead)}: no better after learning than before; what was not learnt is"
         yield reason("stream-not-learnt", "R", f"{text} not forgotten, so its forgetting is void")
     lost = numbers.forgetting
-    unit = 100 if max(abs(s) for row in found.scores for s in row if s is not None) <= 1 else 1
-    if not isinstance(lost, Undefined) and lost * unit > 100 * own.margins.forgetting:
-        worst = f"{lost * unit:.1f} points (best so far minus last), margin"
-        text = f"forgot {worst} {100 * own.margins.forgetting:g}"
+    allowed = own.margins.forgetting * found.whole
+    if not isinstance(lost, Undefined) and lost > allowed:
+        text = f"forgot {lost:.4g} (best so far minus last), and {allowed:g} may be"
         yield reason("stream-forgot", "R", text)
     text = "R was published, and nothing of it was measured here: it can refuse, and ships nothing"
     if isinstance(numbers.plasticity, Undefined):

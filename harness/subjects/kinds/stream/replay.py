@@ -51,13 +51,16 @@ def log(path: Path, order: Sequence[str], data: Mapping[str, Path]) -> Numbers:
         steps[batch.stage].append(batch.step)
         domain, records = order[batch.stage - 1], records + len(batch.records)
         told = batch.domains or [domain] * len(batch.records)
-        for record, of in zip(batch.records, told, strict=False):
+        if len(told) != len(batch.records):
+            text = f"found {len(told)}; expected one for each of {len(batch.records)} records"
+            raise WorkspaceError(f"{path}:{number}: key 'domains': {text}")
+        for record, stated in zip(batch.records, told, strict=True):
             keys = _names(record)
             seen = min((first[key] for key in keys if key in first), default=batch.stage)
-            known = next((owner[key] for key in keys if key in owner), domain)
-            if seen < batch.stage or domain not in (of, "") or known != domain or of != domain:
-                where = order[seen - 1] if seen < batch.stage else known if of == domain else of
-                foreign.append(f"stage {batch.stage}, step {batch.step}: a record of {where}")
+            of = next((owner[key] for key in keys if key in owner), stated)
+            source = order[seen - 1] if seen < batch.stage else of if of != domain else stated
+            if source != domain:
+                foreign.append(f"stage {batch.stage}, step {batch.step}: a record of {source}")
             for key in keys:
                 first.setdefault(key, batch.stage)
     return {
@@ -128,7 +131,8 @@ def pool(folder: Path, data: Mapping[str, Path]) -> Numbers:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         looked += 1
         name = path.relative_to(folder).as_posix()
-        for text in _said(path):
+        said = list(_said(path))
+        for text in [" ".join(said)] if trained else said:
             found = [run for run in _runs(text) if not trained or run in trained]
             if found:
                 kept.append(f"{name}: {len(found) + RUN - 1} words in a row")
@@ -176,7 +180,8 @@ def _on_few(path: Path) -> list[int]:
     import numpy as np
 
     if path.suffix == ".npz":
-        arrays = {key: np.asarray(value) for key, value in np.load(path).items()}
+        with np.load(path) as held:  # which loads no pickle
+            arrays = {key: held[key] for key in held if _mixture([key])}
     elif path.suffix == ".safetensors":
         from safetensors.numpy import load_file
 

@@ -1,0 +1,104 @@
+"""What the kinds of subject cost: the memory that a fused checkpoint is read in.
+
+    python benchmarks/subjects.py [--shards 4,16] [--side 4096]
+
+Each row is a process of its own, whose peak is what the system says of it. Shards are sparse files
+of one matrix in bfloat16 with what stands beside it, so that nothing of their size is written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+RANK, MATRICES = 8, 4  # of the adapter; matrices in a shard
+
+
+def checkpoint(folder: Path, shards: int, side: int) -> int:
+    """Write a sparse checkpoint; its bytes."""
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    size, total = 2 * side * side, 0
+    for shard in range(shards):
+        names = [f"layers.{shard}.{n}.weight" for n in range(MATRICES)]
+        rows = {
+            name: {
+                "dtype": "BF16",
+                "shape": [side, side],
+                "data_offsets": [n * size, (n + 1) * size],
+            }
+            for n, name in enumerate(names)
+        }
+        head = json.dumps(rows).encode()
+        path = folder / f"model-{shard:05d}.safetensors"
+        with path.open("wb") as file:
+            file.write(struct.pack("<Q", len(head)) + head)
+            file.truncate(8 + len(head) + MATRICES * size)
+        total += path.stat().st_size
+    return total
+
+
+def adapter(folder: Path, shards: int, side: int) -> None:
+    import mlx.core as mx
+
+    folder.mkdir()
+    said = {"fine_tune_type": "lora", "lora_parameters": {"rank": RANK, "scale": 1.0}}
+    (folder / "adapter_config.json").write_text(json.dumps(said))
+    a, b = mx.ones((side, RANK)), mx.ones((RANK, side))
+    names = [f"layers.{shard}.{n}" for shard in range(shards) for n in range(MATRICES)]
+    tensors = {f"{name}.lora_{leaf}": each for name in names for leaf, each in (("a", a), ("b", b))}
+    mx.save_safetensors(str(folder / "adapters.safetensors"), tensors)
+
+
+def read(folder: Path) -> None:
+    """In a process of its own: every matrix, and the peak."""
+    from harness.subjects.kinds.fused.checkpoint import Checkpoint
+    from harness.subjects.kinds.fused.kept import Update, kept
+
+    began = time.monotonic()
+    base, fused, update = (
+        Checkpoint(folder / "base"),
+        Checkpoint(folder / "fused"),
+        Update(folder / "soul"),
+    )
+    for module in update.modules():
+        kept(base, fused, update, module)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"peak_mib": round(peak), "seconds": round(time.monotonic() - began, 1)}))
+
+
+def measured(shards: int, side: int) -> dict[str, float]:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        total = sum(checkpoint(folder / part, shards, side) for part in ("base", "fused"))
+        adapter(folder / "soul", shards, side)
+        command = [sys.executable, __file__, "--read", name]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {"shards": shards, "gb": round(total / 1e9, 2), **json.loads(said)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shards", default="4,16")
+    parser.add_argument("--side", type=int, default=4096)
+    parser.add_argument("--read", type=Path)
+    chosen = parser.parse_args()
+    if chosen.read:
+        read(chosen.read)
+        return
+    for shards in map(int, chosen.shards.split(",")):
+        print(
+            "shards {shards}, {gb} GB read: peak {peak_mib} MiB, {seconds} s".format(
+                **measured(shards, chosen.side)
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
