@@ -107,9 +107,7 @@ def find(name: str) -> Kind:
     found: Kind = kinds.find(own)
     if not sweep:
         return found
-    long = import_module(f"{__name__}.{sweep}")  # as a plug-in is: by name
-    whole: Kind = long.swept(found, stored=False)
-    return whole
+    return _swept(found, stored=False)
 
 
 def in_place(entry: Entry) -> list[Path]:
@@ -123,8 +121,10 @@ def in_place(entry: Entry) -> list[Path]:
 def of(entry: Entry) -> Kind:
     """The kind of an entry of the library."""
     found, sweep = find(entry.adapter.kind), entry.adapter.long
-    if sweep is None:
-        return found
-    from harness.subjects.kinds.long import swept
+    return found if sweep is None else _swept(found, stored=sweep.transcripts is not None)
 
-    return swept(found, stored=sweep.transcripts is not None)
+
+def _swept(found: Kind, *, stored: bool) -> Kind:
+    """With a sweep over lengths, which is loaded by name as any kind is."""
+    made: Kind = import_module(f"{__name__}.long").swept(found, stored=stored)
+    return made
