@@ -103,12 +103,10 @@ class Adapter(strict.Model):
 
     @model_validator(mode="after")
     def _owes(self) -> Adapter:
-        for key in ("facets", "suites"):
-            needed = key == "facets" or self.kind == kinds.ADAPTER
-            if needed and not self.includes and not getattr(self, key):
+        for key in ("facets", "suites") if self.kind == kinds.ADAPTER else ("facets",):
+            if not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
-        kinds.check(self, Adapter)
-        return self
+        return kinds.checked(self, Adapter)
 
     @property
     def own(self) -> Any:
@@ -161,8 +159,7 @@ class Entry:
 
     def folder(self, said: str) -> Path:
         """The folder of another entry of its library, or the one of that name below its root."""
-        other = self.listed.get(said)
-        return self.root / (other.path if other else said)
+        return self.root / (self.listed[said].path if said in self.listed else said)
 
     @property
     def read(self) -> Path:
@@ -260,8 +257,7 @@ def certification(workspace: Workspace, library: Draft) -> Path | None:
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
     """Look up an adapter and its last release, and check that its base is there.
 
-    ``base`` overrides the base of the library: one of its names, or a folder. Raises
-    :class:`WorkspaceError`."""
+    ``base`` overrides the library's: a name or a folder. Raises :class:`WorkspaceError`."""
     made = _entry(workspace, library, adapter, base)
     listed = base in (None, made.adapter.base)
     last = releases.previous(library.adapters, adapter) if listed else None

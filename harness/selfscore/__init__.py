@@ -57,6 +57,15 @@ def tried(chosen: Iterable[Plant]) -> Iterator[Tried]:
         yield Tried(plant, word, ", ".join(sorted(codes)))
 
 
+def counted(found: Iterable[Tried]) -> tuple[int, int]:
+    """How many of the numbers that were tried are caught, every plant of theirs, and of how
+    many."""
+    words: dict[str, set[str]] = {}
+    for one in found:
+        words.setdefault(one.plant.number, set()).add(one.word)
+    return sum(said == {"caught"} for said in words.values()), len(words)
+
+
 def missing(built: Sequence[Plant]) -> dict[str, list[str]]:
     """By section the numbers of which nothing is built."""
     there = {one.number for one in built}
