@@ -59,10 +59,11 @@ def read(
     return strict.check(nothing if data is None else data, model, path, lines), lines
 
 
-def check(entry: BaseModel, plain: type[BaseModel]) -> None:
-    """Refuse an entry that lacks the key of its kind, or says that of another; raises
-    ``ValueError``."""
+def checked(entry: M, plain: type[BaseModel]) -> M:
+    """The entry; raises ``ValueError`` for one that lacks the key of its kind, or says that of
+    another."""
     kind = getattr(entry, "kind", ADAPTER)
     for name in type(entry).model_fields.keys() - plain.model_fields.keys():
         if (getattr(entry, name) is None) is (name == kind):
             raise ValueError(f"kind {kind!r}: the key `{name}` belongs to kind {name!r}")
+    return entry

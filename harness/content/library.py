@@ -106,8 +106,7 @@ class Adapter(strict.Model):
         for key in ("facets", "suites") if self.kind == kinds.ADAPTER else ("facets",):
             if not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
-        kinds.check(self, Adapter)
-        return self
+        return kinds.checked(self, Adapter)
 
     @property
     def own(self) -> Any:
@@ -160,8 +159,7 @@ class Entry:
 
     def folder(self, said: str) -> Path:
         """The folder of another entry of its library, or the one of that name below its root."""
-        other = self.listed.get(said)
-        return self.root / (other.path if other else said)
+        return self.root / (self.listed[said].path if said in self.listed else said)
 
     @property
     def read(self) -> Path:
@@ -182,11 +180,10 @@ class Entry:
 def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
     library, lines = kinds.read(workspace.library, Library, Adapter)
-    known = list(library.bases)
     unknown = [
-        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, known)}")
+        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, [*library.bases])}")
         for name, one in library.adapters.items()
-        if one.base not in known
+        if one.base not in library.bases
     ]
     for name, key, said, expected in (*unknown, *releases.faults(library.adapters)):
         at = ("adapters", name)
@@ -260,12 +257,10 @@ def certification(workspace: Workspace, library: Draft) -> Path | None:
 def resolve(workspace: Workspace, library: Library, adapter: str, base: str | None = None) -> Entry:
     """Look up an adapter and its last release, and check that its base is there.
 
-    ``base`` overrides the base of the library: one of its names, or a folder. Raises
-    :class:`WorkspaceError`."""
+    ``base`` overrides the library's: a name or a folder. Raises :class:`WorkspaceError`."""
     made = _entry(workspace, library, adapter, base)
-    last = (
-        releases.previous(library.adapters, adapter) if base in (None, made.adapter.base) else None
-    )
+    listed = base in (None, made.adapter.base)
+    last = releases.previous(library.adapters, adapter) if listed else None
     return made if last is None else replace(made, previous=_entry(workspace, library, last))
 
 
@@ -290,13 +285,12 @@ def _entry(workspace: Workspace, library: Library, adapter: str, base: str | Non
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
-    made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    return replace(made, cluster=library.cluster, listed=library.adapters)
+    read = (adapter, found, path, base_name, entry, base_path, workspace.root)
+    return Entry(*read, cluster=library.cluster, listed=library.adapters)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:
     if not folder.is_dir():
         raise WorkspaceError(f"{where}: no such folder: {folder}")
-    missing = [name for name in files if not (folder / name).is_file()]
-    if missing:
+    if missing := [name for name in files if not (folder / name).is_file()]:
         raise WorkspaceError(f"{where}: {folder} lacks {', '.join(missing)}")

@@ -4,7 +4,7 @@ A suite is a YAML file below ``suites/``; its id is its path without the ending 
 A folder's name stands for all suites in it. Prompts are JSONL rows ``{"id", "prompt", "expect",
 "group", "tags"}``, the last three where there is something to say, or those of a benchmark that an
 installed package brings (``package:NAME``). An ``expect.schema.json`` beside the suite says what
-``expect`` may hold (:mod:`harness.content.expecting`)."""
+``expect`` may hold (:func:`harness.content.case.demands`)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from harness.content import expecting, strict
-from harness.content.case import Case
+from harness.content import strict
+from harness.content.case import Case, demands
 from harness.content.policy import Margin
 from harness.digests import text_digest
 from harness.errors import WorkspaceError
@@ -202,11 +202,11 @@ def _cases(prompts: str, path: Path) -> list[Case]:
     if prompts.startswith("package:"):
         return _packaged(prompts.removeprefix("package:"), path)
     source = path.parent / prompts
-    demands = expecting.beside(path)
+    checked = demands(path)
     cases: dict[str, Case] = {}
     for line, value in strict.read_jsonl(source):
         row = strict.check(value, Row, source, line=line)
-        demands(row.expect, f"{source}:{line}")
+        checked(row.expect, f"{source}:{line}")
         if row.id in cases:
             raise WorkspaceError(f"{source}:{line}: id {row.id!r} is given twice")
         if any(row.prompt == case.prompt for case in cases.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,19 @@ from harness.selfscore.adapters import GAMEDEV, library
 from harness.subjects.kinds import Plant
 
 Row = dict[str, str]
+LOG = (
+    "Iter 500: Train loss 0.412, Learning Rate 1.000e-05, It/sec 10.000, Tokens/sec 900.0, Trained"
+    " Tokens 45000, Peak mem 1.0 GB\n"
+)
+#: HumanEval/53 in other words
+ADD = '''def add(x: int, y: int):
+    """Give back the sum of both numbers x and y
+    >>> add(2, 3)
+    5
+    >>> add(5, 7)
+    12
+    """
+'''
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "islet", "jetty")
 
 
@@ -35,12 +49,13 @@ class Training:
     def __init__(self) -> None:
         self.train, self.valid = _rows(120, 1), _rows(12, 2)
         self.config: dict[str, Any] = {"iters": 500, "batch_size": 1, "max_seq_length": 512}
+        self.suites: list[str] = []
         self.told: dict[str, Any] = {}  #: what library.yaml says beside
-        self.rules = ""
-        self.glued = ""
+        self.rules = self.glued = self.log = ""
+        self.later = False  #: the log is younger than the adapter
 
     def write(self, folder: Path) -> None:
-        """Into a workspace."""
+        """Into a workspace; a log is as old as the adapter, or written now."""
         data = folder / "data"
         data.mkdir()
         for name, rows in (("train", self.train), ("valid", self.valid)):
@@ -48,14 +63,23 @@ class Training:
             text += self.glued if name == "train" else ""
             (data / f"{name}.jsonl").write_text(text, encoding="utf-8")
         (folder / "recipe.yaml").write_text(json.dumps(self.config), encoding="utf-8")
+        if self.log:
+            (folder / "train.log").write_text(self.log, encoding="utf-8")
+            self.told["log"] = "train.log"
+            if not self.later:
+                at = (shipped() / GAMEDEV / "adapters.safetensors").stat().st_mtime
+                os.utime(folder / "train.log", (at, at))
         if self.rules:
             (folder / "rules.yaml").write_text(self.rules, encoding="utf-8")
         said = {"data": "data", "config": "recipe.yaml", **self.told}
-        library(folder, shipped() / GAMEDEV, train=said)
+        owed = ["pocket/godot", *self.suites]
+        library(folder, shipped() / GAMEDEV, train=said, suites=owed)
 
 
 def _build(spoil: Callable[[Training], object], folder: Path, planted: bool) -> None:
     made = Training()
+    if spoil is _died:  # whose twin has a log as well
+        made.log = LOG
     if planted:
         spoil(made)
     made.write(folder)
@@ -114,6 +138,20 @@ def _warm(made: Training) -> None:
     made.config["lr_schedule"] = {"name": "cosine_decay", "warmup": 600, "arguments": [1e-4, 500]}
 
 
+def _benchmark(made: Training) -> None:
+    held = (shipped() / "suites/pocket/godot.jsonl").read_text(encoding="utf-8").splitlines()
+    made.train[0]["prompt"] = str(json.loads(held[0])["prompt"])
+
+
+def _paraphrased(made: Training) -> None:
+    made.suites = ["humaneval"]
+    made.train[0] = {"prompt": f"Complete this.\n\n{ADD}", "completion": "    return x + y\n"}
+
+
+def _died(made: Training) -> None:
+    made.later = True
+
+
 def _few(made: Training) -> None:
     made.train, made.config["iters"] = made.train[:43], 700
 
@@ -123,6 +161,7 @@ def _plant(number: str, code: str, what: str, spoil: Callable[[Training], object
 
 
 PLANTS = (
+    _plant("F1.15", "contamination", "a held-out prompt in gold", _benchmark),
     _plant("F10.1", "max-seq-length", "max_seq_length 4096 where 2048 is the most", _long),
     _plant("F10.2", "stream-eval", "GLM_STREAM_EVAL=1", _stream),
     _plant("F10.4", "strict-jsonl", "two records glued into one line", _glued),
@@ -132,6 +171,7 @@ PLANTS = (
         "F10.7", "prompts-masked", "prompts not masked, and completions only claimed", _unmasked
     ),
     _plant("F10.8", "split-leak", "a near duplicate across the split", _nearly),
+    _plant("F10.9", "contamination", "HumanEval/53 paraphrased in gold", _paraphrased),
     _plant("F10.10", "strict-jsonl", "a record written by hand", _by_hand),
     _plant(
         "F10.11", "weak-hash", "md5 in gold", _gold("python", "import hashlib\nhashlib.md5(b'x')")
@@ -139,6 +179,7 @@ PLANTS = (
     _plant(
         "F10.12", "php-8", "PHP 7 in gold", _gold("php", "<?php\n$x = create_function('', '');")
     ),
+    Plant("F10.14", "log-adapter", "its run died: another one's log", partial(_build, _died)),
     _plant("F10.15", "warm-up", "a warm-up longer than the run", _warm),
     _plant("F10.16", "epochs", "43 records, 700 steps", _few),
 )

@@ -167,6 +167,10 @@ GATES = {
 }
 
 
+#: what is said of the last release, of a slice, and by a kind of subject (tests/subjects/kinds)
+KINDS = "previous-|worse-than-previous|slice-|long-|fuse-|soul-lost|stream-|merge-"
+
+
 def test_every_reason_of_a_suite_is_shown_here():
     of_runs = {
         "certificate", "contamination-demanded", "contamination-unchecked", "control-tokens",
@@ -178,9 +182,7 @@ def test_every_reason_of_a_suite_is_shown_here():
         "unlabelled",
         "verifiers-weak", "fixture",
     }  # fmt: skip
-    of_runs |= {
-        code for code in CODES if re.match("previous-|worse-than-previous|slice-|long-", code)
-    }
+    of_runs |= {code for code in CODES if re.match(KINDS, code)}
     shown = {code for gate in GATES.values() for code in gate.codes.values()}
     assert shown == set(CODES) - of_runs
 

@@ -149,16 +149,15 @@ def selfscore(every: bool, only: str | None, as_json: bool) -> int:
         found.append(one)
         if not as_json:
             out.rows([(one.plant.number, one.word, f"{one.plant.what}: {one.said}")])
-    caught = sum(one.word == "caught" for one in found)
-    lacking = own.missing(built)
+    (caught, many), lacking = own.counted(found), own.missing(built)
     if as_json:
         rows = [{"number": one.plant.number, "word": one.word, "said": one.said} for one in found]
         tell({"caught": caught, "planted": own.PLANTED, "tried": rows, "missing": lacking})
     else:
         for section, numbers in lacking.items():
             out.rows([(section, "not built", own.told(numbers))])
-        out.say(f"caught {caught} of {len(found)} tried, of {own.PLANTED} in the method")
-    return 1 if caught < len(found) else 0
+        out.say(f"caught {caught} of {many} tried, of {own.PLANTED} in the method")
+    return 1 if caught < many else 0
 
 
 @click.group(invoke_without_command=True)

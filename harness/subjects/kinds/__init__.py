@@ -106,9 +106,7 @@ def find(name: str) -> Kind:
     found: Kind = kinds.find(own)
     if not sweep:
         return found
-    from harness.subjects.kinds.long import swept
-
-    return swept(found, stored=False)
+    return _swept(found, stored=False)
 
 
 def in_place(entry: Entry) -> list[Path]:
@@ -122,8 +120,10 @@ def in_place(entry: Entry) -> list[Path]:
 def of(entry: Entry) -> Kind:
     """The kind of an entry of the library."""
     found, sweep = find(entry.adapter.kind), entry.adapter.long
-    if sweep is None:
-        return found
-    from harness.subjects.kinds.long import swept
+    return found if sweep is None else _swept(found, stored=sweep.transcripts is not None)
 
-    return swept(found, stored=sweep.transcripts is not None)
+
+def _swept(found: Kind, *, stored: bool) -> Kind:
+    """The same with its sweep, which is found as kinds are: what decides loads no engine."""
+    swept: Kind = kinds.find("long").over(found, stored=stored)
+    return swept

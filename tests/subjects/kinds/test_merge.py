@@ -150,6 +150,33 @@ def pair(tmp_path_factory):
     return base, made
 
 
+@pytest.fixture(scope="module")
+def built(pair, tmp_path_factory):
+    """The workspace of a case, made once."""
+    made = {}
+
+    def build(case):
+        if str(case) not in made:
+            made[str(case)] = tmp_path_factory.mktemp("case")
+            plants.build(case, *pair, made[str(case)])
+        return made[str(case)]
+
+    return build
+
+
+def edited(root, into, change):
+    """The same folders under a library that was changed."""
+    said = json.loads((root / "library.yaml").read_text())
+    for one in said["adapters"].values():
+        one["path"] = str(root / one["path"])
+    said["adapters"]["subject"]["merge"]["seeds"] = [
+        str(root / one) for one in said["adapters"]["subject"]["merge"]["seeds"]
+    ]
+    change(said["adapters"])
+    (into / "library.yaml").write_text(json.dumps(said))
+    return into
+
+
 def looked_at(root, outcomes=None, suites=None):
     """Faults and reasons of the subject of a workspace, as a preflight finds them."""
     place = workspace.find(root)
@@ -164,7 +191,8 @@ def looked_at(root, outcomes=None, suites=None):
     measured = {what: dict(kind.measure(bench, what, c)) for what, c in kind.owes(bench).items()}
     json.dumps(measured, allow_nan=False)
     own = bench.own
-    shown = Evidence(own, digests, measured, suites or {}, outcomes or {}, {}, 0.05)
+    answered = {"suites": suites or {}, "outcomes": outcomes or {}, "groups": {}, "tokens": {}}
+    shown = Evidence(own=own, digests=digests, measured=measured, alpha=0.05, **answered)
     numbers, reasons = kind.reasons(shown)
     return [*found, *reasons], numbers
 
@@ -185,14 +213,11 @@ WORDS = {
 @pytest.mark.parametrize(
     ("number", "code", "plant", "twin"), [(n, code, p, t) for n, code, _, p, t in plants.ROWS]
 )
-def test_a_planted_fault_is_named_and_its_twin_is_clean(number, code, plant, twin, pair, tmp_path):
-    base, adapters = pair
-    plants.build(plant, base, adapters, tmp_path / "plant")
-    plants.build(twin, base, adapters, tmp_path / "twin")
-    said = [one.text for one in looked_at(tmp_path / "plant")[0] if one.code == code]
+def test_a_planted_fault_is_named_and_its_twin_is_clean(number, code, plant, twin, built):
+    said = [one.text for one in looked_at(built(plant))[0] if one.code == code]
     assert len(said) == 1
     assert WORDS[number] in said[0]
-    assert [one.code for one in looked_at(tmp_path / "twin")[0]] == ["merge-declared"]
+    assert [one.code for one in looked_at(built(twin))[0]] == ["merge-declared"]
 
 
 def test_a_merge_that_is_so_many_times_the_declared_one_is_said_so(pair, tmp_path):
@@ -223,34 +248,27 @@ def answers(passes: dict[str, int], of: int = 40) -> dict[str, dict[str, list[st
         (20, 20, "merge-lost"),
     ],
 )
-def test_what_is_kept_of_each_parent_decides(one, two, code, pair, tmp_path):
-    base, adapters = pair
-    plants.build(plants._CLEAN, base, adapters, tmp_path)
-    said = json.loads((tmp_path / "library.yaml").read_text())
-    said["adapters"]["one"]["facets"], said["adapters"]["two"]["facets"] = ["f1"], ["f2"]
-    (tmp_path / "library.yaml").write_text(json.dumps(said))
+def test_what_is_kept_of_each_parent_decides(one, two, code, built, tmp_path):
+    def facets(adapters):
+        adapters["one"]["facets"], adapters["two"]["facets"] = ["f1"], ["f2"]
+
+    root = edited(built(plants._CLEAN), tmp_path, facets)
     arms = {
         "s1": answers({"base": 0, "adapter": one, "parent-one": 38, "parent-two": 1}),
         "s2": answers({"base": 0, "adapter": two, "parent-one": 0, "parent-two": 38}),
     }
-    found, numbers = looked_at(tmp_path, arms, {"s1": {"facet": "f1"}, "s2": {"facet": "f2"}})
+    found, numbers = looked_at(root, arms, {"s1": {"facet": "f1"}, "s2": {"facet": "f2"}})
     assert [each.code for each in found] == ["merge-declared", code]
     assert numbers["macro"]["parent-one"] == pytest.approx(38 / 80)
     assert numbers["kept"]["one"]["value"] == pytest.approx(one / 38)
 
 
-def test_seeds_that_score_apart_are_no_release(pair, tmp_path):
-    base, adapters = pair
-    plants.build(
-        replace(plants._CLEAN, said=plants._DARE, done=plants._DARE, seeds=5),
-        base,
-        adapters,
-        tmp_path,
-    )
+def test_seeds_that_score_apart_are_no_release(built):
+    root = built(plants.Case(plants._DARE, plants._DARE, seeds=5))
     even = {"base": 0, "parent-one": 38, "parent-two": 38, "adapter": 38}
     for last, expected in ((38, False), (36, True)):
         arms = even | {f"seed-{n}": 38 for n in (2, 3, 4)} | {"seed-5": last}
-        found, _ = looked_at(tmp_path, {"s": answers(arms)}, {"s": {"facet": "any"}})
+        found, _ = looked_at(root, {"s": answers(arms)}, {"s": {"facet": "any"}})
         assert ("merge-seeds" in [each.code for each in found]) is expected
 
 
@@ -271,21 +289,19 @@ def test_seeds_that_score_apart_are_no_release(pair, tmp_path):
         ({"method": "svd", "on": "factors"}, "method 'svd'"),
     ],
 )
-def test_what_cannot_be_a_merge_is_one_sentence(change, sentence, pair, tmp_path):
-    base, adapters = pair
-    plants.build(plants._CLEAN, base, adapters, tmp_path)
-    said = json.loads((tmp_path / "library.yaml").read_text())
-    said["adapters"]["subject"]["merge"] |= change
-    (tmp_path / "library.yaml").write_text(json.dumps(said))
+def test_what_cannot_be_a_merge_is_one_sentence(change, sentence, built, tmp_path):
+    def said(adapters):
+        adapters["subject"]["merge"] |= change
+
+    root = edited(built(plants._CLEAN), tmp_path, said)
     with pytest.raises(WorkspaceError, match=r"library\.yaml") as refused:
-        looked_at(tmp_path)
+        looked_at(root)
     assert sentence in str(refused.value)
 
 
-def test_parents_of_other_matrices_or_ranks_are_faults(pair, tmp_path):
+def test_factors_of_other_ranks_are_a_fault(pair, built, tmp_path):
     base, adapters = pair
     half = make_adapter(tmp_path / "half", base, seed=3, rank=2)
     plants.build(replace(plants._CLEAN, said=plants._FACTORS), base, [adapters[0], half], tmp_path)
     assert "merge-ranks" in [one.code for one in looked_at(tmp_path)[0]]
-    small = make_base(tmp_path / "small", config=None, seed=4)
-    assert small.is_dir()
+    assert "merge-ranks" not in [one.code for one in looked_at(built(plants._CLEAN))[0]]
