@@ -68,6 +68,7 @@ def test_the_fixture_is_small_enough_to_commit():
         ("gamedev", 0, "SHIP"),
         pytest.param("legacy", 0, "SHIP", marks=pytest.mark.slow),
         pytest.param("stream", 0, "every domain was learnt and kept", marks=pytest.mark.slow),
+        pytest.param("stream-shared", 1, "different, worse than the", marks=pytest.mark.slow),
         pytest.param("stream-forgot", 1, "forgot: pocket/java", marks=pytest.mark.slow),
         ("regressed", 1, "lost: HumanEval/"),
         ("dead", 3, "lora_b tensors are zero"),
