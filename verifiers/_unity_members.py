@@ -223,7 +223,7 @@ def _falls(node: Node) -> bool:
             last = [n for one in parts if one.type == "finally_clause" for n in one.named_children]
             blocks = [n for one in parts if one.type == "catch_clause" for n in one.named_children]
             ways = [n for n in (*parts[:1], *blocks) if n.type == "block"]
-            return all(map(_falls, last)) and any(map(_falls, ways))
+            return all(_falls(one) for one in last) and any(_falls(one) for one in ways)
         case "using_statement" | "lock_statement" | "fixed_statement" | "checked_statement":
             return _falls(parts[-1])
         case "unsafe_statement":

@@ -4,7 +4,7 @@ with its clean twin beside it. A check that also says it of the twin has found n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,10 +33,13 @@ class Tried:
 def plants() -> list[Plant]:
     """Every plant that is built, by number."""
     from harness.selfscore import adapters, corpora
+    from harness.subjects.kinds.long import plants as long
 
     found: list[Plant] = [*adapters.PLANTS, *corpora.PLANTS]
-    for name in kinds.points():
-        found += find(name).plants()
+    named = {name: find(name).plants() for name in kinds.points()}
+    named[f"{kinds.ADAPTER}+long"] = long.plants()
+    for name, own in named.items():
+        found += [replace(one, kind=name) for one in own]
     return sorted(found, key=lambda one: _place(one.number))
 
 
