@@ -125,7 +125,7 @@ ROWS: Sequence[tuple[str, str, str, Case, Case]] = (
 def plants() -> list[Plant]:
     """Each as the harness scores itself by it."""
     return [
-        Plant(number, code, what, partial(_built, plant, twin))
+        Plant(number, code, what, partial(_built, plant, twin), twin=str(twin))
         for number, code, what, plant, twin in ROWS
     ]
 
