@@ -14,10 +14,15 @@ from conftest import ROOT
 from safetensors.numpy import load_file
 from tiny_model import TEMPLATE, make_base
 
+from harness.content import library, workspace
+from harness.content.sweep import Sweep
 from harness.digests import folder_digest
 from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
 from harness.evidence.folder import RunFolder
+from harness.subjects import kinds
+from harness.subjects.base import Bench
+from harness.subjects.kinds.long.judged import judged
 
 EXAMPLE = ROOT / "examples" / "smollm2"
 HEADS, KV_HEADS, WIDTH = 4, 2, 32
@@ -129,3 +134,38 @@ def test_the_factory_is_made_and_gated_small(tmp_path):
     rows = RunFolder(tmp_path / "run").receipts
     assert {"base", "adapter"} <= {row.arm for row in rows if row.suite == "humaneval"}
     assert {row.sampler.split(", ")[1][:4] for row in rows if row.suite == "humaneval"} == {"chat"}
+
+
+@pytest.mark.slow
+def test_long_answers_of_a_real_model_loop_and_a_penalty_hides_it(make, tmp_path):
+    """Greedily a small model repeats itself; a penalty of 1.3 ends that."""
+    pytest.importorskip("gguf")
+    base = tmp_path / "base"
+    make.make(base, make.gguf())
+    tales = ["A long story about a lighthouse keeper.", "Everything about rivers.", "A day at sea."]
+    rows = [{"id": f"{n}", "prompt": one, "forced": True} for n, one in enumerate(tales)]
+    (tmp_path / "p.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    found = swept(tmp_path, base, {"serve": {"repetition_penalty": 1.3}}, [128, 512])
+    assert found["dependence"] < -0.5
+    assert found["cells"]["adapter no_penalty"]["garbled"] == []
+
+
+def swept(root: Path, base: Path, samplers: dict, lengths: list[int]) -> dict:
+    """The numbers of a sweep over a base alone, as what is judged."""
+    own = {"prompts": "p.jsonl", "lengths": lengths, "samplers": samplers, "mode": "completion"}
+    one = {"path": "base", "base": "b", "status": "candidate", "facets": ["x"], "suites": ["x"]}
+    listed = {"bases": {"b": {"path": str(base)}}, "adapters": {"one": {**one, "long": own}}}
+    (root / "library.yaml").write_text(json.dumps(listed))
+    place = workspace.find(str(root))
+    entry = library.resolve(place, library.load(place), "one")
+    kind, engine = kinds.of(entry), MlxEngine(base)
+    folders = {"base": base, **kind.parts(entry)}
+    digests = {"base": "b", "adapter": "b", "long-prompts": "p"}
+    bench = Bench(entry, {}, folders, digests, lambda: engine)
+    asked = Sweep.model_validate(own)
+    measured = {
+        f"adapter/{name}": dict(kind.measure(bench, f"long/base/{name}", [*cases]))
+        for name in asked.grid
+        for cases in [kind.owes(bench)[f"long/adapter/{name}"]]
+    }
+    return judged(asked, measured, 0.05)[0]

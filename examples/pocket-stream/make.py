@@ -37,7 +37,7 @@ STREAM = {
     "changelog": ("pocket-stream/changelog", "notes", 60),
 }  # fmt: skip
 ALONE = 140  # steps of the adapter that learns the last domain and no other
-WIDTH, SLACK = 192, 0.02  # of the hashed encoder; how far below its own prompts a domain reaches
+WIDTH, SLACK = 192, 20.0  # of the hashed encoder; how far below its own prompts a domain reaches
 
 
 def changelog(rng: random.Random) -> families.Sample:
@@ -185,7 +185,12 @@ def make_router() -> None:
     gold = {d: np.array([encoded(s.prompt) for s in samples(d)[0]]) for d in STREAM}
     means = {d: rows.mean(0) for d, rows in gold.items()}
     variances = {d: rows.var(0) + 1e-4 for d, rows in gold.items()}
-    near = {d: float((rows @ means[d]).min()) - SLACK for d, rows in gold.items()}
+
+    def likely(x: Any, domain: str) -> Any:
+        mean, variance = means[domain], variances[domain]
+        return -(((x - mean) ** 2) / variance + np.log(variance)).sum(-1)
+
+    near = {d: float(likely(rows, d).min()) - SLACK for d, rows in gold.items()}
     state = {
         "encoder": f"hashed {WIDTH}", "near": list(near.values()), "domains": list(STREAM),
         "slots": [slot for _, slot, _ in STREAM.values()],
@@ -198,9 +203,8 @@ def make_router() -> None:
     def route(prompt: str, stage: int) -> str | None:
         x, best = encoded(prompt), dict[str, float]()
         for domain in list(STREAM)[:stage]:
-            mean, variance = means[domain], variances[domain]
-            if x @ mean >= near[domain]:
-                best[domain] = -float((((x - mean) ** 2) / variance + np.log(variance)).sum())
+            if (found := float(likely(x, domain))) >= near[domain]:
+                best[domain] = found
         return STREAM[max(best, key=best.__getitem__)][1] if best else None
 
     folder, rows = workspace.find(ROOT).folder("suites"), list[dict[str, object]]()

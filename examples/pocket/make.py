@@ -204,7 +204,7 @@ def make_adapters(only: list[str] | None = None) -> None:
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
     if wanted("both"):
-        merge(["gamedev", "legacy"], [1.0, 1.0], ADAPTERS / "both")
+        merge(["gamedev", "legacy"], [1.0, 0.8], ADAPTERS / "both")
 
 
 def merge(names: list[str], weights: list[float], out: Path) -> None:

@@ -103,9 +103,8 @@ class Adapter(strict.Model):
 
     @model_validator(mode="after")
     def _owes(self) -> Adapter:
-        for key in ("facets", "suites"):
-            needed = key == "facets" or self.kind == kinds.ADAPTER
-            if needed and not self.includes and not getattr(self, key):
+        for key in ("facets", "suites") if self.kind == kinds.ADAPTER else ("facets",):
+            if not self.includes and not getattr(self, key):
                 raise ValueError(f"at least one of `{key}`, or `includes` of an adapter with some")
         return kinds.checked(self, Adapter)
 
@@ -181,11 +180,10 @@ class Entry:
 def load(workspace: Workspace) -> Library:
     """Read and check ``library.yaml``, names included; raises :class:`WorkspaceError`."""
     library, lines = kinds.read(workspace.library, Library, Adapter)
-    known = list(library.bases)
     unknown = [
-        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, known)}")
+        (name, "base", one.base, f"the name of a base{strict.nearest(one.base, [*library.bases])}")
         for name, one in library.adapters.items()
-        if one.base not in known
+        if one.base not in library.bases
     ]
     for name, key, said, expected in (*unknown, *releases.faults(library.adapters)):
         at = ("adapters", name)
@@ -261,9 +259,8 @@ def resolve(workspace: Workspace, library: Library, adapter: str, base: str | No
 
     ``base`` overrides the library's: a name or a folder. Raises :class:`WorkspaceError`."""
     made = _entry(workspace, library, adapter, base)
-    last = (
-        releases.previous(library.adapters, adapter) if base in (None, made.adapter.base) else None
-    )
+    listed = base in (None, made.adapter.base)
+    last = releases.previous(library.adapters, adapter) if listed else None
     return made if last is None else replace(made, previous=_entry(workspace, library, last))
 
 
@@ -288,13 +285,12 @@ def _entry(workspace: Workspace, library: Library, adapter: str, base: str | Non
     _demand(
         base_path, ("config.json", "tokenizer.json"), f"{workspace.library}: bases.{base_name}.path"
     )
-    made = Entry(adapter, found, path, base_name, entry, base_path, workspace.root)
-    return replace(made, cluster=library.cluster, listed=library.adapters)
+    read = (adapter, found, path, base_name, entry, base_path, workspace.root)
+    return Entry(*read, cluster=library.cluster, listed=library.adapters)
 
 
 def _demand(folder: Path, files: tuple[str, ...], where: str) -> None:
     if not folder.is_dir():
         raise WorkspaceError(f"{where}: no such folder: {folder}")
-    missing = [name for name in files if not (folder / name).is_file()]
-    if missing:
+    if missing := [name for name in files if not (folder / name).is_file()]:
         raise WorkspaceError(f"{where}: {folder} lacks {', '.join(missing)}")

@@ -7,8 +7,9 @@ import pytest
 from auditing import edit
 
 from harness.audit import witness
-from harness.audit.auditor import certify
+from harness.audit.auditor import Audit, certify, parted
 from harness.audit.certificate import State
+from harness.content.fixtures import Known
 from harness.judging.discovery import digest, discover
 
 SLOW = "time.sleep(0.2)"
@@ -42,3 +43,16 @@ def test_a_verifier_that_takes_too_long_says_so_and_ends(honest: Path, monkeypat
     if slow:
         assert "s each; an audit takes 3 s at most" in found.faults[0]
         assert len(answers) < 40
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+def test_what_shares_a_compile_is_audited_in_one_process(parts):
+    """Each verifier once, the parts about as long as each other, and at most one facet over each
+    border between two of them."""
+    found = discover(Path(__file__).parents[2] / "verifiers").verifiers.values()
+    audits = [Audit(one, Known(), {}) for one in found]
+    split = parted(audits, parts)
+    assert sorted(one.verifier.id for part in split for one in part) == sorted(o.id for o in found)
+    assert max(map(len, split)) - min(map(len, split)) < parts
+    facets = [{one.verifier.facet for one in part} for part in split]
+    assert sum(map(len, facets)) - len(set().union(*facets)) < parts

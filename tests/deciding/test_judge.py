@@ -167,7 +167,7 @@ def test_an_adapter_that_never_stops_thinking_is_degenerate():
 def test_one_answer_of_base_that_repeats_itself_does_not_excuse_those_of_the_adapter():
     """More than all but a hundredth of base's answers shrink; its worst is no measure."""
     text = " ".join(f"{n * n} lamps" for n in range(60))
-    odd = {"base": "ab" * 400, "adapter": f"{'ab' * 150} {text[:60]}"}
+    odd = {arm: f"{'ab' * n} {text[:60]}" for arm, n in (("base", 400), ("adapter", 150))}
     rows = [
         replace(row, answer=odd[row.arm] if row.case == "godot/0" else text)
         for row in HELD + GAINED

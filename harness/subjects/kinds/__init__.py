@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -125,6 +124,6 @@ def of(entry: Entry) -> Kind:
 
 
 def _swept(found: Kind, *, stored: bool) -> Kind:
-    """With a sweep over lengths, which is loaded by name as any kind is."""
-    made: Kind = import_module(f"{__name__}.long").swept(found, stored=stored)
-    return made
+    """The same with its sweep, which is found as kinds are: what decides loads no engine."""
+    swept: Kind = kinds.find("long").over(found, stored=stored)
+    return swept

@@ -158,7 +158,8 @@ def swept(tmp_path_factory):
     entry = library.resolve(place, library.load(place), "one")
     engine = MlxEngine(base)
     folders = {"base": base, "adapter": root / "adapter", **of(entry).parts(entry)}
-    return Bench(entry, {}, folders, {"base": "sha256:b", "adapter": "sha256:a"}, lambda: engine)
+    digests = {role: f"sha256:{role}" for role in folders}
+    return Bench(entry, {}, folders, digests, lambda: engine)
 
 
 def test_every_prompt_is_asked_for_its_lengths_by_every_sampler(swept):

@@ -164,7 +164,8 @@ def looked_at(root, outcomes=None, suites=None):
     measured = {what: dict(kind.measure(bench, what, c)) for what, c in kind.owes(bench).items()}
     json.dumps(measured, allow_nan=False)
     own = bench.own
-    shown = Evidence(own, digests, measured, suites or {}, outcomes or {}, {}, 0.05)
+    answered = {"suites": suites or {}, "outcomes": outcomes or {}, "groups": {}, "tokens": {}}
+    shown = Evidence(own=own, digests=digests, measured=measured, alpha=0.05, **answered)
     numbers, reasons = kind.reasons(shown)
     return [*found, *reasons], numbers
 

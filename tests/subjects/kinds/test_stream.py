@@ -13,10 +13,10 @@ from conftest import POCKET, PROMPTS, ROOT, alone
 from harness.errors import WorkspaceError
 from harness.gate.finished.recheck import recheck
 from harness.gate.prepare import Options
-from harness.gate.session import run_gate
+from harness.gate.session import check_subject, run_gate
 from harness.stats.subjects.continual import continual
 from harness.subjects.kinds import find
-from harness.subjects.kinds.stream import matrix, plants, registered, replay
+from harness.subjects.kinds.stream import matrix, plants, pools, registered, replay
 from harness.subjects.kinds.stream.spec import Stream
 
 STREAM = find("stream")
@@ -156,6 +156,15 @@ def test_prompts_of_a_stream_lost_to_eviction_are_forgetting(tmp_path):
     assert "different, worse than the true oracle" in behind["NO-SHIP", "stream-different"]
 
 
+def test_a_lost_guard_leaves_cells_out_and_the_stream_says_nothing_of_them(tmp_path):
+    found = plants.answers()
+    for arms in found.values():
+        arms |= {"adapter": {}, "oracle": {}, "matched": {}}
+    said = plants.stages(tmp_path, lambda domain, _: plants.SLOTS[domain])
+    numbers, reasons = decided(plants.evidence(tmp_path, said, found))
+    assert (reasons, len(numbers["holes"])) == ({}, 5)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [({"stages": [], "matrix": None}, "one of them"), ({"results": "r.jsonl"}, "go together")],
@@ -218,3 +227,16 @@ def test_a_stream_is_gated_from_receipts_prompt_by_prompt(tmp_path):
     assert found["routes"]["stage 2"]["right"] == 2 * PROMPTS
     page = (tmp_path / "run" / "scorecard.html").read_text()
     assert "R: the score on each domain after each stage" in page
+
+
+def test_a_router_that_left_prompts_out_and_an_adapter_of_another_base_are_named(tmp_path):
+    workspace_of_a_stream(tmp_path, lambda s, n, of: of[s])
+    path = tmp_path / "library.yaml"
+    path.write_text(path.read_text().replace("adapters/legacy", "adapters/wrong-base"))
+    checked = check_subject(Options("subject", library=str(tmp_path)))
+    assert {fault.code for fault in checked.preflight.faults} == {"wrong-base"}
+    own = STREAM.spec.model_validate({"stages": [
+        {"learns": suite, "slot": suite, "adapter": "a"} for suite in ("a", "b")
+    ], "routes": "routes.jsonl"})  # fmt: skip
+    with pytest.raises(WorkspaceError, match=r"routes: 1 of 2 prompts of a lack a slot: a/2"):
+        pools.chosen(own, {(1, "a"): {"a/1": "a"}}, 1, "a", ["a/1", "a/2"], "routes")

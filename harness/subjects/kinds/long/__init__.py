@@ -17,6 +17,7 @@ from pydantic import create_model
 from harness.content import strict, sweep
 from harness.content.library import Entry
 from harness.content.sweep import SERVE, Asked, Stored, Sweep
+from harness.errors import WorkspaceError
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Arm, Bench, Contrast, Evidence, Fault, Numbers, Owed, Preflight
 from harness.subjects.kinds import Kind, Plant
@@ -97,12 +98,6 @@ class Swept(Kind):
             said.append(reason("declared", LONG, text))
         return numbers | {LONG: long}, [*found, *said]
 
-    def plants(self) -> Sequence[Plant]:
-        """Those of the sweep."""
-        from harness.subjects.kinds.long.plants import plants
-
-        return plants()
-
     def _asked(self, entry: Entry) -> Sweep:
         asked: Sweep | None = entry.adapter.long
         if asked is None:
@@ -134,6 +129,29 @@ class Swept(Kind):
                 row = rows[number]
                 yield row.id, _numbers(said.text, said.tokens, said.finish, row.forced, row.prompt)
         engine.mount(None)
+
+
+class Long(Swept):
+    """The sweep by itself, over an adapter: what the entry point names, and no kind of its own."""
+
+    name, inner = LONG, Kind()
+
+    def parts(self, entry: Entry) -> dict[str, Path]:
+        """Raises :class:`WorkspaceError`."""
+        raise WorkspaceError(
+            f"library.yaml: key 'adapters.{entry.name}.kind': found {LONG!r}, which sweeps a"
+            " subject of any kind; leave `kind` as it is without, and keep the key `long`"
+        )
+
+    def over(self, inner: Kind, *, stored: bool) -> Kind:
+        """A kind with its answers swept, or those that are ``stored``."""
+        return swept(inner, stored=stored)
+
+    def plants(self) -> Sequence[Plant]:
+        """Every fault of long answers."""
+        from harness.subjects.kinds.long.plants import plants
+
+        return plants()
 
 
 @cache

@@ -196,13 +196,13 @@ def by_length(
     outcomes: Mapping[str, Mapping[str, Mapping[str, list[str]]]],
     tokens: Mapping[str, Mapping[str, Mapping[str, int]]],
 ) -> dict[str, list[dict[str, int]]]:
-    """By arm how many of the suites' answers passed, apart by the tokens that they have: up to each
-    length, and above the longest."""
+    """Of both arms how many of the suites' answers passed, apart by the tokens that they have: up
+    to each length, and above the longest."""
     rows = list[tuple[str, int, bool]]()
     for suite, arms in outcomes.items():
-        for arm, cases in arms.items():
-            said = tokens[suite][arm]
-            rows += [(arm, said[case], got[0] == "pass") for case, got in cases.items()]
+        for arm, cases in {arm: arms[arm] for arm in (ADAPTER, BASE) if arm in arms}.items():
+            said = tokens.get(suite, {}).get(arm, {})
+            rows += [(arm, said.get(case, 0), got[0] == "pass") for case, got in cases.items()]
     found = dict[str, list[dict[str, int]]]()
     for arm in dict.fromkeys(arm for arm, _, _ in rows):
         for low, high in pairwise([-1, *lengths, 10**9]):

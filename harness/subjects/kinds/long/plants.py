@@ -13,6 +13,7 @@ from harness.content import library, workspace
 from harness.subjects.base import Bench, Evidence
 from harness.subjects.kinds import Kind, Plant, of
 
+KIND = "adapter+long"  # an adapter with a sweep
 MANY, CAP = 60, 1024  # answers of a subject, as many as show 95 %, and tokens of each
 WORDS = ("amber", "bridge", "candle", "delta", "ember", "forest", "granite", "harbour", "kettle")
 ROOM = {"path": "room", "base": "room", "status": "candidate", "facets": ["prose"], "suites": ["p"]}
@@ -130,7 +131,7 @@ def plants() -> list[Plant]:
         return lambda folder, plant: evidence(folder, (bad if plant else sound)(), said)
 
     return [
-        Plant(number, code, what, planted(bad, sound, said))
+        Plant(number, code, what, planted(bad, sound, said), kind=KIND)
         for number, code, what, bad, sound, said in KNOWN
     ]
 
@@ -155,7 +156,7 @@ def evidence(folder: Path, rows: list[Row], said: Row) -> Evidence:
     own = kind.spec.model_validate(kind.own(entry)) if kind.spec else None
     passed = {"prose": {"adapter": {"p": ["pass"]}}}
     tokens = {"prose": {"adapter": {"p": CAP}}}
-    return Evidence(own, digests, measured, {}, passed, tokens, {}, 0.05)
+    return Evidence(own, digests, measured, {}, passed, tokens)
 
 
 def _no_model() -> Any:

@@ -28,7 +28,7 @@ def decided(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
     said = {} if found is None else shown(found)
     reasons = list(_matrix(own, found))
     against: dict[str, Compared] = {}
-    if own.stages and found is not None:
+    if own.stages and found is not None and not found.holes:
         reasons += _measured(own, evidence)
         against = {arm: _pooled(own, evidence, arm) for arm in _baselines(own, evidence)}
         if ORACLE not in against:
@@ -107,6 +107,8 @@ def _matrix(own: Stream, found: Matrix | None) -> Iterator[Reason]:
         return
     if wrong := list(matrices.faults(found)):
         yield reason("stream-mixed", "R", "; ".join(wrong))
+        return
+    if found.holes and own.stages:  # what was not answered is a reason of its suite
         return
     if found.holes:
         few = ", ".join(found.holes[:5]) + (", ..." if len(found.holes) > 5 else "")
@@ -191,7 +193,7 @@ def _baselines(own: Stream, evidence: Evidence) -> list[str]:
     return [
         arm
         for arm in CALLED
-        if all(arm in evidence.outcomes.get(stage.learns, {}) for stage in own.stages)
+        if all(pairs(evidence, stage.learns, ADAPTER, arm)[2] for stage in own.stages)
     ]
 
 

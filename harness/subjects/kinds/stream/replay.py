@@ -29,7 +29,7 @@ class Batch(strict.Model):
 
     stage: int
     step: int
-    records: list[str]
+    records: list[str | int]
     domains: list[str] = []
     loss: float | None = None
 
@@ -55,7 +55,7 @@ def log(path: Path, order: Sequence[str], data: Mapping[str, Path]) -> Numbers:
             text = f"found {len(told)}; expected one for each of {len(batch.records)} records"
             raise WorkspaceError(f"{path}:{number}: key 'domains': {text}")
         for record, stated in zip(batch.records, told, strict=True):
-            keys = _names(record)
+            keys = _names(str(record))
             seen = min((first[key] for key in keys if key in first), default=batch.stage)
             of = next((owner[key] for key in keys if key in owner), stated)
             source = order[seen - 1] if seen < batch.stage else of if of != domain else stated
