@@ -33,13 +33,11 @@ class Tried:
 def plants() -> list[Plant]:
     """Every plant that is built, by number."""
     from harness.selfscore import adapters, corpora
-    from harness.subjects.kinds.long import plants as long
 
     found: list[Plant] = [*adapters.PLANTS, *corpora.PLANTS]
-    named = {name: find(name).plants() for name in kinds.points()}
-    named[f"{kinds.ADAPTER}+long"] = long.plants()
-    for name, own in named.items():
-        found += [replace(one, kind=name) for one in own]
+    for name in kinds.points():
+        decides = {"long": f"{kinds.ADAPTER}+long"}.get(name, name)  # a sweep is of some kind
+        found += [replace(one, kind=decides) for one in find(name).plants()]
     return sorted(found, key=lambda one: _place(one.number))
 
 
