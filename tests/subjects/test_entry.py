@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner
 from huggingface_hub import constants
 
-from harness.content.library import Entry
+from harness.content.library import Adapter, Entry
 from harness.digests import folder_digest
 from harness.doors.cli.main import main
 from harness.errors import HarnessError, WorkspaceError
@@ -47,7 +47,8 @@ def test_an_adapter_of_peft_answers_as_peft_does(engine, base, tmp_path, shape):
 
 def test_a_conversion_edited_in_the_cache_is_not_what_a_gate_mounts(base, tmp_path):
     kept = peft.converted(PEFT / "plain", base, make_folder(tmp_path / "cache"))
-    entry = Entry("mine", None, PEFT / "plain", "tiny", None, base, tmp_path, kept)
+    said = Adapter(path="plain", base="tiny", status="candidate", facets=["one"], suites=["one"])
+    entry = Entry("mine", said, PEFT / "plain", "tiny", None, base, tmp_path, kept)
     before = folder_digest(kept)
     assert folder_digest(taken(entry, make_folder(tmp_path / "one")).mount) == before
     (kept / "adapters.safetensors").write_bytes(b"another's")
