@@ -83,9 +83,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     assert pocket - imported("verifiers") - named == set()
     assert not core & pocket
     extra = declared(PROJECT["optional-dependencies"]["smollm2"])
-    assert imported("examples/smollm2") - core - {"make_base"} == extra | {
-        "safetensors"
-    }  # mlx-lm's
+    assert imported("examples/smollm2") - core - {"make_base"} == extra
 
 
 def test_a_dependency_that_is_left_out_is_seen():

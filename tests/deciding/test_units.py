@@ -29,17 +29,18 @@ from gates import (
 
 from harness import Case
 from harness.content import suite
+from harness.content.library import Adapter, Base, Entry
 from harness.content.policy import Policy
 from harness.deciding.outcomes import rate, units
+from harness.engines.mlx import MlxEngine
 from harness.errors import WorkspaceError
 from harness.gate import planning
 from harness.stats.audits.imperfect import Audit, certified_floor
 from harness.stats.clusters import t_interval
 from harness.stats.paired import mcnemar_exact
 from harness.stats.repeated import score_interval, sign_flip
-from harness.subjects.base import Preflight
+from harness.subjects.base import Bench, Preflight
 from harness.subjects.groups import groups
-from harness.subjects.kinds import Kind
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from simulated_gates import Cell, measured
@@ -84,7 +85,10 @@ def test_groups_are_read_registered_and_asked_one_after_the_other(tmp_path):
     write(path, f"{head} criteria: [{{id: a, verifier: f.a}}]}}")
     rows = [f'{{"id": "{n}", "prompt": "number {n}", "group": "{n % 20}"}}' for n in range(60)]
     write(tmp_path / "p.jsonl", "\n".join(rows))
-    found = planning.plan(suite.load(path, tmp_path), Policy(), Preflight("b", "a", None), Kind())
+    said = Adapter(path="a", base="b", status="candidate", facets=["f"], suites=["f"])
+    entry = Entry("a", said, tmp_path, "b", Base(path="b"), tmp_path, tmp_path)
+    bench = Bench(entry, {}, {}, {"base": "b", "adapter": "a"}, MlxEngine)
+    found = planning.plan(suite.load(path, tmp_path), Policy(), Preflight("b", "a", None), bench)
     assert (len(found.counted), found.units, found.groups["45"]) == (60, 20, "5")
     asked = [found.groups[id] for id in found.counted]
     assert [len(list(same)) for _, same in itertools.groupby(asked)] == [3] * 20
