@@ -16,6 +16,7 @@ from gates import QUIET, pair, plan, registration
 from run_folders import author, finish
 from run_folders import workspace as judged_workspace
 
+from harness import selfscore
 from harness.content.policy import Policy
 from harness.datasets import samples
 from harness.datasets.humaneval import problems
@@ -210,6 +211,16 @@ def given(request):
     return [run, "--to", "model-card", "--out", run / "card.md"]
 
 
+def planted(code):
+    def arguments(request):
+        [one] = [plant for plant in selfscore.plants() if plant.number == "F10.1"][:1]
+        patch = request.getfixturevalue("monkeypatch")
+        patch.setattr(selfscore, "plants", lambda: [replace(one, code=code or one.code)])
+        return ["--only", "F10.1"]
+
+    return arguments
+
+
 #: what makes each exit code of each command
 CASES = {
     ("harness gate", 0): gate("gamedev"),
@@ -257,6 +268,8 @@ CASES = {
     ("harness compare", 0): paired(0),
     ("harness compare", 1): paired(30),
     ("harness compare", 2): paired(0, n=40),
+    ("harness selfscore", 0): planted(None),
+    ("harness selfscore", 1): planted("said-of-nothing"),
     ("harness cache prune", 0): kept("--keep", "1"),
     ("harness cache export", 0): kept(),
     ("harness cache import", 0): kept(),

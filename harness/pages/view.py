@@ -64,6 +64,20 @@ class Times:
         return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
 
 
+def times(found: RunFolder, finished: str) -> Times:
+    """The end as the scorecard states it (``finished``), the beginning by the dates of the files,
+    which no copy of a run has kept for certain. Raises ``ValueError`` for a run without files."""
+    names = ("settings.json", "registration.json", "preflight.json", RECEIPTS, *LAST)
+    stamps = [(found / n).stat().st_mtime for n in names if found.has(n)]
+    held = [path.stat().st_mtime for path in (found / "certificates").glob("*.json")]
+    begun, decided = (datetime.fromtimestamp(at, UTC) for at in (min(stamps + held), max(stamps)))
+    with suppress(ValueError):  # as of a document that was edited
+        stated = datetime.fromisoformat(finished)
+        if stated.tzinfo:
+            begun, decided = min(begun, stated), stated
+    return Times(begun, decided)
+
+
 class View:
     """One run as its page shows it."""
 
@@ -75,19 +89,8 @@ class View:
 
     @property
     def times(self) -> Times:
-        """The end as the scorecard states it, the beginning by the dates of the files, which no
-        copy of a run has kept for certain."""
-        names = ("settings.json", "registration.json", "preflight.json", RECEIPTS, *LAST)
-        stamps = [(self.found / n).stat().st_mtime for n in names if self.found.has(n)]
-        held = [path.stat().st_mtime for path in (self.found / "certificates").glob("*.json")]
-        begun, decided = (
-            datetime.fromtimestamp(at, UTC) for at in (min(stamps + held), max(stamps))
-        )
-        with suppress(ValueError):  # as of a document that was edited
-            stated = datetime.fromisoformat(self.card.finished)
-            if stated.tzinfo:
-                begun, decided = min(begun, stated), stated
-        return Times(begun, decided)
+        """When the run was begun and decided."""
+        return times(self.found, self.card.finished)
 
     @property
     def worked(self) -> float:

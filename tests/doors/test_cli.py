@@ -102,7 +102,7 @@ SAYS = {
     "label": ("reasons", 3), "humaneval": ("outcomes", 2), "import": ("answers", 0),
     "export": ("wrote", 0), "init": ("wrote", 0), "doctor": ("checks", 1),
     "sandbox check": ("checks", 0), "sandbox build": ("image", 0), "cache prune": ("deleted", 0),
-    "cache export": ("out", 0), "cache import": ("new", 0),
+    "cache export": ("out", 0), "cache import": ("new", 0), "selfscore": ("caught", 0),
 }  # fmt: skip
 
 

@@ -221,7 +221,7 @@ def test_the_action_keeps_no_held_out_text_unless_it_is_told_to(tmp_path: Path, 
     kept = [f"runs/soul/{name}" for name in names] if upload == "published" else ["runs/soul"]
     assert (tmp_path / "output").read_text().splitlines() == ["paths<<END", *kept, "END"]
     asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
-    assert asked == ("report runs/soul --publish\n" if upload == "published" else "")
+    assert asked == ("report runs/soul --publish --library .\n" if upload == "published" else "")
     assert STEPS["Keep the run"]["with"]["path"] == "${{ steps.keep.outputs.paths }}"
     assert ACTION["inputs"]["upload"]["default"] == "published"
 

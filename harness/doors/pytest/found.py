@@ -13,10 +13,9 @@ from harness.doors.console import wrapped
 from harness.evidence.folder import RunFolder
 from harness.evidence.run import Run
 from harness.gate.prepare import Prepared
-from harness.pages.brief import brief
 from harness.pages.published import Hidden
 from harness.pages.tables import one_line
-from harness.pages.view import said
+from harness.pages.view import said, times
 from harness.verdict import Name, Reason, Verdict
 
 WIDTH = 80  # columns of what is found against an item, which JUnit keeps
@@ -64,16 +63,20 @@ def report_verdict(
     known, location = prepared.registration, ("suites", None, "verdict")
     text = "\n".join(found_lines(verdict.deciding, verbose))
     text = Hidden(run.receipts.values(), [text]).text(text)
-    times = brief(RunFolder(run.folder)).view.times
+    found = RunFolder(run.folder)
     properties: Properties = [
         ("verdict", str(verdict.name)),
         ("codes", " ".join(dict.fromkeys(each.code for each in verdict.deciding))),
         ("adapter", f"{known.adapter} {known.adapter_digest}"),
         ("base", f"{known.base} {known.base_digest}"),
         ("run", shown_path(run.folder)),
-        ("decided", times.decided.isoformat(timespec="seconds")),
-        ("took", f"{times.took} (by the dates of its files)"),
     ]
+    if found.has("scorecard.json"):  # what cannot be written has no end
+        ended = times(found, found.scorecard.finished)
+        properties += [
+            ("decided", ended.decided.isoformat(timespec="seconds")),
+            ("took", f"{ended.took} (by the dates of its files)"),
+        ]
     config.hook.pytest_runtest_logstart(nodeid=VERDICT, location=location)
     for when in PHASES:
         failed = when == "call" and verdict.name is not Name.SHIP
