@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from tiny_model import TEMPLATE, make_base
 
 from harness.content import library, workspace
-from harness.content.sweep import Sweep
+from harness.content.kinds.sweep import Sweep
 from harness.digests import folder_digest
 from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine

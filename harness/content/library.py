@@ -10,10 +10,10 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.content import kinds, releases, strict, suite
+from harness.content.kinds.sweep import Sweep
 from harness.content.policy import Policy
 from harness.content.served import Cluster, Served
 from harness.content.suite import Suite
-from harness.content.sweep import Sweep
 from harness.content.workspace import Workspace
 from harness.errors import WorkspaceError
 

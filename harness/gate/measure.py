@@ -21,7 +21,7 @@ from harness.errors import WorkspaceError
 from harness.evidence import secret
 from harness.evidence.receipts import SENTINEL, Receipt, overall
 from harness.evidence.run import Run
-from harness.gate import added, baseline, planning, sentinels
+from harness.gate import baseline, measurements, planning, sentinels
 from harness.gate.prepare import Prepared
 from harness.gate.progress import Pace, Progress, silent
 from harness.gate.sentinels import Shown
@@ -83,7 +83,7 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
 def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silent) -> None:
     """Ask what is not in the run yet about one suite, if it :func:`may_ask`."""
     if may_ask(prepared, run, progress):
-        added.measure(prepared, run, progress)
+        measurements.measure(prepared, run, progress)
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).mounted()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stats_helpers import agree
+from stats_helpers import UNTRAINED, R, agree
 
 from harness.stats.subjects import contamination, continual, degeneration, equivalence, memorisation
 
@@ -20,16 +20,6 @@ def test_continual_three_tasks() -> None:
         1e-12,
     )
     assert not continual.continual([[0.5]]).backward
-
-
-R = [
-    [0.80, 0.30, 0.25, 0.20, 0.35],
-    [0.74, 0.78, 0.28, 0.22, 0.36],
-    [0.84, 0.70, 0.85, 0.24, 0.37],
-    [0.60, 0.66, 0.84, 0.72, 0.38],
-    [0.64, 0.62, 0.79, 0.70, 0.90],
-]
-UNTRAINED = [0.40, 0.33, 0.30, 0.25, 0.35]
 
 
 def test_each_number_of_a_stream_is_of_one_definition() -> None:

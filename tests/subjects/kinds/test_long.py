@@ -14,8 +14,9 @@ from conftest import POCKET, write_workspace
 from spoken_gate import Gate, card, codes
 from tiny_model import make_adapter, make_base
 
-from harness.content import library, sweep, workspace
-from harness.content.sweep import Sampler, Sweep
+from harness.content import library, workspace
+from harness.content.kinds import sweep
+from harness.content.kinds.sweep import Sampler, Sweep
 from harness.deciding.degeneration import sign
 from harness.doors.cli import main as cli
 from harness.engines.base import Decoding

@@ -9,6 +9,7 @@ import shutil
 import pytest
 import yaml
 from conftest import POCKET, PROMPTS, ROOT, alone
+from stats_helpers import UNTRAINED, R
 
 from harness.errors import WorkspaceError
 from harness.gate.finished.recheck import recheck
@@ -43,14 +44,7 @@ def test_a_planted_fault_is_named_and_its_twin_is_not(tmp_path, plant):
 
 
 def test_reference_values_of_a_matrix_and_what_its_numbers_are_by_another_definition():
-    scores = [
-        [0.80, 0.30, 0.25, 0.20, 0.35],
-        [0.74, 0.78, 0.28, 0.22, 0.36],
-        [0.84, 0.70, 0.85, 0.24, 0.37],
-        [0.60, 0.66, 0.84, 0.72, 0.38],
-        [0.64, 0.62, 0.79, 0.70, 0.90],
-    ]
-    found = continual(scores, [0.40, 0.33, 0.30, 0.25, 0.35])
+    found = continual(R, UNTRAINED)
     right = {"accuracy": 0.73, "backward": -0.10, "forward": -0.0075, "plasticity": 0.484}
     assert not list(matrix.unlike(found, right, 0.0005))
     [averaged] = matrix.unlike(found, {"backward": -0.08}, 0.0005)

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 from pydantic import create_model
 
-from harness.content import strict, sweep
+from harness.content import strict
+from harness.content.kinds import sweep
+from harness.content.kinds.sweep import SERVE, Asked, Stored, Sweep
 from harness.content.library import Entry
-from harness.content.sweep import SERVE, Asked, Stored, Sweep
 from harness.errors import WorkspaceError
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Arm, Bench, Contrast, Evidence, Fault, Numbers, Owed, Preflight

@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from harness.content.sweep import SERVE, Sweep
+from harness.content.kinds.sweep import SERVE, Sweep
 from harness.stats.intervals import items_needed, lower_bound, upper_bound
 from harness.stats.subjects.corruption import corruption
 from harness.stats.subjects.degeneration import diversity, looped, repetition
