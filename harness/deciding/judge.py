@@ -167,7 +167,8 @@ def judge(
     looped = degeneration.measure(registration, rows)
     measured = {id for id, score in scores.items() if score is not None}
     whole = any(score.complete for score in scores.values() if score is not None)
-    numbers, own = kinds.decided(registration, rows, scores)
+    asked = _asked(registration, rows)  # nothing is measured of what base's noise ended
+    numbers, own = kinds.decided(registration, rows, scores) if asked else ({}, [])
     found = [
         *own,
         *claims.foreign(registration, rows),
@@ -199,12 +200,17 @@ def _of_base(
 ) -> dict[str, Reason]:
     """The reasons ``found`` but for what base's own differences leave undecided: the whole run,
     where therefore nothing mounted was asked, or a suite that is in order otherwise."""
-    mounted = {(id, a.id) for id, p in registration.plans.items() for a in p.judged}
-    if not any((row.suite, row.arm) in mounted for row in rows):
+    if not _asked(registration, rows):
         return churn.halts(registration, certificates, rows) or dict(found)
     unsound = churn.unsound(registration, certificates, rows)
     left = {id: said for id, said in unsound.items() if found[id].code not in UNREAD}
     return {**found, **left}
+
+
+def _asked(registration: Registration, rows: Sequence[Receipt]) -> bool:
+    """Whether anything but the bare base was asked."""
+    judged = {(id, a.id) for id, p in registration.plans.items() for a in p.judged}
+    return any((row.suite, row.arm) in judged for row in rows)
 
 
 def _with_flagged(

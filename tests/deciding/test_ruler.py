@@ -37,6 +37,7 @@ from harness.deciding.instrument.feasible import discordance, power, powers, rem
 from harness.deciding.scorecard import youden
 from harness.errors import WorkspaceError
 from harness.evidence.receipts import Finding, Receipt
+from harness.evidence.registration import Subject
 from harness.stats.paired import GuardState
 from harness.verdict import Name
 
@@ -174,6 +175,7 @@ def test_a_bad_answer_is_an_answer():
 NOISE = registration([plan("humaneval", 164, "guard", again=True), FACET])
 
 
+FUSED = Subject(kind="fused", own={"adapter": "soul"}, owes={"kept": ["layers.0"]})
 CERTIFIED = {f"{id}.ok": certificate(f"{id}.ok") for id in NOISE.plans}
 
 
@@ -218,6 +220,9 @@ def test_base_that_differs_from_itself_by_chance_is_noise_and_otherwise_a_fault(
         assert before.reasons.keys() == {"humaneval", "godot"}
         part = [row for row in asked if row.case != "humaneval/0" or row.arm == "base"]
         assert churn.halts(NOISE, CERTIFIED, part) == {}, "before all of base's answers are there"
+    owing = NOISE.model_copy(update={"subject": FUSED})
+    assert codes(judge(owing, asked))[0] == codes(before)[0], "nothing else was to be measured yet"
+    assert ("VOID", "not-measured") in codes(judge(owing, base_twice(60, gained, lost)))
 
 
 def test_a_sound_base_is_hardly_ever_void_with_several_answers_a_prompt():

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from harness.content import kinds, library, workspace
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import MEASURED, line, link
+from harness.evidence.registration import Subject
 from harness.gate.finished import deep
 from harness.gate.finished.recheck import recheck
 
@@ -116,7 +118,7 @@ def relinked(run: Path, case: str, answer: str) -> None:
     (run / "receipts.jsonl").write_text("".join(f"{one}\n" for one in lines))
 
 
-def test_a_kind_is_gated_rechecked_and_an_edited_measurement_is_found(place, tmp_path):
+def test_a_kind_is_gated_rechecked_and_an_edited_measurement_is_found(place, tmp_path, monkeypatch):
     gate, run = Gate(place, run_dir=str(tmp_path / "run")), tmp_path / "run"
     verdict = gate.run()
     assert verdict.name == "SHIP"
@@ -125,6 +127,14 @@ def test_a_kind_is_gated_rechecked_and_an_edited_measurement_is_found(place, tmp
     assert recheck(run).differences == []
     again = list(deep.again(RunFolder(run), str(place), lambda _: gate.speaker))
     assert again == []
+    with monkeypatch.context() as patch:
+        patch.setattr(kinds.find("model"), "measure", lambda *_: iter(()))
+        said = list(deep.again(RunFolder(run), str(place), lambda _: gate.speaker))
+    assert [text.partition(": ")[2] for text in said] == ["cannot be measured again"] * 3
+    of_adapter = RunFolder(run).registration.model_copy(update={"subject": Subject()})
+    nothing = SimpleNamespace(path=run, registration=of_adapter, receipts=[])
+    with pytest.raises(WorkspaceError, match="nothing was measured of adder beside its answers"):
+        list(deep.again(nothing))
 
     relinked(run, "config.json", json.dumps({"bytes": 900}))
     assert any("scorecard.json: subject.numbers.total" in d for d in recheck(run).differences)
