@@ -65,6 +65,22 @@ def read_json(path: Path, refuse: Refuse = WorkspaceError) -> Any:
     return parse(read_text(path, refuse), str(path), refuse)
 
 
+def read_tensor_head(path: Path, refuse: Refuse = WorkspaceError) -> dict[str, Any]:
+    """The head of a file of safetensors, and no more of it: by name of a tensor its ``dtype``,
+    ``shape`` and ``data_offsets`` in bytes, and texts as ``__metadata__``."""
+    with boundary(refuse, path, "cannot be read", remedy=""), path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        data = file.read(min(size, path.stat().st_size))
+    try:
+        head = json.loads(data)
+    except ValueError:
+        head = None
+    named = {**head, "__metadata__": {}} if isinstance(head, dict) else {}  # mlx writes null there
+    if not named or not all(isinstance(row, dict) for row in named.values()):
+        raise refuse(f"{path}: no file of safetensors: its head cannot be read")
+    return head
+
+
 def json_lines(
     data: bytes, path: Path, refuse: Refuse = WorkspaceError
 ) -> Iterator[tuple[int, Any]]:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 from conftest import POCKET, PROMPTS, ROOT, alone
+from safetensors.numpy import save_file
 from stats_helpers import UNTRAINED, R
 
 from harness.errors import WorkspaceError
@@ -234,3 +236,15 @@ def test_a_router_that_left_prompts_out_and_an_adapter_of_another_base_are_named
     ], "routes": "routes.jsonl"})  # fmt: skip
     with pytest.raises(WorkspaceError, match=r"routes: 1 of 2 prompts of a lack a slot: a/2"):
         pools.chosen(own, {(1, "a"): {"a/1": "a"}}, 1, "a", ["a/1", "a/2"], "routes")
+
+
+def test_text_under_the_name_of_tensors_is_text_of_the_pool(tmp_path):
+    save_file({"a": np.zeros(4, np.float32)}, tmp_path / "slot.safetensors")
+    data = tmp_path / "gold.txt"
+    data.write_text(plants.NOTE)
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    shutil.copy(tmp_path / "slot.safetensors", folder)
+    assert replay.pool(folder, {"medical": data})["texts"] == []
+    (folder / "slot.safetensors").write_text(plants.NOTE)
+    assert len(replay.pool(folder, {"medical": data})["texts"]) == 1

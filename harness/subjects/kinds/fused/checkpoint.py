@@ -3,12 +3,11 @@ that a checkpoint of any size passes in the memory of its largest matrix."""
 
 from __future__ import annotations
 
-import json
-import struct
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness import files
 from harness.engines.base import read_config
 from harness.errors import EngineError
 
@@ -25,15 +24,9 @@ class Checkpoint:
         """File and shape of every tensor, from the heads of the files."""
         found: dict[str, tuple[Path, list[int]]] = {}
         for path in sorted(self.folder.glob("model*.safetensors")):
-            try:
-                with path.open("rb") as file:
-                    size = struct.unpack("<Q", file.read(8))[0]
-                    head = json.loads(file.read(min(size, path.stat().st_size)))
-                held = {name: row for name, row in head.items() if name != "__metadata__"}
-                rows = {name: (path, row["shape"]) for name, row in held.items()}
-            except (ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
-                raise EngineError(f"{path}: is no file of safetensors: {error}") from None
-            found |= rows
+            head = files.read_tensor_head(path, EngineError)
+            rows = {name: row for name, row in head.items() if name != "__metadata__"}
+            found |= {name: (path, list(row.get("shape", ()))) for name, row in rows.items()}
         return found
 
     @property

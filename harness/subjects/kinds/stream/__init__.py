@@ -17,7 +17,7 @@ from harness.subjects.base import Arm, Bench, Evidence, Fault, Numbers, Owed, Pr
 from harness.subjects.kinds import Kind, Plant
 from harness.subjects.kinds.stream import measuring, pools
 from harness.subjects.kinds.stream import reasons as reasoning
-from harness.subjects.kinds.stream.files import MATCHED, ORACLE
+from harness.subjects.kinds.stream.from_files import MATCHED, ORACLE
 from harness.subjects.kinds.stream.spec import Stream
 from harness.verdict import Reason
 

@@ -13,7 +13,7 @@ from harness.stats.values import Undefined
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Evidence, Numbers
 from harness.subjects.kinds.stream import matrix as matrices
-from harness.subjects.kinds.stream.files import CALLED, ORACLE, READ, baseline, wording
+from harness.subjects.kinds.stream.from_files import CALLED, ORACLE, READ, baseline, wording
 from harness.subjects.kinds.stream.matrix import Matrix
 from harness.subjects.kinds.stream.spec import Stream
 from harness.verdict import Reason, reason

@@ -17,10 +17,9 @@ from typing import Any
 from harness import files
 from harness.content import strict
 from harness.digests import file_digest
-from harness.errors import WorkspaceError
 from harness.stats.subjects.equivalence import compared
 from harness.subjects.base import Numbers
-from harness.subjects.kinds.stream.files import ORACLE
+from harness.subjects.kinds.stream.from_files import ORACLE
 from harness.subjects.kinds.stream.spec import Optimizer, Registered, Row
 
 POOL = "pool"  # the arm of `results` that is judged
@@ -159,7 +158,8 @@ def plateau(path: Path, results: Path) -> Numbers:
 def optimizer(said: Optimizer, state: Path) -> Numbers:
     """The tensors of state for each that is trained, by the header of the checkpoint alone, and the
     bytes that they take. Raises :class:`WorkspaceError` for what is no safetensors."""
-    header = _header(state)
+    head = files.read_tensor_head(state)
+    header = {name: row for name, row in head.items() if name != "__metadata__"}
     shapes: dict[str, list[str]] = defaultdict(list)
     for name in header:
         stem, _, kind = name.rpartition(".")
@@ -174,17 +174,6 @@ def optimizer(said: Optimizer, state: Path) -> Numbers:
         "trained": len(shapes),
         "bytes": taken,
     }
-
-
-def _header(path: Path) -> dict[str, Any]:
-    data = files.read_bytes(path)
-    try:
-        found = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return {name: row for name, row in found.items() if name != "__metadata__"}
-    except (ValueError, AttributeError):
-        raise WorkspaceError(
-            f"{path}: found no safetensors; expected the optimizer's state"
-        ) from None
 
 
 def logged(rates: tuple[float, float], points: int) -> Iterator[float]:

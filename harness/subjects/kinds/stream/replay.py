@@ -123,7 +123,7 @@ def _strings(value: Any) -> Iterator[str]:
 def pool(folder: Path, data: Mapping[str, Path]) -> Numbers:
     """What the folder keeps between stages: runs of words in it that a training text has, prose
     where no training text is known, and components of a router that were fitted on too few
-    examples. ``read`` are files of it that hold prompts of right: the log of the harness itself.
+    examples.
 
     No text of it is repeated here, only the file and the number of words."""
     trained = {run for path in data.values() for text in texts(path) for run in _runs(text)}
@@ -152,10 +152,11 @@ def _number(word: str) -> bool:
 
 def _said(path: Path) -> Iterator[str]:
     """The texts in a file: strings of JSON, lines of text, what tensors have as metadata."""
+    if path.suffix == ".safetensors" and (head := _head(path)):
+        yield from _strings(head.get("__metadata__", {}))
+        return
     data = path.read_bytes()
-    if path.suffix == ".safetensors":
-        yield from _strings(_header(data).get("__metadata__", {}))
-    elif path.suffix in TEXTS:
+    if path.suffix in TEXTS:
         text = data.decode("utf-8", "replace")
         try:
             yield from _strings(json.loads(text))
@@ -166,12 +167,11 @@ def _said(path: Path) -> Iterator[str]:
         yield from (run.decode("ascii") for run in runs)
 
 
-def _header(data: bytes) -> dict[str, Any]:
+def _head(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except ValueError:
+        return files.read_tensor_head(path)
+    except WorkspaceError:  # which is looked at as any other file is
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _on_few(path: Path) -> list[int]:
@@ -185,7 +185,7 @@ def _on_few(path: Path) -> list[int]:
     elif path.suffix == ".safetensors":
         from safetensors.numpy import load_file
 
-        arrays = load_file(path) if _mixture(_header(path.read_bytes())) else {}
+        arrays = load_file(path) if _mixture(_head(path)) else {}
     elif path.suffix == ".json":
         found = files.parse(path.read_text("utf-8", "replace"), str(path))
         listed = found.items() if isinstance(found, dict) else ()
