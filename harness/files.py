@@ -75,10 +75,11 @@ def read_tensor_head(path: Path, refuse: Refuse = WorkspaceError) -> dict[str, A
         head = json.loads(data)
     except ValueError:
         head = None
-    named = {**head, "__metadata__": {}} if isinstance(head, dict) else {}  # mlx writes null there
-    if not named or not all(isinstance(row, dict) for row in named.values()):
-        raise refuse(f"{path}: no file of safetensors: its head cannot be read")
-    return head
+    if isinstance(head, dict):
+        head["__metadata__"] = head.get("__metadata__") or {}  # mlx writes null there
+        if all(isinstance(row, dict) for row in head.values()):
+            return head
+    raise refuse(f"{path}: no file of safetensors: its head cannot be read")
 
 
 def json_lines(
