@@ -20,7 +20,7 @@ from harness.subjects import kinds
 from harness.subjects.base import Bench, Evidence, Preflight
 from harness.subjects.kinds.merge import plants
 from harness.subjects.kinds.merge.numbers import measured, pooled
-from harness.subjects.kinds.merge.recipe import Factors, Recipe, merged, truncated
+from harness.subjects.kinds.merge.recipe import Factors, Recipe, merged, mistakes, truncated
 
 MERGES = ROOT / "tests" / "data" / "merges"
 TASKS = np.array([(0.6, -0.4, 0.1, 0.9), (-0.5, -0.2, 0.8, 0.05), (0.2, 0.7, -0.6, -0.3)])
@@ -305,3 +305,12 @@ def test_factors_of_other_ranks_are_a_fault(pair, built, tmp_path):
     plants.build(replace(plants._CLEAN, said=plants._FACTORS), base, [adapters[0], half], tmp_path)
     assert "merge-ranks" in [one.code for one in looked_at(tmp_path)[0]]
     assert "merge-ranks" not in [one.code for one in looked_at(built(plants._CLEAN))[0]]
+
+
+def test_orders_of_many_weights_are_as_many_as_pairs_and_of_few_every_one():
+    def orders(many: int) -> list[str]:
+        weights = tuple(1.0 + n for n in range(many))
+        said = mistakes(Recipe("peft", "linear", "delta", weights), [*map(str, range(many))])
+        return [words for words, _ in said if "another order" in words]
+
+    assert [len(orders(many)) for many in (2, 3, 4, 5, 9)] == [1, 5, 23, 10, 36]

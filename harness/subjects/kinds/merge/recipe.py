@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -23,6 +23,7 @@ Tool = Literal["peft", "mergekit", "own"]
 Method = Literal["linear", "ties", "dare_linear", "dare_ties", "svd"]
 On = Literal["delta", "factors"]
 OVERSAMPLED, ROUNDS = 8, 3  # of the subspace that a truncation is found in
+FEW = 4  # parents whose weights are tried in every order
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def semantics(recipe: Recipe) -> list[Recipe]:
 def mistakes(recipe: Recipe, names: Sequence[str]) -> Iterator[tuple[str, Recipe]]:
     """What a merge may be instead of what it is said to be, each with the words for it."""
     ones = (1.0,) * len(names)
-    for order in sorted(set(permutations(recipe.weights)) - {recipe.weights}):
+    for order in sorted(_orders(recipe.weights) - {recipe.weights}):
         said = ", ".join(f"{n} {w:g}" for n, w in zip(names, order, strict=True))
         yield f"with the weights in another order ({said})", replace(recipe, weights=order)
     if recipe.weights != ones:
@@ -202,3 +203,15 @@ def mistakes(recipe: Recipe, names: Sequence[str]) -> Iterator[tuple[str, Recipe
         yield "without pruning", replace(recipe, density=1.0)
     if recipe.method != "linear":
         yield "as a linear merge", replace(recipe, method="linear", density=1.0)
+
+
+def _orders(weights: tuple[float, ...]) -> set[tuple[float, ...]]:
+    """Every order of a few weights; of more those with two exchanged, as there are too many."""
+    if len(weights) <= FEW:
+        return set(permutations(weights))
+    found = set()
+    for one, other in combinations(range(len(weights)), 2):
+        order = list(weights)
+        order[one], order[other] = weights[other], weights[one]
+        found.add(tuple(order))
+    return found
