@@ -268,7 +268,7 @@ def test_memory_does_not_grow_with_the_answers_that_are_given(tmp_path, monkeypa
         batch.next_generated = lambda: held.append(given()) or held[-1]
         return batch
 
-    assert grown() < 1.02
+    assert grown() < 1.1  # a join more or less by then is 6 %
     monkeypatch.setattr(ways, "opened", hoarding)
     assert grown() > 1.2, "the test sees what is held"
 
