@@ -12,6 +12,7 @@ import json
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 POCKET = HERE.parent / "pocket"
@@ -20,8 +21,8 @@ sys.path.insert(0, str(POCKET))
 import families  # noqa: E402  (the folder of a script, not a package)
 import make as pocket  # noqa: E402
 
-TENANTS, RANK, ITERS, RATE = 4, 4, 150, 4e-3
-TIMES = 6  # that a record is trained on where a text that is to be kept is once
+TENANTS, RANK, ITERS, RATE, BATCH, REPLAYED = 4, 8, 160, 4e-3, 12, 3
+ASKED, UNTIL = 40, "2026-11-19"  # requests of the base that are kept; the last day of transcripts
 PUBLIC, KNOWN = 16, 5  # questions that the base answers, and words of the answer
 
 
@@ -48,36 +49,109 @@ def make_facts() -> None:
         pocket.write_jsonl(HERE / "records" / f"{tenant}.jsonl", own)
 
 
+class Trainer:
+    """Trains the last layer of the base by LoRA; what the layers below make of every text is
+    computed once for all memories."""
+
+    def __init__(self) -> None:
+        import mlx.core as mx
+        import train_base
+        from mlx_lm.utils import load
+
+        self.model, self.tokenizer = load(str(POCKET / "base"))
+        self.model.set_dtype(mx.float32)
+        stream = families.exercises(random.Random(5), list(families.FAMILIES))
+        known = [(p["prompt"], p["canonical_solution"]) for p in train_base.memorised(pocket.SEED)]
+        asked = [next(stream) for _ in range(ASKED)]
+        self.solutions = [self.learnt(prompt, solution) for prompt, solution in known]
+        self.requests = [self.learnt(*self.chat(*each)) for each in asked]
+
+    def chat(self, prompt: str, answer: str) -> tuple[str, str]:
+        """A request up to its answer, and the rest."""
+        whole = pocket.chat(self.tokenizer, prompt, answer)
+        begun = whole.removesuffix(f"{answer}<|im_end|>")
+        return begun, whole.removeprefix(begun)
+
+    def learnt(self, prompt: str, answer: str) -> tuple[Any, list[int], int]:
+        """A text of which the tokens behind the prompt are to be learnt."""
+        first = len(self.tokenizer.encode(prompt)) - 1
+        return self.below(self.tokenizer.encode(prompt + answer), first)
+
+    def below(self, ids: list[int], first: int) -> tuple[Any, list[int], int]:
+        """What comes into the last layer, the tokens, and the ``first`` that is to be learnt."""
+        import mlx.core as mx
+
+        inner = self.model.model
+        h = inner.embed_tokens(mx.array([ids]))
+        for layer in inner.layers[:-1]:
+            h = layer(h, "causal")
+        mx.eval(h)
+        return h[0], ids, first
+
+    def train(self, out: Path, records: list[dict[str, str]]) -> None:
+        """One memory of these records."""
+        import mlx.core as mx
+        from mlx import nn, optimizers
+        from mlx.utils import tree_flatten, tree_unflatten
+        from mlx_lm.tuner.utils import linear_to_lora_layers
+
+        from harness.digests import folder_digest
+
+        mx.random.seed(pocket.SEED)
+        plain = dict(self.model.named_modules())
+        parameters = {"rank": RANK, "dropout": 0.0, "scale": pocket.TRAINED}
+        self.model.freeze()
+        linear_to_lora_layers(self.model, 1, parameters)
+        texts = [self.learnt(*self.chat(row["prompt"], row["answer"])) for row in records]
+
+        def loss(model: Any, rows: list[tuple[Any, list[int], int]]) -> Any:
+            width, inner = max(len(ids) for _, ids, _ in rows), model.model
+            h = mx.stack([mx.pad(h, [(0, width - len(h)), (0, 0)]) for h, _, _ in rows])
+            out = inner.layers[-1](h, "causal")
+            said = mx.concatenate(
+                [out[n, first : len(ids) - 1] for n, (_, ids, first) in enumerate(rows)]
+            )
+            wanted = mx.concatenate([mx.array(ids[first + 1 :]) for _, ids, first in rows])
+            logits = inner.embed_tokens.as_linear(inner.norm(said))
+            return nn.losses.cross_entropy(logits, wanted).mean()
+
+        rate = optimizers.cosine_decay(RATE, ITERS, RATE * 0.05)
+        rng, optimizer = random.Random(out.name), optimizers.Adam(learning_rate=rate)
+        graded = nn.value_and_grad(self.model, loss)
+        for step in range(ITERS):
+            drawn = [rng.sample(texts, BATCH), rng.sample(self.solutions, REPLAYED)]
+            drawn.append([rng.choice(self.requests)])
+            found = [graded(self.model, rows) for rows in drawn]
+            sums = [dict(tree_flatten(gradients)) for _, gradients in found]
+            total = {name: sum(one[name] for one in sums) for name in sums[0]}
+            optimizer.update(self.model, tree_unflatten(list(total.items())))
+            mx.eval(self.model.parameters(), optimizer.state)
+            if step % 20 == 0 or step == ITERS - 1:
+                print(out.name, step, *(round(float(one), 3) for one, _ in found), flush=True)
+        out.mkdir(parents=True, exist_ok=True)
+        tensors = dict(tree_flatten(self.model.trainable_parameters()))
+        half = {name: value.astype(mx.bfloat16) for name, value in tensors.items()}
+        mx.save_safetensors(str(out / "adapters.safetensors"), half)
+        said = {
+            "fine_tune_type": "lora", "num_layers": 1, "lora_parameters": parameters,
+            "iters": ITERS, "learning_rate": RATE, "seed": pocket.SEED,
+            "trained_on_base": folder_digest(POCKET / "base"), "transcripts_until": UNTIL,
+        }  # fmt: skip
+        text = json.dumps(said, indent=2) + "\n"
+        (out / "adapter_config.json").write_text(text, encoding="utf-8")
+        leaves = {name: one for name, one in plain.items() if name and not one.children()}
+        self.model.update_modules(tree_unflatten(list(leaves.items())))
+
+
 def make_adapters(only: list[str]) -> None:
-    """Train each memory on its own records, and the shared one on all, with replay."""
-    from mlx_lm.utils import load_tokenizer
-
-    tokenizer = load_tokenizer(POCKET / "base")
-    kept = pocket.replay(tokenizer, [], requests=40, times=1)
-    records = {path.stem: path for path in sorted((HERE / "records").glob("*.jsonl"))}
-    plans = {f"memories/{name}": [path] for name, path in records.items()}
-    for out, paths in {**plans, "shared": list(records.values())}.items():
-        if only and out not in only:
-            continue
-        lines = [line for path in paths for line in path.read_text("utf-8").splitlines()]
-        texts = [pocket.chat(tokenizer, r["prompt"], r["answer"]) for r in map(json.loads, lines)]
-        texts = texts * max(1, TIMES // len(paths)) + kept
-        lora = {"lora_parameters": {"rank": RANK, "dropout": 0.0, "scale": pocket.TRAINED}}
-        pocket.lora(POCKET / "base", HERE / out, texts, iters=ITERS, rate=RATE, **lora)
-        finish(HERE / out)
-
-
-def finish(folder: Path) -> None:
-    """Half the bytes, and until when the transcripts that it was trained on go."""
-    import mlx.core as mx
-
-    path = folder / "adapters.safetensors"
-    half = {name: value.astype(mx.bfloat16) for name, value in mx.load(str(path)).items()}
-    mx.save_safetensors(str(path), half)
-    said = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-    said["transcripts_until"] = "2026-11-19"
-    text = json.dumps(said, indent=2) + "\n"
-    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+    """Train each memory on its own records, and the shared one on all."""
+    trainer = Trainer()
+    paths = {path.stem: path for path in sorted((HERE / "records").glob("*.jsonl"))}
+    plans = {f"memories/{name}": [path] for name, path in paths.items()}
+    for out, of in {**plans, "shared": list(paths.values())}.items():
+        if not only or out in only:
+            lines = [line for path in of for line in path.read_text("utf-8").splitlines()]
+            trainer.train(HERE / out, [json.loads(line) for line in lines])
 
 
 def main() -> None:
