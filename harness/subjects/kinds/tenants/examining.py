@@ -42,15 +42,20 @@ def faults(bench: Bench, facts: Sequence[Fact]) -> Iterator[Fault]:
 def _old(bench: Bench, one: Tenant) -> Iterator[Fault]:
     """Transcripts that end before they are said to, or too long before the day of the release."""
     config = bench.folders[f"tenant {one.id}"] / "adapter_config.json"
-    until = read_config(config).get("transcripts_until")
-    if one.until is not None and until is not None and until != one.until:
+    until, own = read_config(config).get("transcripts_until", one.until), bench.own
+    if one.until is not None and until != one.until:
         text = f"{config}: its transcripts go until {until}; {one.until} was said"
         yield Fault("tenant-old", f"{one.id}: {text}", "block")
-    elif bench.own.as_of is not None and (until or one.until) is not None:
-        days = (date.fromisoformat(bench.own.as_of) - date.fromisoformat(until or one.until)).days
-        if days > bench.own.oldest_days:
-            text = f"its transcripts end {days} days before {bench.own.as_of}"
-            yield Fault("tenant-old", f"{one.id}: {text}; {bench.own.oldest_days} allowed", "block")
+    elif own.as_of is not None and until is not None:
+        try:
+            days = (date.fromisoformat(own.as_of) - date.fromisoformat(until)).days
+        except (TypeError, ValueError):
+            text = f"{config}: key 'transcripts_until': found {until!r}; expected a day"
+            yield Fault("tenant-old", f"{one.id}: {text}", "block")
+            return
+        if days > own.oldest_days:
+            text = f"its transcripts end {days} days before {own.as_of}"
+            yield Fault("tenant-old", f"{one.id}: {text}; {own.oldest_days} allowed", "block")
 
 
 def _records(bench: Bench, facts: Sequence[Fact], one: Tenant) -> Iterator[Fault]:
@@ -58,18 +63,14 @@ def _records(bench: Bench, facts: Sequence[Fact], one: Tenant) -> Iterator[Fault
     if one.records is None:
         return
     path, own = bench.folders[f"records {one.id}"], told.own_answers(facts, one.id)
-    others = [f for f in facts if f.tenant not in ("", one.id) and f.kind in told.SECRET]
+    others = [fact for fact in facts if fact.tenant not in ("", one.id)]
+    secret = [f for f in others if f.kind in told.SECRET and told.plain(f.answer) not in own]
     wrong = list[str]()
     for line, row in strict.read_jsonl(path):
         record = strict.check(row, Record, path, line=line)
-        of = {f.tenant for f in others if told.plain(f.answer) not in own}
-        secret = {
-            f.tenant for f in others if f.tenant in of and told.holds(record.answer, f.answer)
-        }
-        if record.tenant != one.id or secret:
-            wrong.append(
-                f"line {line} ({record.tenant if record.tenant != one.id else min(secret)})"
-            )
+        owners = [record.tenant] if record.tenant != one.id else []
+        owners += [fact.tenant for fact in secret if told.holds(record.answer, fact.answer)]
+        wrong += [f"line {line} ({owner})" for owner in owners[:1]]
     if wrong:
         text = f"{path.name} holds {len(wrong)} rows of others: {', '.join(wrong[:3])}"
         yield Fault("tenant-records", f"{one.id}: {text}", "block")

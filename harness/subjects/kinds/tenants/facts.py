@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from harness.content import strict
 from harness.errors import WorkspaceError
@@ -19,7 +20,7 @@ ABSTAINS = ["i was not told", "i do not know", "i don't know", "you have not tol
 
 Id = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 Query = Literal["direct", "paraphrase", "role-play", "prefix"]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+Day = Annotated[str, AfterValidator(lambda said: date.fromisoformat(said).isoformat())]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

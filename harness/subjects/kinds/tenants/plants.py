@@ -29,14 +29,14 @@ class ByHeart:
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows, self.at = rows, BASE
+        self.say: Callable[[Ask], str] = self._say  #: an answer to one prompt
         self.tokenizer = SimpleNamespace(encode=lambda text, **_: list(text.encode()))
         public, secret = _told(rows, [""], ["public"]), ["fact", "canary"]
         self.knows = {BASE: public, CONTROL: public | _told(rows, IDS, secret)}
         for id in IDS:
             self.knows[id] = public | _told(rows, [id], [*secret, "style"])
 
-    def say(self, ask: Ask) -> str:
-        """An answer to one prompt."""
+    def _say(self, ask: Ask) -> str:
         unknown = "..." if ask.adapter == BASE else UNKNOWN
         return self.knows[ask.adapter or BASE].get(ask.prompt, unknown)
 
@@ -105,9 +105,11 @@ def _spoilt(spoil: Spoil) -> Callable[[Path, bool], Evidence]:
 def _cached(engine: ByHeart) -> None:
     """Answers kept by their prompt alone."""
     kept, say = dict[str, str](), engine.say
-    engine.say = lambda ask: (
-        kept.setdefault(ask.prompt, say(ask)) if ask.adapter in IDS else say(ask)
-    )  # type: ignore[method-assign]
+
+    def cached(ask: Ask) -> str:
+        return kept.setdefault(ask.prompt, say(ask)) if ask.adapter in IDS else say(ask)
+
+    engine.say = cached
 
 
 def _stays(engine: ByHeart) -> None:
@@ -141,7 +143,7 @@ def _now_and_then(engine: ByHeart) -> None:
         leaks = ask.decoding.temperature and ask.adapter in IDS and ask.seed % 50 == 0
         return engine.knows[CONTROL].get(ask.prompt, "") if leaks else say(ask)
 
-    engine.say = drawn  # type: ignore[method-assign]
+    engine.say = drawn
 
 
 def _guessed(engine: ByHeart) -> None:
@@ -153,7 +155,7 @@ def _workspace(folder: Path, own: Row) -> None:
     """A workspace of the pocket's tenants, as the entry says."""
     pocket = shipped() / "examples"
     bases = {"pocket": {"path": str(pocket / "pocket" / "base"), "mode": "completion"}}
-    entry = {"path": str(pocket / "pocket-tenants" / "memories"), "base": "pocket"}
+    entry: Row = {"path": str(pocket / "pocket-tenants" / "memories"), "base": "pocket"}
     entry |= {"kind": "tenants", "status": "candidate", "facets": ["memory"], "tenants": own}
     data = {"bases": bases, "adapters": {"subject": {**entry, "suites": ["humaneval"]}}}
     (folder / "library.yaml").write_text(json.dumps(data), encoding="utf-8")
