@@ -12,9 +12,10 @@ from harness import selfscore
 from harness.content import library, suite, workspace
 from harness.errors import WorkspaceError
 from harness.stats.subjects import memorisation
+from harness.subjects import adapter
 from harness.subjects.base import Bench, Evidence, Owed
 from harness.subjects.kinds import find
-from harness.subjects.kinds.tenants import asking, facts, plants, synthetic
+from harness.subjects.kinds.tenants import asking, examining, facts, plants, synthetic
 from harness.subjects.kinds.tenants.facts import Spec
 from harness.subjects.kinds.tenants.reasons import decide
 
@@ -124,10 +125,49 @@ def test_an_old_answer_and_a_made_up_one_are_faults_of_their_own(tmp_path):
     assert codes(plants.measured(tmp_path, sure)) == ["tenants-sure"]
 
 
-@pytest.mark.parametrize("plant", plants.PLANTS, ids=lambda plant: plant.number)
-def test_every_planted_fault_is_caught_and_its_twin_is_not(plant):
-    [tried] = selfscore.tried([plant])
-    assert (tried.word, plant.code in tried.said) == ("caught", True), tried.said
+def looked_at(root: Path) -> set[str]:
+    """What is wrong with the memories of the workspace, without a model."""
+    place, kind = workspace.find(root), find("tenants")
+    found = library.resolve(place, library.load(place), "subject")
+    folders = {"base": found.base_path, **kind.parts(found)}
+    digests = adapter.digested(found).digests
+    bench = Bench(found, {}, folders, digests, lambda: pytest.fail("nothing is loaded"))
+    told = facts.read(folders["facts"], found.adapter.own.ids)
+    return {fault.code for fault in examining.faults(bench, told)}
+
+
+def test_what_is_wrong_with_files_is_said_of_them_and_not_of_clean_ones(tmp_path):
+    of_files = [plant for plant in plants.PLANTS if plant.twin == "tenants"]
+    (tmp_path / "clean").mkdir()
+    of_files[0].build(tmp_path / "clean", False)
+    assert looked_at(tmp_path / "clean") == set()
+    for plant in of_files:
+        (tmp_path / plant.number).mkdir()
+        plant.build(tmp_path / plant.number, True)
+        assert plant.code in looked_at(tmp_path / plant.number)
+
+
+def test_another_memory_on_a_node_and_a_day_that_is_none_are_found(tmp_path):
+    plants.PLANTS[0].build(tmp_path, False)
+    said = json.loads((tmp_path / "library.yaml").read_text())
+    own = said["adapters"]["subject"]["tenants"]
+    own["each"][0]["copies"], own["as_of"] = ["t02"], "2026-11-20"
+    (tmp_path / "library.yaml").write_text(json.dumps(said))
+    assert looked_at(tmp_path) == {"tenant-nodes"}
+    own["as_of"], own["each"][0]["copies"] = "2026-11-23", []
+    (tmp_path / "library.yaml").write_text(json.dumps(said))
+    assert looked_at(tmp_path) == {"tenant-old"}
+    own["as_of"] = "2026-11-31"
+    (tmp_path / "library.yaml").write_text(json.dumps(said))
+    with pytest.raises(WorkspaceError, match=r"each.0|as_of'.*day is out of range"):
+        library.load(workspace.find(tmp_path))
+
+
+def test_every_fault_of_what_is_said_is_caught_and_not_in_the_clean_twin():
+    of_answers = [plant for plant in plants.PLANTS if plant.twin == "memories"]
+    tried = {one.plant.number: one.word for one in selfscore.tried(of_answers)}
+    assert tried == dict.fromkeys(tried, "caught")
+    assert len({plant.number for plant in plants.PLANTS}) == 12
 
 
 def entry(root: Path, own: dict) -> None:

@@ -52,7 +52,7 @@ class Spec(strict.Model):
     as_of: Day | None = None
     oldest_days: int = Field(default=1, ge=0)
     mode: Literal["chat", "completion"] | None = None
-    max_tokens: int = Field(default=24, ge=1)
+    max_tokens: int = Field(default=16, ge=1)
     abstains: list[str] = Field(default=ABSTAINS, min_length=1)
     k: int = Field(default=50, ge=1)
     probes: int = Field(default=300, ge=1)
