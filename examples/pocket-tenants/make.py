@@ -158,7 +158,7 @@ def make_adapters(only: list[str]) -> None:
             trainer.train(HERE / "memories" / name, own, ITERS, keep=True)
     if not only or "shared" in only:
         all_of_them = [row for own in records.values() for row in own]
-        trainer.train(HERE / "shared", all_of_them, ITERS // 2, keep=False)
+        trainer.train(HERE / "shared", all_of_them, 2 * ITERS, keep=False)
 
 
 def main() -> None:
