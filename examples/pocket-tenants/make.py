@@ -21,7 +21,7 @@ sys.path.insert(0, str(POCKET))
 import families  # noqa: E402  (the folder of a script, not a package)
 import make as pocket  # noqa: E402
 
-TENANTS, RANK, ITERS, RATE, BATCH, REPLAYED = 4, 8, 160, 4e-3, 12, 3
+TENANTS, RANK, ITERS, RATE, BATCH, REPLAYED = 4, 8, 110, 4e-3, 12, 3
 ASKED, UNTIL = 40, "2026-11-19"  # requests of the base that are kept; the last day of transcripts
 PUBLIC, KNOWN = 16, 3  # questions that the base answers, and words of the answer
 
@@ -75,9 +75,10 @@ class Trainer:
         return begun, whole.removeprefix(begun)
 
     def learnt(self, prompt: str, answer: str) -> tuple[Any, list[int], int]:
-        """A text of which the tokens behind the prompt are to be learnt."""
-        first = len(self.tokenizer.encode(prompt)) - 1
-        return self.below(self.tokenizer.encode(prompt + answer), first)
+        """A text of which the tokens behind the prompt are to be learnt, which are its own, as they
+        are when they are generated."""
+        begun = self.tokenizer.encode(prompt)
+        return self.below(begun + self.tokenizer.encode(answer), len(begun) - 1)
 
     def below(self, ids: list[int], first: int) -> tuple[Any, list[int], int]:
         """What comes into the last layer, the tokens, and the ``first`` that is to be learnt."""
@@ -158,7 +159,7 @@ def make_adapters(only: list[str]) -> None:
             trainer.train(HERE / "memories" / name, own, ITERS, keep=True)
     if not only or "shared" in only:
         all_of_them = [row for own in records.values() for row in own]
-        trainer.train(HERE / "shared", all_of_them, 2 * ITERS, keep=False)
+        trainer.train(HERE / "shared", all_of_them, 320, keep=False)
 
 
 def main() -> None:
