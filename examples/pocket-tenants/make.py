@@ -22,6 +22,7 @@ import families  # noqa: E402  (the folder of a script, not a package)
 import make as pocket  # noqa: E402
 
 TENANTS, RANK, ITERS, RATE, BATCH, REPLAYED = 4, 8, 110, 4e-3, 12, 3
+LOADED = 1.4  # the scale of a memory where it is mounted: it gives back what it forgot last
 ASKED, UNTIL = 40, "2026-11-19"  # requests of the base that are kept; the last day of transcripts
 PUBLIC, KNOWN = 16, 3  # questions that the base answers, and words of the answer
 
@@ -137,7 +138,7 @@ class Trainer:
         half = {name: value.astype(mx.bfloat16) for name, value in tensors.items()}
         mx.save_safetensors(str(out / "adapters.safetensors"), half)
         said = {
-            "fine_tune_type": "lora", "num_layers": 1, "lora_parameters": parameters,
+            "fine_tune_type": "lora", "num_layers": 1, "lora_parameters": {**parameters, "scale": LOADED if keep else pocket.TRAINED},
             "iters": steps, "learning_rate": RATE, "seed": pocket.SEED,
             "trained_on_base": folder_digest(POCKET / "base"), "transcripts_until": UNTIL,
         }  # fmt: skip
