@@ -57,7 +57,7 @@ class Fused(Kind):
         """The adapter that was fused, and the thin one, in the form of mlx-lm."""
         own: Spec = entry.adapter.own
         return {
-            role: _mountable(entry.folder(said), entry.base_path)
+            role: mountable(entry.folder(said), entry.base_path)
             for role, said in ((SOUL, own.adapter), (THIN, own.thin))
             if said is not None
         }
@@ -128,7 +128,8 @@ class Fused(Kind):
         return PLANTS
 
 
-def _mountable(path: Path, base: Path) -> Path:
+def mountable(path: Path, base: Path) -> Path:
+    """The folder of a part in the form of mlx-lm, converted into the cache where it is of PEFT."""
     from harness.subjects.entering import peft
 
     if not path.exists() or recognised(path) == "mlx":

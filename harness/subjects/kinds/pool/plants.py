@@ -1,0 +1,328 @@
+"""The planted faults of a pool, F4.1 to F4.12, each beside its clean twin: routers of the pocket's
+adapters as a preflight looks at them, and rooms of made-up answers that real routers choose in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from harness import files
+from harness.content import library, workspace
+from harness.content.case import Case
+from harness.content.suite import Suite, SuiteFile
+from harness.content.workspace import shipped
+from harness.digests import folder_digest
+from harness.subjects.base import Bench, Evidence
+from harness.subjects.kinds import Kind, Plant, of
+from harness.subjects.kinds.pool import encoders, mechanisms
+from harness.subjects.kinds.pool.routing import Router
+from harness.subjects.kinds.pool.spec import Pool
+
+Said = dict[str, Any]
+FACETS, ADAPTERS = {"java": "legacy", "godot": "gamedev"}, "examples/pocket/adapters/"
+TWIN = "pool"
+RULES = {"Java|Jakarta": "legacy", "GDScript": "gamedev"}
+
+# Routers of the pocket, as a preflight finds them.
+
+
+def rows(facet: str, dev: str = ".dev") -> list[Said]:
+    """The dev prompts of a facet of the pocket, or with an empty word the held-out ones."""
+    text = (shipped() / f"suites/pocket/{facet}{dev}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def lines(path: Path, found: Iterable[Said]) -> None:
+    """Write rows as JSON lines."""
+    files.replace(path, "".join(json.dumps(row) + "\n" for row in found))
+
+
+def pool(folder: Path, router: Said, *, gone: str = "", **more: Any) -> Said:
+    """A workspace whose ``subject`` is a pool of the pocket's two adapters behind this router; what
+    its entry says of it."""
+    examples = [
+        {"adapter": name, "prompt": row["prompt"]}
+        for facet, name in FACETS.items()
+        for row in rows(facet)
+    ]
+    files.make_folder(folder / "router")
+    lines(folder / "router" / "examples.jsonl", [*examples, *more.pop("examples", [])])
+    at = {name: str(shipped() / ADAPTERS / name) for name in FACETS.values()}
+    said: Said = {"adapters": at | ({gone: "adapters/gone"} if gone else {}), **more}
+    fitted = {} if "rules" in router else {"examples": "router/examples.jsonl", "reach": 0.2}
+    said["router"] = {**fitted, **router}
+    entry: Said = {"kind": "pool", "path": "router", "base": "pocket", "status": "candidate"}
+    entry |= {"facets": ["pocket-java", "pocket-godot"], "pool": said}
+    entry["suites"] = [f"pocket/{facet}" for facet in FACETS]
+    base = {"path": str(shipped() / "examples/pocket/base"), "mode": "completion"}
+    files.write_json(
+        folder / "library.yaml", {"bases": {"pocket": base}, "adapters": {"subject": entry}}
+    )
+    return said
+
+
+def state(folder: Path, **more: Any) -> Said:
+    """A router of a state file, fitted on the examples; ``more`` stands in it otherwise."""
+    said = pool(folder, {"kind": "gmm"})
+    fitted = Router(Pool.model_validate(said), {"examples": folder / "router/examples.jsonl"}).state
+    arrays = {key: held.tolist() for key, held in fitted.arrays.items()}
+    head: Said = {"kind": "gmm", "adapters": fitted.adapters, "near": fitted.near, **arrays}
+    files.write_json(folder / "router" / "state.json", head | more)
+    return pool(folder, {"kind": "gmm", "state": "router/state.json"})
+
+
+def served(folder: Path, kind: str, code: str, **more: Any) -> None:
+    """A pool whose router is a function of its own."""
+    declared: Said = {"rules": RULES} if kind == "regex" else {}
+    pool(folder, {"kind": kind, "function": "router:route", **declared}, **more)
+    (folder / "router" / "router.py").write_text(code, encoding="utf-8")
+
+
+def logged(folder: Path, router: Said, log: Callable[[Router, list[str]], list[list[str]]]) -> None:
+    """A pool with the log of what serves it: who answered each of the held-out prompts."""
+    own = Pool.model_validate(pool(folder, router))
+    at = {f"member {name}": Path(path) for name, path in own.adapters.items()}
+    at |= {"base": shipped() / "examples/pocket/base", "adapter": folder / "router"}
+    found, asked = Router(own, at), [(facet, row) for facet in FACETS for row in rows(facet, "")]
+    answered = log(found, [row["prompt"] for _, row in asked])
+    lines(
+        folder / "log.jsonl",
+        [
+            {"suite": f"pocket/{facet}", "case": row["id"], "adapters": names}
+            for (facet, row), names in zip(asked, answered, strict=True)
+        ],
+    )
+    pool(folder, router, log="log.jsonl")
+
+
+def _drifted(folder: Path, planted: bool) -> None:
+    base = shipped() / "examples/pocket/base"
+    shutil.copytree(base, folder / "encoder")
+    if planted:
+        config = folder / "encoder" / "config.json"
+        config.write_text(config.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    frozen = {"path": "encoder", "digest": folder_digest(base)}
+    pool(folder, {"kind": "lorauter", "encoder": frozen})
+
+
+def _by_heart(folder: Path, planted: bool) -> None:
+    code = (
+        "import json, pathlib, re\n"
+        f"SUITES = pathlib.Path({str(shipped() / 'suites/pocket')!r})\n"
+        f"NAMES = {FACETS!r}\n"
+        "KNOWN = {json.loads(line)['prompt']: name for facet, name in NAMES.items()\n"
+        "         for line in (SUITES / f'{facet}.jsonl').read_text().splitlines()}\n"
+    )
+    read = "KNOWN.get(prompt)" if planted else "'legacy' if 'Java' in prompt else 'gamedev'"
+    served(folder, "function", f"{code}def route(prompt):\n    return {read}\n")
+
+
+def _unsigned(folder: Path, planted: bool) -> None:
+    logged(folder, {"kind": "arrow"}, lambda router, prompts: [
+        [one.name] for one in router.arrow(prompts, signed=planted)
+    ])  # fmt: skip
+
+
+def _round_robin(folder: Path, planted: bool) -> None:
+    if planted:
+        state(folder)
+        head = {"kind": "round_robin", "adapters": ["gamedev", "legacy"], "turn": [0]}
+        files.write_json(folder / "router" / "state.json", head)
+    else:
+        state(folder)
+
+
+def _round_robin_serves(folder: Path, planted: bool) -> None:
+    turns = (
+        "import itertools\nturn = itertools.cycle(['gamedev', 'legacy'])\n"
+        "def route(prompt):\n    return next(turn)\n"
+    )
+    rule = "def route(prompt):\n    return 'legacy' if 'Ja' in prompt else 'gamedev'\n"
+    served(folder, "gmm", turns if planted else rule)
+
+
+def _gone(folder: Path, planted: bool) -> None:
+    pool(folder, {"kind": "gmm"}, gone="gamedev" if planted else "")
+
+
+def _picks(folder: Path, planted: bool) -> None:
+    """As the factory's own: the default where no folder of that name is there."""
+    at = folder / "gone" if planted else shipped() / ADAPTERS
+    code = (
+        f"import pathlib\nADAPTERS = pathlib.Path({str(at)!r})\n"
+        "def route(prompt):\n"
+        "    name = 'legacy' if 'Java' in prompt or 'Jakarta' in prompt else 'gamedev'\n"
+        "    return name if (ADAPTERS / name).is_dir() else 'gamedev'\n"
+    )
+    served(folder, "regex", code)
+
+
+def _thin(folder: Path, planted: bool) -> None:
+    state(folder, **({"counts": [6, 1]} if planted else {}))
+
+
+def _per_token(folder: Path, planted: bool) -> None:
+    state(folder, per="token" if planted else "request")
+
+
+def _mixed(folder: Path, planted: bool) -> None:
+    def log(router: Router, prompts: list[str]) -> list[list[str]]:
+        chosen = [one.name for one in router.chooses(prompts)]
+        return [[name, "legacy", name] if planted else [name] for name in chosen]
+
+    logged(folder, {"kind": "regex", "rules": RULES}, log)
+
+
+def _leak(folder: Path, planted: bool) -> None:
+    held = [{"adapter": "legacy", "prompt": row["prompt"]} for row in rows("java", "")[:5]]
+    pool(folder, {"kind": "gmm"}, examples=held if planted else [])
+
+
+# Rooms: made-up prompts and answers, chosen for by a real router.
+
+Table = dict[str, dict[str, int]]  #: of 100 prompts of each domain, how many each adapter passes
+ASKED = "What does the {} say of case number {} in the book?"
+WORDS = {"law": "clause", "care": "dose", "code": "loop"}
+SOUND: Table = {
+    "law": {"law": 80, "care": 20, "code": 20, "base": 10},
+    "care": {"law": 20, "care": 80, "code": 20, "base": 10},
+    "code": {"law": 20, "care": 20, "code": 80, "base": 10},
+}  # fmt: skip
+EQUAL: Table = {
+    "law": {"law": 70, "care": 69, "base": 5},
+    "care": {"law": 10, "care": 71, "base": 5},
+}
+APART: Table = {**EQUAL, "law": {"law": 70, "care": 10, "base": 5}}
+EACH, LOST = 100, 5  # prompts of a domain, and those of them that speak of another
+
+
+def room(table: Table, lost: int = 0) -> dict[str, Suite]:
+    """A suite for each domain of a table, ``lost`` of whose prompts speak of another, and a guard
+    that speaks of none."""
+    names, every = list(table), EACH // max(1, lost)
+    found = {}
+    for place, domain in enumerate([*names, "guard"]):
+        of = {
+            n: names[(place + 1) % len(names)] if lost and n % every == 7 else domain
+            for n in range(EACH)
+        }
+        spec: Any = {"facet": domain, "role": "facet" if domain in names else "guard"}
+        spec |= {"mode": "chat", "prompts": "p", "max_tokens": 9, "margin": 0.1}
+        spec["criteria"] = [{"id": "c", "verifier": "v"}]
+        said = [ASKED.format(WORDS[d], n) if d in names else f"weather {n}" for n, d in of.items()]
+        cases = tuple(Case(f"{domain}/{n}", text, {}) for n, text in enumerate(said))
+        found[domain] = Suite(domain, Path(), SuiteFile.model_validate(spec), cases)
+    return found
+
+
+def evidence(
+    folder: Path, table: Table, router: Said, suites: dict[str, Suite], **more: Any
+) -> Evidence:
+    """What a gate holds of a room whose router chose: measured by the kind, answered by the
+    table."""
+    own = {"adapters": dict.fromkeys(table, "adapters"), "router": router, **more}
+    entry = {"kind": "pool", "path": "router", "base": "room", "status": "candidate"}
+    entry |= {"facets": [*table], "suites": [*table], "pool": own}
+    for name in ("room", "router", "adapters"):
+        files.make_folder(folder / name)
+    for name in ("config", "tokenizer"):
+        files.write_json(folder / "room" / f"{name}.json", {})
+    listed = {"bases": {"room": {"path": "room"}}, "adapters": {"subject": entry}}
+    files.write_json(folder / "library.yaml", listed)
+    place = workspace.find(str(folder))
+    found = library.resolve(place, library.load(place), "subject")
+    kind: Kind = of(found)
+    at = {"base": found.base_path, "adapter": found.path}
+    for role in ("state", "examples"):
+        if role in router:
+            at[role] = folder / router[role]
+    bench = Bench(found, suites, at, {"base": str(folder)}, _no_model)
+    measured = {w: dict(kind.measure(bench, w, cases)) for w, cases in kind.owes(bench).items()}
+    outcomes: dict[str, Any] = {}
+    for domain, passed in table.items():
+        chosen = {c.id: measured["route"][f"{domain} {c.id}"] for c in suites[domain].cases}
+        arms = {name if name == "base" else f"member {name}": name for name in passed}
+        said = {
+            arm: _answers(chosen, passed, lambda _, name=name: name) for arm, name in arms.items()
+        }
+        outcomes[domain] = said | {"adapter": _answers(chosen, passed, lambda row: row["adapter"])}
+    return Evidence(found.adapter.own, {}, measured, {}, outcomes)
+
+
+def _answers(
+    chosen: dict[str, Said], passed: dict[str, int], who: Callable[[Said], str]
+) -> dict[str, list[str]]:
+    return {
+        case: ["pass" if number < passed[who(row)] else "fail"]
+        for number, (case, row) in enumerate(chosen.items())
+    }
+
+
+def _no_model() -> Any:
+    raise LookupError("what a router chooses needs no model")
+
+
+def by_words(table: Table, *left_out: str) -> Said:
+    """A router by the words of each domain."""
+    rules = {WORDS[name]: name for name in table if name not in left_out}
+    return {"kind": "regex", "rules": rules}
+
+
+def _collapsed(folder: Path, planted: bool) -> Evidence:
+    rules: Said = {"kind": "regex", "rules": {"clause|dose|loop": "law"}}
+    return evidence(folder, SOUND, rules if planted else by_words(SOUND), room(SOUND))
+
+
+def _dead(folder: Path, planted: bool) -> Evidence:
+    router = by_words(SOUND, *(["code"] if planted else []))
+    return evidence(folder, SOUND, router, room(SOUND))
+
+
+def _no_gain(folder: Path, planted: bool) -> Evidence:
+    table = EQUAL if planted else APART
+    return evidence(folder, table, by_words(table), room(table, LOST))
+
+
+def _shuffled(folder: Path, planted: bool) -> Evidence:
+    names = list(SOUND)
+    texts = [ASKED.format(WORDS[name], n) for name in names for n in range(200, 220)]
+    labels = [(name, "") for name in names for _ in range(20)]
+    found = mechanisms.fitted("lorauter", encoders.hashed(texts, 512), labels)
+    order = found.adapters[1:] + found.adapters[:1] if planted else found.adapters
+    held = {"kind": "lorauter", "adapters": order, "near": found.near}
+    held["means"] = found.arrays["means"].tolist()
+    files.write_json(folder / "state.json", held)
+    return evidence(
+        folder, SOUND, {"kind": "lorauter", "state": "state.json", "reach": 0.3}, room(SOUND)
+    )
+
+
+PLANTS = tuple(
+    Plant(number, code, what, build, twin=twin)
+    for number, code, what, build, twin in (
+        ("F4.1", "pool-collapsed", "everything goes to one adapter", _collapsed, ""),
+        ("F4.2", "pool-dead", "an adapter that is the best of a facet gets nothing", _dead, ""),
+        (
+            "F4.3",
+            "pool-worse",
+            "95 % routed right, and worse than the best by itself",
+            _no_gain,
+            "",
+        ),
+        ("F4.4", "pool-encoder", "the bytes of the encoder are others", _drifted, ""),
+        ("F4.5", "pool-label", "the router reads the evaluation's own files", _by_heart, ""),
+        ("F4.6", "pool-shuffled", "prototypes in another order than names", _shuffled, ""),
+        ("F4.7", "pool-other", "Arrow without the absolute value", _unsigned, ""),
+        ("F4.8", "pool-state", "declared gmm, the state is round robin", _round_robin, "state"),
+        ("F4.8", "pool-other", "declared gmm, what serves is round robin", _round_robin_serves, ""),
+        ("F4.9", "pool-missing", "the folder of an adapter is not there", _gone, TWIN),
+        ("F4.9", "pool-other", "the factory's _pick falls back without a word", _picks, ""),
+        ("F4.10", "pool-thin", "a component fitted on one example", _thin, "state"),
+        ("F4.11", "pool-per-token", "its state decides for each token", _per_token, "state"),
+        ("F4.11", "pool-mixed", "several adapters answered one request", _mixed, ""),
+        ("F4.12", "pool-leak", "held-out prompts among the examples", _leak, TWIN),
+    )
+)
