@@ -81,7 +81,9 @@ def served(folder: Path, kind: str, code: str, **more: Any) -> None:
     (folder / "router" / "router.py").write_text(code, encoding="utf-8")
 
 
-def logged(folder: Path, router: Said, log: Callable[[Router, list[str]], list[list[str]]]) -> None:
+def logged(
+    folder: Path, router: Said, log: Callable[[Router, list[str]], list[list[str]]], **more: Any
+) -> None:
     """A pool with the log of what serves it: who answered each of the held-out prompts."""
     own = Pool.model_validate(pool(folder, router))
     at = {f"member {name}": Path(path) for name, path in own.adapters.items()}
@@ -95,7 +97,7 @@ def logged(folder: Path, router: Said, log: Callable[[Router, list[str]], list[l
             for (facet, row), names in zip(asked, answered, strict=True)
         ],
     )
-    pool(folder, router, log="log.jsonl")
+    pool(folder, router, log="log.jsonl", **more)
 
 
 def _drifted(folder: Path, planted: bool) -> None:
@@ -105,7 +107,7 @@ def _drifted(folder: Path, planted: bool) -> None:
         config = folder / "encoder" / "config.json"
         config.write_text(config.read_text(encoding="utf-8") + " ", encoding="utf-8")
     frozen = {"path": "encoder", "digest": folder_digest(base)}
-    pool(folder, {"kind": "lorauter", "encoder": frozen})
+    pool(folder, {"kind": "lorauter", "encoder": frozen}, stable=0.3)
 
 
 def _by_heart(folder: Path, planted: bool) -> None:
@@ -123,7 +125,7 @@ def _by_heart(folder: Path, planted: bool) -> None:
 def _unsigned(folder: Path, planted: bool) -> None:
     logged(folder, {"kind": "arrow"}, lambda router, prompts: [
         [one.name] for one in router.arrow(prompts, signed=planted)
-    ])  # fmt: skip
+    ], stable=0.3)  # fmt: skip
 
 
 def _round_robin(folder: Path, planted: bool) -> None:
