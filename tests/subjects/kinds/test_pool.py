@@ -17,7 +17,7 @@ from harness.stats.subjects.routing import agreement, calibration, load, standin
 from harness.subjects.adapter import digested
 from harness.subjects.base import Bench, Evidence, Owed
 from harness.subjects.kinds import find
-from harness.subjects.kinds.pool import encoders, mechanisms, plants
+from harness.subjects.kinds.pool import encoders, mechanisms, plants, rooms
 from harness.subjects.kinds.pool.spec import Pool, Router
 
 KIND = find("pool")
@@ -114,9 +114,7 @@ def test_a_planted_fault_is_named_and_its_twin_is_not(tmp_path, plant, engine):
 
 
 def test_a_router_that_beats_the_best_adapter_ships_with_its_numbers(tmp_path):
-    evidence = plants.evidence(
-        tmp_path, plants.SOUND, plants.by_words(plants.SOUND), plants.room(plants.SOUND)
-    )
+    evidence = rooms.evidence(tmp_path, rooms.SOUND, rooms.by_words(rooms.SOUND))
     numbers, [reason] = KIND.reasons(evidence)
     assert (reason.verdict, reason.code) == ("SHIP", "pool-routed")
     assert "routed 80.0% of 300 prompts pass, 40.0%" in reason.text
@@ -135,16 +133,16 @@ def test_a_router_that_beats_the_best_adapter_ships_with_its_numbers(tmp_path):
 
 @pytest.mark.parametrize("kind", ["gmm", "lorauter", "softmax", "knn"])
 def test_every_mechanism_finds_the_adapter_and_noise_does_not_take_its_requests(tmp_path, kind):
-    names = list(plants.SOUND)
+    names = list(rooms.SOUND)
     examples = [
-        {"adapter": name, "prompt": plants.ASKED.format(plants.WORDS[name], n)}
+        {"adapter": name, "prompt": rooms.ASKED.format(rooms.WORDS[name], n)}
         for name in names
         for n in range(200, 212)
     ]
     plants.lines(tmp_path / "examples.jsonl", examples)
     router = {"kind": kind, "examples": "examples.jsonl", "reach": 0.25}
     router["encoder"] = {"width": 128}
-    found = plants.evidence(tmp_path, plants.SOUND, router, plants.room(plants.SOUND))
+    found = rooms.evidence(tmp_path, rooms.SOUND, router)
     numbers, reasons = KIND.reasons(found)
     assert [one.code for one in reasons] == ["pool-routed"]
     assert numbers["agreement"]["accuracy"] == 1

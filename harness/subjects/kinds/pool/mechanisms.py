@@ -86,7 +86,8 @@ def _densities(held: Mapping[str, Any], x: Vectors, _: Router) -> Vectors:
     prior = np.log(held["weights"] if "weights" in held else counts / counts.sum())
     rows = zip(held["means"], held["variances"], strict=True)
     logs = [-0.5 * (((x - m) ** 2 / v) + np.log(2 * np.pi * v)).sum(axis=1) for m, v in rows]
-    return np.array(logs).T + prior
+    found: Vectors = np.array(logs).T + prior
+    return found
 
 
 def _linear(held: Mapping[str, Any], x: Vectors, _: Router) -> Vectors:
@@ -107,7 +108,8 @@ def _neighbours(held: Mapping[str, Any], x: Vectors, said: Router) -> Vectors:
     votes = np.zeros((len(x), many))
     for row, near in enumerate(top):
         np.add.at(votes[row], held["labels"][near].astype(int), alike[row, near])
-    return votes / few / SHARP
+    found: Vectors = votes / few / SHARP
+    return found
 
 
 SHARP = 0.05  # of likenesses, which lie between 0 and 1, before the temperature

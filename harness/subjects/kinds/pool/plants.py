@@ -1,43 +1,32 @@
 """The planted faults of a pool, F4.1 to F4.12, each beside its clean twin: routers of the pocket's
-adapters as a preflight looks at them, and rooms of made-up answers that real routers choose in."""
+adapters as a preflight looks at them."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness import files
-from harness.content import library, workspace
-from harness.content.case import Case
-from harness.content.suite import Suite, SuiteFile
 from harness.content.workspace import shipped
 from harness.digests import folder_digest
-from harness.subjects.base import Bench, Evidence
-from harness.subjects.kinds import Kind, Plant, of
-from harness.subjects.kinds.pool import encoders, mechanisms
+from harness.subjects.kinds import Plant
+from harness.subjects.kinds.pool import rooms
 from harness.subjects.kinds.pool.routing import Router
 from harness.subjects.kinds.pool.spec import Pool
+from harness.subjects.kinds.stream.plants import lines
 
 Said = dict[str, Any]
 FACETS, ADAPTERS = {"java": "legacy", "godot": "gamedev"}, "examples/pocket/adapters/"
-TWIN = "pool"
 RULES = {"Java|Jakarta": "legacy", "GDScript": "gamedev"}
-
-# Routers of the pocket, as a preflight finds them.
 
 
 def rows(facet: str, dev: str = ".dev") -> list[Said]:
     """The dev prompts of a facet of the pocket, or with an empty word the held-out ones."""
     text = (shipped() / f"suites/pocket/{facet}{dev}.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
-
-
-def lines(path: Path, found: Iterable[Said]) -> None:
-    """Write rows as JSON lines."""
-    files.replace(path, "".join(json.dumps(row) + "\n" for row in found))
 
 
 def pool(folder: Path, router: Said, *, gone: str = "", **more: Any) -> Said:
@@ -129,12 +118,10 @@ def _unsigned(folder: Path, planted: bool) -> None:
 
 
 def _round_robin(folder: Path, planted: bool) -> None:
+    state(folder)
     if planted:
-        state(folder)
         head = {"kind": "round_robin", "adapters": ["gamedev", "legacy"], "turn": [0]}
         files.write_json(folder / "router" / "state.json", head)
-    else:
-        state(folder)
 
 
 def _round_robin_serves(folder: Path, planted: bool) -> None:
@@ -183,148 +170,21 @@ def _leak(folder: Path, planted: bool) -> None:
     pool(folder, {"kind": "gmm"}, examples=held if planted else [])
 
 
-# Rooms: made-up prompts and answers, chosen for by a real router.
-
-Table = dict[str, dict[str, int]]  #: of 100 prompts of each domain, how many each adapter passes
-ASKED = "What does the {} say of case number {} in the book?"
-WORDS = {"law": "clause", "care": "dose", "code": "loop"}
-SOUND: Table = {
-    "law": {"law": 80, "care": 20, "code": 20, "base": 10},
-    "care": {"law": 20, "care": 80, "code": 20, "base": 10},
-    "code": {"law": 20, "care": 20, "code": 80, "base": 10},
-}  # fmt: skip
-EQUAL: Table = {
-    "law": {"law": 70, "care": 69, "base": 5},
-    "care": {"law": 10, "care": 71, "base": 5},
-}
-APART: Table = {**EQUAL, "law": {"law": 70, "care": 10, "base": 5}}
-EACH, LOST = 100, 5  # prompts of a domain, and those of them that speak of another
-
-
-def room(table: Table, lost: int = 0) -> dict[str, Suite]:
-    """A suite for each domain of a table, ``lost`` of whose prompts speak of another, and a guard
-    that speaks of none."""
-    names, every = list(table), EACH // max(1, lost)
-    found = {}
-    for place, domain in enumerate([*names, "guard"]):
-        of = {
-            n: names[(place + 1) % len(names)] if lost and n % every == 7 else domain
-            for n in range(EACH)
-        }
-        spec: Any = {"facet": domain, "role": "facet" if domain in names else "guard"}
-        spec |= {"mode": "chat", "prompts": "p", "max_tokens": 9, "margin": 0.1}
-        spec["criteria"] = [{"id": "c", "verifier": "v"}]
-        said = [ASKED.format(WORDS[d], n) if d in names else f"weather {n}" for n, d in of.items()]
-        cases = tuple(Case(f"{domain}/{n}", text, {}) for n, text in enumerate(said))
-        found[domain] = Suite(domain, Path(), SuiteFile.model_validate(spec), cases)
-    return found
-
-
-def evidence(
-    folder: Path, table: Table, router: Said, suites: dict[str, Suite], **more: Any
-) -> Evidence:
-    """What a gate holds of a room whose router chose: measured by the kind, answered by the
-    table."""
-    own = {"adapters": dict.fromkeys(table, "adapters"), "router": router, **more}
-    entry = {"kind": "pool", "path": "router", "base": "room", "status": "candidate"}
-    entry |= {"facets": [*table], "suites": [*table], "pool": own}
-    for name in ("room", "router", "adapters"):
-        files.make_folder(folder / name)
-    for name in ("config", "tokenizer"):
-        files.write_json(folder / "room" / f"{name}.json", {})
-    listed = {"bases": {"room": {"path": "room"}}, "adapters": {"subject": entry}}
-    files.write_json(folder / "library.yaml", listed)
-    place = workspace.find(str(folder))
-    found = library.resolve(place, library.load(place), "subject")
-    kind: Kind = of(found)
-    at = {"base": found.base_path, "adapter": found.path}
-    for role in ("state", "examples"):
-        if role in router:
-            at[role] = folder / router[role]
-    bench = Bench(found, suites, at, {"base": str(folder)}, _no_model)
-    measured = {w: dict(kind.measure(bench, w, cases)) for w, cases in kind.owes(bench).items()}
-    outcomes: dict[str, Any] = {}
-    for domain, passed in table.items():
-        chosen = {c.id: measured["route"][f"{domain} {c.id}"] for c in suites[domain].cases}
-        arms = {name if name == "base" else f"member {name}": name for name in passed}
-        said = {
-            arm: _answers(chosen, passed, lambda _, name=name: name) for arm, name in arms.items()
-        }
-        outcomes[domain] = said | {"adapter": _answers(chosen, passed, lambda row: row["adapter"])}
-    return Evidence(found.adapter.own, {}, measured, {}, outcomes)
-
-
-def _answers(
-    chosen: dict[str, Said], passed: dict[str, int], who: Callable[[Said], str]
-) -> dict[str, list[str]]:
-    return {
-        case: ["pass" if number < passed[who(row)] else "fail"]
-        for number, (case, row) in enumerate(chosen.items())
-    }
-
-
-def _no_model() -> Any:
-    raise LookupError("what a router chooses needs no model")
-
-
-def by_words(table: Table, *left_out: str) -> Said:
-    """A router by the words of each domain."""
-    rules = {WORDS[name]: name for name in table if name not in left_out}
-    return {"kind": "regex", "rules": rules}
-
-
-def _collapsed(folder: Path, planted: bool) -> Evidence:
-    rules: Said = {"kind": "regex", "rules": {"clause|dose|loop": "law"}}
-    return evidence(folder, SOUND, rules if planted else by_words(SOUND), room(SOUND))
-
-
-def _dead(folder: Path, planted: bool) -> Evidence:
-    router = by_words(SOUND, *(["code"] if planted else []))
-    return evidence(folder, SOUND, router, room(SOUND))
-
-
-def _no_gain(folder: Path, planted: bool) -> Evidence:
-    table = EQUAL if planted else APART
-    return evidence(folder, table, by_words(table), room(table, LOST))
-
-
-def _shuffled(folder: Path, planted: bool) -> Evidence:
-    names = list(SOUND)
-    texts = [ASKED.format(WORDS[name], n) for name in names for n in range(200, 220)]
-    labels = [(name, "") for name in names for _ in range(20)]
-    found = mechanisms.fitted("lorauter", encoders.hashed(texts, 512), labels)
-    order = found.adapters[1:] + found.adapters[:1] if planted else found.adapters
-    held = {"kind": "lorauter", "adapters": order, "near": found.near}
-    held["means"] = found.arrays["means"].tolist()
-    files.write_json(folder / "state.json", held)
-    return evidence(
-        folder, SOUND, {"kind": "lorauter", "state": "state.json", "reach": 0.3}, room(SOUND)
-    )
-
-
-PLANTS = tuple(
-    Plant(number, code, what, build, twin=twin)
-    for number, code, what, build, twin in (
-        ("F4.1", "pool-collapsed", "everything goes to one adapter", _collapsed, ""),
-        ("F4.2", "pool-dead", "an adapter that is the best of a facet gets nothing", _dead, ""),
-        (
-            "F4.3",
-            "pool-worse",
-            "95 % routed right, and worse than the best by itself",
-            _no_gain,
-            "",
-        ),
-        ("F4.4", "pool-encoder", "the bytes of the encoder are others", _drifted, ""),
-        ("F4.5", "pool-label", "the router reads the evaluation's own files", _by_heart, ""),
-        ("F4.6", "pool-shuffled", "prototypes in another order than names", _shuffled, ""),
-        ("F4.7", "pool-other", "Arrow without the absolute value", _unsigned, ""),
-        ("F4.8", "pool-state", "declared gmm, the state is round robin", _round_robin, "state"),
-        ("F4.8", "pool-other", "declared gmm, what serves is round robin", _round_robin_serves, ""),
-        ("F4.9", "pool-missing", "the folder of an adapter is not there", _gone, TWIN),
-        ("F4.9", "pool-other", "the factory's _pick falls back without a word", _picks, ""),
-        ("F4.10", "pool-thin", "a component fitted on one example", _thin, "state"),
-        ("F4.11", "pool-per-token", "its state decides for each token", _per_token, "state"),
-        ("F4.11", "pool-mixed", "several adapters answered one request", _mixed, ""),
-        ("F4.12", "pool-leak", "held-out prompts among the examples", _leak, TWIN),
-    )
+KNOWN: tuple[tuple[str, str, str, Any, str], ...] = (
+    ("F4.1", "pool-collapsed", "everything goes to one adapter", rooms.collapsed, ""),
+    ("F4.2", "pool-dead", "the best adapter of a facet gets nothing", rooms.dead, ""),
+    ("F4.3", "pool-worse", "95 % routed right, no better than one adapter", rooms.no_gain, ""),
+    ("F4.4", "pool-encoder", "the bytes of the encoder are others", _drifted, ""),
+    ("F4.5", "pool-label", "the router reads the evaluation's own files", _by_heart, ""),
+    ("F4.6", "pool-shuffled", "prototypes in another order than names", rooms.shuffled, ""),
+    ("F4.7", "pool-other", "Arrow without the absolute value", _unsigned, ""),
+    ("F4.8", "pool-state", "declared gmm, the state is round robin", _round_robin, "state"),
+    ("F4.8", "pool-other", "declared gmm, what serves is round robin", _round_robin_serves, ""),
+    ("F4.9", "pool-missing", "the folder of an adapter is not there", _gone, "pool"),
+    ("F4.9", "pool-other", "the factory's _pick falls back without a word", _picks, ""),
+    ("F4.10", "pool-thin", "a component fitted on one example", _thin, "state"),
+    ("F4.11", "pool-per-token", "its state decides for each token", _per_token, "state"),
+    ("F4.11", "pool-mixed", "several adapters answered one request", _mixed, ""),
+    ("F4.12", "pool-leak", "held-out prompts among the examples", _leak, "pool"),
 )
+PLANTS = tuple(Plant(n, code, what, build, twin=twin) for n, code, what, build, twin in KNOWN)

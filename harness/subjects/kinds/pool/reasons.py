@@ -205,7 +205,9 @@ def _utility(own: Pool, units: Sequence[Unit], alpha: float) -> Numbers:
         "agreement": None if isinstance(met, Undefined) else _plain(asdict(met)),
         "renamed": _renamed(table, len(own.adapters)),
         "prior": max(sum(row) for row in table) / len(units),
-        "calibration": routing.calibration(*zip(*sure, strict=True)) if sure else None,
+        "calibration": routing.calibration([p for p, _ in sure], [met for _, met in sure])
+        if sure
+        else None,
         "noisy": fmean(u.utility.get(u.route["noise"], u.utility[BASE]) for u in noisy)
         if noisy
         else None,
