@@ -209,7 +209,10 @@ class Router:
         if name is not None and name not in self.own.names:
             text = f"router.function: {self.said.function!r} gave {name!r}; expected None or one of"
             raise WorkspaceError(f"{text} {', '.join(self.own.names)}")
-        return Choice(name or self.own.fallback, None if p is None else float(p))
+        if p is not None and not 0 <= p <= 1:
+            text = f"router.function: {self.said.function!r} gave the probability {p!r}; expected"
+            raise WorkspaceError(f"{text} a number from 0 to 1")
+        return Choice(name or self.own.fallback, p)
 
 
 def of(bench: Bench) -> Router:
