@@ -148,7 +148,7 @@ def test_every_mechanism_finds_the_adapter_and_noise_does_not_take_its_requests(
     assert numbers["agreement"]["accuracy"] == 1
     assert numbers["noise"] < (0.3 if kind == "gmm" else 0.05)  # its narrow components lose some
     assert numbers["over_shuffled"]["low"] > 0
-    again = mechanisms.fitted(kind, encoders.hashed([e["prompt"] for e in examples], 512),
+    again = mechanisms.fitted(kind, encoders.hashed(tuple(e["prompt"] for e in examples), 64),
                               [(e["adapter"], "") for e in examples])  # fmt: skip
     assert again.without("law").adapters == ["care", "code"]
 
@@ -217,12 +217,12 @@ def test_a_function_that_fails_or_names_nobody_is_one_sentence(tmp_path, engine,
 
 
 def test_an_encoder_may_be_a_folder_and_one_without_embeddings_is_named(tmp_path):
-    found = encoders.embedded(["public class Invoice", "extends Node2D"], POCKET / "base")
+    found = encoders.table(POCKET / "base").means(["public class Invoice", "extends Node2D"])
     assert found.shape == (2, 128)
     assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1])
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(WorkspaceError, match="the embeddings of its tokens"):
-        encoders.embedded(["x"], tmp_path)
+        encoders.table(tmp_path)
 
 
 def test_a_pool_may_not_call_an_adapter_base():

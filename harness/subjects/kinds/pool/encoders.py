@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,29 @@ LETTERS = 3
 TABLES = ("embed_tokens.weight", "word_embeddings.weight")  # how names of the embeddings end
 
 
-def hashed(texts: Sequence[str], width: int) -> Vectors:
+class Table(NamedTuple):
+    """The embedding of every token of a model, and its tokenizer."""
+
+    rows: Any
+    tokenizer: Any
+
+    def tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[list[int]]]:
+        """``(tokens, width)``, the embeddings of all that occur, of length one, and which of them
+        each text has."""
+        encode = self.tokenizer.encode
+        ids = [encode(text, add_special_tokens=False).ids or [0] for text in texts]
+        place = {id: at for at, id in enumerate(sorted({id for row in ids for id in row}))}
+        found = unit(self.rows[list(place)].astype(np.float64))
+        return found, [[place[id] for id in row] for row in ids]
+
+    def means(self, texts: Sequence[str]) -> Vectors:
+        """``(texts, width)``: the mean of the embeddings of the tokens, of length one."""
+        tokens, each = self.tokens(texts)
+        return unit(np.array([tokens[row].mean(axis=0) for row in each]))
+
+
+@lru_cache(maxsize=4)
+def hashed(texts: tuple[str, ...], width: int) -> Vectors:
     """``(texts, width)``: counts of words and of runs of three letters, hashed by CRC-32, of length
     one."""
     found = np.zeros((len(texts), width))
@@ -36,21 +58,6 @@ def hashed(texts: Sequence[str], width: int) -> Vectors:
     return unit(found)
 
 
-def embedded(texts: Sequence[str], folder: Path) -> Vectors:
-    """``(texts, width)``: the mean of the embeddings of the tokens, of length one."""
-    tokens, rows = by_token(texts, folder)
-    return unit(np.array([tokens[row].mean(axis=0) for row in rows]))
-
-
-def by_token(texts: Sequence[str], folder: Path) -> tuple[Vectors, list[list[int]]]:
-    """``(tokens, width)``, the embeddings of all that occur, of length one, and which of them each
-    text has."""
-    table, tokenizer = _read(folder)
-    ids = [tokenizer.encode(text, add_special_tokens=False).ids or [0] for text in texts]
-    place = {id: at for at, id in enumerate(sorted({id for row in ids for id in row}))}
-    return unit(table[list(place)].astype(np.float64)), [[place[id] for id in row] for row in ids]
-
-
 def unit(rows: Vectors) -> Vectors:
     """Rows of length one; a row of zeros stays."""
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
@@ -58,8 +65,8 @@ def unit(rows: Vectors) -> Vectors:
     return found
 
 
-@lru_cache(maxsize=2)
-def _read(folder: Path) -> tuple[Any, Any]:
+def table(folder: Path) -> Table:
+    """That of the model in a folder; raises :class:`WorkspaceError` where it has none."""
     from tokenizers import Tokenizer
 
     from harness.subjects.kinds.fused.checkpoint import Checkpoint
@@ -73,4 +80,4 @@ def _read(folder: Path) -> tuple[Any, Any]:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the library raises nothing else
         raise WorkspaceError(f"{folder / 'tokenizer.json'}: no tokenizer: {error}") from None
-    return np.array(held.weight(name.removesuffix(".weight"))), tokenizer
+    return Table(np.array(held.weight(name.removesuffix(".weight"))), tokenizer)

@@ -122,7 +122,7 @@ def shuffled(folder: Path, planted: bool) -> Evidence:
     names = list(SOUND)
     texts = [ASKED.format(WORDS[name], n) for name in names for n in range(200, 220)]
     labels = [(name, "") for name in names for _ in range(20)]
-    found = mechanisms.fitted("lorauter", encoders.hashed(texts, 512), labels)
+    found = mechanisms.fitted("lorauter", encoders.hashed(tuple(texts), 512), labels)
     order = found.adapters[1:] + found.adapters[:1] if planted else found.adapters
     held = {"kind": "lorauter", "adapters": order, "near": found.near}
     held["means"] = found.arrays["means"].tolist()

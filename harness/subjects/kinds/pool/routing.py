@@ -24,7 +24,7 @@ from harness.subjects.kinds.pool.spec import FITTED, MEMBER, Pool
 
 if TYPE_CHECKING:
     from harness.subjects.base import Bench
-    from harness.subjects.kinds.pool.encoders import Vectors
+    from harness.subjects.kinds.pool.encoders import Table, Vectors
 
 NOISE, EXAMPLES = 10, 8  # times as many adapters of no use are added, with so many examples each
 SHUFFLES = 5  # routers that are fitted on shuffled labels
@@ -84,7 +84,7 @@ class Router:
         rng, shape = np.random.default_rng(0), next(iter(kept.values())).shape
         extra = {f"{ADDED} {n}": encoders.unit(rng.normal(size=shape)) for n in range(noise)}
         names, rows = list(kept | extra), list((kept | extra).values())
-        tokens, each = encoders.by_token(prompts, self.folders["base"])
+        tokens, each = self._base.tokens(prompts)
         shares = mechanisms.arrow(rows, tokens, self.said.temperature, signed=signed)
         of = [shares[row].mean(axis=0) for row in each]
         return [Choice(names[int(one.argmax())], float(one.max())) for one in of]
@@ -128,8 +128,16 @@ class Router:
     def encoded(self, prompts: Sequence[str]) -> Vectors:
         """Prompts as the frozen encoder has them."""
         if "encoder" in self.folders:
-            return encoders.embedded(prompts, self.folders["encoder"])
-        return encoders.hashed(prompts, self.said.encoder.width)
+            return self._encoder.means(prompts)
+        return encoders.hashed(tuple(prompts), self.said.encoder.width)
+
+    @cached_property
+    def _encoder(self) -> Table:
+        return encoders.table(self.folders["encoder"])
+
+    @cached_property
+    def _base(self) -> Table:
+        return encoders.table(self.folders["base"])
 
     @cached_property
     def examples(self) -> list[Example]:
