@@ -225,6 +225,16 @@ def test_an_encoder_may_be_a_folder_and_one_without_embeddings_is_named(tmp_path
         encoders.table(tmp_path)
 
 
+def test_a_sweep_over_lengths_has_no_router(tmp_path):
+    plants.pool(tmp_path, {"kind": "gmm"})
+    path = tmp_path / "library.yaml"
+    listed = json.loads(path.read_text())
+    listed["adapters"]["subject"]["long"] = {"prompts": "p.jsonl", "lengths": [64]}
+    path.write_text(json.dumps(listed))
+    with pytest.raises(WorkspaceError, match=r"subject\.long: found prompts to be swept"):
+        bench(tmp_path, None)
+
+
 def test_a_pool_may_not_call_an_adapter_base():
     with pytest.raises(ValueError, match="'base' is the bare base"):
         Pool.model_validate({"adapters": {"base": "a"}, "router": {"kind": "arrow"}})

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.content.library import Entry
+from harness.errors import WorkspaceError
 from harness.subjects.arms import ADAPTER
 from harness.subjects.base import Arm, Bench, Evidence, Fault, Numbers, Owed, Preflight
 from harness.subjects.kinds import Kind, Plant
@@ -24,8 +25,13 @@ class PoolKind(Kind):
     name, spec, mounts, still = "pool", Pool, False, (ROUTE, PROBES)
 
     def parts(self, entry: Entry) -> dict[str, Path]:
-        """The adapters that are there (what is not is a fault), and the files of the router."""
+        """The adapters that are there (what is not is a fault), and the files of the router.
+
+        Raises :class:`WorkspaceError` for a sweep over lengths, which no router chooses for."""
         own: Pool = entry.adapter.own
+        if (sweep := entry.adapter.long) is not None and sweep.transcripts is None:
+            text = "found prompts to be swept; a pool routes those of suites: sweep each adapter"
+            raise WorkspaceError(f"library.yaml: adapters.{entry.name}.long: {text} by itself")
         folders = {name: entry.folder(said) for name, said in own.adapters.items()}
         found = {
             MEMBER.format(name): mountable(folder, entry.base_path)
