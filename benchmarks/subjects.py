@@ -1,8 +1,9 @@
-"""What the kinds of subject cost: the memory that a fused checkpoint is read in; how fast a pool is
-routed, and decided on.
+"""What the kinds of subject cost: the memory that a fused checkpoint is read in, how fast a pool is
+routed and decided on, the questions of a recall matrix.
 
     python benchmarks/subjects.py [--shards 4,16] [--side 4096]
     python benchmarks/subjects.py --pool 16,8
+    python benchmarks/subjects.py --tenants 50 [--asked 400]
 
 Each row is a process of its own, whose peak is what the system says of it. Shards are sparse files
 of one matrix in bfloat16 with what stands beside it, so that nothing of their size is written."""
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import struct
 import subprocess
 import sys
@@ -139,15 +141,59 @@ def pool(adapters: int, suites: int, each: int = 100) -> str:
     )
 
 
+def recall(tenants: int, asked: int) -> dict[str, float]:
+    """Questions of the recall matrix of so many tenants a second, mixed in batches, of the first
+    ``asked``: the pocket's base, and memories that are noise."""
+    from itertools import islice
+    from types import SimpleNamespace
+    from typing import Any
+
+    import mlx.core as mx
+
+    from harness.engines.mlx import MlxEngine
+    from harness.subjects.base import Bench
+    from harness.subjects.kinds.tenants import asking, facts, synthetic
+
+    pocket = Path(__file__).resolve().parent.parent / "examples"
+    told = [facts.Fact.model_validate(row) for row in synthetic.facts(tenants)]
+    engine = MlxEngine(pocket / "pocket" / "base")
+    with TemporaryDirectory() as name:
+        memory, folders = pocket / "pocket-tenants" / "shared", {"base": pocket / "pocket" / "base"}
+        ids = [f"t{n + 1:02d}" for n in range(tenants)]
+        for id in ids:
+            folder = Path(name) / id
+            shutil.copytree(memory, folder)
+            tensors: Any = mx.load(str(memory / "adapters.safetensors"))
+            noise = {key: mx.random.normal(value.shape) * 0.01 for key, value in tensors.items()}
+            mx.save_safetensors(str(folder / "adapters.safetensors"), noise)
+            folders[f"tenant {id}"] = folder
+        each = [{"id": id, "adapter": id} for id in ids]
+        own = facts.Spec.model_validate({"facts": "-", "each": each, "mode": "chat"})
+        entry: Any = SimpleNamespace(adapter=SimpleNamespace(own=own))
+        bench = Bench(entry, {}, folders, dict.fromkeys(folders, ""), lambda: engine)
+        cases = list(asking.prompts(bench, told))
+        began = time.monotonic()
+        some = cases[:: max(1, len(cases) // asked)]
+        done = sum(1 for _ in islice(asking.recalled(bench, told, some), asked))
+        rate = done / (time.monotonic() - began)
+    return {"tenants": tenants, "questions": len(cases), "rate": rate, "left": len(cases) / rate}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", default="4,16")
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--read", type=Path)
     parser.add_argument("--pool", help="adapters and suites, as 16,8")
+    parser.add_argument("--tenants", type=int)
+    parser.add_argument("--asked", type=int, default=400)
     chosen = parser.parse_args()
     if chosen.pool:
         print(pool(*map(int, chosen.pool.split(","))))
+        return
+    if chosen.tenants:
+        told = "{tenants} tenants, {questions} questions, {rate:.1f} a second: {left:.0f} s in all"
+        print(told.format(**recall(chosen.tenants, chosen.asked)))
         return
     if chosen.read:
         read(chosen.read)
