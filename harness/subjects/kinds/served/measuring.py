@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from harness.content.served import Fields
 from harness.engines.base import Ask, Decoding
@@ -29,6 +29,7 @@ T = TypeVar("T")
 def probes(bench: Bench) -> list[Ask]:
     """What is asked, greedily: the entry's own probes, or fixed ones and dev prompts."""
     own: Spec = bench.own
+    said: list[tuple[str, Literal["chat", "completion"], str | None]]
     said = [(text, own.mode, None) for text in own.probes or FIXED]
     if not own.probes:
         dev = [(each, case) for each in bench.suites.values() for case in each.dev[:DEV]]
@@ -150,15 +151,16 @@ class Session:
         return {"before": before, "after": after, "back": back}
 
     def _unloaded(self) -> Numbers:
-        """An adapter that is asked while it is unloaded, then asked again, then loaded."""
+        """All are asked while one adapter is unloaded, that one again, then all while it is
+        loaded."""
         how = self._own.unload
         assert how is not None
-        asked = [how.adapter] * self._own.parallel
-        flight, _ = self._during(asked, lambda: self._do(how.do))
+        everyone = [*self._who] * 2
+        flight, _ = self._during(everyone, lambda: self._do(how.do))
         gone = self._in_order(how.adapter)
-        self._do(how.back)
+        loading, _ = self._during(everyone, lambda: self._do(how.back))
         back = self._in_order(how.adapter) if how.back else []
-        return {"flight": flight, "gone": gone, "back": back}
+        return {"flight": flight + (loading if how.back else []), "gone": gone, "back": back}
 
     def _restarted(self) -> Numbers:
         """The server is killed while all are asked, and begun again."""
@@ -187,7 +189,7 @@ class Session:
                 return [*each, 503, str(error)[:80], None, 1]
             return [*each, said.status, said.text, said.stated, 1]
 
-        with ThreadPoolExecutor(len(plan)) as threads:
+        with ThreadPoolExecutor(self._own.parallel) as threads:
             waiting = [threads.submit(one, each) for each in plan]
             done = what()
             return [each.result() for each in waiting], done

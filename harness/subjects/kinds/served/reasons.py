@@ -84,7 +84,8 @@ def _alone(alone: Answers, truth: Answers) -> Iterator[Reason]:
 
 def _scheduled(own: Any, cases: Cases, alone: Answers) -> Numbers:
     """By schedule and in all who answered, and how long it took."""
-    table, matrix, times = dict[str, Numbers](), dict[str, Counter[str]](), {}
+    table, matrix = dict[str, Numbers](), dict[str, Counter[str]]()
+    times: dict[int, list[float]] = {}
     for name in shares(own):
         blocks = [said for case, said in cases.items() if case.partition(" ")[0] == name]
         if not blocks:
