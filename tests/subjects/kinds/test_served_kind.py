@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import POCKET, ROOT
 
 from harness import network, selfscore
 from harness.content import library, workspace
@@ -76,10 +77,7 @@ def test_whose_an_answer_is():
     assert whose("a", 0, "b 9") == "b"  # more than half of it, and nothing of one's own
     assert whose("a", 0, "a 9") == "neither"
     assert whose("b", 1, "none such", 404) == "refused"
-    rows = [
-        ["a", 0, 200, "b 1", None, 3],
-        ["a", 1, 200, "b 2", None, 9],
-    ]  # the second tells nothing
+    rows = [["a", 0, 200, "b 1", None, 3], ["a", 1, 200, "b 2", None, 9]]  # the first one tells
     assert numbers.summed(numbers.counted(rows, ALONE))["another"] == 3
 
 
@@ -93,7 +91,7 @@ def test_reference_values():
     own = Spec.model_validate(SAID)
     many = schedule.shares(own)
     assert many == {
-        "serial": 3, "alone": 3, "interleaved": 11, "concurrent": 22, "prefix": 11, "base": 11,
+        "serial": 2, "alone": 5, "interleaved": 11, "concurrent": 22, "prefix": 11, "base": 11,
     }  # fmt: skip
     markers = {who: [0, 1, 2] for who in ("base", "a", "b")}
     asked = [schedule.requests(own, case, markers) for case in schedule.owed(own)[1:-1]]
@@ -175,6 +173,52 @@ def test_a_server_that_the_harness_starts_is_killed_and_asked_again(tmp_path):
             measured(tmp_path, spec(url, "ab", start=wrong))
     with serving(Fake()) as taken, pytest.raises(EngineError, match="listens there already"):
         measured(tmp_path, spec(taken, "ab", start=command))
+
+
+@pytest.mark.slow
+def test_mlx_lm_server_keeps_adapters_apart_and_serves_old_weights_under_a_name(
+    tmp_path, monkeypatch
+):
+    """It holds one at a time, by the name of a folder that it reads when it changes to it."""
+    from harness.engines.mlx import MlxEngine
+
+    monkeypatch.setattr(schedule, "BLOCK", 6)
+    folders = {name: POCKET / "adapters" / name for name in ("gamedev", "legacy")}
+    shutil.copytree(folders["legacy"], tmp_path / "legacy")
+
+    def steps(name: str) -> list[dict]:
+        return [{"run": ["cp", "-r", f"{folders[name]}/.", "legacy"]}]
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    model = {"model": str(POCKET / "base")}
+    asked = {"gamedev": {**model, "adapters": str(folders["gamedev"])}}
+    asked["legacy"] = {**model, "adapters": str(tmp_path / "legacy")}
+    own = Spec.model_validate(
+        {
+            "endpoint": f"http://127.0.0.1:{port}/v1",
+            "start": ["python", "-m", "mlx_lm", "server", "--port", str(port)],
+            "base": model,
+            "adapters": asked,
+            "resident": 1,
+            "requests": 12,
+            "reload": {
+                "adapter": "legacy",
+                "becomes": "gamedev",
+                "do": steps("gamedev"),
+                "back": steps("legacy"),
+            },
+        }
+    )
+    entry = SimpleNamespace(name="s", root=tmp_path, adapter=SimpleNamespace(own=own))
+    engine = MlxEngine(POCKET / "base")
+    bench = Bench(entry, {}, {"base": POCKET / "base", **folders}, {}, lambda: engine)
+    found = {what: dict(KIND.measure(bench, what, of)) for what, of in KIND.owes(bench).items()}
+    said, reasons = KIND.reasons(Evidence(own, {}, found, {}, {}))
+    assert [(reason.code, reason.about) for reason in reasons] == [("served-stale", "legacy")]
+    assert said["total"]["own"] == said["total"]["asked"]
+    assert {row[2] for row in found["asked"]["unknown"]["rows"]} == {404}
 
 
 def test_a_resident_that_the_server_does_not_hold_is_one_sentence(tmp_path):

@@ -9,9 +9,9 @@ from random import Random
 from harness.subjects.kinds.served.spec import BASE, Spec
 
 BLOCK = 50  # requests
-#: what is asked in runs of one, and how many at once: one, or as many as the server is asked
-RUNS = ("serial", "alone")
-#: what mixes adapters, with its share of those requests
+#: what is asked in runs of one, one request at a time and several at once, and what mixes
+#: adapters, each with its share of those requests
+RUNS = {"serial": 0.2, "alone": 0.8}
 MIXED = {"interleaved": 0.2, "concurrent": 0.4, "prefix": 0.2, "base": 0.2}
 BEYOND = "beyond"  # one after the other, more of them than are resident
 TOGETHER = ("alone", "concurrent", "base")
@@ -23,8 +23,7 @@ Markers = Mapping[str, Sequence[int]]  #: by who is asked, the probes that nobod
 
 def shares(own: Spec) -> dict[str, int]:
     """By schedule how many blocks are asked."""
-    runs = own.requests * (1 - own.mixed) / len(RUNS)
-    many = dict.fromkeys(RUNS, runs)
+    many = {name: own.requests * (1 - own.mixed) * share for name, share in RUNS.items()}
     many |= {name: own.requests * own.mixed * share for name, share in MIXED.items()}
     if own.resident is not None and own.resident < len(own.adapters):
         many[BEYOND] = many["interleaved"]
