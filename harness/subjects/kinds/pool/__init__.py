@@ -14,7 +14,6 @@ from harness.errors import WorkspaceError
 from harness.subjects.arms import ADAPTER
 from harness.subjects.base import Arm, Bench, Evidence, Fault, Numbers, Owed, Preflight
 from harness.subjects.kinds import Kind, Plant
-from harness.subjects.kinds.fused import mountable
 from harness.subjects.kinds.pool.spec import BASE, MEMBER, PROBES, ROUTE, Pool
 from harness.verdict import Reason
 
@@ -28,13 +27,15 @@ class PoolKind(Kind):
         """The adapters that are there (what is not is a fault), and the files of the router.
 
         Raises :class:`WorkspaceError` for a sweep over lengths, which no router chooses for."""
+        from harness.subjects.entering import peft
+
         own: Pool = entry.adapter.own
         if (sweep := entry.adapter.long) is not None and sweep.transcripts is None:
             text = "found prompts to be swept; a pool routes those of suites: sweep each adapter"
             raise WorkspaceError(f"library.yaml: adapters.{entry.name}.long: {text} by itself")
         folders = {name: entry.folder(said) for name, said in own.adapters.items()}
         found = {
-            MEMBER.format(name): mountable(folder, entry.base_path)
+            MEMBER.format(name): peft.mountable(folder, entry.base_path)
             for name, folder in folders.items()
             if folder.exists()
         }
