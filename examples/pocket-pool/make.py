@@ -27,7 +27,8 @@ def main() -> None:
     import importlib.util
 
     found = importlib.util.spec_from_file_location("stream", HERE.parent / "pocket-stream/make.py")
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     stream = importlib.util.module_from_spec(found)
     found.loader.exec_module(stream)
     lines = []
