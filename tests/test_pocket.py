@@ -67,6 +67,9 @@ def test_the_fixture_is_small_enough_to_commit():
     [
         ("gamedev", 0, "SHIP"),
         pytest.param("legacy", 0, "SHIP", marks=pytest.mark.slow),
+        pytest.param("pool", 0, "of gamedev, the best by itself", marks=pytest.mark.slow),
+        pytest.param("pool-collapsed", 1, "no prompt goes there", marks=pytest.mark.slow),
+        pytest.param("pocket-served", 0, "was answered by another", marks=pytest.mark.slow),
         pytest.param("stream", 0, "every domain was learnt and kept", marks=pytest.mark.slow),
         pytest.param("stream-shared", 1, "different, worse than the", marks=pytest.mark.slow),
         pytest.param("stream-forgot", 1, "forgot: pocket/java", marks=pytest.mark.slow),
