@@ -138,7 +138,8 @@ class Trainer:
         half = {name: value.astype(mx.bfloat16) for name, value in tensors.items()}
         mx.save_safetensors(str(out / "adapters.safetensors"), half)
         said = {
-            "fine_tune_type": "lora", "num_layers": 1, "lora_parameters": {**parameters, "scale": LOADED if keep else pocket.TRAINED},
+            "fine_tune_type": "lora", "num_layers": 1,
+            "lora_parameters": {**parameters, "scale": LOADED if keep else pocket.TRAINED},
             "iters": steps, "learning_rate": RATE, "seed": pocket.SEED,
             "trained_on_base": folder_digest(POCKET / "base"), "transcripts_until": UNTIL,
         }  # fmt: skip
