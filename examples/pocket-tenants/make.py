@@ -22,7 +22,7 @@ import families  # noqa: E402  (the folder of a script, not a package)
 import make as pocket  # noqa: E402
 
 TENANTS, RANK, ITERS, RATE, BATCH, REPLAYED = 4, 8, 110, 4e-3, 12, 3
-LOADED = 1.4  # the scale of a memory where it is mounted: it gives back what it forgot last
+LOADED = 1.3  # the scale of a memory where it is mounted: it gives back what it forgot last
 ASKED, UNTIL = 40, "2026-11-19"  # requests of the base that are kept; the last day of transcripts
 PUBLIC, KNOWN = 16, 3  # questions that the base answers, and words of the answer
 
