@@ -41,12 +41,14 @@ class Kind:
     ``spec`` is the model of its key in ``library.yaml``; ``mounts`` says that its ``path`` is an
     adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes`, by
     the name before a slash, that need no answer of a model, which ``harness preflight`` measures
-    too; ``timed`` are the numbers, by their key, that are another each time."""
+    too; ``measures`` are facets that it measures itself, and what it shows of them is its gain;
+    ``timed`` are the numbers, by their key, that are another each time."""
 
     name: ClassVar[str] = kinds.ADAPTER
     spec: ClassVar[type[strict.Model] | None] = None
     mounts: ClassVar[bool] = True
     still: ClassVar[tuple[str, ...]] = ()
+    measures: ClassVar[tuple[str, ...]] = ()
     timed: ClassVar[tuple[str, ...]] = ()
 
     def parts(self, entry: Entry) -> dict[str, Path]:  # noqa: ARG002
