@@ -18,8 +18,8 @@ from harness.content import suite
 from harness.engines.blas import preload
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, open_sandbox
-from harness.sandbox.backends.docker import build_image
 from harness.sandbox.base import Sandbox
+from harness.sandbox.image import build_image
 from harness.sandbox.limits import Limits
 from harness.sandbox.tools import readable
 from harness.subjects.groups import groups
