@@ -89,7 +89,7 @@ def no_answers(
     """A test that starts without answers; certificates are shared, as they cost seconds."""
     folder = tmp_path_factory.mktemp("no-answers")
     (own_cache / "certificates").mkdir(exist_ok=True)
-    store.seal({})  # the key that seals them
+    store.seal({}, {})  # the key that seals them
     for name in ("certificates", "seal.key"):
         (folder / name).symlink_to(own_cache / name)
     monkeypatch.setenv("HARNESS_CACHE", str(folder))
