@@ -24,9 +24,8 @@ from harness.judging.workers import Judge
 MOST_LOST = 3
 LONG = 5.0  # seconds
 MOST_SECONDS = 600.0  # of one verifier's judgements in a sitting; then it is asked no more
-STEP = 8  # questions between two looks at the time, and more where they take less than
-PACE = 10.0  # seconds; a verifier may work ahead on all of them together
-MOST_STEP = 64
+STEP, MOST_STEP = 8, 64  # questions between two looks at the time, on which one may work ahead
+SHARE = 60  # more than eight where all take less than so small a part of that time
 OVER_TIME = unverified("not-asked", "the time of the audit was over")
 
 
@@ -117,7 +116,9 @@ class Witness:
                 said = judge.tell(own[:many], heard)
                 took = sum(one.seconds for one in said)
                 spent[verifier] += took
-                step = max(STEP, min(MOST_STEP, int(PACE * len(said) / max(took, 0.001))))
+                step = max(
+                    STEP, min(MOST_STEP, int(MOST_SECONDS / SHARE * len(said) / max(took, 0.001)))
+                )
                 found, own = found + said, own[many:]
         return found
 
