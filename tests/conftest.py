@@ -18,8 +18,8 @@ from harness.content import suite
 from harness.engines.blas import preload
 from harness.errors import SandboxError
 from harness.sandbox import NAMES, open_sandbox
-from harness.sandbox.backends.docker import build_image
 from harness.sandbox.base import Sandbox
+from harness.sandbox.image import build_image
 from harness.sandbox.limits import Limits
 from harness.sandbox.tools import readable
 from harness.subjects.groups import groups
@@ -89,7 +89,7 @@ def no_answers(
     """A test that starts without answers; certificates are shared, as they cost seconds."""
     folder = tmp_path_factory.mktemp("no-answers")
     (own_cache / "certificates").mkdir(exist_ok=True)
-    store.seal({})  # the key that seals them
+    store.seal({}, {})  # the key that seals them
     for name in ("certificates", "seal.key"):
         (folder / name).symlink_to(own_cache / name)
     monkeypatch.setenv("HARNESS_CACHE", str(folder))

@@ -23,8 +23,7 @@ from harness.datasets.humaneval import problems
 from harness.doors.cli.main import main
 from harness.evidence import signature
 from harness.gate.finished import labelling
-from harness.sandbox import selfcheck
-from harness.sandbox.backends import docker
+from harness.sandbox import image, selfcheck
 
 
 def run(*arguments: object) -> click.testing.Result:
@@ -147,7 +146,7 @@ def checked(available):
 
 
 def built(request):
-    request.getfixturevalue("monkeypatch").setattr(docker, "build_image", lambda _: "harness:1")
+    request.getfixturevalue("monkeypatch").setattr(image, "build_image", lambda _: "harness:1")
     return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,6 +40,13 @@ def _parser() -> lark.Lark:
     )
 
 
+@lru_cache(800)
+def _tree(code: str) -> Tree:
+    """The tree of a script, which every criterion of the facet asks for; nothing changes it."""
+    with _LOCK:
+        return _parser().parse(code + "\n")
+
+
 def script(answer: Answer) -> tuple[Tree, str] | Judgement:
     """The tree and the text of the GDScript block, or the judgement that there is none that
     parses."""
@@ -47,8 +54,7 @@ def script(answer: Answer) -> tuple[Tree, str] | Judgement:
     if isinstance(code, Judgement):
         return code
     try:
-        with _LOCK:
-            tree = _parser().parse(code + "\n")
+        tree = _tree(code)
     except lark.exceptions.UnexpectedInput as error:
         number = getattr(error, "line", None)
         if not isinstance(number, int) or not 0 < number <= len(

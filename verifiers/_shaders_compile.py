@@ -111,15 +111,14 @@ def _found(order: Order, sandbox: Sandbox) -> Compiled:
 
 
 def _next() -> list[Order]:
-    """The orders of what is asked next; an answer that cannot be read is left to its own asking."""
-    coming = [*_coming]
-    _coming.clear()
-    found: list[Order] = []
-    for case, answer in coming:
+    """The orders of what is asked next, as many as one start compiles; an answer that cannot be
+    read is left to its own asking."""
+    found: dict[Order, None] = {}
+    while _coming and len(found) < AHEAD - 1:
         with suppress(Exception):
-            order = _ordered(case, answer)
-            found += [order] if isinstance(order, Order) else []
-    return found
+            order = _ordered(*_coming.pop(0))
+            found |= {order: None} if isinstance(order, Order) and order not in _known else {}
+    return [*found]
 
 
 def _compiled(orders: Sequence[Order], sandbox: Sandbox) -> dict[Order, Compiled]:

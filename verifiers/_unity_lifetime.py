@@ -193,10 +193,12 @@ def await_faults(script: Script) -> Iterator[Judgement]:
         for node in (n for member in one.members for n in walk(member)):
             target, name, given = called(node)
             root = text(target) if target is not None else ""
+            if name not in WAITS or root not in ("Task", "Awaitable"):
+                continue
             member = member_of(node)
             parts = list(walk(member)) if member is not None else []
             alive = [n for n in parts if n.type == "binary_expression" and text(n)[:5] == "this "]
             asked = bool(alive) or bool({text(n) for n in parts} & CHECKS)
             token = asked or any("token" in text(argument).lower() for argument in given)
-            if name in WAITS and root in ("Task", "Awaitable") and not token:
+            if not token:
                 yield failed("no-token", where(node, f"{name} goes on when the object is gone"))

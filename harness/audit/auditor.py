@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,17 +81,16 @@ def certify(
     found: dict[str, Certificate] = {}
     stale: list[Audit] = []
     for verifier in wanted:
+        kept, bound = store.look(verifier, audits, sandbox, asks)
+        if kept is not None:
+            found[verifier.id] = kept
+            continue
         known = fixtures.read(audits, verifier.id)
         wrong = fixtures.policy_faults(known.waive, known.deadly, names())
         if wrong:
             raise WorkspaceError(f"{audits / verifier.id}: {'; '.join(wrong)}")
-        bound = binding.known(verifier, known.digest, sandbox) | {"proof": asdict(asks)}
-        kept = store.stored(verifier, bound)
-        if kept is not None:
-            found[verifier.id] = kept
-        else:
-            stale.append(Audit(verifier, known, bound, proof=asks))
-    done = len(found)
+        stale.append(Audit(verifier, known, bound | {"fixtures": known.digest}, proof=asks))
+    done, read = len(found), {one.verifier.id: one.known.files for one in stale}
     pulse = Pulse(progress) if progress else None
     witness = Witness(judges.folder, judges.digest, sandbox, pulse, audits)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
@@ -101,7 +100,7 @@ def certify(
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
         for certified in pool.map(lambda group: audit(group, witness, siblings), groups):
             for one in certified:
-                store.store(one)
+                store.store(one, read[one.verifier])
                 found[one.verifier] = one
             done += len(certified)
             if progress:

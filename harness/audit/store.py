@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness import digests, files
 from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, State
+from harness.content import fixtures
+from harness.content.policy import Proof
 from harness.content.workspace import cache_folder
 from harness.digests import canonical_digest
 from harness.errors import HarnessError
 from harness.judging.verifier import Verifier
+
+
+def look(
+    verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof
+) -> tuple[Certificate | None, dict[str, Any]]:
+    """The certificate kept for a verifier as it is today, and what is known of it. Fixtures whose
+    files an audit on this machine has read, byte for byte, are not read again."""
+    digest = _digest(verifier.id, audits) or fixtures.read(audits, verifier.id).digest
+    known = binding.known(verifier, digest, sandbox) | {"proof": asdict(proof)}
+    return stored(verifier, known), known
+
+
+def _digest(verifier: str, audits: Path) -> str | None:
+    """The digest of a verifier's fixtures by the certificate that says what was read of them."""
+    for path in sorted(_folder().glob(_name(verifier, "*"))):
+        with suppress(HarnessError, LookupError, TypeError, AttributeError):
+            data = files.read_json(path)
+            same = bool(data["files"]) and fixtures.as_read(audits, verifier, data["files"])
+            if same and data["seal"] == seal(data["certificate"], data["files"]):
+                return str(data["certificate"]["binding"]["fixtures"])
+    return None
 
 
 def stored(verifier: Verifier, known: dict[str, Any]) -> Certificate | None:
@@ -23,7 +48,7 @@ def stored(verifier: Verifier, known: dict[str, Any]) -> Certificate | None:
         try:
             data = files.read_json(path)
             found = Certificate.from_json(data["certificate"])
-            sealed = data["seal"] == seal(data["certificate"])
+            sealed = data["seal"] == seal(data["certificate"], data["files"])
             now = known | binding.today(found.binding, binding.root_of(verifier))
         except (HarnessError, ValueError, KeyError, TypeError):
             continue
@@ -40,7 +65,7 @@ def changed(verifier: Verifier, known: dict[str, Any]) -> str:
         with suppress(HarnessError, LookupError, TypeError, AttributeError):
             kept_there = files.read_json(path)
             last = kept_there["certificate"]
-            if kept_there["seal"] != seal(last):
+            if kept_there["seal"] != seal(last, kept_there["files"]):
                 return f"{text}; {path} has a seal that no audit on this machine made"
             now = known | binding.today(last["binding"], binding.root_of(verifier))
             differ = binding.differences(last["binding"], now)
@@ -50,18 +75,20 @@ def changed(verifier: Verifier, known: dict[str, Any]) -> str:
     return text
 
 
-def store(certificate: Certificate) -> None:
-    """Keep a certificate for later gates on this machine; a refused one is not kept."""
+def store(certificate: Certificate, read: Mapping[str, str] | None = None) -> None:
+    """Keep a certificate for later gates on this machine, with the files that were ``read`` for it
+    (:attr:`harness.content.fixtures.Known.files`); a refused one is not kept."""
     if certificate.state is not State.REFUSED:
         data = certificate.to_json()
         path = _path(certificate.verifier, certificate.binding)
-        files.write_json(path, {"certificate": data, "seal": seal(data)})
+        named = dict(read or {})
+        files.write_json(path, {"certificate": data, "files": named, "seal": seal(data, named)})
 
 
-def seal(certificate: dict[str, Any]) -> str:
-    """What an audit on this machine puts on a certificate: :func:`harness.digests.seal` by the key
-    of the cache folder."""
-    return digests.seal(cache_folder(), certificate)
+def seal(certificate: dict[str, Any], read: Mapping[str, str]) -> str:
+    """What an audit on this machine puts on a certificate and the files that were read for it:
+    :func:`harness.digests.seal` by the key of the cache folder."""
+    return digests.seal(cache_folder(), [certificate, read])
 
 
 def remember_sandbox(asked: str, opened: str) -> None:

@@ -24,7 +24,8 @@ from harness.judging.workers import Judge
 MOST_LOST = 3
 LONG = 5.0  # seconds
 MOST_SECONDS = 600.0  # of one verifier's judgements in a sitting; then it is asked no more
-STEP = 8  # questions between two looks at the time
+STEP, MOST_STEP = 8, 64  # questions between two looks at the time, on which one may work ahead
+SHARE = 60  # more than eight where all take less than so small a part of that time
 OVER_TIME = unverified("not-asked", "the time of the audit was over")
 
 
@@ -104,16 +105,20 @@ class Witness:
         heard = self.pulse.heard if self.pulse else None
         found: list[Told] = []
         for verifier, group in groupby(asked, attrgetter("verifier")):
-            own = list(group)
+            own, step = list(group), STEP
             while own and not judge.ended:
-                timed, many = own[0].timed, STEP if own[0].timed else len(own)
+                timed, many = own[0].timed, step if own[0].timed else len(own)
                 if timed and spent[verifier] > MOST_SECONDS:
                     found += [Told(OVER_TIME, 0.0)] * len(own)
                     if self.pulse:
                         self.pulse.expect(-len(own))
                     break
                 said = judge.tell(own[:many], heard)
-                spent[verifier] += sum(one.seconds for one in said)
+                took = sum(one.seconds for one in said)
+                spent[verifier] += took
+                step = max(
+                    STEP, min(MOST_STEP, int(MOST_SECONDS / SHARE * len(said) / max(took, 0.001)))
+                )
                 found, own = found + said, own[many:]
         return found
 

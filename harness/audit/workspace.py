@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from harness.audit import store
 from harness.audit.auditor import Progress, certify
-from harness.audit.bound import binding
 from harness.audit.certificate import Certificate, State
 from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
 from harness.audit.witness import Witness
@@ -118,7 +116,7 @@ def _sandbox(
     to start one takes longer than all the rest of a look at certificates."""
     last = store.last_sandbox(name)
     running = [one for one in chosen if one.sandbox]
-    if last and (check or all(_kept(one, audits, last, proof)[0] for one in running)):
+    if last and (check or all(store.look(one, audits, last, proof)[0] for one in running)):
         return last
     return resolve_sandbox(chosen, name)[0]
 
@@ -133,9 +131,10 @@ def named(found: discovery.Found, name: str) -> Verifier:
 
 def _held(verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof) -> Certificate:
     """The certificate held for exactly the present bytes, else an expired one that says so."""
-    kept, known, bound = _kept(verifier, audits, sandbox, proof)
+    kept, bound = store.look(verifier, audits, sandbox, proof)
     if kept is not None:
         return kept
+    known = known_answers.read(audits, verifier.id)
     goods = sum(f.good for f in known.fixtures)
     empty = Certificate(
         verifier.id, verifier.version, goods, len(known.fixtures) - goods, 0, [], [], bound
@@ -147,14 +146,6 @@ def _held(verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof) -
         level=verifier.level,
         notes=[store.changed(verifier, bound)],
     )
-
-
-def _kept(
-    verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof
-) -> tuple[Certificate | None, known_answers.Known, dict[str, Any]]:
-    known = known_answers.read(audits, verifier.id)
-    bound = binding.known(verifier, known.digest, sandbox) | {"proof": asdict(proof)}
-    return store.stored(verifier, bound), known, bound
 
 
 def _leaks(verifier: str, audits: Path, trained: Mapping[Path, str]) -> Iterator[str]:

@@ -7,89 +7,23 @@ does not parse") becomes a fixture for each task."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
-
 from harness import files
 from harness.content import strict
 from harness.content.case import Case
-from harness.digests import canonical_digest
+from harness.content.fixture_files import CaseFile, FixtureFile, Front, Good, Tasks, parsed
+from harness.digests import canonical_digest, text_digest
 from harness.errors import WorkspaceError
 
 MADE = "degenerate:"  # begins the name of an answer that the harness made
 Label = Literal["good", "equivalent", "bad", "shortcut"]
 GOOD: tuple[Label, ...] = ("good", "equivalent")
 BAD: tuple[Label, ...] = ("bad", "shortcut")
-
-
-class CaseFile(strict.Model):
-    """The case that an answer answers."""
-
-    prompt: str
-    expect: dict[str, JsonValue] = {}
-
-
-class Good(strict.Model):
-    """An answer that must pass."""
-
-    name: str = Field(min_length=1)
-    answer: str
-    case: CaseFile | None = None
-
-
-class Bad(Good):
-    """An answer that must not pass, why it is wrong, and the part of a composite criterion that it
-    violates."""
-
-    why: str = Field(min_length=1)
-    violates: str | None = None
-
-
-class Spoil(strict.Model):
-    """An edit that makes every good of its file that holds ``replace`` bad."""
-
-    name: str = Field(min_length=1)
-    replace: str = Field(min_length=1)
-    by: str
-    why: str = Field(min_length=1)
-    violates: str | None = None
-
-
-class Tasks(strict.Model):
-    """The schema of a file that other fixture files include: goods that several verifiers share."""
-
-    good: list[Good]
-
-
-class FixtureFile(strict.Model):
-    """The schema of one file of fixtures.
-
-    ``case`` is the case of every fixture that names none. ``include`` names files of shared goods.
-    ``deadly`` names operators whose mutants must not pass; ``waive`` names operators that say
-    nothing about this verifier, and why."""
-
-    verifier: str
-    case: CaseFile | None = None
-    include: list[str] = []
-    good: list[Good] = []
-    equivalent: list[Good] = []
-    bad: list[Bad] = []
-    shortcut: list[Bad] = []
-    spoil: list[Spoil] = []
-    deadly: list[str] = []
-    waive: dict[str, str] = {}
-
-
-class Front(strict.Model):
-    """The front matter of a Markdown fixture."""
-
-    why: str | None = None
-    violates: str | None = None
-    case: CaseFile | None = None
 
 
 @dataclass(frozen=True)
@@ -118,12 +52,13 @@ class Fixture:
 
 @dataclass
 class Known:
-    """What an author knows about a verifier: its fixtures, and which operators of the harness bear
-    on it."""
+    """What an author knows about a verifier: its fixtures, which operators of the harness bear on
+    it, and the digest of each file that says so, by its name from the verifier's folder."""
 
     fixtures: list[Fixture] = field(default_factory=list)
     deadly: set[str] = field(default_factory=set)
     waive: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def seed(self) -> str:
@@ -152,8 +87,9 @@ def read(folder: Path, verifier: str) -> Known:
     known = Known()
     seen: dict[str, Path] = {}
     default: CaseFile | None = None
-    for path in sorted((folder / verifier).glob("*.yaml")):
-        file = strict.load(path, FixtureFile)
+    here = folder / verifier
+    for path in sorted(here.glob("*.yaml")):
+        file: FixtureFile = parsed(path, _noted(known, here, path), FixtureFile)
         if file.verifier != verifier:
             raise WorkspaceError(
                 f"{path}: key 'verifier': found {file.verifier!r}; expected {verifier!r}, as the"
@@ -162,12 +98,37 @@ def read(folder: Path, verifier: str) -> Known:
         default = default or file.case
         known.deadly |= set(file.deadly)
         known.waive |= file.waive
-        for fixture in _of_file(path, file):
+        goods = list(file.good)
+        for shared in (here / name for name in file.include):
+            tasks: Tasks = parsed(shared, _noted(known, here, shared), Tasks)
+            goods += tasks.good
+        for fixture in _of_file(path, file, goods):
             _add(known, seen, fixture, path)
     for label in (*GOOD, *BAD):
-        for path in sorted((folder / verifier / label).glob("*.md")):
-            _add(known, seen, _of_markdown(path, label, default), path)
+        for path in sorted((here / label).glob("*.md")):
+            text = _noted(known, here, path)
+            _add(known, seen, _of_markdown(path, text, label, default), path)
     return known
+
+
+def as_read(folder: Path, verifier: str, digests: Mapping[str, str]) -> bool:
+    """Whether the files of ``verifier`` are those that were read when :attr:`Known.files` was
+    ``digests``."""
+    here = folder / verifier
+    there = [*here.glob("*.yaml"), *(one for n in (*GOOD, *BAD) for one in (here / n).glob("*.md"))]
+    if not digests.keys() >= {path.relative_to(here).as_posix() for path in there}:
+        return False
+    try:
+        return all(text_digest(files.read_text(here / name)) == digests[name] for name in digests)
+    except WorkspaceError:  # one is gone
+        return False
+
+
+def _noted(known: Known, here: Path, path: Path) -> str:
+    """The text of a file, whose digest is noted."""
+    text = files.read_text(path)
+    known.files[os.path.relpath(path, here)] = text_digest(text)
+    return text
 
 
 def given(prompt: str, expect: str) -> Case:
@@ -178,10 +139,7 @@ def given(prompt: str, expect: str) -> Case:
     return _case("given", found, where)
 
 
-def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
-    goods = list(file.good)
-    for name in file.include:
-        goods += strict.load(path.parent / name, Tasks).good
+def _of_file(path: Path, file: FixtureFile, goods: list[Good]) -> Iterator[Fixture]:
     labelled: tuple[tuple[Label, list[Any]], ...] = (
         ("good", goods), ("equivalent", file.equivalent), ("bad", file.bad), ("shortcut",
         file.shortcut)
@@ -220,8 +178,8 @@ def _of_file(path: Path, file: FixtureFile) -> Iterator[Fixture]:
             )
 
 
-def _of_markdown(path: Path, label: Label, default: CaseFile | None) -> Fixture:
-    text, front = files.read_text(path), Front()
+def _of_markdown(path: Path, text: str, label: Label, default: CaseFile | None) -> Fixture:
+    front = Front()
     if text.startswith("---\n"):
         head, mark, body = text[4:].partition("\n---\n")
         if not mark:

@@ -46,7 +46,9 @@ def parse_yaml(text: str, path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        lines = dict(_lines(node, path, ())) if node else {}
+        lines: dict[tuple[str, ...], int] = {}
+        if node:
+            _lines(node, path, (), lines)
         return loader.construct_document(node) if node else None, lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -99,9 +101,10 @@ def nearest(found: str, known: Sequence[str]) -> str:
 
 
 def _lines(
-    node: yaml.Node, path: Path, at: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], int]]:
-    yield at, node.start_mark.line + 1
+    node: yaml.Node, path: Path, at: tuple[str, ...], lines: dict[tuple[str, ...], int]
+) -> None:
+    """Note in ``lines`` where each key begins; what is below a list, by its number."""
+    lines.setdefault(at, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
@@ -111,11 +114,11 @@ def _lines(
                     f"{path}:{line}: key {name!r} is given twice, first on line {seen[name]}"
                 )
             seen[name] = line
-            yield from _lines(value, path, (*at, name))
-            yield (*at, name), line
+            lines[*at, name] = line
+            _lines(value, path, (*at, name), lines)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _lines(value, path, (*at, str(index)))
+            _lines(value, path, (*at, str(index)), lines)
 
 
 def _sentence(

@@ -1,4 +1,4 @@
-"""What a judge process runs: the verifiers of a folder, one warm sandbox, one answer after
+"""What a judge process runs: the verifiers of a folder, with a warm sandbox, one answer after
 another; and what it is asked and says."""
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ class Setup:
 
 
 class Bench:
-    """The verifiers of a folder, loaded in this process, with one sandbox for those that run code;
-    close it."""
+    """The verifiers of a folder, loaded in this process, with one sandbox for those that run code,
+    or two, where some use programs that only a sandbox has; close it."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._verifiers = discover(setup.folder).verifiers
         self._changed = digest(setup.folder) != setup.digest
-        self._sandbox: Sandbox | None = None
+        self._sandboxes: dict[bool, Sandbox] = {}  #: that with programs of its own, and the other
         self.limits = {id: setup.limits[one.kind] for id, one in self._verifiers.items()}
 
     def begin(self, asks: Sequence[Ask]) -> None:
@@ -124,7 +124,7 @@ class Bench:
             why = f"{ask.verifier} is not what it was when judging began"
             return unverified("verifier-changed", why), 0.0
         try:
-            sandbox = self._opened() if verifier.sandbox else None
+            sandbox = self._opened(verifier) if verifier.sandbox else None
         except Exception as error:
             return unverified("judge-failed", f"{type(error).__name__}: {error}"), 0.0
         if verifier.sandbox and sandbox is None:
@@ -150,28 +150,27 @@ class Bench:
         signal.setitimer(signal.ITIMER_REAL, 0)
         return replace(found, rule=ask.answer.rule), time.perf_counter() - began
 
-    def _opened(self) -> Sandbox | None:
-        if self._sandbox is None and self._setup.sandbox is not None:
-            declared = {
-                name: None
-                for one in self._verifiers.values()
-                if one.sandbox
-                for name in one.executables
-            }
-            self._sandbox = open_sandbox(self._setup.sandbox, readable=readable([*declared]))
-            self._sandbox.secret = self._setup.secret
-        return self._sandbox
+    def _opened(self, verifier: Verifier) -> Sandbox | None:
+        name = self._setup.sandbox
+        own = bool(verifier.brought(name))
+        if own not in self._sandboxes and name is not None:
+            sandboxed = [one for one in self._verifiers.values() if one.sandbox]
+            declared = dict.fromkeys(tool for one in sandboxed for tool in one.executables)
+            seen = () if own else readable([*declared])
+            self._sandboxes[own] = open_sandbox(name, readable=seen, programs=own)
+            self._sandboxes[own].secret = self._setup.secret
+        return self._sandboxes.get(own)
 
     @property
     def cpu(self) -> float:
-        """Seconds of processor time that the sandbox has spent on answers so far."""
-        return self._sandbox.cpu if self._sandbox else 0.0
+        """Seconds of processor time that the sandboxes have spent on answers so far."""
+        return sum(one.cpu for one in self._sandboxes.values())
 
     def close(self) -> None:
-        """Close the sandbox, if one was opened."""
-        if self._sandbox is not None:
+        """Close the sandboxes that were opened."""
+        for one in self._sandboxes.values():
             with suppress(Exception):
-                self._sandbox.close()
+                one.close()
 
 
 def main(channel: int) -> None:

@@ -36,6 +36,7 @@ from typing import Any
 from harness.content.case import Case
 from harness.errors import VerifierError
 from harness.judging.answer import Answer
+from harness.sandbox import brought
 
 MOST_SPANS = 20  # of one judgement, that are kept
 Span = tuple[int, int]
@@ -101,9 +102,9 @@ class Verifier:
     """A verifier function with what the harness must know to audit and to trust it.
 
     A certificate is bound to the versions of its ``packages`` (distributions) and ``executables``
-    (programs on PATH) and to its ``settings`` (thresholds, a judge's model and prompt). With
-    ``sandbox`` the function takes a third argument, the :class:`harness.sandbox.Sandbox` that runs
-    untrusted code for it."""
+    (programs on PATH, else those that its sandbox brings) and to its ``settings`` (thresholds, a
+    judge's model and prompt). With ``sandbox`` the function takes a third argument, the
+    :class:`harness.sandbox.Sandbox` that runs untrusted code for it."""
 
     id: str
     version: int
@@ -128,20 +129,30 @@ class Verifier:
         """The first line of its docstring."""
         return (self.function.__doc__ or "").strip().partition("\n")[0]
 
-    def tools(self) -> dict[str, str]:
-        """Versions of the packages and programs it needs, ``missing`` where one is not there, and
-        what identifies the model that it asks."""
+    def tools(self, sandbox: str | None = None) -> dict[str, str]:
+        """Versions of the packages and programs it needs, judging in the ``sandbox`` of that name,
+        ``missing`` where one is not there, and what identifies the model that it asks."""
         asked = getattr(self.function, "identity", None)
-        return self._installed() | ({"model": asked()} if asked else {})
+        return self._installed(sandbox) | ({"model": asked()} if asked else {})
 
-    def _installed(self) -> dict[str, str]:
-        found = {name: _version(name) for name in self.packages}
+    def brought(self, sandbox: str | None) -> Mapping[str, str]:
+        """The programs that it uses of the sandbox of that name, since this machine lacks one of
+        its own; none where it uses this machine's."""
+        if not self.sandbox or all(map(shutil.which, self.executables)):
+            return {}
+        return brought(sandbox)
+
+    def _installed(self, sandbox: str | None) -> dict[str, str]:
+        inside, found = self.brought(sandbox), {name: _version(name) for name in self.packages}
+        if inside:
+            return found | {name: inside.get(name, "missing") for name in self.executables}
         return found | {name: _program_version(shutil.which(name)) for name in self.executables}
 
     def judge(self, case: Case, answer: Answer, sandbox: Any = None) -> Judgement:
         """Call the function and accept nothing but a ``Judgement``; never raises for what a
         verifier does."""
-        missing = [name for name, version in self._installed().items() if version == "missing"]
+        found_here = self._installed(getattr(sandbox, "name", None))
+        missing = [name for name, version in found_here.items() if version == "missing"]
         if missing:
             return unverified("tool-missing", f"not installed: {', '.join(missing)}")
         expect, expected = copy.deepcopy(dict(case.expect)), case.expect

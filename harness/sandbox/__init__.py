@@ -13,7 +13,7 @@ run unguarded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import SandboxError
@@ -46,13 +46,13 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def backend(name: str, readable: Sequence[str] = ()) -> Backend:
+def backend(name: str, readable: Sequence[str] = (), *, programs: bool = False) -> Backend:
     """The backend of that name, not started. Raises :class:`SandboxError` for an unknown name."""
     paths = tuple(readable)
     if name == "docker":
         from harness.sandbox.backends.docker import Docker
 
-        return Docker(paths)
+        return Docker(paths, programs)
     if name == "bubblewrap":
         from harness.sandbox.backends.bubblewrap import Bubblewrap
 
@@ -68,23 +68,38 @@ def backend(name: str, readable: Sequence[str] = ()) -> Backend:
     raise SandboxError(f"sandbox {name!r}: expected one of {', '.join(NAMES)}")
 
 
+def brought(name: str | None) -> Mapping[str, str]:
+    """The programs that the sandbox ``name`` brings where this machine lacks one, each with what
+    identifies it: those of ``harness sandbox build --with``, in docker."""
+    if name != "docker":
+        return {}
+    from harness.sandbox.backends import docker
+
+    return docker.brought()
+
+
 def open_sandbox(
-    name: str = "auto", limits: Limits | None = None, readable: Sequence[str] = ()
+    name: str = "auto",
+    limits: Limits | None = None,
+    readable: Sequence[str] = (),
+    *,
+    programs: bool = False,
 ) -> Sandbox:
     """A warm sandbox that has just passed its self-check: the named one, or with ``auto`` the
     strongest that passes.
 
     ``readable`` are paths of the host that programs inside may read besides the interpreter
-    (compilers, linters). Raises :class:`SandboxError` with one message: what was tried, why it does
-    not hold, what to install."""
+    (compilers, linters); ``programs`` asks for the one with those of :func:`brought`. Raises
+    :class:`SandboxError` with one message: what was tried, why it does not hold, what to
+    install."""
     from harness.sandbox.base import Sandbox
     from harness.sandbox.selfcheck import quick_check
 
     tried = []
     for candidate in NAMES[1:] if name == "auto" else (name,):
-        chosen = backend(candidate, readable)
+        chosen = backend(candidate, readable, programs=programs)
         try:
-            sandbox = Sandbox(chosen, limits)
+            sandbox = Sandbox(chosen, limits, programs=programs)
         except SandboxError as error:
             tried.append(f"  {candidate}: {error} - {chosen.needs}")
             continue

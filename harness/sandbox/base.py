@@ -31,10 +31,13 @@ class Sandbox(Offers):
 
     ``name`` is the backend's; ``description`` is one line for receipts; ``cpu`` are the seconds of
     processor time that its tasks and tools have used; ``secret`` seeds whatever a verifier draws,
-    since a candidate knows all else. It dies with the process that opened it."""
+    since a candidate knows all else; with ``programs`` it brings its own. It dies with the process
+    that opened it."""
 
-    def __init__(self, backend: Backend, limits: Limits | None = None) -> None:
-        self._backend = backend
+    def __init__(
+        self, backend: Backend, limits: Limits | None = None, *, programs: bool = False
+    ) -> None:
+        self._backend, self.programs = backend, programs
         self.limits = limits or Limits()
         self.name = backend.name
         self._server: Server | None = backend.launch(self.limits)

@@ -61,6 +61,7 @@ class Offers(ABC):
     """The part of :class:`harness.sandbox.base.Sandbox` that verifiers use."""
 
     limits: Limits
+    programs: bool = False  #: whether those of this machine are none of its own
 
     @property
     @abstractmethod
@@ -136,7 +137,8 @@ class Offers(ABC):
         executable. ``reason`` is ``start`` where it cannot be started. Raises
         :class:`harness.errors.SandboxError` as :meth:`run`."""
         limits = limits or self.limits
-        program = self.python if argv[0] == "python" else shutil.which(argv[0]) or argv[0]
+        here = None if self.programs else shutil.which(argv[0])
+        program = self.python if argv[0] == "python" else here or argv[0]
         mark = f"\n{secrets.token_hex(16)}"
         order = [mark, str(limits.output_bytes), *wanted, "--", program, *argv[1:]]
         given = {**(files or {}), **({collect.STDIN: stdin} if stdin else {})}

@@ -12,6 +12,7 @@ from harness import Case, Outcome, __version__
 from harness.audit import store
 from harness.audit.bound.binding import SEEN
 from harness.audit.certificate import Certificate, State
+from harness.content import fixtures
 from harness.content.policy import Policy, Proof
 from harness.digests import canonical_digest
 from harness.judging.discovery import discover
@@ -35,6 +36,39 @@ def test_an_audit_is_kept_and_any_byte_changed_makes_it_stale(honest):
     third = audited(honest)["honest_sentence.it"]
     assert third.binding["fixtures"] != second.binding["fixtures"]
     assert third.binding["source"] == second.binding["source"]
+
+
+def test_fixtures_are_read_again_when_a_file_of_theirs_is_another(honest, tmp_path, monkeypatch):
+    known, here = "honest_sentence.it", honest / "audits" / "honest_sentence.it"
+    shared = honest / "audits" / "_shared.yaml"
+    shared.write_text("good: []\n")
+    edit(here / "fixtures.yaml", '"good": ', '"include": ["../_shared.yaml"], "good": ')
+    held, read, looks = audited(honest)[known], fixtures.read, []
+
+    def noted(folder, verifier):
+        looks.append(verifier)
+        return read(folder, verifier)
+
+    monkeypatch.setattr(fixtures, "read", noted)
+
+    def again() -> int:
+        looks.clear()
+        assert audited(honest)[known].binding["fixtures"] == held.binding["fixtures"]
+        return len(looks)
+
+    assert again() == 0
+    [kept] = (tmp_path / "cache" / "certificates").iterdir()
+    text = kept.read_text()
+    # other bytes, not other answers: the certificate holds, and is looked for by what they say
+    for change in (here / "more.yaml", here / "good" / "none.yaml", shared):
+        before = change.read_text() if change.exists() else None
+        change.parent.mkdir(exist_ok=True)
+        change.write_text(f"{before or 'verifier: honest_sentence.it'}\n# a comment\n")
+        assert (again() > 0) is (change.parent.name != "good")
+        change.unlink() if before is None else change.write_text(before)
+        assert again() == 0
+    kept.write_text(text.replace('"../_shared.yaml": "sha256:', '"../_shared.yaml": "sha256:0'))
+    assert again() > 0  # not what its audit has read
 
 
 def test_a_verifier_edited_after_its_audit_is_audited_again_and_refused(honest):

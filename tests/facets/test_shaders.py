@@ -12,7 +12,8 @@ from conftest import ROOT
 from harness import Answer, Case
 from harness.audit.surroundings import Exploding
 from harness.judging.discovery import discover
-from harness.sandbox import open_sandbox
+from harness.sandbox import Limits, open_sandbox
+from harness.sandbox.offers import Finished
 from harness.sandbox.tools import readable
 
 pytest.importorskip("tree_sitter_hlsl", reason="pip install 'harness[gamedev]'")
@@ -215,6 +216,33 @@ def judge() -> Callable[[str], dict[str, str]]:
 @pytest.mark.parametrize("name", ROWS)
 def test_a_fault_fails_the_criteria_that_it_violates_and_the_honest_twin_passes(name, judge):
     assert judge(name) == ROWS[name][2]
+
+
+class _Refusing:
+    """A sandbox whose compiler refuses all that it is given, and the starts of it."""
+
+    starts = 0
+
+    def with_limits(self, **changes: float) -> Limits:
+        return Limits(**changes)
+
+    def command(self, _argv, files, _wanted, limits: Limits) -> Finished:
+        self.starts += 1
+        numbers = [name.removesuffix(".a") for name in files if name.endswith(".a")]
+        said = {f"{n}.{end}": text for n in numbers for end, text in (("rc", b"1"), ("log", b""))}
+        return Finished("exit", 0, b"", b"", limits.wall, 0.0, said)
+
+
+def test_all_that_is_known_to_come_is_compiled_in_few_starts():
+    compiles, sandbox = discover(ROOT / "verifiers").verifiers["shaders.compiles"], _Refusing()
+    case = Case("many", "shader", GLOW)
+    asked = [
+        (case, Answer(HONEST.replace("precision", f"// {n}\nprecision", 1))) for n in range(60)
+    ]
+    asked = [(case, Answer(f"```glsl\n{one.text}\n```")) for case, one in asked]
+    compiles.function.begin(asked, None)
+    assert {compiles.judge(*one, sandbox).reason for one in asked} == {"compile"}
+    assert sandbox.starts == 3  # 24 at a time, not one by one behind the first 24
 
 
 def test_every_prompt_fits_the_schema_and_no_reference_is_an_answer_as_it_stands():

@@ -50,6 +50,7 @@ def test_what_one_run_lost_of_the_other_is_paired_and_named(runs, capsys):
     assert "30/164 18.3%" in line
     assert "BROKEN" in line
     assert line.endswith(" and 22 more")
+    assert compare(runs["one"], runs["worse"]).sentence == "B is worse than A on humaneval"
     code, out = printed(capsys, str(runs["one"]), str(runs["worse"]), "--json")
     data = json.loads(out)
     results = {each["suite"]: each["result"] for each in data["suites"]}
@@ -59,7 +60,9 @@ def test_what_one_run_lost_of_the_other_is_paired_and_named(runs, capsys):
 
 
 def test_a_run_is_as_good_as_itself_where_its_prompts_can_show_it(runs, tmp_path: Path):
-    found = {each.suite: each.found.state for each in compare(runs["one"], runs["one"]).pairs}
+    same = compare(runs["one"], runs["one"])
+    assert same.sentence.endswith("worse than A by its margin on godot")
+    found = {each.suite: each.found.state for each in same.pairs}
     assert found == {"humaneval": "HELD", "godot": "INCONCLUSIVE"}  # 40 prompts hold no 5 points
     [lost] = [
         p.found.comparison.lost

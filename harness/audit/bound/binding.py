@@ -37,7 +37,7 @@ def known(verifier: Verifier, fixtures_digest: str, sandbox: str | None) -> dict
         "settings": canonical_digest(dict(verifier.settings)),
         "harness": f"{__version__} {_harness_digest()}",
         "fixtures": fixtures_digest,
-        "tools": verifier.tools(),
+        "tools": verifier.tools(sandbox),
         "sandbox": sandbox if verifier.sandbox else None,
         "python": platform.python_version(),
         "platform": f"{platform.system()}-{platform.machine()}",

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from harness.doors.cli.common import Command, tell, told
+from harness.doors.cli.common import Command, library_option, tell, told
 
 
 @click.group()
@@ -44,11 +44,26 @@ def check(as_json: bool) -> int:
     metavar="IMAGE",
     help="Local image with a python3 of 3.11 or newer (default: FROM scratch).",
 )
-def build(base: str | None, as_json: bool) -> None:
+@click.option(
+    "--with",
+    "families",
+    metavar="FAMILY",
+    multiple=True,
+    help="A second image with the programs that the suites of FAMILY need, for a machine that lacks"
+    " one: a folder of suites/, for example gamedev. Repeatable.",
+)
+@library_option
+def build(base: str | None, families: tuple[str, ...], library: str | None, as_json: bool) -> None:
     """Build the image of the docker sandbox; nothing is pulled.
 
-    From this machine's own interpreter, or from a local image named with --base."""
-    from harness.sandbox.backends.docker import build_image
+    From this machine's own interpreter, or from a local image named with --base. The programs of
+    --with come from Debian's archive, by the apt of this machine."""
+    from harness.sandbox.image import build_image
 
-    image = build_image(base)
-    told(as_json, image, image=image)
+    wanted: list[str] = []
+    if families:
+        from harness.gate.newcomers.facets import programs_of
+
+        wanted = programs_of(library, families)
+    images = [build_image(base), *([build_image(programs=wanted)] if wanted else [])]
+    told(as_json, "\n".join(images), image=images[0], programs=wanted, images=images)

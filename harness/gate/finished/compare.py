@@ -28,8 +28,8 @@ ALIKE = {
 }
 SAYS = {
     0: "no suite of B is worse than A by its margin",
-    1: "a suite of B is worse than A",
-    2: "of a suite it is not decided whether B is worse than A by its margin",
+    1: "B is worse than A on {}",
+    2: "it is not decided whether B is worse than A by its margin on {}",
 }
 NOTHING = "the evidence of a run is not valid, so nothing follows from it"
 
@@ -60,7 +60,12 @@ class Compared:
     @property
     def sentence(self) -> str:
         """What it comes to, in words."""
-        return NOTHING if self.void else SAYS[self.exit_code]
+        if self.void:
+            return NOTHING
+        code, held = self.exit_code, (GuardState.HELD,)
+        states = {each.suite: each.found and each.found.state for each in self.pairs}
+        meant = [one for one, at in states.items() if (at in LOST if code == 1 else at not in held)]
+        return SAYS[code].format(", ".join(meant) or "any suite")
 
     @property
     def exit_code(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from harness.audit.workspace import resolve_sandbox
 from harness.content import library as libraries
-from harness.content import strict, suite, workspace
+from harness.content import suite, workspace
 from harness.content.kinds import ADAPTER
 from harness.content.library import Library
-from harness.content.strict import nearest
 from harness.content.workspace import Workspace
 from harness.errors import HarnessError, boundary
+from harness.gate.newcomers import facets
 from harness.judging import discovery
-from harness.judging.observed.origins import DISTRIBUTION
 from harness.subjects.entering.entry import entered
 from harness.subjects.entering.folders import recognised
 
@@ -86,54 +85,38 @@ def _suites(place: Workspace, listed: Library) -> Iterator[Check]:
             yield Check(f"suite {name}", f"the gate of {who}", str(error))
     for text in found.broken:
         yield Check("verifiers", "whatever they judge", text)
+    sandbox, closed = _sandbox(found)
     for id, of in sorted(wanted.items()):
-        yield Check(f"verifier {id}", f"suite {of}", _lacking(found, id))
-    yield from _facets(place, listed, found)
-    sandboxed = [one for id, one in found.verifiers.items() if id in wanted and one.sandbox]
+        lacks = facets.lacking(found, id, sandbox)
+        more = f"; {EXTRA}" if lacks.startswith("not installed") else ""
+        yield Check(f"verifier {id}", f"suite {of}", lacks + more)
+    yield from _facets(place, listed, found, sandbox)
+    sandboxed = [id for id, one in found.verifiers.items() if id in wanted and one.sandbox]
     if sandboxed:
-        what = ", ".join(sorted(one.id for one in sandboxed))
-        yield _tried(
-            "sandbox", f"running answers: {what}", lambda: resolve_sandbox(sandboxed, "auto")
-        )
+        yield Check("sandbox", f"running answers: {', '.join(sorted(sandboxed))}", closed)
 
 
-def _facets(place: Workspace, listed: Library, found: discovery.Found) -> Iterator[Check]:
-    """Of each facet that is a folder what can be judged here and at which level; what is missing is
-    missing where an adapter owes it."""
-    root = place.folder("suites")
+def _sandbox(found: discovery.Found) -> tuple[str | None, str]:
+    """The sandbox that holds here, or why none does."""
+    try:
+        with boundary():
+            return resolve_sandbox([*found.verifiers.values()], "auto")[0], ""
+    except HarnessError as error:
+        return None, str(error)
+
+
+def _facets(
+    place: Workspace, listed: Library, found: discovery.Found, sandbox: str | None
+) -> Iterator[Check]:
+    """Of each facet that is a folder what can be judged here; what is missing is missing where an
+    adapter owes it."""
     owed = [name for one in listed.adapters.values() for name in one.suites]
-    for path in sorted(root.glob("*/*/*.yaml")):
-        if path.stem != path.parent.name:
-            continue
-        spec, id = strict.load(path, suite.SuiteFile), suite.suite_id(path, root)
-        lacking = {c.id: _lacking(found, c.verifier) for c in spec.criteria}
-        here = [c for c in spec.criteria if not lacking[c.id]]
-        said = ", ".join(f"{c.id} ({found.verifiers[c.verifier].level})" for c in here)
-        cannot = [f"{name}: {text}" for name, text in lacking.items() if text]
-        remedy = f"{'; '.join(cannot)}; {_remedy(id, cannot)}" if cannot else ""
-        if any(id == name or id.startswith(f"{name}/") for name in owed):
-            yield Check(f"facet {spec.facet}", said or "no criterion", remedy)
+    for one in facets.judgeable(place, found, sandbox):
+        if any(one.id == name or one.id.startswith(f"{name}/") for name in owed):
+            yield Check(f"facet {one.facet}", one.here, one.missing)
         else:
-            beside = f"; nobody owes it, not here: {remedy}" if remedy else ""
-            yield Check(f"facet {spec.facet}", f"{said or 'no criterion'}{beside}")
-
-
-#: what Debian calls the programs that verifiers name
-DEBIAN = {"g++": "g++", "glslangValidator": "glslang-tools", "spirv-cross": "spirv-cross"}
-
-
-def _remedy(id: str, cannot: Sequence[str]) -> str:
-    """The one line to type for the suite ``id``, whose family has an extra of its name."""
-    programs = sorted({DEBIAN[name] for name in DEBIAN if any(name in one for one in cannot)})
-    line = f"pip install '{DISTRIBUTION}[{id.partition('/')[0]}]'"
-    return f"{line} && apt-get install {' '.join(programs)}" if programs else line
-
-
-def _lacking(found: discovery.Found, id: str) -> str:
-    if id not in found.verifiers:
-        return f"no such verifier{nearest(id, list(found.verifiers))}"
-    missing = [n for n, version in found.verifiers[id].tools().items() if version == "missing"]
-    return f"not installed: {', '.join(missing)}; {EXTRA}" if missing else ""
+            beside = f"; nobody owes it, not here: {one.missing}" if one.missing else ""
+            yield Check(f"facet {one.facet}", f"{one.here}{beside}")
 
 
 def _tried(what: str, needed_for: str, act: Callable[[], object]) -> Check:

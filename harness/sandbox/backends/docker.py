@@ -1,24 +1,19 @@
 """The sandbox of a Docker container: no network, read-only root, no capabilities, limits of the
 kernel's own.
 
-The image is made by :func:`build_image` FROM scratch out of this machine's interpreter, or from a
-base image the user names; nothing is pulled. The server connects to a UNIX socket that is mounted
-into the container and then removed, which needs a daemon on this machine: Docker Desktop's virtual
-machine does not pass such sockets."""
+The image is made by :mod:`harness.sandbox.image`; nothing is pulled. The server connects to a UNIX
+socket that is mounted into the container and then removed, which needs a daemon on this machine:
+Docker Desktop's virtual machine does not pass such sockets."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import hashlib
-import io
 import json
 import socket
 import sys
-import tarfile
-import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +28,12 @@ from harness.sandbox.launch import (
     settings,
 )
 from harness.sandbox.limits import Limits
-from harness.sandbox.runtime import Runtime, find_runtime, packages, server_files
+from harness.sandbox.runtime import find_runtime, packages, server_files
 from harness.sandbox.task import START_SECONDS, Server
 
 _NAME = "harness-sandbox"  #: of the image; its tag is the digest of what it is made of
-_INSIDE, _SOCKET_FOLDER, _PACKAGES = "/harness", "/run/harness", "/packages"
+INSIDE, SOCKET_FOLDER, PACKAGES = "/harness", "/run/harness", "/packages"
+PROGRAMS = "harness.programs"  #: the label that names them, each with what identifies it
 #: files of the container for the server to leave out, and the devices that it needs
 _WALLS = {
     "hidden": ["proc", "sys", "dev", "tmp"],
@@ -52,16 +48,17 @@ class Docker:
     name = "docker"
     needs = "install Docker, start its daemon and run `harness sandbox build`"
 
-    def __init__(self, readable: tuple[str, ...] = ()) -> None:
-        self._readable = readable
+    def __init__(self, readable: tuple[str, ...] = (), programs: bool = False) -> None:
+        self._readable, self._programs = readable, programs
         self.description = "docker"
 
     def launch(self, limits: Limits) -> Server:
         """See :class:`harness.sandbox.base.Backend`."""
-        client = _client()
-        image = _image(client)
+        daemon = client()
+        image = _image(daemon, programs=self._programs)
         self.description = (
-            f"docker {client.version()['Version']}, image {image.short_id}, no network, read-only, "
+            f"docker {daemon.version()['Version']}, image {image.short_id}"
+            f"{' with programs of its own' if self._programs else ''}, no network, read-only, "
             "no capabilities, seccomp"
         )
         # a private folder holds the one that is mounted: other users of this machine cannot reach
@@ -75,7 +72,7 @@ class Docker:
                 listener.bind(str(folder / "control"))
                 (folder / "control").chmod(0o666)
                 listener.listen(1)
-                container = self._run(client, image, folder, limits)
+                container = self._run(daemon, image, folder, limits)
                 near = _accept(listener, container)
         finally:
             remove()
@@ -85,20 +82,20 @@ class Docker:
             _remove(container)
             return ""
 
-        server = Server(near, settings("/tmp", limits, packages=_PACKAGES, walls=_WALLS), stop)
+        server = Server(near, settings("/tmp", limits, packages=PACKAGES, walls=_WALLS), stop)
         server.handshake()
         if not server.ready["landlock"]:
             self.description += ", degraded: no Landlock, /proc is readable"
         return server
 
-    def _run(self, client: Any, image: Any, folder: Path, limits: Limits) -> Any:
-        mounts = {str(folder): {"bind": _SOCKET_FOLDER, "mode": "ro"}}
+    def _run(self, daemon: Any, image: Any, folder: Path, limits: Limits) -> Any:
+        mounts = {str(folder): {"bind": SOCKET_FOLDER, "mode": "ro"}}
         mounts |= {path: {"bind": path, "mode": "ro"} for path in self._readable}
         # one task at a time and a spare process; the room above a task's own limit is the server's
         memory = limits.memory + limits.temp_bytes + (128 << 20)
         inodes, uid = 4096, free_uid()
         try:
-            return client.containers.run(
+            return daemon.containers.run(
                 image.id,
                 [
                     "-s",
@@ -107,8 +104,8 @@ class Docker:
                     "-X",
                     "utf8",
                     "-c",
-                    boot_code(_INSIDE),
-                    f"{_SOCKET_FOLDER}/control",
+                    boot_code(INSIDE),
+                    f"{SOCKET_FOLDER}/control",
                 ],
                 detach=True,
                 auto_remove=True,
@@ -168,99 +165,43 @@ def _remove(container: Any) -> None:
         container.remove(force=True)
 
 
-def _client() -> Any:
+def client() -> Any:
+    """The daemon of this machine. Raises :class:`SandboxError`."""
     try:
         import docker  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         raise SandboxError("the package docker is not installed (pip install docker)") from None
     try:
-        client = docker.from_env(timeout=30)
-        client.ping()
+        daemon = docker.from_env(timeout=30)
+        daemon.ping()
     except Exception as error:  # DockerException, requests' and urllib3's own
         raise SandboxError(f"no Docker daemon answers: {str(error)[:200]}") from None
-    return client
+    return daemon
 
 
-def _image(client: Any) -> Any:
+def _image(daemon: Any, *, programs: bool) -> Any:
+    name = tag(programs=programs)
     try:
-        return client.images.get(_tag())
+        return daemon.images.get(name)
     except Exception:
-        raise SandboxError(f"the image {_tag()} of this version is not built") from None
+        raise SandboxError(f"the image {name} of this version is not built") from None
 
 
 @functools.cache
-def _tag() -> str:
+def tag(*, programs: bool) -> str:
+    """The name of the image that this machine's interpreter and this version make, without or
+    with programs of its own."""
     found = hashlib.sha256(repr((find_runtime(), sys.version, packages())).encode())
     for place, file in sorted(server_files().items()):
         found.update(place.encode() + b"\0" + file.read_bytes() + b"\0")
-    return f"{_NAME}:{found.hexdigest()[:16]}"
+    return f"{_NAME}:{found.hexdigest()[:16]}{'-programs' if programs else ''}"
 
 
-def build_image(base: str | None = None) -> str:
-    """Build the sandbox's image and return its tag and id.
-
-    From scratch with this machine's interpreter, or from ``base``, an image this daemon already
-    has, with a ``python3`` of 3.11 or newer on its PATH. Raises :class:`SandboxError`."""
-    client = _client()
-    entry = ["python3"] if base else [str(find_runtime().executable)]
-    lines = [f"FROM {base or 'scratch'}", "ADD root.tar /", f"ENTRYPOINT {json.dumps(entry)}"]
-    with tempfile.TemporaryFile() as context:
-        with tarfile.open(fileobj=context, mode="w") as tar, tempfile.TemporaryFile() as root:
-            with tarfile.open(fileobj=root, mode="w", dereference=True) as files:
-                _add_files(files, None if base else find_runtime())
-            entry_of_root = tarfile.TarInfo("root.tar")
-            entry_of_root.size = root.tell()
-            root.seek(0)
-            tar.addfile(entry_of_root, root)
-            _add_text(tar, "Dockerfile", "\n".join(lines) + "\n")
-        context.seek(0)
-        try:
-            image, _ = client.images.build(
-                fileobj=context, custom_context=True, tag=_tag(), rm=True, pull=False
-            )
-        except Exception as error:
-            raise SandboxError(
-                f"the image does not build FROM {base or 'scratch'}: {error}"
-            ) from None
-    return f"{_tag()} {image.short_id}"
-
-
-def _add_files(tar: tarfile.TarFile, runtime: Runtime | None) -> None:
-    """What lies inside: the server, and the interpreter under its own paths where the base brings
-    none."""
-    places: dict[str, Path] = {f"{_INSIDE}/{place}": file for place, file in server_files().items()}
-    if runtime is not None:
-        places[str(runtime.executable)] = runtime.executable
-        places |= {str(path): path for path in runtime.entries}
-        places |= _libraries(runtime.library_names)
-        places |= {f"{_PACKAGES}/{package.name}": package for package in packages()}
-    # the mode of the mount point is what the container's own folder gets
-    for folder, mode in (("tmp", 0o1777), (_SOCKET_FOLDER.lstrip("/"), 0o755)):
-        member = tarfile.TarInfo(folder)
-        member.type, member.mode = tarfile.DIRTYPE, mode
-        tar.addfile(member)
-    for place, file in places.items():
-        tar.add(file, place.lstrip("/"), filter=_plain)
-
-
-def _libraries(names: Mapping[Path, Path]) -> dict[str, Path]:
-    found = {}
-    for name, real in names.items():
-        found[str(name)] = real
-        found[str(name.parent.resolve() / name.name)] = real
-    return found
-
-
-def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Readable by all, owned by root. The time stays: compiled modules are bound to it."""
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
-    return member
-
-
-def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
-    member = tarfile.TarInfo(name)
-    data = text.encode()
-    member.size = len(data)
-    tar.addfile(member, io.BytesIO(data))
+@functools.cache
+def brought() -> dict[str, str]:
+    """The programs that ``harness sandbox build --with`` has put into an image of this machine,
+    each with what identifies it; none where there is no such image."""
+    try:
+        return dict(json.loads(_image(client(), programs=True).labels[PROGRAMS]))
+    except (SandboxError, LookupError):
+        return {}
