@@ -229,4 +229,4 @@ def _built(made: Callable[[Path, bool], tuple[Said, Any]], folder: Path, planted
     return evidence(folder, {**matrix, **said}, outcomes)
 
 
-ROWS = tuple(Plant(*told, partial(_built, made)) for *told, made in _MADE)
+ROWS = tuple(Plant(n, code, what, partial(_built, made)) for n, code, what, made in _MADE)
