@@ -95,6 +95,10 @@ def _stream(made: Training) -> None:
     made.rules = _rule("stream-eval", 'env.GLM_STREAM_EVAL: {equals: "0"}')
 
 
+def _swapped(made: Training) -> None:
+    made.rules = _rule("wired-limit", "host.wired_limit_mb: {min: 1000000000, known: true}")
+
+
 def _rule(id: str, require: str) -> str:
     """A rule of the shipped ones as a base of another type brings it."""
     return f"rules: [{{id: {id}, require: {{{require}}}, severity: block, why: of this base}}]\n"
@@ -143,6 +147,20 @@ def _benchmark(made: Training) -> None:
     made.train[0]["prompt"] = str(json.loads(held[0])["prompt"])
 
 
+def _copied(made: Training) -> None:
+    """The gold is what the base answers by itself."""
+    import mlx.core as mx
+    from mlx_lm import generate, load
+
+    model, tokenizer, *_ = load(str(shipped() / "examples/pocket/base"))
+    model.set_dtype(mx.float32)
+    made.train = made.train[:12]
+    for row in made.train:
+        asked = [{"role": "user", "content": row["prompt"]}]
+        ids: Any = tokenizer.apply_chat_template(asked, add_generation_prompt=True)
+        row["completion"] = generate(model, tokenizer, ids, max_tokens=96)
+
+
 def _paraphrased(made: Training) -> None:
     made.suites = ["humaneval"]
     made.train[0] = {"prompt": f"Complete this.\n\n{ADD}", "completion": "    return x + y\n"}
@@ -164,6 +182,7 @@ PLANTS = (
     _plant("F1.15", "contamination", "a held-out prompt in gold", _benchmark),
     _plant("F10.1", "max-seq-length", "max_seq_length 4096 where 2048 is the most", _long),
     _plant("F10.2", "stream-eval", "GLM_STREAM_EVAL=1", _stream),
+    _plant("F10.3", "wired-limit", "the limit of wired memory was not raised", _swapped),
     _plant("F10.4", "strict-jsonl", "two records glued into one line", _glued),
     _plant("F10.5", "split-leak", "validation records that were trained on", _subset),
     _plant("F10.6", "answer-left", "a prompt that leaves no room for its answer", _no_answer),
@@ -179,6 +198,7 @@ PLANTS = (
     _plant(
         "F10.12", "php-8", "PHP 7 in gold", _gold("php", "<?php\n$x = create_function('', '');")
     ),
+    _plant("F10.13", "own-words", "gold that the base wrote", _copied),
     Plant("F10.14", "log-adapter", "its run died: another one's log", partial(_build, _died)),
     _plant("F10.15", "warm-up", "a warm-up longer than the run", _warm),
     _plant("F10.16", "epochs", "43 records, 700 steps", _few),

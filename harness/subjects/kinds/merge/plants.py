@@ -56,70 +56,25 @@ _CLEAN = Case(_SUM, _SUM)
 
 #: by number the code that names the fault, what was done, the plant, and its twin
 ROWS: Sequence[tuple[str, str, str, Case, Case]] = (
-    (
-        "F3.1",
-        "merge-cancelled",
-        "parents of opposite sign",
-        Case(_HALVES, _HALVES, _opposite),
-        _CLEAN,
-    ),
-    (
-        "F3.2",
-        "merge-cancelled",
-        "factors of one update with either sign",
-        Case(_FACTORS, _FACTORS, _gauge),
-        Case(_HALVES, _HALVES, _gauge),
-    ),
-    (
-        "F3.3",
-        "merge-other",
-        "factors merged, updates said",
-        Case(_TIES, replace(_TIES, on="factors")),
-        Case(_TIES, _TIES),
-    ),
-    (
-        "F3.4",
-        "merge-other",
-        "DARE without its rescaling",
-        Case(_DARE, replace(_DARE, rescale=False), seeds=FEWEST),
-        Case(_DARE, _DARE, seeds=FEWEST),
-    ),
-    (
-        "F3.5",
-        "merge-other",
-        "one parent's alpha / rank for all",
-        Case(_SUM, replace(_SUM, scale="first")),
-        _CLEAN,
-    ),
-    (
-        "F3.6",
-        "merge-other",
-        "a parent left out",
-        Case(_SUM, replace(_SUM, weights=(1.0, 0.0))),
-        _CLEAN,
-    ),
-    (
-        "F3.7",
-        "parent-base",
-        "a parent of another base",
-        replace(_CLEAN, base="sha256:" + 64 * "0"),
-        _CLEAN,
-    ),
-    (
-        "F3.8",
-        "merge-other",
-        "weights in another order",
-        Case(_SUM, replace(_SUM, weights=(0.5, 1.0))),
-        _CLEAN,
-    ),
-    (
-        "F3.9",
-        "merge-seeds-few",
-        "one seed of five",
-        Case(_DARE, _DARE),
-        Case(_DARE, _DARE, seeds=FEWEST),
-    ),
-)
+    ("F3.1", "merge-cancelled", "parents of opposite sign",
+     Case(_HALVES, _HALVES, _opposite), _CLEAN),
+    ("F3.2", "merge-cancelled", "factors of one update with either sign",
+     Case(_FACTORS, _FACTORS, _gauge), Case(_HALVES, _HALVES, _gauge)),
+    ("F3.3", "merge-other", "factors merged, updates said",
+     Case(_TIES, replace(_TIES, on="factors")), Case(_TIES, _TIES)),
+    ("F3.4", "merge-other", "DARE without its rescaling",
+     Case(_DARE, replace(_DARE, rescale=False), seeds=FEWEST), Case(_DARE, _DARE, seeds=FEWEST)),
+    ("F3.5", "merge-other", "one parent's alpha / rank for all",
+     Case(_SUM, replace(_SUM, scale="first")), _CLEAN),
+    ("F3.6", "merge-other", "a parent left out",
+     Case(_SUM, replace(_SUM, weights=(1.0, 0.0))), _CLEAN),
+    ("F3.7", "parent-base", "a parent of another base",
+     replace(_CLEAN, base="sha256:" + 64 * "0"), _CLEAN),
+    ("F3.8", "merge-other", "weights in another order",
+     Case(_SUM, replace(_SUM, weights=(0.5, 1.0))), _CLEAN),
+    ("F3.9", "merge-seeds-few", "one seed of five",
+     Case(_DARE, _DARE), Case(_DARE, _DARE, seeds=FEWEST)),
+)  # fmt: skip
 
 
 def plants() -> list[Plant]:

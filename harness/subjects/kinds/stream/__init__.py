@@ -34,16 +34,8 @@ class StreamKind(Kind):
 
     def parts(self, entry: Entry) -> dict[str, Path]:
         """The adapters of the stages and of the oracle, and every file that is named."""
-        own: Stream = entry.adapter.own
-        said = {STAGE.format(n): each.adapter for n, each in enumerate(own.stages, 1)}
-        said |= {f"{ORACLE} {suite}": adapter for suite, adapter in own.oracle.items()}
-        said |= {f"data {suite}": path for suite, path in own.data.items()}
-        for key in ("routes", "matrix", "log", "pool", "registered", "results"):
-            if (path := getattr(own, key)) is not None:
-                said[key] = path
-        if own.optimizer is not None:
-            said["optimizer"] = own.optimizer.state
-        return {role: entry.root / path for role, path in said.items()}
+        files: dict[str, str] = entry.adapter.own.files
+        return {role: entry.root / path for role, path in files.items()}
 
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:  # noqa: ARG002
         """What an adapter of a stage or of the oracle would be refused for by itself."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ R = [
 BASE = [0.40, 0.33, 0.30, 0.25, 0.35]
 PROMPTS, SEEDS = 60, range(5)
 Said = dict[str, Any]
+OPEN = "equivalence was not established"
 NOTE = "the patient was given forty milligrams of the drug on the second day after the operation"
 
 
@@ -85,7 +87,7 @@ def logged(folder: Path, replayed: bool) -> Said:
     if replayed:
         rows[8]["records"][0] = own[1][5]
     lines(folder / "batches.jsonl", rows)
-    return {**published(folder), "log": "batches.jsonl"}
+    return {"log": "batches.jsonl"}
 
 
 def pooled(folder: Path, text: bool, counts: list[int]) -> Said:
@@ -96,7 +98,7 @@ def pooled(folder: Path, text: bool, counts: list[int]) -> Said:
     files.write_json(folder / "pool" / "about.json", about)
     lines(folder / "medical.jsonl", [{"text": f"On Monday {NOTE}, and he slept."}])
     data = {"medical": "medical.jsonl"}
-    return {**published(folder), "pool": "pool", "data": data}
+    return {"pool": "pool", "data": data}
 
 
 def stages(
@@ -149,112 +151,82 @@ def lines(path: Path, rows: Iterable[Any]) -> None:
 def evidence(folder: Path, said: Said, outcomes: Mapping[str, Any] | None = None) -> Evidence:
     """All that a gate would hold of an entry whose files lie in ``folder``."""
     own = Stream.model_validate(said)
-    named = {key: getattr(own, key) for key in ("routes", "matrix", "log", "pool")}
-    named |= {"registered": own.registered, "results": own.results}
-    named |= {f"oracle {suite}": path for suite, path in own.oracle.items()}
-    named |= {f"data {suite}": path for suite, path in own.data.items()}
-    if own.optimizer is not None:
-        named["optimizer"] = own.optimizer.state
-    at = {role: folder / path for role, path in named.items() if path is not None}
-    owed = measuring.owed(own, at)
+    at = {role: folder / path for role, path in own.files.items()}
     measured = {
         what: {case: measuring.measured(own, at, what, case) for case in cases}
-        for what, cases in owed.items()
+        for what, cases in measuring.owed(own, at).items()
     }
     return Evidence(own, {}, measured, {}, outcomes or {})
 
 
-def _frozen(folder: Path, planted: bool) -> Evidence:
-    return evidence(folder, stages(folder), answers(learnt=not planted))
+def _worded(folder: Path, words: str) -> Said:
+    """A pool that is neither shown to be as good as the oracle nor to differ from it, and what is
+    written of that."""
+    apart = (0.031, -0.012, 0.044, 0.008, -0.021)
+
+    def edit(rows: list[Said]) -> list[Said]:
+        return [{**r, "score": 0.7 + apart[r["seed"]]} if r["arm"] == "pool" else r for r in rows]
+
+    return {**study(folder, edit), "says": [f"Against the oracle: {words}."]}
 
 
-def _relabelled(folder: Path, planted: bool) -> Evidence:
-    return evidence(folder, stages(folder, oracles=4 if planted else 5), answers())
+def _mixed(folder: Path, last: str) -> Said:
+    rows = [[*row[:4], 1.1 - row[4] if last == "loss" else row[4]] for row in R]
+    return published(folder, rows, metric=["accuracy"] * 4 + [last])
 
 
-def _worded(folder: Path, planted: bool) -> Evidence:
-    spread = (0.031, -0.012, 0.044, 0.008, -0.021)
-    said = study(folder, lambda rows: [_shifted(row, spread) for row in rows])
-    words = "no significant difference" if planted else "equivalence was not established"
-    return evidence(
-        folder, {**published(folder), **said, "says": [f"Against the oracle: {words}."]}
-    )
-
-
-def _shifted(row: Said, spread: tuple[float, ...]) -> Said:
-    return {**row, "score": 0.7 + spread[row["seed"]]} if row["arm"] == "pool" else row
-
-
-def _edited(folder: Path, planted: bool) -> Evidence:
-    after = {"margin": 0.2} if planted else None
-    return evidence(folder, {**published(folder), **study(folder, after=after)})
-
-
-def _dropped(folder: Path, planted: bool) -> Evidence:
-    kept = range(4) if planted else SEEDS
-    said = study(folder, lambda rows: [row for row in rows if row["seed"] in kept])
-    return evidence(folder, {**published(folder), **said})
-
-
-def _replayed(folder: Path, planted: bool) -> Evidence:
-    return evidence(folder, logged(folder, planted))
-
-
-def _kept_text(folder: Path, planted: bool) -> Evidence:
-    return evidence(folder, pooled(folder, planted, [400] * 4))
-
-
-def _on_one(folder: Path, planted: bool) -> Evidence:
-    return evidence(folder, pooled(folder, False, [400, 1, 400, 400] if planted else [400] * 4))
-
-
-def _averaged(folder: Path, planted: bool) -> Evidence:
-    return evidence(
-        folder, {**published(folder), "numbers": {"backward": -0.02 if planted else -0.025}}
-    )
-
-
-def _collapsed(folder: Path, planted: bool) -> Evidence:
-    said = stages(folder, lambda domain, _: "0" if planted else SLOTS[domain])
-    return evidence(folder, said, answers())
-
-
-def _evicted(folder: Path, planted: bool) -> Evidence:
-    gone = "evicted" if planted else "3"
-    said = stages(folder, lambda d, stage: gone if (d, stage) == ("math", 5) else SLOTS[d])
-    return evidence(folder, said, answers())
-
-
-def _mixed(folder: Path, planted: bool) -> Evidence:
-    losses = [[1.1 - score for score in row] for row in R]
-    scores = [[*row[:4], loss[4]] for row, loss in zip(R, losses, strict=True)] if planted else R
-    metric = ["accuracy"] * 4 + ["loss" if planted else "accuracy"]
-    return evidence(folder, published(folder, scores, metric=metric))
-
-
-def _turned(folder: Path, planted: bool) -> Evidence:
+def _turned(folder: Path, backward: float) -> Said:
     losses = [[round(1 - score, 6) for score in row] for row in R]
     said = published(folder, losses, [1 - score for score in BASE], "loss")
-    return evidence(folder, {**said, "numbers": {"backward": 0.025 if planted else -0.025}})
+    return {**said, "numbers": {"backward": backward}}
 
 
-def _outside(folder: Path, planted: bool) -> Evidence:
-    return evidence(folder, {**published(folder), **swept(folder, 5e-4 if planted else 2e-4)})
+def _first(many: int) -> Callable[[list[Said]], list[Said]]:
+    return lambda rows: [row for row in rows if row["seed"] < many]
 
 
-ROWS = (
-    Plant("F6.1", "stream-not-learnt", "the model is frozen: nothing is forgotten", _frozen),
-    Plant("F6.2", "stream-relabelled", "capacity-matched, and called oracle", _relabelled),
-    Plant("F6.3", "stream-claim", "not significant, written as the same", _worded),
-    Plant("F6.4", "stream-edited", "the margin was edited after the runs", _edited),
-    Plant("F6.5", "stream-lacking", "one of five seeds is dropped", _dropped),
-    Plant("F6.6", "stream-replayed", "a record of domain 1 in a batch of domain 3", _replayed),
-    Plant("F6.7", "stream-replayed", "text of the training in the pool", _kept_text),
-    Plant("F6.7", "stream-replayed", "a component fitted on one example", _on_one),
-    Plant("F6.8", "stream-claim", "BWT averaged over the last task too", _averaged),
-    Plant("F6.9", "stream-collapsed", "the gate collapsed onto one slot", _collapsed),
-    Plant("F6.10", "stream-evicted", "an evicted slot is still scored", _evicted),
-    Plant("F6.11", "stream-mixed", "losses and accuracies in one matrix", _mixed),
-    Plant("F6.11", "stream-claim", "BWT of losses, without its sign", _turned),
-    Plant("F6.12", "stream-claim", "a rate off the plateau, said to lie on it", _outside),
-)
+#: by number the code that names the fault, what was done, and what the entry says of it, planted
+#: or not; a stream that was measured has answers too
+_MADE: Sequence[tuple[str, str, str, Callable[[Path, bool], tuple[Said, Any]]]] = (
+    ("F6.1", "stream-not-learnt", "the model is frozen: nothing is forgotten",
+     lambda at, bad: (stages(at), answers(learnt=not bad))),
+    ("F6.2", "stream-relabelled", "capacity-matched, and called oracle",
+     lambda at, bad: (stages(at, oracles=4 if bad else 5), answers())),
+    ("F6.3", "stream-claim", "not significant, written as the same",
+     lambda at, bad: (_worded(at, "no significant difference" if bad else OPEN), None)),
+    ("F6.4", "stream-edited", "the margin was edited after the runs",
+     lambda at, bad: (study(at, after={"margin": 0.2} if bad else None), None)),
+    ("F6.5", "stream-lacking", "one of five seeds is dropped",
+     lambda at, bad: (study(at, _first(4 if bad else 5)), None)),
+    ("F6.6", "stream-replayed", "a record of domain 1 in a batch of domain 3",
+     lambda at, bad: (logged(at, bad), None)),
+    ("F6.7", "stream-replayed", "text of the training in the pool",
+     lambda at, bad: (pooled(at, bad, [400] * 4), None)),
+    ("F6.7", "stream-replayed", "a component fitted on one example",
+     lambda at, bad: (pooled(at, False, [400, 1 if bad else 400, 400, 400]), None)),
+    ("F6.8", "stream-claim", "BWT averaged over the last task too",
+     lambda at, bad: ({"numbers": {"backward": -0.02 if bad else -0.025}}, None)),
+    ("F6.9", "stream-collapsed", "the gate collapsed onto one slot",
+     lambda at, bad: (stages(at, lambda of, _: "0" if bad else SLOTS[of]), answers())),
+    ("F6.10", "stream-evicted", "an evicted slot is still scored",
+     lambda at, bad: (stages(at, lambda of, n: _slot(of, n, bad)), answers())),
+    ("F6.11", "stream-mixed", "losses and accuracies in one matrix",
+     lambda at, bad: (_mixed(at, "loss" if bad else "accuracy"), None)),
+    ("F6.11", "stream-claim", "BWT of losses, without its sign",
+     lambda at, bad: (_turned(at, 0.025 if bad else -0.025), None)),
+    ("F6.12", "stream-claim", "a rate off the plateau, said to lie on it",
+     lambda at, bad: (swept(at, 5e-4 if bad else 2e-4), None)),
+)  # fmt: skip
+
+
+def _slot(domain: str, stage: int, gone: bool) -> str:
+    return "evicted" if gone and (domain, stage) == ("math", 5) else SLOTS[domain]
+
+
+def _built(made: Callable[[Path, bool], tuple[Said, Any]], folder: Path, planted: bool) -> Evidence:
+    said, outcomes = made(folder, planted)
+    matrix = {} if {"stages", "matrix"} & said.keys() else published(folder)
+    return evidence(folder, {**matrix, **said}, outcomes)
+
+
+ROWS = tuple(Plant(n, code, what, partial(_built, made)) for n, code, what, made in _MADE)

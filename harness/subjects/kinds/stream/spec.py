@@ -66,6 +66,17 @@ class Stream(strict.Model):
     tolerance: Annotated[float, Field(ge=0)] = 0.005
     says: list[str] = []
 
+    @property
+    def files(self) -> dict[str, str]:
+        """By role the adapters of the stages and of the oracle, and every file that is named."""
+        said = {f"stage {n}": each.adapter for n, each in enumerate(self.stages, 1)}
+        said |= {f"oracle {suite}": adapter for suite, adapter in self.oracle.items()}
+        said |= {f"data {suite}": path for suite, path in self.data.items()}
+        for key in ("routes", "matrix", "log", "pool", "registered", "results"):
+            if (path := getattr(self, key)) is not None:
+                said[key] = path
+        return said | ({"optimizer": self.optimizer.state} if self.optimizer else {})
+
     @model_validator(mode="after")
     def _is_one(self) -> Stream:
         if bool(self.stages) == bool(self.matrix):
