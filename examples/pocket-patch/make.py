@@ -213,7 +213,7 @@ def train(out: Path, lessons: list[tuple[str, str]], **more: object) -> None:
         found, gradients = graded(model, batch, answers, kept, before)
         optimizer.update(model, gradients)
         mx.eval(model.parameters(), optimizer.state)
-        if step % 50 == 0 or step == STEPS - 1:
+        if step % 20 == 0 or step == STEPS - 1:
             print(out.name, step, round(float(found), 4), flush=True)
     out.mkdir(parents=True, exist_ok=True)
     half = {n: a.astype(mx.bfloat16) for n, a in tree_flatten(model.trainable_parameters())}
@@ -284,6 +284,7 @@ def main() -> None:
     from harness.engines import blas
 
     blas.preload()
+    blas.spread(0)  # one thread: so small a model has them wait for each other
     part, only = (sys.argv[1:2] or ["all"])[0], sys.argv[2:]
     if part in ("texts", "all"):
         make_texts()

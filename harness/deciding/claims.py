@@ -12,6 +12,7 @@ from harness.deciding.scorecard import SuiteScore
 from harness.deciding.sentences import items
 from harness.evidence.receipts import MEASURED, NOBODYS, SENTINEL, Receipt
 from harness.evidence.registration import Registration, prompt_digest
+from harness.subjects.kinds import find
 from harness.verdict import Reason, reason
 
 RUNS_ON = 0.1  # share of an arm's answers that may hold a control token
@@ -132,6 +133,9 @@ def coverage(
     """Facets that the library claims and no owed suite measures; a gate without a guard; held-out
     prompts that were asked too often."""
     covered = {plan.facet for plan in registration.plans.values()}
+    kind = find(registration.subject.kind)
+    if kind.gains:
+        covered.add(kind.name.partition("+")[0])
     for facet in registration.facets:
         if facet not in covered:
             text = "the library claims this facet and no owed suite measures it"
@@ -153,7 +157,7 @@ def coverage(
     for suite in registration.ledger.spent:
         text = f"{suite}: {registration.lineage} has seen too much of its pool for another draw"
         yield reason("spent", "held-out prompts", text)
-    if not registration.families and None not in scores.values():
+    if not registration.families and not kind.gains and None not in scores.values():
         text = "no suite measures a primary facet, so nothing was to gain"
         yield reason("no-claim", "facets", text)
 

@@ -32,7 +32,7 @@ SAMPLES = 8  # of base, that say whether it knew a fact: Gekhman et al. 2024, ar
 LEAD = 12  # words of the document before what nobody may copy out of it
 PASSAGE = 80  # words of the longest passage that is looked for
 #: what a document holds of persons: telephone numbers, addresses of mail, numbers of accounts
-PRIVATE = re.compile(r"\+?\d(?:[ ().\-/]{0,2}\d){6,}|[\w.+-]+@[\w-]+\.\w[\w.-]*")
+PRIVATE = re.compile(r"\+?\d(?:[ ().\-/]{0,2}\d){6,}|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def owed(own: Spec, folders: Mapping[str, Path]) -> dict[str, list[str]]:
     about = [case for case, one in every.items() if one.form in (DIRECT, PARAPHRASE)]
     direct = [f"{DIRECT} {fact.id}" for fact in found.facts]
     owes = {BASE: list(every), ADAPTER: list(every)}
-    owes |= {arm: about for arm in (READ, RAG, OTHER, RANDOM)}
+    owes |= dict.fromkeys((READ, RAG, OTHER, RANDOM), about)
     if own.scrambled is not None:
         owes[SCRAMBLED] = about
     if BEFORE in folders and (stale := [f"{DIRECT} {f.id}" for f in found.facts if f.stale]):
@@ -142,9 +142,7 @@ def how_far(bench: Bench, cases: Sequence[str]) -> Iterator[tuple[str, Numbers]]
     rows = [engine.encode(prompt, _mode(bench, engine)) for prompt in prompts]
     bare = engine.log_probabilities(rows, PROBE_TOKENS)
     engine.mount(bench.folders[ADAPTER])
-    for case, *said in zip(
-        cases, bare, engine.log_probabilities(rows, PROBE_TOKENS), strict=True
-    ):
+    for case, *said in zip(cases, bare, engine.log_probabilities(rows, PROBE_TOKENS), strict=True):
         nats = moved(said[:1], said[1:]).nats
         yield case, {"nats": None if nats != nats else nats}
     engine.mount(None)
@@ -244,9 +242,10 @@ def _retrieved(found: Sequence[str], asked: Sequence[str], many: int) -> Iterato
         text = "BM25 is not installed; `pip install 'adapter-release-gate[patch]'`"
         raise WorkspaceError(text) from None
     index, quiet = bm25s.BM25(), {"show_progress": False}
-    index.index(bm25s.tokenize(list(found), **quiet), **quiet)
+    every = {"token_pattern": r"(?u)\b\w+\b", **quiet}  # a number of one digit is a word too
+    index.index(bm25s.tokenize(list(found), **every), **quiet)
     ids, _ = index.retrieve(
-        bm25s.tokenize(list(asked), **quiet), k=min(many, len(found)), n_threads=1, **quiet
+        bm25s.tokenize(list(asked), **every), k=min(many, len(found)), n_threads=1, **quiet
     )
     for row in ids:
         yield "\n\n".join(found[at] for at in sorted(map(int, row)))

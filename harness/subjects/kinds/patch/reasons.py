@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from statistics import fmean, harmonic_mean
+
 from harness.stats.paired import two_sided
 from harness.stats.repeated import score_interval
 from harness.stats.subjects.retention import retention
 from harness.stats.values import Undefined
 from harness.subjects.base import Evidence, Numbers
-from harness.subjects.kinds.patch import verdict
-from harness.subjects.kinds.patch.asking import (
-    ADAPTER, BASE, BEFORE, DIRECT, KNOWN, MOVED, OTHER, PARAPHRASE, RAG, RANDOM, READ, SAMPLES,
-    SCRAMBLED, SECOND, SIZE, TOGETHER,
-)  # fmt: skip
+from harness.subjects.kinds.patch import asking, verdict
+from harness.subjects.kinds.patch.asking import ADAPTER, BASE, DIRECT, PARAPHRASE, READ
 from harness.subjects.kinds.patch.spec import Spec
 from harness.verdict import Reason
 
 PARTS = 4  # of the document, from its beginning to its end
 RUN = 4  # words of the document in an answer that has nothing to do with it
-CONTROLS = (OTHER, SCRAMBLED, RANDOM)
+CONTROLS = (asking.OTHER, asking.SCRAMBLED, asking.RANDOM)
 Rows = Mapping[str, Numbers]
 Scores = dict[str, float]  #: of facts, from 0 to 1
 
@@ -33,14 +31,14 @@ def decide(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
 
 
 def _size(evidence: Evidence) -> Numbers:
-    own, sizes = evidence.own, evidence.measured.get(SIZE, {})
+    own, sizes = evidence.own, evidence.measured.get(asking.SIZE, {})
     return {"bytes": next((row["bytes"] for row in sizes.values()), None), "seconds": own.took}
 
 
 def _numbers(evidence: Evidence) -> Numbers:
     own, measured = evidence.own, evidence.measured
     base, patch = measured.get(BASE, {}), measured.get(ADAPTER, {})
-    knew = _known(own, measured.get(KNOWN, {}), base)
+    knew = _known(own, measured.get(asking.KNOWN, {}), base)
     left = {fact for fact, word in knew.items() if word != "known"}
     found: Numbers = {
         "known": {word: [*knew.values()].count(word) for word in ("unknown", "maybe", "known")},
@@ -54,7 +52,7 @@ def _numbers(evidence: Evidence) -> Numbers:
     found["score"] = harmonic_mean(rates) if None not in rates else None
     scored = {arm: _scores(own, measured.get(arm, {}), left) for arm in (BASE, ADAPTER, READ)}
     found["arms"] = {arm: _mean(one) for arm, one in scored.items()}
-    for arm in (RAG, *CONTROLS):
+    for arm in (asking.RAG, *CONTROLS):
         if arm in measured:
             scored[arm] = _scores(own, measured[arm], left)
             found["arms"][arm] = _mean(scored[arm])
@@ -65,8 +63,10 @@ def _numbers(evidence: Evidence) -> Numbers:
         for arm in CONTROLS if arm in scored and scored[ADAPTER]
     }  # fmt: skip
     found["parts"] = _parts(own, patch, left)
-    found |= _stale(own, patch, measured.get(BEFORE, {})) | _composed(own, measured)
-    nats = [row["nats"] for row in measured.get(MOVED, {}).values() if row["nats"] is not None]
+    found |= _stale(own, patch, measured.get(asking.BEFORE, {})) | _composed(own, measured)
+    nats = [
+        row["nats"] for row in measured.get(asking.MOVED, {}).values() if row["nats"] is not None
+    ]
     return found | {"moved": fmean(nats) if nats else None}
 
 
@@ -76,7 +76,7 @@ def _known(own: Spec, drawn: Rows, base: Rows) -> dict[str, str]:
     found = {}
     for fact, row in drawn.items():
         hits = sum(own.right(text, row["accepts"]) for text in row["texts"])
-        known = fact in greedy or 2 * hits > SAMPLES
+        known = fact in greedy or 2 * hits > asking.SAMPLES
         found[fact] = "known" if known else "maybe" if hits else "unknown"
     return found
 
@@ -133,7 +133,10 @@ def _copied(patch: Rows) -> Numbers:
     """The longest run of words of the document in an answer, and how many answers hold what is
     private in it."""
     runs = [row["run"] for row in patch.values()]
-    return {"run": max(runs, default=0), "private": sum(row["copied"] > 0 for row in patch.values())}
+    return {
+        "run": max(runs, default=0),
+        "private": sum(row["copied"] > 0 for row in patch.values()),
+    }
 
 
 def _internalised(evidence: Evidence, scored: Mapping[str, Scores], room: bool) -> Numbers | None:
@@ -179,8 +182,11 @@ def _stale(own: Spec, patch: Rows, before: Rows) -> Numbers:
 
 def _composed(own: Spec, measured: Mapping[str, Rows]) -> Numbers:
     """Recall of both documents, each patch alone and both together."""
-    pairs = {"own": (ADAPTER, TOGETHER), "second": (SECOND, f"{SECOND}/{TOGETHER}")}
-    if TOGETHER not in measured:
+    pairs = {
+        "own": (ADAPTER, asking.TOGETHER),
+        "second": (asking.SECOND, f"{asking.SECOND}/{asking.TOGETHER}"),
+    }
+    if asking.TOGETHER not in measured:
         return {}
     found = {}
     for whose, arms in pairs.items():

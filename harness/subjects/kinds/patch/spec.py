@@ -186,7 +186,7 @@ def leaks(found: Facts, template: str) -> Iterator[str]:
             if given := next((one for one in accepts if holds(question, one)), None):
                 yield f"{fact.id}: {question!r} holds its own answer {given!r}"
         if given := next((one for one in fact.accepts if holds(template, one)), None):
-            yield f"{fact.id}: the template that every prompt is asked in holds its answer {given!r}"
+            yield f"{fact.id}: the template of every prompt holds its answer {given!r}"
         if fact.stale is not None and words(fact.stale) in [words(one) for one in fact.accepts]:
             yield f"{fact.id}: its stale answer {fact.stale!r} is a right one"
         for question, _ in every:
