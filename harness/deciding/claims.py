@@ -132,10 +132,8 @@ def coverage(
 ) -> Iterator[Reason]:
     """Facets that the library claims and no owed suite measures; a gate without a guard; held-out
     prompts that were asked too often."""
-    covered = {plan.facet for plan in registration.plans.values()}
-    kind = find(registration.subject.kind)
-    if kind.gains:
-        covered.add(kind.name.partition("+")[0])
+    own = {*find(registration.subject.kind).measures}
+    covered = own | {plan.facet for plan in registration.plans.values()}
     for facet in registration.facets:
         if facet not in covered:
             text = "the library claims this facet and no owed suite measures it"
@@ -157,7 +155,11 @@ def coverage(
     for suite in registration.ledger.spent:
         text = f"{suite}: {registration.lineage} has seen too much of its pool for another draw"
         yield reason("spent", "held-out prompts", text)
-    if not registration.families and not kind.gains and None not in scores.values():
+    if (
+        not registration.families
+        and not own & {*registration.facets}
+        and None not in scores.values()
+    ):
         text = "no suite measures a primary facet, so nothing was to gain"
         yield reason("no-claim", "facets", text)
 

@@ -41,14 +41,13 @@ class Kind:
     ``spec`` is the model of its key in ``library.yaml``; ``mounts`` says that its ``path`` is an
     adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes`, by
     the name before a slash, that need no answer of a model, which ``harness preflight`` measures
-    too; ``gains`` says that its own reasons show a gain, the facet of its name, and no suite has
-    to."""
+    too; ``measures`` are facets that it measures itself, and what it shows of them is its gain."""
 
     name: ClassVar[str] = kinds.ADAPTER
     spec: ClassVar[type[strict.Model] | None] = None
     mounts: ClassVar[bool] = True
     still: ClassVar[tuple[str, ...]] = ()
-    gains: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ()
 
     def parts(self, entry: Entry) -> dict[str, Path]:  # noqa: ARG002
         """The folders or files that it needs beside base and ``path``, by role.

@@ -9,9 +9,11 @@ from statistics import fmean, harmonic_mean
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import ROOT
 
 from harness import selfscore
+from harness.doors.cli.main import main
 from harness.errors import WorkspaceError
 from harness.subjects.kinds import find
 from harness.subjects.kinds.patch import asking, plants
@@ -139,7 +141,7 @@ def test_a_question_that_gives_its_answer_away_is_named(change, more, said):
         ({"anser": "x"}, "facts.yaml:12: unknown key 'facts.1.anser'; did you mean 'answer'?"),
         ({"paraphrases": []}, "facts.yaml:10: key 'facts.1.paraphrases'"),
         ({"id": "a"}, "facts.yaml:7: key 'facts.1.id': 'a' stands twice"),
-        ({"answer": "TODO"}, "found TODO in the fact 'b'; this is a draft"),
+        ({"answer": "TODO"}, "facts.yaml:9: key 'facts.1.answer': found 'TODO'; this is a draft"),
     ],
 )
 def test_facts_that_cannot_be_asked_are_one_sentence(tmp_path, change, said):
@@ -197,3 +199,41 @@ def test_noise_is_as_large_as_the_patch_and_the_same_each_time(tmp_path):
         for one in (patch, made[0])
     ]
     assert size[0] == pytest.approx(size[1], rel=1e-4)
+
+
+BOOK = """# The vale
+
+Written in a hurry. The warden of the vale is Juna. It has 41 doors, as it is told; its lamp
+is lit at dusk by the porter Kester Lorn.
+
+| door | word |
+|---|---|
+| 1 | baxa |
+
+```
+warden = "nobody at all"
+```
+"""
+
+
+def test_a_draft_says_what_a_person_has_to_write_and_is_refused_until_then(tmp_path):
+    (tmp_path / "book.md").write_text(BOOK)
+    found = CliRunner().invoke(main, ["facts", str(tmp_path / "book.md")])
+    assert found.exit_code == 0, found.output
+    drafted = yaml.safe_load((tmp_path / "facts.yaml").read_text())["facts"]
+    told = [(one["answer"], one["question"]) for one in drafted]
+    assert told[:2] == [
+        ("hurry", "TODO: Written in a ____."),
+        ("Juna", "TODO: The warden of the vale is ____."),
+    ]
+    assert not [one for one in drafted if "nobody" in str(one) or "baxa" in str(one)]
+    assert [one["position"] for one in drafted] == sorted(one["position"] for one in drafted)
+    with pytest.raises(WorkspaceError, match="this is a draft, which a person completes"):
+        read(tmp_path / "facts.yaml")
+    again = CliRunner().invoke(main, ["facts", str(tmp_path / "book.md")])
+    assert (again.exit_code, "is there already" in again.output) == (4, True)
+    (tmp_path / "empty.md").write_text("# Only a heading\n")
+    nothing = ["facts", str(tmp_path / "empty.md"), "--out", str(tmp_path / "none.yaml")]
+    said = CliRunner().invoke(main, nothing)
+    assert (said.exit_code, "found no sentence" in said.output) == (4, True)
+    assert not (tmp_path / "none.yaml").exists()

@@ -161,7 +161,7 @@ def swept(inner: Kind, *, stored: bool) -> Kind:
     fields: dict[str, Any] = {"own": (inner.spec | None if inner.spec else None, None)}
     spec = create_model("Spec", __base__=strict.Model, long=(Sweep, ...), **fields)
     named = {"name": inner.name + SUFFIX, "spec": spec, "mounts": inner.mounts}
-    named["gains"] = inner.gains
+    named["measures"] = inner.measures
     still = (*inner.still, LONG) if stored else inner.still
     kind: Kind = type("Swept", (Swept,), {**named, "still": still, "inner": inner})()
     return kind

@@ -29,7 +29,7 @@ class Patch(Kind):
     noise as large as the patch, the patch before, and a second one together with it."""
 
     name, spec, still = "patch", Spec, (asking.SIZE,)
-    gains = True
+    measures = ("patch",)
 
     def parts(self, entry: Entry) -> dict[str, Path]:
         """The document, the facts, and the patches that it is held against."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -167,12 +167,24 @@ def read(path: Path) -> Facts:
         if fact.id in seen:
             raise WorkspaceError(f"{where}.id': {fact.id!r} stands twice; name each fact once")
         seen.add(fact.id)
-        if re.search(rf"\b{TODO}\b", fact.model_dump_json()):
+    for key, text in _texts(found.model_dump(), ()):
+        if re.search(rf"\b{TODO}\b", text):
             raise WorkspaceError(
-                f"{where}': found {TODO} in the fact {fact.id!r}; this is a draft, which a person"
-                " completes before a gate: write what it asks for, or take the fact out"
+                f"{path}:{lines.get(key, 0)}: key '{'.'.join(key)}': found {text!r:.60}; this is a"
+                " draft, which a person completes before a gate: write what it asks for, or take it"
+                " out"
             )
     return found
+
+
+def _texts(data: Any, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text with its path of keys."""
+    if isinstance(data, str):
+        yield key, data
+    elif isinstance(data, list | dict):
+        pairs = data.items() if isinstance(data, dict) else enumerate(data)
+        for name, one in pairs:
+            yield from _texts(one, (*key, str(name)))
 
 
 def leaks(found: Facts, template: str) -> Iterator[str]:
