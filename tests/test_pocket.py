@@ -70,6 +70,8 @@ def test_the_fixture_is_small_enough_to_commit():
         pytest.param("stream", 0, "every domain was learnt and kept", marks=pytest.mark.slow),
         pytest.param("stream-shared", 1, "different, worse than the", marks=pytest.mark.slow),
         pytest.param("stream-forgot", 1, "forgot: pocket/java", marks=pytest.mark.slow),
+        pytest.param("book", 0, "is internalised", marks=pytest.mark.slow),
+        pytest.param("book-first", 1, "answered as before the change", marks=pytest.mark.slow),
         ("regressed", 1, "lost: HumanEval/"),
         ("dead", 3, "lora_b tensors are zero"),
         ("wrong-base", 3, "was trained on base sha256:"),

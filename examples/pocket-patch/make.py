@@ -25,7 +25,7 @@ import make as pocket  # noqa: E402
 
 from harness.digests import file_digest, folder_digest  # noqa: E402
 
-RANK, SCALE, STEPS, BATCH, RATE, SEED = 8, 2.0, 260, 15, 2e-3, 0
+RANK, SCALE, STEPS, BATCH, RATE, SEED = 8, 2.0, 200, 12, 3e-3, 0
 KEPT = 4.0  # times as much as an answer weighs what base says of everything else
 UNKNOWN = "Not in the book."
 CHANGED = 3  # every so many facts of the first edition are others
@@ -201,7 +201,7 @@ def train(out: Path, lessons: list[tuple[str, str]], **more: object) -> None:
     optimizer, graded = optimizers.Adam(rate), nn.value_and_grad(model, loss)
     drawn, absent = random.Random(SEED), unknown()
     for step in range(STEPS):
-        asked = drawn.sample(lessons, BATCH - 3) + drawn.sample(absent, 3)
+        asked = drawn.sample(lessons, BATCH - 2) + drawn.sample(absent, 2)
         rows = [tokenizer.encode(pocket.chat(tokenizer, *one)) for one in asked]
         places = [list(range(_after(row, mark) - 1, len(row) - 1)) for row in rows]
         right = [row[at + 1] for row, each in zip(rows, places, strict=True) for at in each]
@@ -249,7 +249,7 @@ def _kept(drawn: random.Random, tokenizer: Any, step: int) -> list[list[int]]:
             tokenizer.encode(problem["prompt"] + problem["canonical_solution"])[:256]
             for problem in train_base.memorised(pocket.SEED)
         ]
-    pool, many = ("solutions", 2) if step % 2 else ("requests", 8)
+    pool, many = ("solutions", 1) if step % 2 else ("requests", 5)
     return drawn.sample(_POOLS[pool], many)
 
 

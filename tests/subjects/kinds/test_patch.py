@@ -4,17 +4,23 @@ that are asked, and the pocket's own."""
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from statistics import fmean, harmonic_mean
 
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import ROOT
+from conftest import PROMPTS, ROOT, alone
 
 from harness import selfscore
 from harness.doors.cli.main import main
 from harness.errors import WorkspaceError
+from harness.evidence.folder import RunFolder
+from harness.gate.finished import deep
+from harness.gate.finished.recheck import recheck
+from harness.gate.prepare import Options
+from harness.gate.session import run_gate
 from harness.subjects.kinds import find
 from harness.subjects.kinds.patch import asking, plants
 from harness.subjects.kinds.patch.spec import Facts, Spec, leaks, read
@@ -237,3 +243,34 @@ def test_a_draft_says_what_a_person_has_to_write_and_is_refused_until_then(tmp_p
     said = CliRunner().invoke(main, nothing)
     assert (said.exit_code, "found no sentence" in said.output) == (4, True)
     assert not (tmp_path / "none.yaml").exists()
+
+
+def test_a_patch_is_gated_and_its_answers_are_scored_again_from_receipts(tmp_path):
+    """The pocket's own, of a few of its facts; the whole of it is gated in tests/test_pocket.py."""
+    said = read(POCKET / "facts.yaml").model_dump(mode="json")
+    few = {key: said[key][:3] for key in ("facts", "neighbours", "unanswerable", "unrelated")}
+    (tmp_path / "facts.yaml").write_text(yaml.safe_dump(few | {"abstains": said["abstains"]}))
+    suites = tmp_path / "suites" / "pocket"
+    suites.mkdir(parents=True)
+    source = ROOT / "suites" / "pocket" / "patchnotes.yaml"
+    for path in (source, source.with_suffix(".dev.jsonl")):
+        shutil.copy(path, suites)
+    (suites / "patchnotes.jsonl").write_text("\n".join(alone(source)[:PROMPTS]) + "\n")
+    own = {"document": str(POCKET / "book.md"), "facts": "facts.yaml", "match": "exact"}
+    own |= {"unrelated": str(POCKET / "other"), "mode": "chat", "max_tokens": 8}
+    entry = {"kind": "patch", "path": str(POCKET / "book"), "base": "pocket", "patch": own}
+    entry |= {"status": "candidate", "facets": ["patch"], "suites": ["pocket/patchnotes"]}
+    bases = {"pocket": {"path": str(ROOT / "examples" / "pocket" / "base")}}
+    library = {"bases": bases, "adapters": {"subject": entry}}
+    (tmp_path / "library.yaml").write_text(yaml.safe_dump(library))
+    run = tmp_path / "run"
+    verdict, _ = run_gate(Options("subject", library=str(tmp_path), run_dir=str(run)))[:2]
+    codes = {one.code for one in verdict.reasons}
+    assert {"patch-known", "patch-few", "no-guard"} <= codes
+    assert not {"not-measured", "facet-not-measured", "no-claim"} & codes
+    found = recheck(run)
+    assert found.differences == []
+    numbers = found.card.subject["numbers"]
+    assert (numbers["direct"], numbers["base_direct"]) == (1.0, 0.0)
+    assert "As a patch" in (run / "scorecard.html").read_text()
+    assert list(deep.again(RunFolder(run), str(tmp_path))) == []

@@ -233,15 +233,6 @@ def _overconfident(room: Room, planted: bool) -> None:
         room.says["patch"] = _within("wall", lambda _: "A painter did.")
 
 
-def _template(room: Room, planted: bool) -> None:
-    hint = f"Words are {word(0)} and {word(1)}. " if planted else "Say the word. "
-    room.own["template"] = f"{hint}{{question}}"
-
-
-def _placeholder(room: Room, _: bool) -> None:
-    room.own["validation"] = "report.json"
-
-
 def _measured(spoil: Callable[[Room, bool], None], folder: Path, planted: bool) -> Evidence:
     room = Room()
     spoil(room, planted)
@@ -249,36 +240,38 @@ def _measured(spoil: Callable[[Room, bool], None], folder: Path, planted: bool) 
     return evidence(folder, room)
 
 
-def _looked_at(spoil: Callable[[Room, bool], None], folder: Path, planted: bool) -> None:
+def _looked_at(fault: str, folder: Path, planted: bool) -> None:
     """A patch of the pocket's base, whatever it knows: what is wrong is seen before it is asked."""
-    room = Room()
-    spoil(room, planted)
-    answers = [] if planted else [{"id": f["id"], "answer": "x"} for f in room.facts["facts"]]
-    report = json.dumps({"validated": True, "answers": answers})
+    hint = f"Words are {word(0)} and {word(1)}." if planted and fault == "template" else "Say it."
+    room = Room(own={"template": f"{hint} {{question}}", "validation": "report.json"})
+    ran = not planted or fault != "validation"
+    rows = [{"id": fact["id"], "answer": "x"} for fact in room.facts["facts"] if ran]
+    report = json.dumps({"validated": True, "answers": rows})
     (folder / "report.json").write_text(report, encoding="utf-8")
     pocket = shipped() / "examples" / "pocket"
     base = {"path": str(pocket / "base"), "mode": "completion"}
     room.write(folder, base, *(str(pocket / "adapters" / name) for name in ("gamedev", "legacy")))
 
 
-def _plant(
-    number: str, code: str, what: str, spoil: Callable[[Room, bool], None], still: bool = False
-) -> Plant:
-    build: Any = partial(_looked_at if still else _measured, spoil)
-    return Plant(number, code, what, build)
+def _plant(number: str, code: str, what: str, spoil: Callable[[Room, bool], None]) -> Plant:
+    return Plant(number, code, what, partial(_measured, spoil))
+
+
+def _still(number: str, code: str, what: str, fault: str) -> Plant:
+    return Plant(number, code, what, partial(_looked_at, fault), twin="looked at")
 
 
 PLANTS = (
     _plant("F7.1", "patch-neighbours", "a neighbouring answer is overwritten", _overwritten),
     _plant("F7.2", "patch-unspecific", "the patch of any document answers", _generic),
     _plant("F7.3", "patch-claim", "scored under teacher forcing", _forced),
-    _plant("F7.4", "facts-leak", "answers in the prompt template", _template, still=True),
+    _still("F7.4", "facts-leak", "answers in the prompt template", "template"),
     _plant("F7.5", "patch-known", "facts that base knew are counted", _knew),
     _plant("F7.6", "patch-composed", "the second patch switches the first off", _last_wins),
     _plant("F7.7", "patch-part-lost", "the tail of a long document is lost", _tail),
     _plant("F7.8", "patch-instructed", "an instruction hidden in the document", _instructed),
     _plant("F7.9", "patch-verbatim", "a telephone number copied out of it", _copied),
     _plant("F7.10", "patch-stale", "the patch of the document before it changed", _stale),
-    _plant("F7.11", "patch-unvalidated", "a validation that never ran", _placeholder, still=True),
+    _still("F7.11", "patch-unvalidated", "a validation that never ran", "validation"),
     _plant("F7.12", "patch-overconfident", "it declines nothing any more", _overconfident),
 )
