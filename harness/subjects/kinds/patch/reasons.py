@@ -27,7 +27,7 @@ def decide(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
     found = _size(evidence)
     if any(evidence.measured.get(arm) for arm in (BASE, ADAPTER)):
         found |= _numbers(evidence)
-    return found, [*verdict.lost(evidence.own, found, evidence.alpha), *verdict.told(found)]
+    return found, verdict.decided(evidence.own, found, evidence.alpha)
 
 
 def _size(evidence: Evidence) -> Numbers:
