@@ -25,7 +25,7 @@ from harness.subjects.kinds import find
 from harness.subjects.kinds.patch import asking, plants
 from harness.subjects.kinds.patch.spec import Facts, Spec, leaks, read
 
-PATCH, POCKET = find("patch"), ROOT / "examples" / "pocket-patch"
+PATCH, POCKET = find("patch"), ROOT / "examples" / "pocket"
 GOES = [one for one in plants.PLANTS if one.build.func is not plants._looked_at]
 OWN = {"document": "book.md", "facts": "facts.yaml", "unrelated": "other"}
 
@@ -192,11 +192,17 @@ def test_noise_is_as_large_as_the_patch_and_the_same_each_time(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         made.append(
-            dict(mx.load(str(noise(POCKET / "book", tmp_path / name) / "adapters.safetensors")))
+            dict(
+                mx.load(
+                    str(
+                        noise(POCKET / "adapters/gamedev", tmp_path / name) / "adapters.safetensors"
+                    )
+                )
+            )
         )
     patch = {
         k: v.astype(mx.float32)
-        for k, v in mx.load(str(POCKET / "book/adapters.safetensors")).items()
+        for k, v in mx.load(str(POCKET / "adapters/gamedev/adapters.safetensors")).items()
     }
     assert all(mx.array_equal(made[0][name], made[1][name]) for name in patch)
     name = next(one.removesuffix(".lora_a") for one in patch if one.endswith(".lora_a"))
@@ -246,21 +252,27 @@ def test_a_draft_says_what_a_person_has_to_write_and_is_refused_until_then(tmp_p
 
 
 def test_a_patch_is_gated_and_its_answers_are_scored_again_from_receipts(tmp_path):
-    """The pocket's own, of a few of its facts; the whole of it is gated in tests/test_pocket.py."""
-    said = read(POCKET / "facts.yaml").model_dump(mode="json")
-    few = {key: said[key][:3] for key in ("facts", "neighbours", "unanswerable", "unrelated")}
-    (tmp_path / "facts.yaml").write_text(yaml.safe_dump(few | {"abstains": said["abstains"]}))
+    """An adapter of the pocket that learnt nothing of the document."""
+    said = plants._facts()
+    few = {key: rows[:3] for key, rows in said.items()}
+    (tmp_path / "facts.yaml").write_text(yaml.safe_dump(few))
+    (tmp_path / "book.md").write_text(plants._text())
     suites = tmp_path / "suites" / "pocket"
     suites.mkdir(parents=True)
     source = ROOT / "suites" / "pocket" / "patchnotes.yaml"
     for path in (source, source.with_suffix(".dev.jsonl")):
         shutil.copy(path, suites)
     (suites / "patchnotes.jsonl").write_text("\n".join(alone(source)[:PROMPTS]) + "\n")
-    own = {"document": str(POCKET / "book.md"), "facts": "facts.yaml", "match": "exact"}
-    own |= {"unrelated": str(POCKET / "other"), "mode": "chat", "max_tokens": 8}
-    entry = {"kind": "patch", "path": str(POCKET / "book"), "base": "pocket", "patch": own}
+    own = {"document": "book.md", "facts": "facts.yaml", "match": "exact"}
+    own |= {"unrelated": str(POCKET / "adapters/legacy"), "mode": "chat", "max_tokens": 8}
+    entry = {
+        "kind": "patch",
+        "path": str(POCKET / "adapters/gamedev"),
+        "base": "pocket",
+        "patch": own,
+    }
     entry |= {"status": "candidate", "facets": ["patch"], "suites": ["pocket/patchnotes"]}
-    bases = {"pocket": {"path": str(ROOT / "examples" / "pocket" / "base")}}
+    bases = {"pocket": {"path": str(POCKET / "base")}}
     library = {"bases": bases, "adapters": {"subject": entry}}
     (tmp_path / "library.yaml").write_text(yaml.safe_dump(library))
     run = tmp_path / "run"
@@ -271,6 +283,6 @@ def test_a_patch_is_gated_and_its_answers_are_scored_again_from_receipts(tmp_pat
     found = recheck(run)
     assert found.differences == []
     numbers = found.card.subject["numbers"]
-    assert (numbers["direct"], numbers["base_direct"]) == (1.0, 0.0)
+    assert (numbers["direct"], numbers["base_direct"], numbers["room"]) == (0.0, 0.0, True)
     assert "As a patch" in (run / "scorecard.html").read_text()
     assert list(deep.again(RunFolder(run), str(tmp_path))) == []
