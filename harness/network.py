@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,6 +28,15 @@ class Unreachable(Exception):
     """The server gave no answer; the message says what it or the network did."""
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What came back of one request; ``data`` is read as JSON where it is that."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+
+
 class Client:
     """The server below ``url``; several threads may ask it at once.
 
@@ -40,21 +51,26 @@ class Client:
         self._down = False
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and body of one request, read as JSON where it is that; without a ``body`` above
-        ``/v1``, which is asked once. Raises :class:`Unreachable` when nothing answers."""
+        """Status and body of one request (:meth:`reply`)."""
+        found = self.reply(method, path, body)
+        return found.status, found.data
+
+    def reply(self, method: str, path: str, body: Any = None) -> Reply:
+        """The reply to one request; without a ``body`` above ``/v1``, which is asked once. Raises
+        :class:`Unreachable` when nothing answers."""
         from urllib3.exceptions import HTTPError
 
         try:
-            status, raw = self._exchange(method, path, body)
+            status, raw, headers = self._exchange(method, path, body)
         except HTTPError as error:
             self._down = True
             raise self.unreachable(f"{type(error).__name__}: {error}") from None
         if body is not None:
             self._down = status in BUSY and status != 429
         try:
-            return status, json.loads(raw)
+            return Reply(status, json.loads(raw), headers)
         except (ValueError, RecursionError):
-            return status, raw.decode(errors="replace")
+            return Reply(status, raw.decode(errors="replace"), headers)
 
     def demanded(self, path: str, body: Any) -> Any:
         """The body of a request that is answered; raises :class:`Unreachable` where it is
@@ -83,7 +99,7 @@ class Client:
             return urllib3.ProxyManager(proxy, maxsize=self._parallel)
         return urllib3.PoolManager(maxsize=self._parallel)
 
-    def _exchange(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str, body: Any) -> tuple[int, bytes, Mapping[str, str]]:
         from urllib3.exceptions import HTTPError
         from urllib3.util import Retry, Timeout
 
@@ -112,7 +128,7 @@ class Client:
                 found = response.read(self._most, decode_content=True)
                 if len(found) < self._most:
                     response.release_conn()
-                return response.status, found
+                return response.status, found, response.headers
             except HTTPError as error:  # cut off in the middle
                 retries = (response.retries or retries).increment(method, url, error=error)
                 retries.sleep()

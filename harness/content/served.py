@@ -8,20 +8,28 @@ from pydantic import Field, JsonValue, model_validator
 
 from harness.content import strict
 
+Fields = dict[str, JsonValue]  #: of a request, that say what is to answer
 
-class Served(strict.Model):
-    """A server that answers for an adapter and for its base. ``endpoint`` is the URL before
-    ``/completions``; ``base`` and ``adapter`` are the fields of a request that each is asked with
-    (``model``, ...). A key is read from the environment variable ``key_variable``; so many requests
-    are ``parallel``, and ``timeout`` is in seconds for one answer. Where there is a cluster, its
-    replicas ask the servers at ``also`` in turn with this one: all serve the same weights."""
+
+class Server(strict.Model):
+    """A running server. ``endpoint`` is the URL before ``/completions``, ``base`` the fields of a
+    request that its bare base is asked with (``model``, ...). A key is read from the environment
+    variable ``key_variable``; so many requests are ``parallel``, and ``timeout`` is in seconds for
+    one answer."""
 
     endpoint: str = Field(pattern=r"^https?://")
-    base: dict[str, JsonValue] = Field(min_length=1)
-    adapter: dict[str, JsonValue] = Field(min_length=1)
+    base: Fields = Field(min_length=1)
     key_variable: str = "HARNESS_ENDPOINT_KEY"
     parallel: int = Field(default=4, gt=0, le=256)
     timeout: float = Field(default=300.0, gt=0)
+
+
+class Served(Server):
+    """A server that answers for an adapter and for its base; ``adapter`` are the fields that the
+    adapter is asked with. Where there is a cluster, its replicas ask the servers at ``also`` in
+    turn with this one: all serve the same weights."""
+
+    adapter: Fields = Field(min_length=1)
     also: list[Annotated[str, Field(pattern=r"^https?://")]] = []
 
     @model_validator(mode="after")

@@ -168,7 +168,8 @@ GATES = {
 
 
 #: what is said of the last release, of a slice, and by a kind of subject (tests/subjects/kinds)
-KINDS = "previous-|worse-than-previous|slice-|long-|fuse-|soul-lost|stream-|merge-|patch-"
+KINDS = "previous-|worse-than-previous|slice-|long-|fuse-|soul-lost|stream-|merge-"
+KINDS += "|pool-|served-|tenants-|patch-"
 
 
 def test_every_reason_of_a_suite_is_shown_here():

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness.content.served import Served
+from harness.content.served import Fields, Served
 from harness.engines.base import Ask, Generation, cut
 from harness.engines.elsewhere.markers import Markers, Reading
 from harness.engines.prompting import messages
@@ -115,8 +115,9 @@ class Endpoint:
                 return form
         return ODDS[-1]
 
-    def _body(self, ask: Ask) -> dict[str, Any]:
-        """What is sent but for log-probabilities; every number that decides is said."""
+    def _body(self, ask: Ask, fields: Fields | None = None) -> dict[str, Any]:
+        """What is sent but for log-probabilities; every number that decides is said. What is to
+        answer is said by ``fields``, else by those of base or adapter."""
         decoding = ask.decoding
         body: dict[str, Any] = {"max_tokens": decoding.max_tokens, "stream": False, "top_p": 1.0}
         body["temperature"] = decoding.temperature
@@ -128,11 +129,14 @@ class Endpoint:
             body["messages"] = messages(ask.prompt, ask.system)
         else:
             body["prompt"] = ask.prompt
-        return body | (self._at.base if ask.mount is None else self._at.adapter)
+        own = self._at.base if ask.mount is None else self._at.adapter
+        return body | (own if fields is None else fields)
 
     def _one(self, ask: Ask) -> Told:
         body = self._body(ask) | self._odds[ask.mode]
-        data = self._client.demanded(PATHS[ask.mode], body)
+        return self._read(ask, self._client.demanded(PATHS[ask.mode], body))
+
+    def _read(self, ask: Ask, data: Any) -> Told:
         try:
             return self._told(ask, data)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:

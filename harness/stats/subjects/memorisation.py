@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from scipy.special import chdtrc
 
-from harness.stats.values import Undefined, count, fraction, real, reals
+from harness.stats.values import Test, Undefined, count, fraction, part, real, reals
 
 
 def exposure(loss: float, alternatives: Sequence[float], *, own: bool = False) -> float:
@@ -21,7 +21,14 @@ def exposure(loss: float, alternatives: Sequence[float], *, own: bool = False) -
     :func:`exposure_p` needs. Raises ``ValueError`` on no alternatives or non-finite losses. Source:
     Carlini et al. 2019, arXiv 1802.08232."""
     ranked = sorted(reals("alternatives", alternatives, least=1))
-    return math.log2(len(ranked) + own) - math.log2(1 + bisect_left(ranked, real("loss", loss)))
+    return ranked_exposure(bisect_left(ranked, real("loss", loss)), len(ranked), own=own)
+
+
+def ranked_exposure(below: int, of: int, *, own: bool = False) -> float:
+    """:func:`exposure` of a canary that ``below`` of its ``of`` alternatives have a lower loss
+    than; raises ``ValueError`` unless ``0 <= below <= of`` and ``of >= 1``."""
+    below, of = part("below", below, of)
+    return math.log2(of + own) - math.log2(1 + below)
 
 
 def exposure_p(exposures: Sequence[float]) -> float:
@@ -46,6 +53,36 @@ def auc(members: Sequence[float], others: Sequence[float]) -> float:
     scores = reals("members", members, least=1)
     below = sum(bisect_left(ranked, score) + bisect_right(ranked, score) for score in scores)
     return below / (2 * len(ranked) * len(scores))
+
+
+def above(scores: Sequence[float], reference: Sequence[float]) -> Test:
+    """Whether ``scores`` lie above those of a reference: the largest lead of the reference's
+    distribution function over theirs, with the exact one-sided p of two samples of one
+    distribution.
+
+    Raises ``ValueError`` on no or non-finite scores. Source: Kolmogorov & Smirnov, as in TOFU
+    (arXiv 2401.06121), there two-sided on truth ratios."""
+    from scipy.stats import ks_2samp
+
+    found = ks_2samp(
+        reals("scores", scores, least=1), reals("reference", reference, least=1), alternative="less"
+    )
+    return Test(float(found.statistic), float(found.pvalue))
+
+
+def privleak(found: float, reference: float) -> float | Undefined:
+    """``(AUC - AUC_ref) / AUC_ref``: how much better members are told than of a model that never
+    saw them; near 0 is forgotten. Source: MUSE, arXiv 2407.06460, there of 1 - AUC."""
+    if not reference:
+        return Undefined("the reference's AUC is 0: there is nothing to divide by")
+    return (found - reference) / reference
+
+
+def leak_at_k(rate: float, k: int) -> float:
+    """``1 - (1 - rate)^k``: the chance that one of ``k`` answers leaks.
+
+    Raises ``ValueError`` unless ``k >= 1``. Source: arXiv 2511.04934."""
+    return float(1 - (1 - real("rate", rate)) ** count("k", k, least=1))
 
 
 def tpr_at_fpr(

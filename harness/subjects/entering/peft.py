@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.content.workspace import cache_folder
 from harness.digests import folder_digest
 from harness.engines.base import read_config
 from harness.engines.blas import preload
 from harness.errors import EngineError, WorkspaceError
 from harness.files import make_folder
-from harness.subjects.entering.folders import CONFIG, MLX, PEFT
+from harness.subjects.entering.folders import CONFIG, MLX, PEFT, recognised
 
 VERSION = 1  # of the conversion; part of what is judged
 #: keys of its config that say nothing about what an adapter computes, or are read here
@@ -71,6 +72,14 @@ def converted(folder: Path, base: Path, cache: Path) -> Path:
             (Path(made) / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
             shutil.copytree(made, place, dirs_exist_ok=True)
     return place
+
+
+def mountable(folder: Path, base: Path) -> Path:
+    """A folder that a kind names beside as an engine mounts it; one that is not there as it is.
+    Raises as :func:`converted`."""
+    if not folder.exists() or recognised(folder) == "mlx":
+        return folder
+    return converted(folder, base, cache_folder())
 
 
 def convert(folder: Path, layers: int) -> tuple[dict[str, Any], dict[str, Any]]:

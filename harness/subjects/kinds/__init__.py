@@ -41,13 +41,15 @@ class Kind:
     ``spec`` is the model of its key in ``library.yaml``; ``mounts`` says that its ``path`` is an
     adapter, which is copied, looked at and mounted as one; ``still`` are those of :meth:`owes`, by
     the name before a slash, that need no answer of a model, which ``harness preflight`` measures
-    too; ``measures`` are facets that it measures itself, and what it shows of them is its gain."""
+    too; ``measures`` are facets that it measures itself, and what it shows of them is its gain;
+    ``timed`` are the numbers, by their key, that are another each time."""
 
     name: ClassVar[str] = kinds.ADAPTER
     spec: ClassVar[type[strict.Model] | None] = None
     mounts: ClassVar[bool] = True
     still: ClassVar[tuple[str, ...]] = ()
     measures: ClassVar[tuple[str, ...]] = ()
+    timed: ClassVar[tuple[str, ...]] = ()
 
     def parts(self, entry: Entry) -> dict[str, Path]:  # noqa: ARG002
         """The folders or files that it needs beside base and ``path``, by role.
@@ -87,7 +89,7 @@ class Kind:
         cases: Sequence[str],  # noqa: ARG002
     ) -> Iterator[tuple[str, Numbers]]:
         """``(case, numbers)`` of those cases that the run does not hold yet, each a receipt as soon
-        as it comes; the same again for the same bytes."""
+        as it comes; but for those ``timed`` the same again for the same bytes."""
         return iter(())
 
     def reasons(self, evidence: Evidence) -> tuple[Numbers, list[Reason]]:  # noqa: ARG002

@@ -11,10 +11,8 @@ from pydantic import Field
 
 from harness.content import strict
 from harness.content.library import Adapter, Base, Entry
-from harness.content.workspace import cache_folder
 from harness.subjects.arms import ADAPTER
 from harness.subjects.base import Arm, Bench, Contrast, Evidence, Fault, Numbers, Owed, Preflight
-from harness.subjects.entering.folders import recognised
 from harness.subjects.kinds import Kind, Plant
 from harness.subjects.kinds.fused import faults, reasons
 from harness.verdict import Reason
@@ -55,9 +53,11 @@ class Fused(Kind):
 
     def parts(self, entry: Entry) -> dict[str, Path]:
         """The adapter that was fused, and the thin one, in the form of mlx-lm."""
+        from harness.subjects.entering import peft
+
         own: Spec = entry.adapter.own
         return {
-            role: _mountable(entry.folder(said), entry.base_path)
+            role: peft.mountable(entry.folder(said), entry.base_path)
             for role, said in ((SOUL, own.adapter), (THIN, own.thin))
             if said is not None
         }
@@ -126,14 +126,6 @@ class Fused(Kind):
         from harness.subjects.kinds.fused.plants import PLANTS
 
         return PLANTS
-
-
-def _mountable(path: Path, base: Path) -> Path:
-    from harness.subjects.entering import peft
-
-    if not path.exists() or recognised(path) == "mlx":
-        return path
-    return peft.converted(path, base, cache_folder())
 
 
 def _read(bench: Bench) -> tuple[Checkpoint, Checkpoint, Update]:

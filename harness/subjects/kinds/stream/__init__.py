@@ -47,7 +47,7 @@ class StreamKind(Kind):
 
     def examine(self, bench: Bench, found: Preflight) -> Iterator[Fault]:  # noqa: ARG002
         """What an adapter of a stage or of the oracle would be refused for by itself."""
-        yield from pools.unfit(bench)
+        yield from pools.unfit(bench, "stage ", "oracle ")
 
     def arms(self, owed: Owed) -> list[Arm]:
         """Of a suite that was learnt the pool after every stage, the last as what is judged, the

@@ -117,12 +117,12 @@ def adapters(own: Stream, folders: Mapping[str, Path]) -> Numbers:
     }
 
 
-def unfit(bench: Bench) -> Iterator[Fault]:
-    """What an adapter of it would be refused for by itself: tensors, and the base it was trained
-    on."""
+def unfit(bench: Bench, *parts: str) -> Iterator[Fault]:
+    """What an adapter of these parts would be refused for by itself: tensors, and the base it was
+    trained on."""
     from harness.subjects.tensors import examine
 
-    roles = [role for role in bench.folders if role.startswith(("stage ", "oracle "))]
+    roles = [role for role in bench.folders if role.startswith(parts)]
     engine: WhiteBox | None = None
     seen: set[str] = set()
     for role in roles:
