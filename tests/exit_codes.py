@@ -221,6 +221,12 @@ def planted(code):
 
 
 #: what makes each exit code of each command
+def drafted(request):
+    document = request.getfixturevalue("tmp_path") / "book.md"
+    document.write_text("The warden of the vale is Juna.")
+    return [document]
+
+
 CASES = {
     ("harness gate", 0): gate("gamedev"),
     ("harness gate", 1): gate("boasted"),
@@ -255,6 +261,7 @@ CASES = {
     ("harness humaneval", 2): judged("unverified"),
     ("harness import", 0): taken,
     ("harness export", 0): given,
+    ("harness facts", 0): drafted,
     ("harness library", 0): lambda request: ["--library", ROOT],
     ("harness library", 1): library("status: candidate", "status: shipped"),
     ("harness doctor", 0): library(),

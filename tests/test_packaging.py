@@ -67,7 +67,7 @@ def facets():
 
 def undeclared(core, pocket):
     extras = PROJECT["optional-dependencies"]
-    lazy = declared([*extras["exchange"], *extras["ray"], *extras["sign"]])
+    lazy = declared([*extras["exchange"], *extras["patch"], *extras["ray"], *extras["sign"]])
     return imported("harness") - core - lazy, imported("verifiers") - core - pocket
 
 

@@ -100,7 +100,7 @@ SAYS = {
     "report": ("differences", 1), "ship": ("record", 0), "sign": ("signature", 0),
     "audit": ("certificates", 3), "judge": ("outcome", 0), "rejudge": ("judgements", 1),
     "label": ("reasons", 3), "humaneval": ("outcomes", 2), "import": ("answers", 0),
-    "export": ("wrote", 0), "init": ("wrote", 0), "doctor": ("checks", 1),
+    "export": ("wrote", 0), "facts": ("wrote", 0), "init": ("wrote", 0), "doctor": ("checks", 1),
     "sandbox check": ("checks", 0), "sandbox build": ("image", 0), "cache prune": ("deleted", 0),
     "cache export": ("out", 0), "cache import": ("new", 0), "selfscore": ("caught", 0),
 }  # fmt: skip

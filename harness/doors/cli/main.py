@@ -117,6 +117,7 @@ for command in (
     label.label,
     exchange.import_,
     exchange.export,
+    library.facts,
     library.library,
     library.init,
     library.doctor,
