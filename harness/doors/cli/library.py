@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -225,23 +226,53 @@ def take_in(file: Path, as_json: bool) -> None:
     told(as_json, f"{file}: {new} answers were new", new=new)
 
 
-@click.command(cls=Command, codes={0: "Written, for a person to complete."})
-@click.argument("document", type=click.Path(path_type=Path))
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Else facts.yaml.")
+@click.command(cls=Command, codes={0: "Written; a draft is for a person to complete."})
+@click.argument("document", type=click.Path(path_type=Path), required=False)
+@click.option("--tenants", metavar="N", type=int, help="Those of N synthetic tenants instead.")
+@click.option("--seed", metavar="N", default=0, show_default=True, help="Of synthetic tenants.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Else facts.yaml or facts.jsonl."
+)
 @click.option("--most", metavar="N", default=60, show_default=True, help="Facts at the most.")
-def facts(document: Path, out: Path | None, most: int, as_json: bool) -> None:
-    """Draft the facts of DOCUMENT, which a patch made of it is asked.
+def facts(
+    document: Path | None,
+    tenants: int | None,
+    seed: int,
+    out: Path | None,
+    most: int,
+    as_json: bool,
+) -> None:
+    """Draft the facts of DOCUMENT, which a patch made of it is asked; or make those of synthetic
+    tenants, which their memories are trained on and asked.
 
-    Every sentence that tells a number or a name, with that left out; no model is asked. A person
-    writes the questions, and a gate refuses the file until that is done. Nothing is overwritten."""
+    Of a document every sentence that tells a number or a name, with that left out; no model is
+    asked. A person writes the questions, and a gate refuses the file until that is done. Facts of
+    tenants are whole as they are made. Nothing is overwritten."""
     from harness import files
     from harness.errors import WorkspaceError
-    from harness.subjects.kinds.patch.drafting import draft
 
+    if (document is None) == (tenants is None):
+        raise click.UsageError("expected DOCUMENT or --tenants N, one of both")
     if most < 1:
         raise click.UsageError(f"--most {most}: expected at least one fact")
-    path = out or document.with_name("facts.yaml")
+    path = out or (document.with_name("facts.yaml") if document else Path("facts.jsonl"))
     if path.exists():
         raise WorkspaceError(f"{path}: is there already; name another file with --out")
-    files.replace(path, draft(document, most))
-    told(as_json, f"{path}\nnext: write what it asks for at every TODO", wrote=[path])
+    if document is not None:
+        from harness.subjects.kinds.patch.drafting import draft
+
+        files.replace(path, draft(document, most))
+        told(as_json, f"{path}\nnext: write what it asks for at every TODO", wrote=[path])
+        return
+    from harness.subjects.kinds.tenants import synthetic
+
+    try:
+        rows = list(synthetic.facts(tenants or 0, seed))
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+    files.replace(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+    told(
+        as_json,
+        f"{path}\nnext: build their memories of it (docs/subjects/tenants.md)",
+        wrote=[path],
+    )

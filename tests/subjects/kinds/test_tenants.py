@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from conftest import ROOT
 
 from harness import selfscore
 from harness.content import library, suite, workspace
+from harness.doors.cli.main import main
 from harness.errors import WorkspaceError
 from harness.stats.subjects import memorisation
 from harness.subjects import adapter
@@ -206,6 +208,20 @@ def test_the_generator_repeats_itself_and_no_two_facts_have_one_answer():
     assert not learnt & told
     with pytest.raises(ValueError, match="tenants = 1: expected 2 to"):
         next(synthetic.facts(1))
+
+
+def test_the_command_makes_them_whole_and_overwrites_nothing(tmp_path):
+    made = tmp_path / "facts.jsonl"
+    asked = ["facts", "--tenants", "2", "--out", str(made)]
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert {fact.tenant for fact in facts.read(made, ["t01", "t02"])} == {"", "t01", "t02"}
+    for wrong, said in (
+        (asked, "is there already"),
+        (["facts", "--tenants", "1"], "--tenants = 1: expected 2 to"),
+        (["facts"], "expected DOCUMENT or --tenants N"),
+    ):
+        found = CliRunner().invoke(main, wrong)
+        assert (found.exit_code, said in found.output) == (4, True)
 
 
 def test_every_memory_answers_a_part_of_a_suite():
