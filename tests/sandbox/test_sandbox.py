@@ -350,7 +350,7 @@ def test_without_any_sandbox_there_is_one_message_and_no_sandbox(monkeypatch):
         def launch(self, _limits):
             raise SandboxError("it is not here")
 
-    monkeypatch.setattr("harness.sandbox.backend", lambda *_: Missing())
+    monkeypatch.setattr("harness.sandbox.backend", lambda *_, **__: Missing())
     with pytest.raises(SandboxError, match="no sandbox works on this machine") as caught:
         open_sandbox()
     assert str(caught.value).count("install it") == 4
