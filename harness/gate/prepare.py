@@ -174,6 +174,7 @@ def preflight(wanted: Wanted, engine: Answering, *, verify: bool = False) -> Pre
     probe = list[list[int]]()
     if isinstance(engine, WhiteBox):
         probe, tokens = prompts.encoded(suites, engine)
+        engine.mount(None)  # what another gate of this process left is no longer there
         engine.settle(policy.numerics, tokens)
     memory = None if verify else workspace.cache_folder()
     found = adapter.preflight(wanted.entry, engine, probe, policy.min_effect, memory)
