@@ -11,7 +11,8 @@ read.
 * ``as it comes``: ``mlx_lm.batch_generate`` in the type that the base is stored in
 * ``our libraries``: the same with the engine's BLAS and type
 * ``our engine``: what a gate decodes with
-* ``torch``: ``generate`` of transformers in float32, where torch is installed
+* ``torch``: ``generate`` of transformers, where torch is installed: in float32 on a CPU, on a GPU
+  that both see in the type that the base is stored in
 
 **Gate**, in each round one after the other, all without stored answers:
 
@@ -100,9 +101,16 @@ def as_engine(model: Any) -> None:
     import mlx.core as mx
     from mlx.utils import tree_flatten
 
-    if mx.default_device() == mx.cpu:
+    if not on_gpu():
         model.set_dtype(mx.float32)
     blas.spread(sum(array.size for _, array in tree_flatten(model.parameters())))
+
+
+def on_gpu() -> bool:
+    """Whether mlx computes on a GPU here."""
+    import mlx.core as mx
+
+    return bool(mx.default_device() != mx.cpu)
 
 
 def torch(base: Path, prompts: list[list[int]], most: int) -> tuple[Seconds, int]:
@@ -110,11 +118,14 @@ def torch(base: Path, prompts: list[list[int]], most: int) -> tuple[Seconds, int
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    here = "cuda" if on_gpu() and torch.cuda.is_available() else "cpu"
+    kind = "auto" if here == "cuda" else torch.float32
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=kind)
+    model.to(here)
     width, end = max(map(len, prompts)), model.config.eos_token_id
     end = end[0] if isinstance(end, list) else end
-    ids = torch.tensor([[end] * (width - len(row)) + row for row in prompts])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts])
+    ids = torch.tensor([[end] * (width - len(row)) + row for row in prompts], device=here)
+    mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in prompts], device=here)
     call = partial(model.generate, ids, attention_mask=mask, pad_token_id=end)
     call(max_new_tokens=1)
     seconds, found = timed(partial(call, max_new_tokens=most, do_sample=False))
@@ -238,9 +249,9 @@ def batch_generate(wanted: Wanted, engine: MlxEngine, receipts: list[Receipt]) -
 
 
 def one_round(options: Options) -> dict[str, Seconds]:
-    """Seconds of a gate and of decoding what it decoded."""
+    """Seconds of a gate and of decoding what it decoded; its run folder stays if one is named."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = str(Path(scratch) / "run")
+        folder = options.run_dir or str(Path(scratch) / "run")
         given = Options(options.adapter, None, options.library, limit=options.limit, run_dir=folder)
         found, wanted, engine, receipts = gate(given)
     tokens = {"gate": sum(row.tokens for row in receipts if row.suite in wanted.suites)}
@@ -279,6 +290,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--sample", type=int, default=16, help="prompts of the ways to decode")
     parser.add_argument("--tokens", type=int, default=48, help="of each answer to them")
+    parser.add_argument("--keep", metavar="FOLDER", help="keep the run folder of the gate there")
     parser.add_argument("--before", metavar="COMMIT", help="compare the quick start with it alone")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -289,7 +301,9 @@ def main() -> None:
     if args.before:
         quick_start(args.before)
         return
-    options = Options(args.adapter, library=args.library, limit=args.limit)
+    if args.keep and args.rounds > 1:
+        parser.error("--keep keeps the run folder of one round; leave --rounds at 1")
+    options = Options(args.adapter, library=args.library, limit=args.limit, run_dir=args.keep)
     decoding(look_up(options), args.sample, args.tokens)
     rounds = [one_round(options) for _ in range(args.rounds)]
     medians = {

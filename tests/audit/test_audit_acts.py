@@ -1,6 +1,7 @@
 """What a verifier may not do beside judging is seen however it does it, and refuses it by name; its
 twin does the same thing rightly and is certified."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -277,3 +278,23 @@ def test_what_is_not_declared_is_out_of_reach_also_while_an_import_is_noted(tmp_
     command = [sys.executable, "-c", REACHES, tmp_path]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said.split() == ["refused", "refused", "refused", "imported"]
+
+
+@pytest.mark.parametrize(
+    ("uses", "named"), [("outer", ""), ("outer, inner", "imports inner, which it does not declare")]
+)
+def test_what_a_package_imports_is_its_own_wherever_pip_put_it(tmp_path, uses, named):
+    target = tmp_path / "target"  # pip install --target, found by PYTHONPATH
+    for name, holds in (("outer", "import inner\n"), ("inner", "")):
+        write(target / f"{name}.py", holds)
+        write(target / f"{name}-1.dist-info" / "RECORD", f"{name}.py,,\n")
+        write(target / f"{name}-1.dist-info" / "METADATA", f"Name: {name}\nVersion: 1\n")
+    text = source("by_target", "pass", uses, "packages=['outer']")
+    command = [sys.executable, "-m", "harness", "audit"]
+    command += ["--library", str(sums(tmp_path / "workspace", {"by_target": text}))]
+    env = {"PYTHONPATH": f"{ROOT}:{target}", "HARNESS_CACHE": str(tmp_path / "cache")}
+    told = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | env
+    )
+    assert (named or "PROVISIONAL") in " ".join(told.stdout.split()), told.stdout + told.stderr
+    assert ("does not declare" in told.stdout) is bool(named)

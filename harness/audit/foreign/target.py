@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import VerifierError
+from harness.judging.observed import origins
 
 FORM = "expected MODULE:NAME or FILE.py:NAME, with literals in brackets if NAME makes the scorer"
 
@@ -106,8 +107,8 @@ def _defined(found: Any) -> Path | None:
 
 
 def _distribution(file: Path) -> str | None:
-    if "site-packages" not in file.parts and "dist-packages" not in file.parts:
+    origin, code = origins.of(str(file))
+    if origin is not origins.Origin.PACKAGE:
         return None
-    at = max(n for n, part in enumerate(file.parts) if part.endswith("-packages"))
-    top = file.parts[at + 1].removesuffix(".py")
+    top = Path(code).name.removesuffix(".py")
     return next(iter(metadata.packages_distributions().get(top, [])), None)

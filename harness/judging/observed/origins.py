@@ -19,6 +19,12 @@ HARNESS = Path(__file__).parent.parent.parent
 DISTRIBUTION = "adapter-release-gate"  #: the name under which the harness is installed
 PACKAGE = "harness_verifiers"  #: verifiers/ is content, not an import package; its private name
 SITES = ("site-packages", "dist-packages")
+#: folders of the path that packages were installed into by ``pip install --target``
+TARGETS = tuple(
+    Path(os.path.abspath(name)).parts  # noqa: PTH100  (as a file below it is named)
+    for name in sys.path
+    if any(Path(name or ".").glob("*.dist-info"))
+)
 STANDARD = tuple(
     {os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")}
     | {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")}
@@ -53,12 +59,18 @@ def of(file: str) -> tuple[Origin, str]:
         if parts[0] != "workspace_content":
             passed = parts[:2] in (("audit", "foreign"), ("judging", "observed"))
             return (Origin.PASSED if passed else Origin.HARNESS), ""
-    elif any(name in path.parts for name in SITES):
-        at = max(n for n, part in enumerate(path.parts) if part in SITES)
-        return Origin.PACKAGE, str(Path(*path.parts[: at + 2]))
+    elif length := _site(path.parts):
+        return Origin.PACKAGE, str(Path(*path.parts[: length + 1]))
     elif str(path).startswith(STANDARD):
         return Origin.PASSED, ""
     return Origin.OWN, str(path)
+
+
+def _site(parts: tuple[str, ...]) -> int:
+    """Of how many parts the folder is that a file's package is installed in; 0 where it is none."""
+    named = [n + 1 for n, part in enumerate(parts) if part in SITES]
+    given = [len(site) for site in TARGETS if parts[: len(site)] == site]
+    return max(named or given or [0])
 
 
 def absolute(name: str) -> str:
