@@ -284,15 +284,15 @@ def test_what_is_not_declared_is_out_of_reach_also_while_an_import_is_noted(tmp_
     ("uses", "named"), [("outer", ""), ("outer, inner", "imports inner, which it does not declare")]
 )
 def test_what_a_package_imports_is_its_own_wherever_pip_put_it(tmp_path, uses, named):
-    target = tmp_path / "target"  # pip install --target, found by PYTHONPATH
-    for name, holds in (("outer", "import inner\n"), ("inner", "")):
-        write(target / f"{name}.py", holds)
-        write(target / f"{name}-1.dist-info" / "RECORD", f"{name}.py,,\n")
-        write(target / f"{name}-1.dist-info" / "METADATA", f"Name: {name}\nVersion: 1\n")
+    target, site = tmp_path / "target", tmp_path / "site-packages"  # found by PYTHONPATH
+    for folder, name, holds in ((target, "outer", "import inner\n"), (site, "inner", "")):
+        write(folder / f"{name}.py", holds)
+        write(folder / f"{name}-1.dist-info" / "RECORD", f"{name}.py,,\n")
+        write(folder / f"{name}-1.dist-info" / "METADATA", f"Name: {name}\nVersion: 1\n")
     text = source("by_target", "pass", uses, "packages=['outer']")
     command = [sys.executable, "-m", "harness", "audit"]
     command += ["--library", str(sums(tmp_path / "workspace", {"by_target": text}))]
-    env = {"PYTHONPATH": f"{ROOT}:{target}", "HARNESS_CACHE": str(tmp_path / "cache")}
+    env = {"PYTHONPATH": f"{ROOT}:{target}:{site}", "HARNESS_CACHE": str(tmp_path / "cache")}
     told = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | env
     )
