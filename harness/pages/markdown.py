@@ -92,9 +92,8 @@ def _folded(summary: str, body: str) -> Iterator[str]:
 def _facts(told: Brief) -> str:
     found = told.view.found.settings
     engine = found.engine.get("engine", "engine not recorded")
-    took = f"{told.view.times.took} after it was begun (by the dates of its files)"
     parts = (
-        f"decided {told.view.card.finished or 'not recorded'}, {took}",
+        f"decided {told.view.card.finished or 'not recorded'}{told.view.times.after}",
         f"run {told.view.run}",
         f"adapter {found.adapter.digest[7:19]} on base {found.base.digest[7:19]}",
         f"{engine}, {found.decoding}",

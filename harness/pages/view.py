@@ -58,10 +58,18 @@ class Times:
 
     @property
     def took(self) -> str:
-        """From the first document to the verdict."""
+        """From the first document to the verdict; nothing where all were written at once, as of a
+        run that was VOID before it asked: how long that took they do not say."""
         minutes, seconds = divmod(int((self.decided - self.begun).total_seconds()), 60)
         hours, minutes = divmod(minutes, 60)
+        if not hours + minutes + seconds:
+            return ""
         return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+    @property
+    def after(self) -> str:
+        """The same as the end of a sentence that names when it was decided."""
+        return f", {self.took} after it was begun (by the dates of its files)" if self.took else ""
 
 
 def times(found: RunFolder, finished: str) -> Times:

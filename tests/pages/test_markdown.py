@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import ROOT
@@ -19,6 +20,7 @@ from harness.evidence.registration import prompt_digest
 from harness.gate.finished.report import report
 from harness.pages.published import Hidden
 from harness.pages.tables import inert, one_line
+from harness.pages.view import Times
 
 #: what Markdown, GitHub or a reader of HTML would act on
 HOSTILE = (
@@ -96,7 +98,7 @@ def test_it_says_what_the_documents_say(shown):
     assert "(scorecard.html)" in text
     assert "not rechecked" in text
     ended = re.escape(inert(f"decided {card['finished']}"))
-    assert re.search(rf"{ended}, 0 min \d+ s after it was begun", text)
+    assert re.search(rf"{ended}(, 0 min \d+ s after it was begun .*)? · run", text)
     lost = card["suites"][0]["results"][0]["lost"]
     assert len(lost) == 9
     rows = [line for line in text.splitlines() if "| lost | ok |" in line]
@@ -184,3 +186,13 @@ def test_an_unfinished_run_has_a_page_that_says_so(tmp_path, capsys):
     assert text.startswith("## not finished: gamedev on pocket\n\n**not finished: 200 receipts")
     assert "next: gate again into its folder" in text
     assert "SHIP: gamedev" not in text + capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, ""), (90, ", 1 min 30 s after"), (7500, ", 2 h 5 min after")]
+)
+def test_how_long_a_run_took_is_said_where_its_files_tell(seconds, said):
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    after = Times(begun, begun + timedelta(seconds=seconds)).after
+    assert after.startswith(said)
+    assert bool(after) is bool(said)

@@ -73,10 +73,9 @@ def report_verdict(
     ]
     if found.has("scorecard.json"):  # what cannot be written has no end
         ended = times(found, found.scorecard.finished)
-        properties += [
-            ("decided", ended.decided.isoformat(timespec="seconds")),
-            ("took", f"{ended.took} (by the dates of its files)"),
-        ]
+        properties.append(("decided", ended.decided.isoformat(timespec="seconds")))
+        if ended.took:
+            properties.append(("took", f"{ended.took} (by the dates of its files)"))
     config.hook.pytest_runtest_logstart(nodeid=VERDICT, location=location)
     for when in PHASES:
         failed = when == "call" and verdict.name is not Name.SHIP
