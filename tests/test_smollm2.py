@@ -137,6 +137,31 @@ def test_the_factory_is_made_and_gated_small(tmp_path):
 
 
 @pytest.mark.slow
+def test_every_answer_to_the_facets_of_game_development_is_judged_or_says_why_not(tmp_path):
+    pytest.importorskip("gguf")
+    place, run = tmp_path / "factory", tmp_path / "run"
+    place.mkdir()
+    (place / "replay.json").write_text("[]")  # what base answers is not needed for two steps
+    command = [sys.executable, EXAMPLE / "make.py", place, "--steps", "2", "--only", "godot"]
+    subprocess.run(command, check=True)
+    gate = [sys.executable, "-m", "harness", "gate", "--library", place, "--adapter", "gamedev"]
+    found = subprocess.run([*gate, "--limit", "1", "--run-dir", run], capture_output=True)
+    assert found.returncode in (1, 3), found.stdout + found.stderr  # a part never ships
+    rows = [row for row in RunFolder(run).receipts if row.suite.startswith("gamedev/")]
+    facets = {path.parent.name for path in (ROOT / "suites" / "gamedev").glob("*/*.yaml")}
+    assert {row.suite.split("/")[1] for row in rows} == facets
+    assert {row.arm for row in rows} == {"base", "canon", "adapter"}
+    assert len(facets) == 7
+    silent = [
+        (row.suite, one.criterion)
+        for row in rows
+        for one in row.findings
+        if one.outcome == "unverified" and not (one.reason and one.evidence)
+    ]
+    assert silent == []
+
+
+@pytest.mark.slow
 def test_long_answers_of_a_real_model_loop_and_a_penalty_hides_it(make, tmp_path):
     """Greedily a small model repeats itself; a penalty of 1.3 ends that."""
     pytest.importorskip("gguf")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import files
@@ -34,6 +35,16 @@ class Workspace:
         """Where run folders go by default: beside the library, or here when the library is the
         shipped one."""
         return self._own / "runs"
+
+    def new_run(self, name: str) -> Path:
+        """A folder below :attr:`runs` that is not there yet, by the name of what is gated and by
+        now."""
+        folder = self.runs / f"{name}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}"
+        found, number = folder, 1
+        while found.exists():
+            number += 1
+            found = folder.with_name(f"{folder.name}-{number}")
+        return found
 
     @property
     def looks(self) -> Path:

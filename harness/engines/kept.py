@@ -64,6 +64,12 @@ class Kept:
         self._ahead.add(name)
         self._cache.put(name, answer)
 
+    def ahead(self, asks: Sequence[Ask]) -> Iterator[int]:
+        """Have ``asks`` answered in as few batches as can be, to go on from; how many are given."""
+        for number, (at, answer) in enumerate(self._engine.answer(asks), start=1):
+            self.hold(asks[at], answer)
+            yield number
+
     def answer(self, arm: str, asks: Sequence[Ask]) -> Iterator[tuple[int, Generation, bool]]:
         """``(index of the ask, answer, whether it was kept)``; what is kept comes first."""
         keys, missing = self._keys(asks), []

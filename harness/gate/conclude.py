@@ -12,7 +12,7 @@ from harness.audit.bound import binding
 from harness.content import fixtures, suite, workspace
 from harness.content.fixtures import Known
 from harness.content.suite import Suite
-from harness.deciding.judge import judge, subject_reasons
+from harness.deciding.judge import Judged, judge, subject_reasons
 from harness.engines.base import Watched
 from harness.errors import HarnessError
 from harness.evidence import attestation, secret
@@ -25,6 +25,12 @@ from harness.subjects import kinds
 from harness.subjects.base import Fault
 from harness.subjects.identity import changed, moved
 from harness.verdict import Verdict
+
+
+def so_far(prepared: Prepared, run: Run) -> Judged:
+    """What the receipts so far would say if nothing more came."""
+    rows = run.receipts.values()
+    return judge(prepared.registration, prepared.invalid, prepared.certificates, rows)
 
 
 def conclude(prepared: Prepared, run: Run) -> Verdict:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.content.case import Case
@@ -15,7 +14,6 @@ from harness.content.suite import Suite
 from harness.content.workspace import cache_folder
 from harness.deciding import scorecard
 from harness.deciding.degeneration import sign
-from harness.deciding.judge import Judged, judge
 from harness.engines.base import Ask, Generation, Watched
 from harness.errors import WorkspaceError
 from harness.evidence import secret
@@ -42,7 +40,9 @@ def open_run(prepared: Prepared) -> Run:
     if whole and (refused := baseline.hopeless(prepared)):
         raise WorkspaceError("not run, as nothing would be decided:\n" + "\n".join(refused))
     secret.keep(prepared.judges.secret)
-    run = Run(_folder(prepared), prepared.settings, prepared.registration.digest)
+    given, wanted = prepared.wanted.options.run_dir, prepared.wanted
+    folder = Path(given) if given else wanted.workspace.new_run(wanted.entry.name)
+    run = Run(folder, prepared.settings, prepared.registration.digest)
     prepared.registration.write(run.folder / "registration.json")
     if prepared.registered is not None:
         prepared.registered.write(run.folder / "registered.json")
@@ -66,6 +66,7 @@ def may_ask(prepared: Prepared, run: Run, progress: Progress = silent) -> bool:
         for said in prepared.estimate.room(places, memory):
             progress(said, 0, 0)
     if baseline.LINK not in run.receipts:
+        together(prepared, run, progress, judged=False)
         for each in suites.values():
             Measuring(prepared, run, each, progress).references()
         if isinstance(prepared.engine, Watched) and prepared.engine.drift:
@@ -84,20 +85,41 @@ def measure(prepared: Prepared, run: Run, suite: str, progress: Progress = silen
     """Ask what is not in the run yet about one suite, if it :func:`may_ask`."""
     if may_ask(prepared, run, progress):
         measurements.measure(prepared, run, progress)
+        if (
+            prepared.registration.plans[suite].role == "facet"
+        ):  # behind a guard that may end the run
+            together(prepared, run, progress, judged=True)
         Measuring(prepared, run, prepared.wanted.suites[suite], progress).mounted()
 
 
 def asked(prepared: Prepared, run: Run, suite: str) -> dict[str, list[Ask]]:
     """What :func:`measure` is about to ask of what is mounted, by arm."""
+    plan = prepared.registration.plans[suite]
     of = Measuring(prepared, run, prepared.wanted.suites[suite], silent)
-    judged = prepared.registration.plans[suite].judged
-    return {arm.id: of.asks(arm) for arm in judged}
+    own = {arm.id: of.asks(arm) for arm in plan.judged}
+    if plan.role == "facet":
+        for arm, asks in few(prepared, run, judged=True):
+            own[arm] = [*dict.fromkeys([*own.get(arm, []), *asks])]
+    return own
 
 
-def so_far(prepared: Prepared, run: Run) -> Judged:
-    """What the receipts so far would say if nothing more came."""
-    rows = run.receipts.values()
-    return judge(prepared.registration, prepared.invalid, prepared.certificates, rows)
+def few(prepared: Prepared, run: Run, *, judged: bool) -> Iterator[tuple[str, list[Ask]]]:
+    """By arm what is not known of facets that fill no batch by themselves: of what is ``judged``,
+    or of the bare base. Guards are asked in two orders and may end the run, and stay apart."""
+    kept = prepared.kept
+    for id, plan in prepared.registration.plans.items():
+        of = Measuring(prepared, run, prepared.wanted.suites[id], silent)
+        for arm in plan.arms if plan.role == "facet" else ():
+            asks = of.asks(arm) if (arm in plan.judged) is judged else []
+            unknown = kept.unknown(arm.id, asks) if len(asks) < (kept.batch or 0) else []
+            yield arm.id, [ask for ask in unknown if not ask.base]
+
+
+def together(prepared: Prepared, run: Run, progress: Progress, *, judged: bool) -> None:
+    """Have what is asked of :func:`few` answered in one batch, into what is kept."""
+    asks = [ask for _, each in few(prepared, run, judged=judged) for ask in each]
+    for given in prepared.kept.ahead(asks):
+        progress(f"facets {'adapter' if judged else 'base'}", given, len(asks), "in one batch")
 
 
 def lost(prepared: Prepared, run: Run, suite: str) -> bool:
@@ -106,10 +128,8 @@ def lost(prepared: Prepared, run: Run, suite: str) -> bool:
     if plan.role != "guard" or not policy.early_stop or suite in policy.shown_only:
         return False
     judged = sum(key[:2] == (suite, plan.headline.first) for key in run.receipts)
-    return judged > 0 and judged % LOST_EVERY == 0 and _lost(prepared, run, suite)
-
-
-def _lost(prepared: Prepared, run: Run, suite: str) -> bool:
+    if judged == 0 or judged % LOST_EVERY:
+        return False
     rows = run.receipts.values()
     found = scorecard.lost(prepared.registration, suite, prepared.certificates, rows)
     return found is not None
@@ -137,8 +157,6 @@ class Measuring:
         self._waiting: deque[Asked | Shown] = deque()
         self._due: deque[tuple[int, str, Fixture]] = deque()
         self._pace = Pace(samples=self._policy.samples)
-        judged = (suite.id, self._plan.headline.first)
-        self._judged = sum(key[:2] == judged for key in run.receipts)
         self._lost = False
 
     def references(self) -> None:
@@ -237,12 +255,7 @@ class Measuring:
             self._run.add(receipt)
             self._pace.judged(receipt.outcome)
             if asked.arm.id == self._plan.headline.first:
-                self._judged += 1
-                self._lost = self._judged % LOST_EVERY == 0 and self._is_lost()
-
-    def _is_lost(self) -> bool:
-        early = self._plan.role == "guard" and self._policy.early_stop
-        return early and _lost(self._prepared, self._run, self._suite.id)
+                self._lost = lost(self._prepared, self._run, self._suite.id)
 
     def _receipt(self, asked: Asked) -> Receipt:
         criteria, answer = self._suite.spec.criteria, asked.answer
@@ -283,16 +296,3 @@ class Measuring:
             pending = self._prepared.judges.judge([id], known.case, known.answer)
             digest = self._prepared.certificates[id].digest
             self._waiting.append(Shown(id, known, digest, pending, time.monotonic()))
-
-
-def _folder(prepared: Prepared) -> Path:
-    wanted = prepared.wanted
-    if wanted.options.run_dir:
-        return Path(wanted.options.run_dir)
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = wanted.workspace.runs / f"{wanted.entry.name}-{stamp}"
-    number = 1
-    while folder.exists():
-        number += 1
-        folder = folder.with_name(f"{wanted.entry.name}-{stamp}-{number}")
-    return folder

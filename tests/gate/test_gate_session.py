@@ -18,10 +18,10 @@ from spoken_gate import Gate, card, codes, head, revealed
 from harness.errors import WorkspaceError
 from harness.evidence.folder import RunFolder
 from harness.evidence.receipts import CHURN, SENTINEL
-from harness.gate.conclude import conclude
+from harness.gate.conclude import conclude, so_far
 from harness.gate.finished import recheck
 from harness.gate.finished.release import release_check
-from harness.gate.measure import measure, open_run, so_far
+from harness.gate.measure import measure, open_run
 
 pytestmark = pytest.mark.usefixtures("no_answers")
 

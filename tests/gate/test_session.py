@@ -5,6 +5,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from tiny_model import edit_config, make_adapter, make_base
 from harness.digests import SealNotice, folder_digest
 from harness.engines.base import Ask, Decoding, Generation
 from harness.engines.kept import Cache, key
+from harness.engines.mlx import MlxEngine
 from harness.errors import RunError, WorkspaceError
 from harness.gate.conclude import conclude
 from harness.gate.measure import measure, open_run
@@ -358,3 +360,34 @@ def test_a_cache_key_is_all_that_decides_an_answer():
     assert len(keys) == len(others) + 2
     same = [replace(asked, seed=2), replace(asked, mount=Path("elsewhere"))]
     assert {key(Reader("1"), ask) for ask in same} == {key(Reader("1"), asked)}
+
+
+def test_facets_that_fill_no_batch_are_answered_in_one_and_as_if_each_were_alone(
+    library, tmp_path, monkeypatch
+):
+    root = shutil.copytree(library, tmp_path / "root")
+    listed = yaml.safe_load((root / "library.yaml").read_text())
+    listed["adapters"]["new"] |= {"suites": ["notes", "tales"], "facets": ["notes", "tales"]}
+    (root / "library.yaml").write_text(yaml.safe_dump(listed))
+    for kind in ("jsonl", "yaml"):
+        text = (root / "suites" / f"notes.{kind}").read_text()
+        other = text.replace(" notes", " tales").replace("Write patch note", "Tell of")
+        (root / "suites" / f"tales.{kind}").write_text(other)
+    asked, answer = [], MlxEngine.answer
+
+    def spied(engine, asks):
+        asked.append((len(asks), {ask.mount is None for ask in asks}))
+        return answer(engine, asks)
+
+    def limited(folder):
+        run_gate(replace(options(root, tmp_path / folder), limit=3))
+        return receipts(tmp_path / folder)
+
+    monkeypatch.setattr(MlxEngine, "answer", spied)
+    found = limited("one")
+    assert [(n, *base) for n, base in asked if n] == [(6, True), (6, False)]
+    asked.clear()
+    monkeypatch.setattr("harness.gate.measure.few", lambda *_, **__: ())
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "other"))
+    assert limited("apart") == found
+    assert [(n, *base) for n, base in asked if n] == [(3, True)] * 2 + [(3, False)] * 2

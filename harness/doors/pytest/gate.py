@@ -18,8 +18,8 @@ from harness.doors.pytest.found import Properties, Rejected, Void, report_verdic
 from harness.errors import HarnessError, boundary
 from harness.evidence.folder import RunFolder
 from harness.evidence.run import Run
-from harness.gate.conclude import conclude
-from harness.gate.measure import measure, open_run, so_far
+from harness.gate.conclude import conclude, so_far
+from harness.gate.measure import measure, open_run
 from harness.gate.prepare import Options, Prepared, look_up, prepare
 from harness.gate.progress import silent
 from harness.gate.session import dev_lines
