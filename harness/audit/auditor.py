@@ -123,7 +123,10 @@ def audit(
     their facets."""
     with TemporaryDirectory(prefix="harness-notes-") as scratch:
         notes = Path(scratch) / "notes.jsonl"
-        _ask(audits, replace(witness, notes=notes), siblings)
+        facets = {one.verifier.facet for one in audits}
+        beside = [one for one in siblings if one.facet in facets]
+        only = discovery.files(witness.folder, [*beside, *(one.verifier for one in audits)])
+        _ask(audits, replace(witness, notes=notes, only=only), siblings)
         noted = seen.read(notes)
     for one in audits:
         found, faults = binding.observed(one.verifier, noted)

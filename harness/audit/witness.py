@@ -62,8 +62,8 @@ class Pulse:
 @dataclass(frozen=True)
 class Witness:
     """Where verifiers are judged: their folder, its digest, the sandbox for those that run code,
-    the folder of the fixtures that they must not read, and the file in which is noted what they
-    do."""
+    the folder of the fixtures that they must not read, the file in which is noted what they do, and
+    the files ``only`` that are loaded of their folder, all where there are none."""
 
     folder: Path
     digest: str
@@ -71,6 +71,7 @@ class Witness:
     pulse: Pulse | None = None
     audits: Path | None = None
     notes: Path | None = None
+    only: frozenset[str] = frozenset()
 
     def tell(self, asked: Sequence[Asked], around: Surroundings = HERE) -> list[Told]:
         """The judgement of each of ``asked``, in order. Never raises for what a verifier does."""
@@ -79,8 +80,9 @@ class Witness:
         spent: defaultdict[str, float] = defaultdict(float)
         left = list(range(len(asked)))
         setup = Setup(
-            self.folder, self.digest, self.sandbox, around.variables(), around.enter, self.notes
-        )
+            self.folder, self.digest, self.sandbox, around.variables(), around.enter, self.notes,
+            only=self.only,
+        )  # fmt: skip
         if self.pulse:
             self.pulse.expect(len(asked))
         while left:

@@ -204,12 +204,14 @@ def prepare(
 
     ``load`` gives the engine on a base. Raises :class:`HarnessError` for a user's mistake."""
     place, policy, run_dir = wanted.workspace, wanted.library.gate, wanted.options.run_dir
-    needed = _needed(wanted.suites.values(), place.folder("verifiers"))
+    verifiers = place.folder("verifiers")
+    needed = _needed(wanted.suites.values(), verifiers)
     sandbox, description = resolve_sandbox(list(needed.values()), wanted.options.sandbox)
     audits = place.folder("audits")
     with ExitStack() as stack:
         own = secret.of_run(Path(run_dir) if run_dir else None)
-        judges = stack.enter_context(Judges(place.folder("verifiers"), sandbox, secret=own))
+        only = discovery.files(verifiers, needed.values())
+        judges = stack.enter_context(Judges(verifiers, sandbox, secret=own, only=only))
         hidden = library.certification(place, wanted.library)
         certificates = certify(
             needed.values(), hidden or audits, judges, sandbox, progress, policy.proof

@@ -79,7 +79,8 @@ class Told:
 class Setup:
     """All that a child is told once: which verifiers, in which sandbox, and what holds for it.
 
-    ``folder`` has the ``digest`` of :func:`harness.judging.discovery.digest` when judging begins;
+    ``folder`` has the ``digest`` of :func:`harness.judging.discovery.digest` when judging begins,
+    and of its files those of the names ``only`` are loaded, all where there are none;
     ``sandbox`` names one that was probed, or is ``None`` when no verifier needs one.
     ``environment`` is added to this process's own, and ``enter`` called before a verifier loads.
     What the verifiers do is noted in the file ``notes``. ``secret`` seeds what a verifier draws:
@@ -95,6 +96,7 @@ class Setup:
     runtime: runtime.Runtime | None = None  #: found once, not by every child
     secret: bytes = b""
     limits: dict[Kind, float] = field(default_factory=lambda: dict(LIMITS))
+    only: frozenset[str] = frozenset()
 
 
 class Bench:
@@ -103,7 +105,7 @@ class Bench:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._verifiers = discover(setup.folder).verifiers
+        self._verifiers = discover(setup.folder, setup.only).verifiers
         self._changed = digest(setup.folder) != setup.digest
         self._sandboxes: dict[bool, Sandbox] = {}  #: that with programs of its own, and the other
         self.limits = {id: setup.limits[one.kind] for id, one in self._verifiers.items()}

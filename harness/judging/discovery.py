@@ -16,9 +16,9 @@ import threading
 import traceback
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, entry_points, requires
 from pathlib import Path
 
@@ -38,14 +38,22 @@ class Found:
     broken: list[str] = field(default_factory=list)
 
 
-def discover(folder: Path) -> Found:
-    """Load every verifier of ``folder`` and of installed plug-ins; files that start with ``_`` are
-    helpers. One thread at a time does."""
+def discover(folder: Path, only: Collection[str] = ()) -> Found:
+    """Load every verifier of ``folder``, or those of the files of these names ``only``, and of
+    installed plug-ins; files that start with ``_`` are helpers. One thread at a time does."""
     with _ONE:
-        return _discovered(folder)
+        return _discovered(folder, only)
 
 
-def _discovered(folder: Path) -> Found:
+def files(folder: Path, verifiers: Iterable[Verifier]) -> frozenset[str]:
+    """The names of the files of ``folder`` that are to be loaded for these verifiers; none, which
+    is all, where one of them is defined elsewhere."""
+    paths = {one.path.resolve() for one in verifiers}
+    plain = all(p.parent == folder.resolve() and not p.name.startswith("_") for p in paths)
+    return frozenset(path.name for path in paths) if plain else frozenset()
+
+
+def _discovered(folder: Path, only: Collection[str]) -> Found:
     found = Found()
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
@@ -54,7 +62,7 @@ def _discovered(folder: Path) -> Found:
     sys.modules[PACKAGE] = package
     sys.meta_path[:] = [_Finder(), *(one for one in sys.meta_path if not isinstance(one, _Finder))]
     for path in sorted(folder.glob("*.py")):
-        if not path.name.startswith("_"):
+        if not path.name.startswith("_") and (not only or path.name in only):
             _collect(found, str(path), partial(importlib.import_module, f"{PACKAGE}.{path.stem}"))
     for point in entry_points(group=GROUP):
         _collect(found, f"entry point {point.name} = {point.value}", point.load)
@@ -91,7 +99,14 @@ class _Source(importlib.machinery.SourceFileLoader):
     size for none."""
 
     def get_code(self, _name: str) -> types.CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
+        return _compiled(self.get_data(self.path), self.path)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: bytes, path: str) -> types.CodeType:
+    """The code of these very bytes; a process that discovers again compiles what changed."""
+    code: types.CodeType = compile(source, path, "exec", dont_inherit=True)
+    return code
 
 
 def leave_caches_alone() -> None:

@@ -167,7 +167,7 @@ class Judges:
     files for this process and its children. A judge that starts later, after another was lost,
     judges nothing if a verifier's bytes have changed since. With ``apart`` each keeps to a core of
     its own where they are as many as the cores. ``secret`` is that of the run, by default a new
-    one."""
+    one. They load the files ``only`` (:func:`harness.judging.discovery.files`), or all."""
 
     def __init__(
         self,
@@ -177,8 +177,9 @@ class Judges:
         *,
         apart: bool = False,
         secret: bytes | None = None,
+        only: frozenset[str] = frozenset(),
     ) -> None:
-        self.folder, self.sandbox = verifiers, sandbox
+        self.folder, self.sandbox, self._only = verifiers, sandbox, only
         self.digest = discovery.digest(verifiers)
         self.secret = secret or os.urandom(32)
         self._judges = self._begun(cores.one_each(workers) if apart else [None] * workers)
@@ -190,7 +191,7 @@ class Judges:
 
     def _begun(self, own: Sequence[int | None]) -> list[Judge]:
         """A child for each core that it keeps to, if any."""
-        setup = Setup(self.folder, self.digest, self.sandbox, secret=self.secret)
+        setup = Setup(self.folder, self.digest, self.sandbox, secret=self.secret, only=self._only)
         return [Judge(replace(setup, core=core)) for core in own]
 
     def judge(self, verifiers: Sequence[str], case: Case, text: str) -> Pending:

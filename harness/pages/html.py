@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import files
 from harness.errors import WorkspaceError
 from harness.pages.bundle import allowed, bundled
 from harness.subjects.faults import faults
 from harness.verdict import CODES, Reason
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 #: what is not seen, or reorders what is: controls, formats, halves of pairs, fillers, and stacks of
 #: marks that cover other lines
@@ -55,18 +59,10 @@ def filled(
     folder of ``scripts``; ``show`` makes any text ready to be seen.
 
     Raises :class:`WorkspaceError` for a template that asks for what is not there."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+    from jinja2 import TemplateError
 
-    environment = Environment(
-        loader=FileSystemLoader(reports),
-        autoescape=True,
-        finalize=show,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = {"percent": percent, "points": points, "number": number, "next_step": next_step}
-    environment.filters |= filters
+    kept = show in (visible, cut)  # one that knows what to hide is of one page
+    environment = (_environment if kept else _environment.__wrapped__)(reports, show)
     style = "".join(files.read_text(reports / name) for name in STYLES)
     script = bundled(reports / scripts) if scripts else ""
     environment.globals |= {"allowed": allowed, "style": style, "script": script}
@@ -76,6 +72,26 @@ def filled(
         raise WorkspaceError(
             f"{reports}/{template}: cannot be filled: {error.message or error}"
         ) from None
+
+
+@lru_cache(maxsize=16)
+def _environment(reports: Path, show: Callable[[Any], Any]) -> Environment:
+    """What fills the templates of ``reports``: each is compiled once in a process, and again where
+    it was edited."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(reports),
+        autoescape=True,
+        finalize=show,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent, "points": points, "number": number, "next_step": next_step
+    }  # fmt: skip
+    return environment
 
 
 def percent(value: float | None) -> str:

@@ -10,7 +10,8 @@ from auditing import write
 
 from harness import Answer, Case
 from harness.audit.bound.seen import homes
-from harness.judging.discovery import DISTRIBUTION, discover
+from harness.judging.discovery import DISTRIBUTION, digest, discover, files
+from harness.judging.workers import Judges
 
 ONE = """\
 from harness import passed, verifier
@@ -31,6 +32,29 @@ def test_an_edited_helper_is_read_again_even_within_the_same_second(tmp_path):
         found = discover(tmp_path).verifiers["a.b"]
         assert found.judge(Case("x", ""), Answer("")).evidence == word
     assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_only_the_files_of_those_that_judge_are_loaded(tmp_path):
+    folder, told = tmp_path / "verifiers", tmp_path / "loaded"
+    write(folder / "_help.py", "WORD = 'x'\n")
+    write(folder / "a.py", ONE)
+    write(folder / "c.py", f"open({str(told)!r}, 'a').write('c')\n" + ONE.replace("a.b", "c.d"))
+    write(folder / "e.py", "from harness_verifiers._made import made\n")
+    write(folder / "_made.py", ONE.replace("a.b", "e.f").replace("def b(", "def made("))
+    found = discover(folder).verifiers
+    assert ([*found], told.read_text()) == (["a.b", "c.d", "e.f"], "c")
+    only = files(folder, [found["a.b"]])
+    assert only == {"a.py"}
+    assert files(folder, [found["a.b"], found["e.f"]]) == set(), "a helper defines it: load all"
+    assert list(discover(folder, only).verifiers) == ["a.b"]
+    with Judges(folder, None, workers=1, only=only) as judges:
+        said = judges.judge(["a.b", "c.d"], Case("x", ""), "").result()
+        assert judges.digest == digest(folder)
+    assert [one.reason for one in said] == ["ok", "verifier-changed"]
+    assert told.read_text() == "c", "not once more"
+    with Judges(folder, None, workers=1) as judges:
+        [said] = judges.judge(["c.d"], Case("x", ""), "").result()
+    assert (said.reason, told.read_text()) == ("ok", "cc")
 
 
 def test_two_threads_that_discover_load_each_its_own_folder(tmp_path):

@@ -26,6 +26,7 @@ from harness.subjects.identity import taken
 PEFT = Path(__file__).parent.parent / "data" / "peft"
 SHAPES = ("plain", "rslora", "patterns", "layers", "dora")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+pytestmark = pytest.mark.usefixtures("no_answers")
 
 
 def last(engine, adapter, ids):
@@ -200,7 +201,6 @@ def test_a_whole_model_is_no_adapter(base):
 @pytest.fixture
 def workspace(tmp_path, monkeypatch, base, trained):
     """A library that knows another adapter, and one suite."""
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     listed = {"path": str(trained), "base": "tiny", "status": "candidate", "facets": ["f"],
               "suites": ["s"]}  # fmt: skip
     library = {"bases": {"tiny": {"path": str(base)}}, "adapters": {"listed": listed}}

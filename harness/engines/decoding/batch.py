@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.content.policy import Numerics
 from harness.engines.base import PENALISED, Decoding, Generation
-from harness.engines.decoding import ends, numerics, sizing, ways
+from harness.engines.decoding import chance, ends, numerics, sizing, ways
 from harness.errors import EngineError
 
 #: batches of prompts that are sorted by length among themselves, so that no answer waits for the
@@ -148,6 +148,16 @@ class Batches:
         finally:
             batch.close()
 
+    def ended(self, ids: list[int], token: int, most: int, stop: tuple[str, ...]) -> str | None:
+        """Whether, and by what, an answer ends with this token, which is added to it unless it is
+        an end token itself."""
+        if token in self.tokenizer.eos_token_ids:
+            return "stop"
+        ids.append(token)
+        if stop and _first(stop, self._decode(ids[-_tail(stop) :])) is not None:
+            return "stop-string"
+        return "length" if len(ids) == most else None
+
     def finish(self, ids: list[int], ended: str, stop: tuple[str, ...]) -> Generation:
         """The answer that ``ids`` are, cut before the first of ``stop``."""
         text = self._decode(ids)
@@ -164,8 +174,7 @@ class Batches:
         written: dict[int, list[int]] = {uid: [] for uid in index}
         together = 1 if mx.default_device() == mx.cpu else HELD
         looks, held = ends.Looks(together > 1), list[tuple[int, Generation]]()
-        # tokens: a character is 4 bytes at most, a token 1 at least
-        tail = 4 * max((len(s) for s in stop), default=0) + 8
+        tail = _tail(stop)
         for step in count(1):
             for response in batch.next_generated():
                 ids = written.get(response.uid)
@@ -194,18 +203,21 @@ class Batches:
 
 
 def _draw(seed: int, temperature: float) -> Callable[[Any], Any]:
-    """A sampler of log-probabilities (1, vocabulary) with random numbers of its own; mlx-lm's share
-    a global state."""
-    import mlx.core as mx
-
-    key = mx.random.key(seed)
+    """A sampler of log-probabilities (1, vocabulary) with random numbers of its own."""
+    states = chance.keys([seed])
 
     def draw(logprobs: Any) -> Any:
-        nonlocal key
-        key, now = mx.random.split(key)
-        return mx.random.categorical(logprobs / temperature, key=now)
+        nonlocal states
+        number, states = chance.number(states)
+        return chance.token(chance.cumulated(logprobs, temperature), number)
 
     return draw
+
+
+def _tail(stop: Sequence[str]) -> int:
+    """How many of the last tokens may hold the end of a stop string: a character is 4 bytes at
+    most, a token 1 at least."""
+    return 4 * max((len(s) for s in stop), default=0) + 8
 
 
 def _penalty(factor: float | None) -> list[ways.Processor]:

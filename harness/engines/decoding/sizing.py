@@ -25,8 +25,12 @@ def rows(model: Any, tokens: int, vocabulary: int) -> int:
     import mlx.core as mx
 
     most = _most_on_cpu(model) if mx.default_device() == mx.cpu else MOST
-    fit = int(SHARE * free() / max(row(model, tokens, vocabulary), 1))
-    return 1 << (min(max(fit, 1), most).bit_length() - 1)
+    return 1 << (min(fit(model, tokens, vocabulary), most).bit_length() - 1)
+
+
+def fit(model: Any, tokens: int, vocabulary: int) -> int:
+    """How many rows of so many tokens fit beside the weights, one at least."""
+    return max(1, int(SHARE * free() / max(row(model, tokens, vocabulary), 1)))
 
 
 def _most_on_cpu(model: Any) -> int:

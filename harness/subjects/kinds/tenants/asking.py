@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.engines import mixed
+from harness.engines import branching, mixed
 from harness.engines.base import Ask, Decoding, WhiteBox
 from harness.subjects.base import Bench, Numbers
 from harness.subjects.kinds.tenants import facts as told
@@ -111,20 +111,19 @@ def likely(bench: Bench, facts: Sequence[Fact], cases: Sequence[str]) -> Iterato
             at = who
         fact = of[id]
         prompt = engine.encode(next(iter(fact.asks.values())), mode(bench, engine))
-        found = loss(engine, prompt, fact.answer)
+        others = fact.others if fact.kind == "canary" else []
+        found, *theirs = losses(engine, prompt, [fact.answer, *others])
         numbers: Numbers = {"loss": found, "owner": fact.tenant, "kind": fact.kind}
-        if fact.kind == "canary":
-            lower = sum(loss(engine, prompt, other) < found for other in fact.others)
-            numbers |= {"below": lower, "of": len(fact.others)}
+        if others:
+            numbers |= {"below": sum(one < found for one in theirs), "of": len(others)}
         yield case, numbers
     engine.mount(None)
 
 
-def loss(engine: WhiteBox, prompt: list[int], answer: str) -> float:
-    """Nats of ``answer`` behind ``prompt``, under what is mounted."""
-    ids = list(engine.tokenizer.encode(answer, add_special_tokens=False))
-    [said] = engine.log_probabilities([prompt + ids[:-1]], len(ids))
-    return -sum(float(said[at, id]) for at, id in enumerate(ids))
+def losses(engine: WhiteBox, prompt: list[int], answers: Sequence[str]) -> list[float]:
+    """Nats of each answer behind ``prompt``, under what is mounted."""
+    ids = [list(engine.tokenizer.encode(said, add_special_tokens=False)) for said in answers]
+    return branching.losses(engine, prompt, ids)
 
 
 def mode(bench: Bench, engine: WhiteBox) -> str:
@@ -142,7 +141,7 @@ def _answers(
     decoding = Decoding(
         bench.own.max_tokens, ("\n",) if form == "completion" else (), temperature=temperature
     )
-    step = max(1, TOGETHER // samples)
+    step, answer = max(1, TOGETHER // samples), branching.answer if temperature else mixed.answer
     for some in (cases[at : at + step] for at in range(0, len(cases), step)):
         wanted = [(case, sample) for case in some for sample in range(samples)]
         asks = [
@@ -153,7 +152,7 @@ def _answers(
             )
             for case, sample in wanted
         ]  # fmt: skip
-        for number, said in mixed.answer(engine, asks):
+        for number, said in answer(engine, asks):
             yield (*wanted[number], said.text)
 
 
