@@ -39,6 +39,7 @@ PROMPTS = 20  # of a small suite: the fewest of which the harness states a rate
 LONG = (
     "test_pocket.py", "test_audit_planted.py", "test_humaneval.py", "test_session.py",
     "test_audit_careless.py", "test_plugin.py", "test_together.py", "test_audit_command.py",
+    "test_cli.py", "test_stream.py",
 )  # fmt: skip
 
 
