@@ -34,7 +34,8 @@ ALLOWED = {
     "deciding": "errors verdict digests content audit subjects evidence stats",
     "gate": "errors verdict digests files content judging sandbox audit engines subjects evidence"
     " deciding stats pages",
-    "selfscore": "errors content subjects gate",
+    "selfscore": "errors verdict digests files content judging sandbox datasets audit engines"
+    " subjects evidence deciding gate",
     "pages": "errors verdict digests files content audit subjects evidence stats",
     "exchange": "errors digests files content datasets engines evidence",
     "doors": "errors verdict digests files languages content judging sandbox datasets audit engines"

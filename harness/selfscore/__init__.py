@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from harness.content import kinds
 from harness.errors import HarnessError
+from harness.subjects.base import Evidence
 from harness.subjects.kinds import Kind, Plant, find
 
 #: how many faults each section of the method plants
@@ -18,6 +19,7 @@ SECTIONS = {
     "S6": 12, "S7": 12, "S8": 12, "S9": 9, "S10": 16,
 }  # fmt: skip
 PLANTED = sum(SECTIONS.values())
+MOST_SAID = 8
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,10 @@ class Tried:
 
 def plants() -> list[Plant]:
     """Every plant that is built, by number."""
-    from harness.selfscore import adapters, corpora
+    from harness.selfscore import adapters, audits, candidates, corpora, gates, serving
 
-    found: list[Plant] = [*adapters.PLANTS, *corpora.PLANTS]
+    rooms = (audits, candidates, adapters, serving, gates, corpora)
+    found: list[Plant] = [one for room in rooms for one in room.PLANTS]
     for name in kinds.points():
         decides = {"long": f"{kinds.ADAPTER}+long"}.get(name, name)  # a sweep is of some kind
         found += [replace(one, kind=decides) for one in find(name).plants()]
@@ -55,7 +58,7 @@ def tried(chosen: Iterable[Plant]) -> Iterator[Tried]:
             yield Tried(plant, "missed", str(error))
             continue
         word = "missed" if plant.code not in codes else "twin" if plant.code in twin else "caught"
-        yield Tried(plant, word, ", ".join(sorted(codes)))
+        yield Tried(plant, word, _said(plant.code, codes))
 
 
 def counted(found: Iterable[Tried]) -> tuple[int, int]:
@@ -96,6 +99,14 @@ def _place(number: str) -> tuple[int, int]:
     return int(section), int(at)
 
 
+def _said(code: str, codes: set[str]) -> str:
+    """All of them; of many, which an audit names, the one that counts first."""
+    if len(codes) <= MOST_SAID:
+        return ", ".join(sorted(codes))
+    first = code if code in codes else min(codes)
+    return f"{first} and {len(codes) - 1} more"
+
+
 def _codes(plant: Plant, *, planted: bool) -> set[str]:
     """Every code that is said of the planted subject, or of its twin."""
     from harness.gate.prepare import Options
@@ -103,10 +114,12 @@ def _codes(plant: Plant, *, planted: bool) -> set[str]:
 
     with TemporaryDirectory(prefix="harness-") as folder:
         place = Path(folder)
-        evidence = plant.build(place, planted)
-        if evidence is not None:
+        built = plant.build(place, planted)
+        if isinstance(built, Evidence):
             kind: Kind = find(plant.kind)
-            return {reason.code for reason in kind.reasons(evidence)[1]}
+            return {reason.code for reason in kind.reasons(built)[1]}
+        if built is not None:
+            return set(built)
         found, _, reasons = check_subject(Options("subject", library=folder))
     faults = [*found.faults, *found.notices]
     return {fault.code for fault in faults} | {reason.code for reason in reasons}

@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from harness.content.workspace import shipped
+from harness.digests import folder_digest
 from harness.subjects.kinds import Plant
 
 Tensors = dict[str, Any]
 Edit = Callable[[Tensors, dict[str, Any]], Tensors]  #: of the tensors and the config of an adapter
-GAMEDEV = "examples/pocket/adapters/gamedev"
+BASE, GAMEDEV = "examples/pocket/base", "examples/pocket/adapters/gamedev"
+ANSWER = "<|im_start|>assistant\n"  #: what the pocket's template begins an answer with
 
 
-def library(folder: Path, adapter: Path, **more: Any) -> None:
-    """A workspace whose ``subject`` is an adapter on the pocket's base."""
+def library(folder: Path, adapter: Path, base: Path | None = None, **more: Any) -> None:
+    """A workspace whose ``subject`` is an adapter on the pocket's base, or on another."""
     entry: dict[str, Any] = {"path": str(adapter), "base": "pocket", "status": "candidate"}
     entry |= {"facets": ["pocket-godot"], "suites": ["pocket/godot"], **more}
-    base = {"path": str(shipped() / "examples/pocket/base"), "mode": "completion"}
-    data = {"bases": {"pocket": base}, "adapters": {"subject": entry}}
+    bases = {"pocket": {"path": str(base or shipped() / BASE), "mode": "completion"}}
+    data = {"bases": bases, "adapters": {"subject": entry}}
     (folder / "library.yaml").write_text(json.dumps(data), encoding="utf-8")
 
 
@@ -77,6 +79,24 @@ def _nan(tensors: Tensors, _: dict[str, Any]) -> Tensors:
     return {**tensors, name: tensors[name] * float("nan")}
 
 
+def _thinking(folder: Path, planted: bool) -> None:
+    """A base whose template opens a thought, or opens and ends it."""
+    base = folder / "base"
+    shutil.copytree(shipped() / BASE, base)
+    path = base / "tokenizer_config.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    thought = "<think>\n" if planted else "<think>\n\n</think>\n\n"
+    said["chat_template"] = said["chat_template"].replace(ANSWER, ANSWER + thought)
+    path.write_text(json.dumps(said), encoding="utf-8")
+    own = folder / "adapter"
+    shutil.copytree(shipped() / GAMEDEV, own)
+    config = own / "adapter_config.json"
+    trained = json.loads(config.read_text(encoding="utf-8"))
+    trained["trained_on_base"] = folder_digest(base)
+    config.write_text(json.dumps(trained), encoding="utf-8")
+    library(folder, own, base)
+
+
 def _plant(number: str, code: str, what: str, edit: Edit) -> Plant:
     return Plant(number, code, what, partial(_edited, edit), twin="gamedev")
 
@@ -89,4 +109,5 @@ PLANTS = (
     _plant("F1.5", "scale-recorded", "loaded at a tenth of its scale", _scaled),
     _plant("F1.6", "tensors-missing", "half of its layers", _half),
     _plant("F1.7", "not-finite", "NaN in a tensor", _nan),
+    Plant("F1.11", "open-think", "thinking left on: prompts end in an open thought", _thinking),
 )

@@ -108,10 +108,12 @@ def score() -> str:
     built = selfscore.plants()
     named = [selfscore.told(numbers) for numbers in selfscore.missing(built).values()]
     many = len({one.number for one in built})
+    of = f"{many} of the" if named else "all"
+    lacking = f" Nothing is built yet for {', '.join(named)}." if named else ""
     return (
-        f"`harness selfscore --all` plants {many} of the {selfscore.PLANTED} faults of the"
-        " method in the pocket factory, each beside its clean twin, and catches all of them"
-        f" (`tests/test_selfscore.py`). Nothing is built yet for {', '.join(named)}."
+        f"`harness selfscore --all` plants {of} {selfscore.PLANTED} faults of the method in the"
+        " pocket factory, each beside its clean twin, and catches all of them"
+        f" (`tests/test_selfscore.py`).{lacking}"
     )
 
 

@@ -4,7 +4,7 @@ measured beside, and what that comes to. Everything else of a gate is shared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,13 +23,13 @@ class Plant:
 
     ``build`` gets an empty folder and whether to plant. It writes a workspace there, whose entry
     ``subject`` is looked at as ``harness preflight`` does; or it returns the evidence of a gate, on
-    which the ``kind`` decides. Plants whose twins are one have its name in ``twin``; a ``slow`` one
-    is left out by default."""
+    which the ``kind`` decides, or what another room of the harness said. Plants whose twins are one
+    have its name in ``twin``; a ``slow`` one is left out by default."""
 
     number: str
     code: str
     what: str
-    build: Callable[[Path, bool], Evidence | None]
+    build: Callable[[Path, bool], Evidence | Set[str] | None]
     slow: bool = False
     twin: str = ""
     kind: str = kinds.ADAPTER
