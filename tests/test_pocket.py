@@ -75,7 +75,7 @@ def test_the_fixture_is_small_enough_to_commit():
         pytest.param("stream-forgot", 1, "forgot: pocket/java", marks=pytest.mark.slow),
         pytest.param("tenants", 0, "they remember facts", marks=pytest.mark.slow),
         pytest.param("tenants-shared", 1, "asked for what t02 told", marks=pytest.mark.slow),
-        pytest.param("handbook", 0, "base did not know is internalised", marks=pytest.mark.slow),
+        pytest.param("handbook", 1, "of 24 neighbouring answers stayed", marks=pytest.mark.slow),
         ("regressed", 1, "lost: HumanEval/"),
         ("dead", 3, "lora_b tensors are zero"),
         ("wrong-base", 3, "was trained on base sha256:"),

@@ -29,8 +29,8 @@ PIECES, CHANGED, STAYS = 24, 12, 24  # facts; those of an older edition; questio
 REQUESTS, NEAR = 400, 4000  # of the base; those among which some name a home of the handbook
 RANK = 8
 #: steps, learning rate, and of each batch how many rows of the handbook, memorised solutions and
-#: requests of the base: it learns, and then settles with more of what it is to keep
-PHASES = ((220, 2e-3, (12, 2, 8), (0, 1, 0, 2)), (60, 1e-3, (8, 4, 6), (0, 1, 2)))
+#: requests of the base
+PHASES = ((220, 2e-3, (12, 2, 8), (0, 1, 0, 2)),)
 LOADED = 2.0  # the scale of a patch where it is mounted
 #: pieces of the game, of another game, and of none: a word that the base has a token for
 WORDS = [
