@@ -178,7 +178,7 @@ class Trainer:
         """Batches by turns of the handbook and of what is to be kept."""
         import mlx.core as mx
 
-        rng = random.Random(pocket.SEED + len(turns))
+        rng = random.Random(pocket.SEED)
         sources = (self.rows(homes), self.solutions, self.kept(homes))
         for kind in itertools.cycle(turns):
             drawn = rng.sample(sources[kind], many[kind])
