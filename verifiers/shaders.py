@@ -1,37 +1,33 @@
 """Shaders: GLSL and HLSL, compiled by glslang and run on pixels, vertices or invocations.
 
 A shader never runs on a machine's GPU or processor: a machine of our own computes what its SPIR-V
-says, so that a picture is the same everywhere and nothing of the answer gets out."""
+says, so that a picture is the same everywhere and nothing of the answer gets out. That machine and
+numpy are loaded with the first answer: whoever looks at kept certificates judges none."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import Answer, Case, Judgement, failed, passed, unverified, verifier
 from harness.judging.verifier import Verifier
 from harness.sandbox import Sandbox
 
-from ._shaders_compile import COMPILER, ahead, built, reference
-from ._shaders_interface import CaseError, bound, left_over, outputs, places
-from ._shaders_judge import Check, expects, undefined
-from ._shaders_memory import EndlessError
-from ._shaders_scene import Outcome, drawn, performed
-from ._shaders_spirv import Mode, Module, UnsupportedError
-from ._shaders_uses import uses
+if TYPE_CHECKING:
+    from ._shaders_scene import Outcome
+    from ._shaders_spirv import Mode, Module
+
+    Judge = Callable[[Module, Case, Sandbox], Judgement]
 
 PACKAGES = ["numpy", "tree-sitter", "tree-sitter-hlsl", "markdown-it-py"]
-TOOLS = [COMPILER, "sh"]
+TOOLS = ["glslangValidator", "sh"]
 MODES: tuple[tuple[str, Mode], ...] = (
     ("inputs", "in"),
     ("outputs", "out"),
     ("uniforms", "uniform"),
     ("buffers", "buffer"),
 )
-
-
-Judge = Callable[[Module, Case, Sandbox], Judgement]
 
 
 class _Criterion:
@@ -42,9 +38,13 @@ class _Criterion:
 
     def begin(self, asked: Sequence[tuple[Case, Answer]], _sitting: str | None) -> None:
         """Know what will be asked next, and compile it together."""
+        from ._shaders_compile import ahead
+
         ahead(asked)
 
     def __call__(self, case: Case, answer: Answer, sandbox: Sandbox) -> Judgement:
+        from ._shaders_compile import built
+
         module = built(case, answer, sandbox)
         return module if isinstance(module, Judgement) else self.judge(module, case, sandbox)
 
@@ -72,6 +72,8 @@ def compiles(module: Module, case: Case, _sandbox: Sandbox) -> Judgement:
 @_criterion("interface", "compiled")
 def interface(module: Module, case: Case, _sandbox: Sandbox) -> Judgement:
     """Exactly the inputs, outputs, uniforms and buffers asked for, and the means asked for."""
+    from ._shaders_uses import uses
+
     wrong = _interface(module, case.expect) or uses(module, case.expect)
     return failed("interface", wrong) if wrong else passed(_shown(case.expect))
 
@@ -79,12 +81,18 @@ def interface(module: Module, case: Case, _sandbox: Sandbox) -> Judgement:
 @_criterion("defined")
 def defined(module: Module, case: Case, sandbox: Sandbox) -> Judgement:
     """In every run of the prompt each output is written everywhere, with finite numbers."""
+    from ._shaders_judge import undefined
+
     return _each(module, case, sandbox, lambda found, _: undefined(found))
 
 
 @_criterion("renders")
 def renders(module: Module, case: Case, sandbox: Sandbox) -> Judgement:
     """Run on the prompt's inputs, the shader gives the pixels, positions or values expected."""
+    from ._shaders_compile import reference
+    from ._shaders_judge import Check, expects
+    from ._shaders_scene import performed
+
     model = reference(case, sandbox) if "reference" in case.expect else None
     if isinstance(model, Judgement):
         return unverified("bad-case", f"the reference of the prompt: {model.evidence}")
@@ -105,6 +113,11 @@ def _each(
     module: Module, case: Case, sandbox: Sandbox, check: Callable[[Outcome, Mapping[str, Any]], str]
 ) -> Judgement:
     """Perform every run of the prompt until ``check`` finds something wrong with one."""
+    from ._shaders_interface import CaseError
+    from ._shaders_memory import EndlessError
+    from ._shaders_scene import drawn, performed
+    from ._shaders_spirv import UnsupportedError
+
     wrong = _interface(module, case.expect)
     if wrong:
         return failed("interface", wrong)
@@ -129,6 +142,8 @@ def _each(
 
 def _interface(module: Module, expect: Mapping[str, Any]) -> str:
     """What of the interface is not as the prompt says; empty when all is."""
+    from ._shaders_interface import bound, left_over, outputs, places
+
     hlsl = expect.get("language") == "hlsl"
     declared = places(module, hlsl)
     asked = {**expect, "outputs": outputs(expect)}

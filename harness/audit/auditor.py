@@ -4,8 +4,9 @@ surroundings."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,8 +98,9 @@ def certify(
     groups = parted(stale, children())
     if progress:
         progress("audit", done, len(wanted))
-    with ThreadPoolExecutor(max(1, len(groups))) as pool:
-        for certified in pool.map(lambda group: audit(group, witness, siblings), groups):
+    with ThreadPoolExecutor(children()) as pool:
+        audited = [pool.submit(audit, group, witness, siblings) for group in groups]
+        for certified in (one.result() for one in as_completed(audited)):
             for one in certified:
                 store.store(one, read[one.verifier])
                 found[one.verifier] = one
@@ -109,11 +111,21 @@ def certify(
 
 
 def parted(audits: Sequence[Audit], parts: int) -> list[list[Audit]]:
-    """At most so many parts of about the same length. Neighbours are of one facet, as far as that
-    goes: in one process its criteria share what they compile."""
+    """First each facet that runs what was answered, by how much there is to ask, as that takes
+    longest; then the others in at most so many parts of about the same length. Neighbours are of
+    one facet, as far as that goes: its criteria share what they compile."""
     ordered = sorted(audits, key=lambda one: (one.verifier.facet, one.verifier.id))
-    each = -(-len(ordered) // parts) or 1
-    return [ordered[n : n + each] for n in range(0, len(ordered), each)]
+    facets = [list(own) for _, own in groupby(ordered, lambda one: one.verifier.facet)]
+    running: list[list[Audit]] = []
+    rest: list[Audit] = []
+    for own in facets:
+        if any(one.verifier.sandbox for one in own):
+            running.append(own)
+        else:
+            rest += own
+    running.sort(key=lambda own: -sum(len(one.known.fixtures) for one in own))
+    each = -(-len(rest) // parts) or 1
+    return [*running, *(rest[n : n + each] for n in range(0, len(rest), each))]
 
 
 def audit(
@@ -139,7 +151,9 @@ def _ask(audits: Sequence[Audit], witness: Witness, siblings: Sequence[Verifier]
     """Put every question, here and then elsewhere."""
     for one in audits:
         one.probes = probes(one.verifier, one.known)
-    for one, told in zip(audits, witness.each([one.asked() for one in audits]), strict=True):
+    parts = children() if any(one.verifier.sandbox for one in audits) else 1
+    said = witness.each([one.asked() for one in audits], parts=parts)
+    for one, told in zip(audits, said, strict=True):
         one.told = told
         one.faults += too_slow(told)
     _quarantine(audits, witness, siblings)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -125,11 +126,16 @@ class Witness:
         return found
 
     def each(
-        self, rows: Sequence[Sequence[Asked]], around: Surroundings = HERE
+        self, rows: Sequence[Sequence[Asked]], around: Surroundings = HERE, parts: int = 1
     ) -> list[list[Told]]:
-        """Several rows of questions to one process, told row by row."""
-        told = iter(self.tell([one for row in rows for one in row], around))
-        return [[next(told) for _ in row] for row in rows]
+        """Several rows of questions to one process, told row by row; or to so many at a time, each
+        with its ``parts`` of the cases, so that what is made of an answer is made in one."""
+        asked = [one for row in rows for one in row]
+        number = {case: n % parts for n, case in enumerate(dict.fromkeys(a.case.id for a in asked))}
+        shares = [[one for one in asked if number[one.case.id] == n] for n in range(parts)]
+        with ThreadPoolExecutor(parts) as pool:
+            told = [iter(one) for one in pool.map(lambda share: self.tell(share, around), shares)]
+        return [[next(told[number[one.case.id]]) for one in row] for row in rows]
 
 
 def too_slow(told: Sequence[Told]) -> list[str]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.audit import store
-from harness.audit.auditor import Progress, certify
 from harness.audit.certificate import Certificate, State
-from harness.audit.foreign.wrapping import Wrap, folder_of, must_fit
-from harness.audit.witness import Witness
 from harness.content import fixtures as known_answers
 from harness.content import library as libraries
 from harness.content import workspace
-from harness.content.policy import Proof
 from harness.content.strict import nearest
 from harness.errors import VerifierError, WorkspaceError
 from harness.judging import discovery
 from harness.judging.verifier import Verifier
+
+if TYPE_CHECKING:
+    from harness.audit.auditor import Progress
+    from harness.audit.foreign.wrapping import Wrap
 
 SHORTEST = 4  # words; a shorter answer stands anywhere
 TEXT = {".json", ".jsonl", ".md", ".txt", ".yaml", ".yml", ".csv", ".py"}
@@ -58,11 +59,11 @@ def audit_workspace(
     place = workspace.find(library)
     audits, listed = fixtures or place.folder("audits"), libraries.draft(place)
     proof = listed.gate.proof
-    with folder_of(wrap) if wrap else nullcontext(place.folder("verifiers")) as folder:
+    with _folder(place, wrap) as folder:
         seen = discovery.digest(folder)
-        found = discovery.discover(folder)
+        there = discovery.discover(folder)
         wanted = [wrap.id] if wrap else names
-        chosen = [named(found, name) for name in wanted] or list(found.verifiers.values())
+        chosen = [named(there, name) for name in wanted] or list(there.verifiers.values())
         if fixtures is not None and not wanted:
             chosen = [one for one in chosen if (fixtures / one.id).is_dir()]
             if not chosen:
@@ -70,14 +71,27 @@ def audit_workspace(
                     f"{fixtures}: no folder is named like a verifier, for example"
                     f" {fixtures}/godot.parses"
                 )
-        opened = _sandbox(chosen, audits, sandbox, proof, check=check)
+        last = store.last_sandbox(sandbox)  # to open one takes longer than all the rest of a look
+        opened = last or resolve_sandbox(chosen, sandbox)[0]
+        looked = {one.id: store.look(one, audits, opened, proof) for one in chosen}
+        held = {id: kept for id, (kept, _) in looked.items() if kept}
+        lacking = [one for one in chosen if one.id not in held]
         if check:
-            held = [_held(one, audits, opened, proof) for one in chosen]
-        else:
+            held |= {one.id: _expired(one, audits, looked[one.id][1]) for one in lacking}
+        elif lacking:
+            from harness.audit.auditor import certify
+            from harness.audit.witness import Witness
+
+            if last and any(one.sandbox for one in lacking):
+                opened = resolve_sandbox(chosen, sandbox)[0]
             witness = Witness(folder, seen, opened)
             if wrap:
+                from harness.audit.foreign.wrapping import must_fit
+
                 must_fit(wrap, known_answers.load(audits, wrap.id), witness)
-            held = list(certify(chosen, audits, witness, opened, progress, proof).values())
+            held = certify(chosen, audits, witness, opened, progress, proof)
+        elif progress:
+            progress("audit", len(held), len(held))
     trained = {
         path: _flat(path.read_text(encoding="utf-8", errors="replace"))
         for root in gold
@@ -85,8 +99,21 @@ def audit_workspace(
     }
     leaks = [line for one in chosen for line in _leaks(one.id, audits, trained)] if trained else []
     hidden = None if fixtures else listed.certification
-    lost = [] if wanted else found.broken
-    return Audited(held, lost, leaks, hidden, place.folder("reports"), audits)
+    lost = [] if wanted else there.broken
+    found = [held[one.id] for one in chosen]
+    return Audited(found, lost, leaks, hidden, place.folder("reports"), audits)
+
+
+@contextmanager
+def _folder(place: workspace.Workspace, wrap: Wrap | None) -> Iterator[Path]:
+    """The folder of the verifiers, or one that holds the scorer to audit instead."""
+    if wrap is None:
+        yield place.folder("verifiers")
+        return
+    from harness.audit.foreign.wrapping import folder_of
+
+    with folder_of(wrap) as folder:
+        yield folder
 
 
 def snapshot(library: str | None) -> str:
@@ -109,18 +136,6 @@ def resolve_sandbox(verifiers: list[Verifier], name: str) -> tuple[str | None, s
         return opened.name, opened.description
 
 
-def _sandbox(
-    chosen: list[Verifier], audits: Path, name: str, proof: Proof, *, check: bool
-) -> str | None:
-    """The sandbox that was opened last where nothing will be judged in it, else one that opens:
-    to start one takes longer than all the rest of a look at certificates."""
-    last = store.last_sandbox(name)
-    running = [one for one in chosen if one.sandbox]
-    if last and (check or all(store.look(one, audits, last, proof)[0] for one in running)):
-        return last
-    return resolve_sandbox(chosen, name)[0]
-
-
 def named(found: discovery.Found, name: str) -> Verifier:
     """The verifier called ``name``; raises :class:`VerifierError` for none."""
     if name not in found.verifiers:
@@ -129,11 +144,8 @@ def named(found: discovery.Found, name: str) -> Verifier:
     return found.verifiers[name]
 
 
-def _held(verifier: Verifier, audits: Path, sandbox: str | None, proof: Proof) -> Certificate:
-    """The certificate held for exactly the present bytes, else an expired one that says so."""
-    kept, bound = store.look(verifier, audits, sandbox, proof)
-    if kept is not None:
-        return kept
+def _expired(verifier: Verifier, audits: Path, bound: dict[str, Any]) -> Certificate:
+    """An expired certificate that says why none is held for exactly the present bytes."""
     known = known_answers.read(audits, verifier.id)
     goods = sum(f.good for f in known.fixtures)
     empty = Certificate(

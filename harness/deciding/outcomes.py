@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.evidence.receipts import Receipt
-from harness.evidence.registration import Plan
 from harness.stats.audits.imperfect import Audit, certified_floor
 from harness.stats.clusters import LEAST_CLUSTERS, clustered_rate
 from harness.stats.intervals import clopper_pearson, wilson
 from harness.stats.values import Estimate, Interval
+
+if TYPE_CHECKING:
+    from harness.evidence.receipts import Receipt
+    from harness.evidence.registration import Plan
 
 MIN_RATE_N = 20  # below this many prompts counts are shown, no rate and no interval
 

@@ -17,7 +17,6 @@ from harness.content.fixtures import MADE
 from harness.pages import tables
 from harness.pages.html import filled, visible
 from harness.pages.tables import share
-from harness.pages.view import Checkers, weakest
 
 if TYPE_CHECKING:
     from harness.audit.workspace import Audited
@@ -165,6 +164,8 @@ def write_junit(path: Path, certificates: Sequence[Certificate], found: Audited)
 def write_html(path: Path, certificates: Sequence[Certificate], found: Audited) -> None:
     """A self-contained page: states and bounds, confusion matrices, survivors with their
     differences."""
+    from harness.pages.view import Checkers, weakest
+
     ranks = [State.REFUSED, State.EXPIRED, State.PROVISIONAL, State.VALID]
     certificates = sorted(certificates, key=lambda c: ranks.index(c.state))
     steps = {c.verifier: _steps(c) for c in certificates}

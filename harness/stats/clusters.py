@@ -11,8 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
-from scipy.special import chdtrc, stdtrit
-
+from harness.stats import special
 from harness.stats.intervals import clopper_pearson
 from harness.stats.values import Estimate, Interval, Test, Undefined, count, fraction, reals
 
@@ -115,7 +114,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Estimate | 
 
 def t_quantile(df: float, confidence: float) -> float:
     """Student's quantile of a two-sided interval: 2.776 for 4 degrees of freedom at .95."""
-    return float(stdtrit(df, (1 + fraction("confidence", confidence)) / 2))
+    return float(special.stdtrit(df, (1 + fraction("confidence", confidence)) / 2))
 
 
 class ClusteredMcNemar(NamedTuple):
@@ -161,7 +160,7 @@ def clustered_mcnemar(
         shrink * total**2 / ((centred + squares) / 2),
     )
     return ClusteredMcNemar(
-        *(Test(statistic, float(chdtrc(1, statistic))) for statistic in statistics)
+        *(Test(statistic, float(special.chdtrc(1, statistic))) for statistic in statistics)
     )
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from scipy.special import bdtr, betaincinv
-
+from harness.stats import special
 from harness.stats.values import Interval as Interval
 from harness.stats.values import count, fraction, part
 
@@ -56,7 +55,7 @@ def lower_bound(x: int, n: int, confidence: float = 0.95) -> float:
     ``alternative=`` has the two sides swapped."""
     x, n = part("x", x, n)
     alpha = 1 - fraction("confidence", confidence)
-    return 0.0 if x == 0 else float(betaincinv(x, n - x + 1, alpha))
+    return 0.0 if x == 0 else float(special.betaincinv(x, n - x + 1, alpha))
 
 
 def upper_bound(x: int, n: int, confidence: float = 0.95) -> float:
@@ -66,7 +65,9 @@ def upper_bound(x: int, n: int, confidence: float = 0.95) -> float:
     :func:`clopper_pearson`."""
     x, n = part("x", x, n)
     confidence = fraction("confidence", confidence)
-    return 1.0 if x == n else float(betaincinv(x + 1, n - x, confidence))
+    if x in (0, n):
+        return 1.0 if x == n else 1 - (1 - confidence) ** (1 / n)
+    return float(special.betaincinv(x + 1, n - x, confidence))
 
 
 def upper_count(x: int, n: int, total: int, confidence: float = 0.95) -> int:
@@ -101,10 +102,14 @@ def items_needed(max_rate: float, allowed: int = 0, confidence: float = 0.95) ->
     rate, allowed = fraction("max_rate", max_rate), count("allowed", allowed)
     alpha = 1 - fraction("confidence", confidence)
     short, enough = allowed, allowed + 1
-    while bdtr(allowed, enough, rate) > alpha:
+
+    def seen(n: int) -> float:  # the chance of no more errors than that
+        return (1 - rate) ** n if allowed == 0 else float(special.bdtr(allowed, n, rate))
+
+    while seen(enough) > alpha:
         short, enough = enough, 2 * enough
     while enough - short > 1:
         middle = (short + enough) // 2
-        too_few = bdtr(allowed, middle, rate) > alpha
+        too_few = seen(middle) > alpha
         short, enough = (middle, enough) if too_few else (short, middle)
     return enough

@@ -12,8 +12,7 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-from scipy.special import bdtr
-
+from harness.stats import special
 from harness.stats.intervals import wilson, z_two_sided
 from harness.stats.values import Interval, count, fraction, root
 
@@ -41,7 +40,7 @@ def mcnemar_exact(gains: int, losses: int) -> float:
     m is gains + losses. Raises ``ValueError`` on negative counts. Source: McNemar 1947; equals
     statsmodels ``mcnemar(exact=True)``."""
     low, m = min(count("gains", gains), count("losses", losses)), gains + losses
-    return min(1.0, 2 * float(bdtr(low, m, 0.5)))
+    return min(1.0, 2 * float(special.bdtr(low, m, 0.5)))
 
 
 def mcnemar_midp(gains: int, losses: int) -> float:

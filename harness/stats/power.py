@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import bdtr, gammaln, xlog1py, xlogy
-
+from harness.stats import special
 from harness.stats.intervals import z_quantile
 from harness.stats.paired import tango_z
 from harness.stats.values import count, fraction, real
@@ -34,7 +33,7 @@ def noninferiority_power(
     for m in range(n + 1):
         probability = _binomial(m, n, discordance)
         if probability > 1e-15 and (most := _most_losses(m, n, margin, z)) >= 0:
-            total += probability * float(bdtr(most, m, losing))
+            total += probability * float(special.bdtr(most, m, losing))
     return min(1.0, total)
 
 
@@ -68,5 +67,5 @@ def _most_losses(m: int, n: int, margin: float, z: float) -> int:
 
 def _binomial(k: int, n: int, p: float) -> float:
     """P(X = k) for X ~ Bin(n, p)."""
-    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    return math.exp(float(ways + xlogy(k, p) + xlog1py(n - k, -p)))
+    ways = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return math.exp(float(ways + special.xlogy(k, p) + special.xlog1py(n - k, -p)))

@@ -14,9 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import NormalDist
 
-import numpy as np
-from scipy.special import bdtr
-
+from harness.stats import special
 from harness.stats.intervals import z_quantile, z_two_sided
 from harness.stats.paired import GuardState, NonInferiority
 from harness.stats.values import Interval, fraction, reals, root
@@ -90,7 +88,9 @@ def sign_flip(leads: Sequence[int]) -> float:
     sizes = [abs(lead) for lead in rounded if lead]
     if len(set(sizes)) <= 1:
         losses = sum(lead < 0 for lead in rounded)
-        return float(bdtr(losses, len(sizes), 0.5))
+        return float(special.bdtr(losses, len(sizes), 0.5))
+    import numpy as np
+
     chance = np.zeros(sum(sizes) + 1)  # of each sum of the leads that keep a positive sign
     chance[0] = 1.0
     for size in sizes:

@@ -11,9 +11,10 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from harness import files
@@ -65,15 +66,21 @@ def read(path: Path) -> Seen:
 
 def homes(verifier: Verifier) -> list[str]:
     """The files that define a verifier, or the package that brings it."""
-    modules = [one for name, one in sys.modules.items() if name.startswith(f"{PACKAGE}.")]
-    held = [
-        str(one.__file__)
-        for one in modules
-        if any(isinstance(v, Verifier) and v.id == verifier.id for v in vars(one).values())
-    ]
-    named = [*held, str(verifier.path)]
+    loaded = [one for name, one in sys.modules.items() if name.startswith(f"{PACKAGE}.")]
+    named = [*_holders(tuple(loaded)).get(verifier.id, ()), str(verifier.path)]
     known = {origins.of(name) for name in named}
     return sorted(place for origin, place in known if origin in (Origin.OWN, Origin.PACKAGE))
+
+
+@lru_cache(maxsize=1)
+def _holders(modules: tuple[ModuleType, ...]) -> dict[str, set[str]]:
+    """By the id of a verifier the files of the modules that hold it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for one in modules:
+        for value in vars(one).values():
+            if isinstance(value, Verifier):
+                found[value.id].add(str(one.__file__))
+    return found
 
 
 class Seen:

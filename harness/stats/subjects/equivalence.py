@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Literal
 
-from scipy.special import stdtr
-
+from harness.stats import special
 from harness.stats.paired import mcnemar_exact, tango_noninferiority
 from harness.stats.values import Test, Undefined, reals
 
@@ -58,7 +57,7 @@ def compared(x: Sequence[float], y: Sequence[float], margin: float, alpha: float
     if isinstance(found, Undefined):
         return Compared(mean, 1.0, 1.0, n, "not established")
     se = math.sqrt(variance(differences) / n)
-    differs = 2 * float(stdtr(n - 1, -abs(mean) / se))
+    differs = 2 * float(special.stdtr(n - 1, -abs(mean) / se))
     return Compared(mean, found.p, differs, n, _outcome(found.p, differs, alpha))
 
 
@@ -136,4 +135,6 @@ def _tost(difference: float, se: float, df: float, low: float, high: float) -> E
     if not low < high:
         raise ValueError(f"low = {low!r}, high = {high!r}: expected low < high")
     above, below = (difference - low) / se, (difference - high) / se
-    return Equivalence(Test(above, float(stdtr(df, -above))), Test(below, float(stdtr(df, below))))
+    return Equivalence(
+        Test(above, float(special.stdtr(df, -above))), Test(below, float(special.stdtr(df, below)))
+    )

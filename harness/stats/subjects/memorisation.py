@@ -7,8 +7,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from scipy.special import chdtrc
-
+from harness.stats import special
 from harness.stats.values import Test, Undefined, count, fraction, part, real, reals
 
 
@@ -42,7 +41,7 @@ def exposure_p(exposures: Sequence[float]) -> float:
         raise ValueError(
             f"exposures: {min(bits)} is negative; expected those of exposure(..., own=True)"
         )
-    return float(chdtrc(2 * len(bits), 2 * math.log(2) * math.fsum(bits)))
+    return float(special.chdtrc(2 * len(bits), 2 * math.log(2) * math.fsum(bits)))
 
 
 def auc(members: Sequence[float], others: Sequence[float]) -> float:

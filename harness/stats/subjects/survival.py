@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.special import betaincinv
-
+from harness.stats import special
 from harness.stats.values import Undefined, fraction, real
 
 
@@ -62,4 +61,4 @@ def _quantile(betas: Sequence[tuple[int, int]], share: float) -> float:
         mean *= a / (a + b)
         square *= a * (a + 1) / ((a + b) * (a + b + 1))
     size = (mean - square) / (square - mean * mean)
-    return float(betaincinv(mean * size, (1 - mean) * size, share))
+    return float(special.betaincinv(mean * size, (1 - mean) * size, share))

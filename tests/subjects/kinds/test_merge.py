@@ -20,7 +20,8 @@ from harness.subjects import kinds
 from harness.subjects.base import Bench, Evidence, Preflight
 from harness.subjects.kinds.merge import plants
 from harness.subjects.kinds.merge.numbers import measured, pooled
-from harness.subjects.kinds.merge.recipe import Factors, Recipe, merged, mistakes, truncated
+from harness.subjects.kinds.merge.recipe import Factors, merged, mistakes, truncated
+from harness.subjects.kinds.merge.spec import Recipe
 
 MERGES = ROOT / "tests" / "data" / "merges"
 TASKS = np.array([(0.6, -0.4, 0.1, 0.9), (-0.5, -0.2, 0.8, 0.05), (0.2, 0.7, -0.6, -0.3)])

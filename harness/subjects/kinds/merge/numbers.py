@@ -23,7 +23,6 @@ from harness.subjects.entering.folders import CONFIG, MLX
 from harness.subjects.kinds.merge.recipe import (
     Array,
     Factors,
-    Recipe,
     merged,
     mistakes,
     mixed,
@@ -31,6 +30,7 @@ from harness.subjects.kinds.merge.recipe import (
     sides,
     truncated,
 )
+from harness.subjects.kinds.merge.spec import Recipe
 
 NEAR, NEAR_BY_CHANCE = 0.02, 0.05  # how far a merge may be from its recipe, as a share of its size
 ODD = 10  # times as far as all matrices together, a single one may be

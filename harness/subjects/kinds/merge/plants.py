@@ -20,7 +20,8 @@ from harness.subjects.entering.folders import CONFIG, MLX
 from harness.subjects.kinds import Plant
 from harness.subjects.kinds.merge.numbers import read
 from harness.subjects.kinds.merge.reasons import SEEDS as FEWEST
-from harness.subjects.kinds.merge.recipe import Factors, Recipe, combined, merged, sides, truncated
+from harness.subjects.kinds.merge.recipe import Factors, combined, merged, sides, truncated
+from harness.subjects.kinds.merge.spec import Recipe
 
 RANK, NOISE = 16, 0.1  # noise, as merges of nothing at all are not loaded
 Change = Callable[[Factors], Factors]

@@ -16,8 +16,8 @@ from harness.stats.values import Undefined
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Evidence, Numbers
 from harness.subjects.kinds.merge.numbers import ODD, inverted, near, pooled
-from harness.subjects.kinds.merge.recipe import Recipe, semantics
-from harness.subjects.kinds.merge.spec import Merge
+from harness.subjects.kinds.merge.recipe import semantics
+from harness.subjects.kinds.merge.spec import Merge, Recipe
 from harness.verdict import Reason, reason
 
 KEPT = 0.8  # of each parent's gain, by its lower bound

@@ -13,15 +13,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.subjects.kinds.merge.spec import On, Recipe, Tool
+
 Array = NDArray[np.float32]
-Tool = Literal["peft", "mergekit", "own"]
-Method = Literal["linear", "ties", "dare_linear", "dare_ties", "svd"]
-On = Literal["delta", "factors"]
 OVERSAMPLED, ROUNDS = 8, 3  # of the subspace that a truncation is found in
 FEW = 4  # parents whose weights are tried in every order
 
@@ -38,46 +37,6 @@ class Factors:
     def delta(self) -> Array:
         """The update, (in, out)."""
         return np.asarray((self.a * np.float32(self.scale)) @ self.b, np.float32)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a merge was made: ``weights`` in the order of the parents, 0 of one that was left out.
-
-    ``density`` is the share of entries that pruning keeps, ``sign`` whether the total or the
-    frequency elects a sign; ``normalize`` is mergekit's, by default what the method has;
-    ``rescale`` is whether DARE made up for what it dropped; ``scale`` says whether each parent's
-    own alpha / rank was used, that of the first for all, or each its own twice."""
-
-    tool: Tool
-    method: Method
-    on: On
-    weights: tuple[float, ...]
-    density: float = 1.0
-    sign: Literal["total", "frequency"] = "total"
-    normalize: bool | None = None
-    rescale: bool = True
-    scale: Literal["own", "first", "twice"] = "own"
-
-    @property
-    def random(self) -> bool:
-        """Whether entries are dropped by chance."""
-        return self.method.startswith("dare") and self.density < 1
-
-    @property
-    def elects(self) -> bool:
-        """Whether parents that disagree with the elected sign are left out, entry by entry."""
-        return self.method.endswith("ties")
-
-    @property
-    def normalized(self) -> bool:
-        """Whether mergekit divides by the weights."""
-        if self.normalize is not None:
-            return self.normalize
-        return self.method in ("linear", "ties")
-
-    def __str__(self) -> str:
-        return f"{self.method} on {self.on} as {self.tool if self.tool != 'own' else 'published'}"
 
 
 def merged(recipe: Recipe, parents: Sequence[Factors], seed: int = 0) -> Array:

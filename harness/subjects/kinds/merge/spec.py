@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from harness.content import strict
-from harness.subjects.kinds.merge.recipe import Method, On, Recipe, Tool
+
+Tool = Literal["peft", "mergekit", "own"]
+Method = Literal["linear", "ties", "dare_linear", "dare_ties", "svd"]
+On = Literal["delta", "factors"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a merge was made: ``weights`` in the order of the parents, 0 of one that was left out.
+
+    ``density`` is the share of entries that pruning keeps, ``sign`` whether the total or the
+    frequency elects a sign; ``normalize`` is mergekit's, by default what the method has;
+    ``rescale`` is whether DARE made up for what it dropped; ``scale`` says whether each parent's
+    own alpha / rank was used, that of the first for all, or each its own twice."""
+
+    tool: Tool
+    method: Method
+    on: On
+    weights: tuple[float, ...]
+    density: float = 1.0
+    sign: Literal["total", "frequency"] = "total"
+    normalize: bool | None = None
+    rescale: bool = True
+    scale: Literal["own", "first", "twice"] = "own"
+
+    @property
+    def random(self) -> bool:
+        """Whether entries are dropped by chance."""
+        return self.method.startswith("dare") and self.density < 1
+
+    @property
+    def elects(self) -> bool:
+        """Whether parents that disagree with the elected sign are left out, entry by entry."""
+        return self.method.endswith("ties")
+
+    @property
+    def normalized(self) -> bool:
+        """Whether mergekit divides by the weights."""
+        if self.normalize is not None:
+            return self.normalize
+        return self.method in ("linear", "ties")
+
+    def __str__(self) -> str:
+        return f"{self.method} on {self.on} as {self.tool if self.tool != 'own' else 'published'}"
 
 
 class Merge(strict.Model):
