@@ -28,9 +28,9 @@ def program(answer: Answer, names: Sequence[str]) -> ast.Module | Judgement:
     if len(answer.text) > MAX_CHARS:
         return failed("too-long", f"{len(answer.text)} characters, at most {MAX_CHARS} are read")
     said = Answer(spoken(answer.text))
-    blocks = [one for one in said.blocks if one.closed and _python(one.language)]
-    trees, problem = [], "no closed python block"
-    for block in blocks:
+    written = [one for one in said.blocks if _python(one.language)]
+    trees, problem = [], "" if all(one.closed for one in written) else "a block is never closed"
+    for block in (one for one in written if one.closed):
         if any(category(letter) in UNSEEN for letter in block.code):
             return failed("invisible-character", "a character that a reader cannot see")
         try:
@@ -44,7 +44,7 @@ def program(answer: Answer, names: Sequence[str]) -> ast.Module | Judgement:
             return failed("two-answers", f"{len(places)} blocks define {name}, expected one")
         if not places:
             reason = "no-code" if not trees else "missing"
-            return failed(reason, f"nothing defines {name}" + (f": {problem}" if blocks else ""))
+            return failed(reason, f"nothing defines {name}" + (f": {problem}" if problem else ""))
     statements = [statement for tree in trees for statement in tree.body]
     statements.sort(key=lambda one: not _future(one))  # which come first or not at all
     whole = ast.Module(statements, [])

@@ -123,6 +123,18 @@ def test_what_is_not_declared_as_asked_has_not_the_shape(sandbox, name):
     assert judge(sandbox, "shape", SHAPE[name]).outcome == "fail"
 
 
+def test_the_evidence_says_why_nothing_defines_a_name(sandbox):
+    said = {
+        "a block is never closed": SHAPE["an open fence"],
+        "SyntaxError": fenced(GOOD.replace("def add", "def: add")),
+        "": fenced("x = 1\n"),
+    }
+    for why, text in said.items():
+        evidence = judge(sandbox, "shape", text).evidence
+        assert evidence.startswith(f"nothing defines Meter{': ' if why else ''}{why}"), evidence
+        assert why or evidence == "nothing defines Meter"
+
+
 BEHAVES = {
     "a wrong number": edited("min(self.limit, self.total + n)", "self.total + n"),
     "no error": edited("raise ValueError(n)", "return 0"),
