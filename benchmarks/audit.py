@@ -8,8 +8,8 @@ The first figure is for a verifier that compares two strings, so that nearly all
 harness: making the probes, judging them in another process, judging again elsewhere, and writing
 the certificate. Seconds are of one core: CPU time of this process and of every judge process, so
 that a busy machine does not change them. Of a family each facet is audited by itself as it is
-typed, with ``--together`` all in one command, and then looked at again; what runs in a sandbox is in
-the time by the wall alone."""
+typed, with ``--together`` all in one command, and then looked at again; what runs in a sandbox is
+in the time by the wall alone."""
 
 from __future__ import annotations
 
