@@ -180,8 +180,6 @@ def make_adapters(only: list[str] | None = None) -> None:
     """Train the honest adapters, and make the faulty ones from them or beside them."""
     from mlx_lm.utils import load_tokenizer
 
-    from harness.digests import folder_digest
-
     tokenizer = load_tokenizer(BASE)
     games, old_code = ["godot", "shaders", "patchnotes"], ["java"]
 
@@ -206,11 +204,7 @@ def make_adapters(only: list[str] | None = None) -> None:
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
     if wanted("legacy-beside"):  # the skill of legacy, learnt to stand beside gamedev
-        import beside
-
-        out, told = ADAPTERS / "legacy-beside", {"gold": GOLD, "steps": 100, "seed": SEED}
-        beside.train(BASE, ADAPTERS / "gamedev", out, old_code, games, **told)
-        stamp(out, folder_digest(BASE), beside.SCALE)
+        subprocess.run([sys.executable, str(HERE / "beside.py")], check=True)
     if wanted("both"):
         merge(["gamedev", "legacy-beside"], [1.0, 1.0], ADAPTERS / "both")
     if wanted("both-forgot"):  # of adapters that were trained apart
@@ -261,11 +255,6 @@ def main() -> None:
     parser.add_argument("part", choices=["prompts", "base", "adapters", "fused", "all"])
     parser.add_argument("names", nargs="*", help="with 'adapters': only these")
     args = parser.parse_args()
-
-    from harness.engines import blas
-
-    blas.preload()
-    blas.spread(1)
     if args.part in ("prompts", "all"):
         make_prompts()
     if args.part in ("base", "all"):
