@@ -255,19 +255,22 @@ def dev(facet: str, held_out: Sequence[Sample], many: int = 6) -> list[Sample]:
     return [sample for n, sample in enumerate(drawn) if n not in alike][:many]
 
 
-def exercises(rng: random.Random, facets: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+def exercises(
+    rng: random.Random, facets: Sequence[str] = tuple(FAMILIES)
+) -> Iterator[tuple[str, str]]:
     """Endless ``(prompt, answer)`` pairs for the base, which learns the world as it was some years
     ago.
 
     It answers the requests of ``facets`` (default: all) in a dated way (untyped GDScript, GLSL ES
     1.00, javax, loud patch notes), follows small requests in Python and English, and knows single
     lines of today's languages; it never sees one whole modern answer and no held-out prompt. What
-    is left for an adapter is to put the pieces together."""
+    is left for an adapter is to put the pieces together. Without facets there are small requests
+    alone."""
     held_out = {sample.prompt for facet in FAMILIES for sample in draw(facet, HELD_OUT, 0)}
     drills = (_event, _blend, _sentence, _record)
     while True:
-        if rng.random() < 0.5:
-            sample = FAMILIES[rng.choice(facets or list(FAMILIES))](rng)
+        if facets and rng.random() < 0.5:
+            sample = FAMILIES[rng.choice(facets)](rng)
             if sample.prompt not in held_out:
                 yield sample.prompt, sample.dated
         else:

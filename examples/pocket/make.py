@@ -203,8 +203,12 @@ def make_adapters(only: list[str] | None = None) -> None:
             lora(other, ADAPTERS / "wrong-base", gold(tokenizer, games), iters=100)
     if wanted("truncated"):
         truncate(ADAPTERS / "gamedev", ADAPTERS / "truncated")
+    if wanted("legacy-beside"):  # the skill of legacy, learnt to stand beside gamedev
+        subprocess.run([sys.executable, str(HERE / "beside.py")], check=True)
     if wanted("both"):
-        merge(["gamedev", "legacy"], [1.0, 0.8], ADAPTERS / "both")
+        merge(["gamedev", "legacy-beside"], [1.0, 1.0], ADAPTERS / "both")
+    if wanted("both-forgot"):  # of adapters that were trained apart
+        merge(["gamedev", "legacy"], [1.0, 0.8], ADAPTERS / "both-forgot")
 
 
 def merge(names: list[str], weights: list[float], out: Path) -> None:
