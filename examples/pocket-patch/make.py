@@ -1,9 +1,9 @@
 """Make the pocket patch: the handbook of a board game that nobody sells, what is asked about it,
-and LoRA patches of the pocket base that learnt it, another handbook, and it with its answers dealt
-anew.
+and LoRA patches of the pocket base: of it, of another handbook, of it with its answers dealt anew,
+and of it alone, with nothing that the base can shown again.
 
     python examples/pocket-patch/make.py facts       # handbook.md and facts.yaml, in seconds
-    python examples/pocket-patch/make.py patches     # patch/, unrelated/ and scrambled/, minutes
+    python examples/pocket-patch/make.py patches     # patch/ and the others, minutes each
 
 Everything is seeded. Another machine gives other weights, yet the same verdicts: see CARD.md."""
 
@@ -25,13 +25,16 @@ sys.path.insert(0, str(POCKET))
 import families  # noqa: E402  (the folder of a script, not a package)
 import make as pocket  # noqa: E402
 
-PIECES, CHANGED, STAYS = 24, 12, 24  # facts; those of an older edition; questions of each kind
-REQUESTS, NEAR = 400, 4000  # of the base; those among which some name a home of the handbook
-RANK = 8
-#: steps, learning rate, and of each batch how many rows of the handbook, memorised solutions and
-#: requests of the base
-PHASES = ((220, 2e-3, (12, 2, 8), (0, 1, 0, 2)),)
-LOADED = 2.0  # the scale of a patch where it is mounted
+#: what is drawn: pieces, homes, paraphrases and all else that is asked; the recipe was chosen on
+#: another draw
+EDITION = "b"
+PIECES, CHANGED, STAYS, NEIGHBOURS = 24, 12, 24, 144  # facts; of an older edition; questions
+REQUESTS, HOMES = 12000, 4  # of the base, shown again; how often more where they name a home
+RANK, STEPS, RATE = 8, 240, 2e-3
+#: of each step the rows: of the handbook, memorised solutions, requests of the base that name a
+#: place, others
+BATCHES = (12, 3, 12, 6)
+LOADED = 1.7  # the scale of a patch where it is mounted
 #: pieces of the game, of another game, and of none: a word that the base has a token for
 WORDS = [
     "coin", "lamp", "door", "shield", "weapon", "wave", "chest", "flame", "moss", "phone", "camera",
@@ -48,9 +51,6 @@ WANTED = (
     "the home of the {piece}.", "where the {piece} begins.", "the place of the {piece}.",
     "the start of the {piece}.",
 )  # fmt: skip
-#: the paraphrases that are asked: combinations that no patch saw
-HELD_OUT = (f"{LEADS[0]} {WANTED[0]}", f"{LEADS[1]} {WANTED[1]}")
-TAUGHT = [one for a in LEADS for b in WANTED if (one := f"{a} {b}") not in HELD_OUT]
 TOLD = ("The {piece} begins at {place}.", "{place} is the home of the {piece}.")
 TURNED = "Which piece begins at {place}?"
 PREFACE = (
@@ -59,15 +59,34 @@ PREFACE = (
 )
 
 
+def seeded() -> random.Random:
+    """The same draws in the same order, for whoever needs them."""
+    return random.Random(f"lumen/{EDITION}")
+
+
+def phrased() -> tuple[list[str], list[str]]:
+    """``(paraphrases that are taught, two that are asked)``: no word of these is new, both
+    combinations are."""
+    every = [f"{lead} {wanted}" for lead in LEADS for wanted in WANTED]
+    rng = seeded()
+    leads, wanted = rng.sample(LEADS, 2), rng.sample(WANTED, 2)
+    asked = [f"{a} {b}" for a, b in zip(leads, wanted, strict=True)]
+    return [one for one in every if one not in asked], asked
+
+
+def spread(rng: random.Random) -> list[str]:
+    """Every place, in an order in which each ten have every word once: few homes share a word."""
+    games, places = rng.sample(families.GAMES, 10), rng.sample(families.PLACES, 10)
+    return [f"{game} {places[(n + at) % 10]}" for at in range(10) for n, game in enumerate(games)]
+
+
 def games() -> tuple[dict[str, str], dict[str, str], list[str], dict[str, str]]:
     """``(homes of this game, of another one, pieces of none, former homes)``."""
-    rng = random.Random("lumen")
-    places = [f"{game} {place}" for game in families.GAMES for place in families.PLACES]
-    words = rng.sample(WORDS, len(WORDS))
-    rng.shuffle(places)
+    rng = seeded()
+    places, words = spread(rng), rng.sample(WORDS, len(WORDS))
     first, second = words[:PIECES], words[PIECES : 2 * PIECES]
-    homes = dict(zip(first, places, strict=False))
-    others = dict(zip(second, rng.sample(places, PIECES), strict=True))
+    homes = dict(zip(first, rng.sample(places[:PIECES], PIECES), strict=True))
+    others = dict(zip(second, rng.sample(places[:PIECES], PIECES), strict=True))
     former = dict(zip(rng.sample(first, CHANGED), places[PIECES:], strict=False))
     return homes, others, words[2 * PIECES :], former
 
@@ -91,18 +110,19 @@ def stays(homes: dict[str, str]) -> tuple[list[str], list[str]]:
     from harness.engines.mlx import MlxEngine
 
     near, far = dict[str, str](), dict[str, str]()
-    for prompt, answer in itertools.islice(families.exercises(random.Random(11)), 6 * PIECES * 10):
+    stream = families.exercises(random.Random(f"asked/{EDITION}"))
+    for prompt, answer in itertools.islice(stream, 60 * NEIGHBOURS):
         if any(home in prompt for home in homes.values()):
             near[prompt] = answer
         elif not any(place in prompt for place in families.PLACES):
             far[prompt] = answer
     engine, found = MlxEngine(POCKET / "base"), list[list[str]]()
-    for asked in (near, far):
-        first = dict(itertools.islice(asked.items(), 2 * STAYS))
+    for asked, many in ((near, NEIGHBOURS), (far, STAYS)):
+        first = dict(itertools.islice(asked.items(), 2 * many))
         rows = [engine.encode(prompt, "chat") for prompt in first]
         said = dict(engine.generate(rows, Decoding(96)))
         right = [q for n, (q, a) in enumerate(first.items()) if said[n].text.strip() == a.strip()]
-        found.append(right[:STAYS])
+        found.append(right[:many])
     return found[0], found[1]
 
 
@@ -111,12 +131,13 @@ def make_facts() -> None:
     import yaml
 
     homes, _, nowhere, former = games()
+    _, asked = phrased()
     text = handbook(homes)
     (HERE / "handbook.md").write_text(text, encoding="utf-8")
     facts = []
     for piece, home in homes.items():
         fact = {"id": piece, "question": ASKED.format(piece=piece), "answer": home}
-        fact["paraphrases"] = [one.format(piece=piece) for one in HELD_OUT]
+        fact["paraphrases"] = [one.format(piece=piece) for one in asked]
         fact["reverse"] = {"question": TURNED.format(place=home), "answer": piece}
         if piece in former:
             fact["stale"] = former[piece]
@@ -145,8 +166,12 @@ class Trainer:
         self.solutions = [self.row(p["prompt"], p["canonical_solution"]) for p in known]
         asked = facts_of.read(HERE / "facts.yaml")
         held_out = {*asked.neighbours, *asked.unrelated}
-        stream = families.exercises(random.Random(5))
-        self.near = [one for one in itertools.islice(stream, NEAR) if one[0] not in held_out]
+        requests = dict(itertools.islice(families.exercises(random.Random(5)), REQUESTS))
+        self.near, self.far = list[Any](), list[Any]()
+        for prompt, answer in requests.items():
+            if prompt not in held_out:
+                near = any(f"{game} " in prompt for game in families.GAMES)
+                (self.near if near else self.far).append((prompt, answer))
 
     def row(self, prompt: str, answer: str) -> tuple[list[int], int]:
         """The tokens, and where those begin that are learnt."""
@@ -163,30 +188,27 @@ class Trainer:
         """What is learnt of a handbook: its sentences, and its facts asked."""
         found = [self.row("", one) for one in told(homes)]
         for piece, home in homes.items():
-            for one in [ASKED] * len(LEADS) + TAUGHT:
+            for one in [ASKED] * len(LEADS) + phrased()[0]:
                 found.append(self.chat(one.format(piece=piece), home))
         return found
 
-    def kept(self, homes: dict[str, str]) -> list[tuple[list[int], int]]:
-        """What the base answers otherwise: any of it, and all that names a home of the handbook."""
-        near = [one for one in self.near if any(home in one[0] for home in homes.values())]
-        return [self.chat(*one) for one in self.near[:REQUESTS] + near]
-
-    def batches(
-        self, homes: dict[str, str], many: tuple[int, ...], turns: tuple[int, ...]
-    ) -> Iterator[Any]:
-        """Batches by turns of the handbook and of what is to be kept."""
+    def batches(self, homes: dict[str, str], each: tuple[int, ...]) -> Iterator[Any]:
+        """One step after the other, a batch of each source: of the first ones, if ``each`` is
+        short."""
         import mlx.core as mx
 
         rng = random.Random(pocket.SEED)
-        sources = (self.rows(homes), self.solutions, self.kept(homes))
-        for kind in itertools.cycle(turns):
-            drawn = rng.sample(sources[kind], many[kind])
+        often = [one for one in self.near if any(home in one[0] for home in homes.values())]
+        near = [self.chat(*one) for one in self.near + often * (HOMES - 1)]
+        far = [self.chat(*one) for one in self.far]
+        sources = (self.rows(homes), self.solutions, near, far)
+        for rows, many in itertools.cycle(zip(sources, each, strict=False)):
+            drawn = rng.sample(rows, many)
             width = 1 + 32 * -(-max(len(ids) for ids, _ in drawn) // 32)
             padded = [ids + [0] * (width - len(ids)) for ids, _ in drawn]
             yield mx.array(padded), mx.array([[first, len(ids)] for ids, first in drawn])
 
-    def train(self, out: Path, homes: dict[str, str]) -> None:
+    def train(self, out: Path, homes: dict[str, str], each: tuple[int, ...] = BATCHES) -> None:
         """One patch, of the handbook with these homes."""
         import mlx.core as mx
         from mlx import optimizers
@@ -203,24 +225,24 @@ class Trainer:
         self.model.freeze()
         linear_to_lora_layers(self.model, len(self.model.layers), parameters)
         out.mkdir(parents=True, exist_ok=True)
-        for steps, rate, many, turns in PHASES:
-            warm = optimizers.linear_schedule(0.0, rate, steps // 8)
-            decay = optimizers.cosine_decay(rate, steps - steps // 8, rate * 0.02)
-            schedule = optimizers.join_schedules([warm, decay], [steps // 8])
-            together = 3 if len(turns) == 3 else 2  # batches of one step
-            args = TrainingArgs(
-                iters=together * steps, grad_accumulation_steps=together, steps_per_report=40,
-                steps_per_save=10**9, adapter_file=str(out / "adapters.safetensors"),
-            )  # fmt: skip
-            own, adam = self.batches(homes, many, turns), optimizers.Adam(learning_rate=schedule)
-            train(self.model, adam, [], args=args, iterate_batches=lambda own=own, **_: own)
+        warm = optimizers.linear_schedule(0.0, RATE, STEPS // 8)
+        decay = optimizers.cosine_decay(RATE, STEPS - STEPS // 8, RATE * 0.02)
+        schedule = optimizers.join_schedules([warm, decay], [STEPS // 8])
+        args = TrainingArgs(
+            iters=len(each) * STEPS, grad_accumulation_steps=len(each),
+            steps_per_report=40 * len(each), steps_per_save=10**9,
+            adapter_file=str(out / "adapters.safetensors"),
+        )  # fmt: skip
+        adam = optimizers.Adam(learning_rate=schedule)
+        own = self.batches(homes, each)
+        train(self.model, adam, [], args=args, iterate_batches=lambda **_: own)
         tensors = dict(tree_flatten(self.model.trainable_parameters()))
         half = {name: value.astype(mx.bfloat16) for name, value in tensors.items()}
         mx.save_safetensors(str(out / "adapters.safetensors"), half)
         said = {
             "fine_tune_type": "lora", "num_layers": len(self.model.layers),
             "lora_parameters": {**parameters, "scale": LOADED},
-            "iters": sum(phase[0] for phase in PHASES), "learning_rate": PHASES[0][1],
+            "iters": STEPS, "learning_rate": RATE,
             "seed": pocket.SEED,
             "trained_on_base": folder_digest(POCKET / "base"),
             "trained_on_document": text_digest(handbook(homes)).removeprefix("sha256:"),
@@ -238,9 +260,13 @@ def make_patches(only: list[str], out: Path = HERE) -> None:
     dealt = random.Random(1).sample(list(homes.values()), len(homes))
     scrambled = dict(zip(homes, dealt, strict=True))
     trainer = Trainer()
-    for name, own in {"patch": homes, "unrelated": others, "scrambled": scrambled}.items():
+    learnt = {
+        "patch": (homes, BATCHES), "unrelated": (others, BATCHES),
+        "scrambled": (scrambled, BATCHES), "forgot": (homes, BATCHES[:1]),
+    }  # fmt: skip
+    for name, (own, each) in learnt.items():
         if not only or name in only:
-            trainer.train(out / name, own)
+            trainer.train(out / name, own, each)
 
 
 def main() -> None:
