@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.digests import text_digest
-from harness.evidence.receipts import Receipt
+from harness.evidence.receipts import MEASURED, Receipt
 from harness.evidence.releases import SECRETS
 from harness.pages.html import cut
 
@@ -35,7 +36,7 @@ class Hidden:
     def __init__(self, rows: Iterable[Receipt], asked: Iterable[str] | None = None) -> None:
         texts: set[str] = set()
         for row in rows:
-            texts.update((row.prompt, row.answer, *(f.evidence for f in row.findings)))
+            texts.update((row.prompt, *_said(row), *(f.evidence for f in row.findings)))
         wanted = None if asked is None else _sorted([_grams("\n".join(map(_folded, asked)))])
         known, held = [], list(texts)
         for at in range(0, len(held), BATCH):
@@ -84,6 +85,23 @@ class Hidden:
                 for one in row.findings
             ]
             yield json.dumps(shown).encode()
+
+
+def _said(row: Receipt) -> Iterable[str]:
+    """What was answered, or the texts among the numbers that were measured."""
+    if row.arm == MEASURED:
+        with suppress(ValueError):
+            return list(_leaves(json.loads(row.answer)))
+    return [row.answer]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts in the numbers of a measurement; what they are called by is nobody's answer."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)
 
 
 def _digest(text: str) -> str:

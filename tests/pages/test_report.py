@@ -21,7 +21,7 @@ from harness.doors.cli.main import main
 from harness.errors import RunError, WorkspaceError
 from harness.evidence.documents import Decision
 from harness.evidence.folder import RunFolder
-from harness.evidence.receipts import Finding
+from harness.evidence.receipts import Finding, measurement
 from harness.gate.finished.recheck import recheck
 from harness.gate.finished.report import report, watched
 from harness.pages import scorecard
@@ -218,6 +218,16 @@ def test_a_quotation_from_anywhere_in_a_held_out_text_is_known_and_other_text_is
     assert hidden.text(f"{PROMPT}, {ANSWER}; {PROMPT}") == (
         "[held-out text], [held-out text]; [held-out text]"
     )
+
+
+def test_what_was_measured_is_called_by_names_that_are_nobodys_answer():
+    named = "linear on delta as published by its paper"
+    row = measurement("merge", "modules", "q_proj", "d", {named: {"off": 0.0, "said": ANSWER}})
+    hidden = Hidden([row])
+    assert hidden.text(f"{named}: 0.0%") == f"{named}: 0.0%"
+    assert hidden.text(ANSWER) == "[held-out text]"
+    assert "[held-out text]" in Hidden([replace(row, arm="base")]).text(named)
+    assert Hidden([replace(row, answer=named)]).text(named) == "[held-out text]"
 
 
 @pytest.mark.parametrize("published", [True, False])
