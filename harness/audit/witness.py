@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -37,6 +37,22 @@ class Asked(Ask):
 
     last: bool = False
     timed: bool = True
+
+
+@dataclass
+class Toll:
+    """What each verifier has cost in a sitting, however many processes judge in it: how often it
+    was lost, and how many seconds it took."""
+
+    lost: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, to: dict[str, float], verifier: str, more: float) -> float:
+        """Add it, and say what it makes in all."""
+        with self.lock:
+            to[verifier] += more
+            return to[verifier]
 
 
 class Pulse:
@@ -74,11 +90,13 @@ class Witness:
     notes: Path | None = None
     only: frozenset[str] = frozenset()
 
-    def tell(self, asked: Sequence[Asked], around: Surroundings = HERE) -> list[Told]:
-        """The judgement of each of ``asked``, in order. Never raises for what a verifier does."""
+    def tell(
+        self, asked: Sequence[Asked], around: Surroundings = HERE, toll: Toll | None = None
+    ) -> list[Told]:
+        """The judgement of each of ``asked``, in order, where verifiers have cost ``toll`` so far.
+        Never raises for what a verifier does."""
         told: dict[int, Told] = {}
-        lost: Counter[str] = Counter()
-        spent: defaultdict[str, float] = defaultdict(float)
+        toll = toll or Toll()
         left = list(range(len(asked)))
         setup = Setup(
             self.folder, self.digest, self.sandbox, around.variables(), around.enter, self.notes,
@@ -88,11 +106,11 @@ class Witness:
             self.pulse.expect(len(asked))
         while left:
             with closing(Judge(setup)) as judge:
-                found = self._said(judge, [asked[i] for i in left], spent)
+                found = self._said(judge, [asked[i] for i in left], toll)
             told |= zip(left, found, strict=False)
             culprit, left = asked[left[len(found) - 1]], left[len(found) :]
-            lost[culprit.verifier] += MOST_LOST if culprit.last else 1
-            if left and lost[culprit.verifier] >= MOST_LOST:
+            lost = toll.add(toll.lost, culprit.verifier, MOST_LOST if culprit.last else 1)
+            if left and lost >= MOST_LOST:
                 reason = found[-1].judgement.reason
                 why = f"the verifier was lost on other answers; last: {reason}"
                 dropped = [i for i in left if asked[i].verifier == culprit.verifier]
@@ -100,9 +118,7 @@ class Witness:
                 left = [i for i in left if i not in told]
         return [told[i] for i in range(len(asked))]
 
-    def _said(
-        self, judge: Judge, asked: Sequence[Asked], spent: defaultdict[str, float]
-    ) -> list[Told]:
+    def _said(self, judge: Judge, asked: Sequence[Asked], toll: Toll) -> list[Told]:
         """What one judge says, up to the question that it is lost on; a verifier that has spent its
         time is asked no more."""
         heard = self.pulse.heard if self.pulse else None
@@ -111,14 +127,14 @@ class Witness:
             own, step = list(group), STEP
             while own and not judge.ended:
                 timed, many = own[0].timed, step if own[0].timed else len(own)
-                if timed and spent[verifier] > MOST_SECONDS:
+                if timed and toll.spent[verifier] > MOST_SECONDS:
                     found += [Told(OVER_TIME, 0.0)] * len(own)
                     if self.pulse:
                         self.pulse.expect(-len(own))
                     break
                 said = judge.tell(own[:many], heard)
                 took = sum(one.seconds for one in said)
-                spent[verifier] += took
+                toll.add(toll.spent, verifier, took)
                 step = max(
                     STEP, min(MOST_STEP, int(MOST_SECONDS / SHARE * len(said) / max(took, 0.001)))
                 )
@@ -133,8 +149,10 @@ class Witness:
         asked = [one for row in rows for one in row]
         number = {case: n % parts for n, case in enumerate(dict.fromkeys(a.case.id for a in asked))}
         shares = [[one for one in asked if number[one.case.id] == n] for n in range(parts)]
+        toll = Toll()
         with ThreadPoolExecutor(parts) as pool:
-            told = [iter(one) for one in pool.map(lambda share: self.tell(share, around), shares)]
+            found = pool.map(lambda share: self.tell(share, around, toll), shares)
+            told = [iter(one) for one in found]
         return [[next(told[number[one.case.id]]) for one in row] for row in rows]
 
 

@@ -1,6 +1,7 @@
 """An audit ends, and says how far it is: a slow verifier is named by what a judgement of it takes,
 and one that is quick enough is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from auditing import edit
 from harness.audit import witness
 from harness.audit.auditor import Audit, certify, parted
 from harness.audit.certificate import State
+from harness.content.case import Case
 from harness.content.fixtures import Known
+from harness.judging.answer import Answer
 from harness.judging.discovery import digest, discover
 
 SLOW = "time.sleep(0.2)"
@@ -43,6 +46,26 @@ def test_a_verifier_that_takes_too_long_says_so_and_ends(honest: Path, monkeypat
     if slow:
         assert "s each; an audit takes 3 s at most" in found.faults[0]
         assert len(answers) < 40
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("spends", ["os._exit(3)", SLOW])
+def test_what_a_verifier_may_cost_is_counted_over_all_processes(
+    honest: Path, monkeypatch, parts, spends
+):
+    """However many judge at a time, each loses one answer and takes one step beyond at most."""
+    module = honest / "verifiers" / "honest.py"
+    edit(module, "    wanted =", f"    import os, time; {spends}\n    wanted =")
+    if spends == SLOW:
+        monkeypatch.setattr(witness, "MOST_SECONDS", 1.0)
+    folder = honest / "verifiers"
+    known = witness.Asked("honest_sentence.it", Case("", "", {}), Answer("a"))
+    asked = [replace(known, case=replace(known.case, id=str(n))) for n in range(60)]
+    [told] = witness.Witness(folder, digest(folder), None).each([asked], parts=parts)
+    made = [one for one in told if one.judgement.reason != "not-asked"]
+    most, each = (1.0 / 0.2, witness.STEP) if spends == SLOW else (witness.MOST_LOST, 1)
+    assert most <= len(made) < most + parts * each + (spends == SLOW)
+    assert len(told) == 60
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 4])
