@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -185,8 +185,8 @@ def _exploding(one: Audit) -> Asked:
 
 
 def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundings) -> None:
-    """Say which single change of the surroundings changes the verdicts; chance or order when they
-    change without any."""
+    """Say which single change of the surroundings changes the verdicts, or which few together;
+    chance or order when they change without any."""
 
     def changed(rows: Sequence[Again], around: Surroundings) -> list[Flips]:
         told = witness.each([again.asked() for again in rows], around) if rows else []
@@ -209,6 +209,9 @@ def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundin
             if one:
                 named[id(again)].append(f"{name} ({when})" if when else name)
                 again.one.surroundings[name][0] = len(one)
+    for again in steady:
+        if not named[id(again)]:
+            named[id(again)] = _together(again, witness, nowhere)
     for again in found:
         on = " and ".join(named[id(again)]) or "several of its surroundings at once"
         more = " or more" if len(again.changed) == MOST_FLIPPED else ""
@@ -216,6 +219,37 @@ def _name_culprits(found: Sequence[Again], witness: Witness, nowhere: Surroundin
             f"not deterministic: {len(again.changed)}{more} known answers were judged otherwise"
             f" when they were asked again; it depends on {on}"
         )
+
+
+def _together(again: Again, witness: Witness, nowhere: Surroundings) -> list[str]:
+    """The changes of the surroundings without any of which no verdict changes: one after the other
+    is left out for good if verdicts change all the same."""
+    strange = strangest(again.one.verifier)
+    left = {name: one for name, one in _culprits(nowhere).items() if _allows(strange, one)}
+    changed: Flips = {}
+    for name in [None, *left]:
+        kept = {other: one for other, one in left.items() if other != name}
+        (told,) = witness.each([again.asked()], _all_of(kept.values()))
+        if flips := again.heard(told):
+            left, changed = kept, flips
+        elif name is None:
+            return []
+    for name in left:
+        again.one.surroundings[name][0] = len(changed)
+    return [*left]
+
+
+def _all_of(changes: Iterable[Surroundings]) -> Surroundings:
+    every = [HERE, *changes]
+    return Surroundings(
+        tuple(chain.from_iterable(one.environment for one in every)),
+        days=max(one.days for one in every),
+        network=all(one.network for one in every),
+        programs=all(one.programs for one in every),
+        packages=all(one.packages for one in every),
+        folder=next((one.folder for one in every if one.folder), None),
+        hidden=tuple(chain.from_iterable(one.hidden for one in every)),
+    )
 
 
 def _culprits(nowhere: Surroundings) -> dict[str, Surroundings]:
