@@ -79,7 +79,7 @@ class Runtime:
             if path.name not in EXCLUDED and not path.name.startswith("config-")
         )
 
-    @property
+    @functools.cached_property
     def library_names(self) -> dict[Path, Path]:
         """Every name under which the loader may look for a library, with the real file behind
         it."""

@@ -101,7 +101,9 @@ class Bubblewrap:
         ]
 
 
-def _read_only(runtime: Runtime, others: tuple[str, ...]) -> list[str]:
+@functools.cache
+def _read_only(runtime: Runtime, others: tuple[str, ...]) -> tuple[str, ...]:
+    """The options that mount them; found once, as each tool has a sandbox of its own."""
     mounts: dict[Path, Path] = {
         runtime.executable: runtime.executable,
         runtime.stdlib: runtime.stdlib,
@@ -133,7 +135,7 @@ def _read_only(runtime: Runtime, others: tuple[str, ...]) -> list[str]:
         command += ["--ro-bind", str(package), f"{PACKAGES}/{package.name}"]
     for inside, file in server_files().items():
         command += ["--ro-bind", str(file), f"{INSIDE}/{inside}"]
-    return command
+    return tuple(command)
 
 
 @functools.cache
