@@ -384,6 +384,7 @@ def test_facets_that_fill_no_batch_are_answered_in_one_and_as_if_each_were_alone
         return receipts(tmp_path / folder)
 
     monkeypatch.setattr(MlxEngine, "answer", spied)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "first"))  # both audit by themselves
     found = limited("one")
     assert [(n, *base) for n, base in asked if n] == [(6, True), (6, False)]
     asked.clear()
