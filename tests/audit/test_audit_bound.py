@@ -12,6 +12,7 @@ from harness import Case, Outcome
 from harness.audit.auditor import certify
 from harness.audit.bound.binding import today
 from harness.audit.certificate import State
+from harness.audit.workspace import audit_workspace
 from harness.judging.discovery import digest, discover
 from harness.judging.workers import Judges
 
@@ -247,3 +248,18 @@ def test_a_wrapped_name_is_bound_to_the_module_that_it_comes_from(tmp_path, monk
         edit(tmp_path / name, new, old)
     os.utime(tmp_path / "sums_words.py")
     assert harness(*asked, "--check")[0] == 2
+
+
+def test_a_certificate_says_the_same_whoever_was_audited_beside_it(tmp_path, monkeypatch):
+    """The parser that both use is loaded once in a process, by the first of them, and kept."""
+    said = []
+    for ids in (["glsl.uniforms"], ["glsl.parses", "glsl.uniforms"]):
+        monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / str(len(ids))))
+        [found] = [
+            one for one in audit_workspace(None, ids).certificates if one.verifier == ids[-1]
+        ]
+        said.append(found)
+    alone, beside = said
+    assert {"tree_sitter_glsl", "mdurl"} <= {*alone.binding["packages"]}
+    assert beside.binding == alone.binding
+    assert beside.digest == alone.digest

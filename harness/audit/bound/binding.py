@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache, partial
 from importlib import metadata
 from importlib.machinery import PathFinder
@@ -51,7 +51,7 @@ def observed(verifier: Verifier, seen: Seen) -> tuple[dict[str, Any], list[str]]
     notes = [note for note in seen.of(verifier) if note.what not in seen.written]
     names: dict[str, Iterable[str]] = {
         "source": _files(verifier, notes, root, inside),
-        "packages": _packages(verifier, notes),
+        "packages": _packages(verifier, notes, seen.packages(verifier)),
         "environment": {note.what for note in notes if note.kind == "env"},
     }
     bound = {part: dict.fromkeys(sorted(names[part]), "") for part in SEEN}
@@ -143,9 +143,10 @@ def _file(name: str, root: Path) -> str:
         return MISSING
 
 
-def _packages(verifier: Verifier, notes: Sequence[Note]) -> Iterator[str]:
-    """Distributions that were at work, and names of packages that were not there."""
-    for top in {top_name(note.package) for note in notes if note.package}:
+def _packages(verifier: Verifier, notes: Sequence[Note], loaded: Set[str]) -> Iterator[str]:
+    """Distributions that were at work or were ``loaded`` and may be, and names of packages that
+    were not there."""
+    for top in loaded | {top_name(note.package) for note in notes if note.package}:
         yield from _distributions(top, tuple(verifier.packages))
     yield from (note.what for note in notes if note.kind == "absent")
 

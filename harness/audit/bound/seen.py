@@ -94,6 +94,26 @@ class Seen:
         """Files that verifiers wrote themselves: nothing is bound to them."""
         return {note.what for note in self._notes if note.kind == "write"}
 
+    def packages(self, verifier: Verifier) -> set[str]:
+        """Names of the packages that the verifier declares, or needs not to, and of those that they
+        use or look for, whichever verifier judged when they were loaded: what a helper keeps of
+        them is at work for those behind as well."""
+        uses: dict[str, set[str]] = defaultdict(set)
+        for note in self._notes:
+            by = top_name(note.at) if origins.of(note.at)[0] is Origin.PACKAGE else ""
+            if note.package:
+                uses[by].add(top_name(note.package))
+            elif by and note.kind == "absent":
+                uses[by].add(note.what)
+        loaded = {*uses, *uses[""]} - {""}
+        waiting = [top for top in loaded if origins.declared(top, verifier.packages)]
+        found = set[str]()
+        while waiting:
+            if (top := waiting.pop()) not in found:
+                found.add(top)
+                waiting += uses[top]
+        return found
+
     def of(self, verifier: Verifier) -> list[Note]:
         """The notes of a verifier."""
         mine: dict[str, list[Note]] = defaultdict(list)

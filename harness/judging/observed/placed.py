@@ -138,7 +138,11 @@ class Imports:
         except ModuleNotFoundError:
             top = name.partition(".")[0]
             if top and top not in sys.stdlib_module_names:
-                self._seen.note("absent", top, frame)
+                importer, at = origins.of(frame.f_code.co_filename)
+                if importer is Origin.PACKAGE:
+                    self._seen.put("absent", at, top)
+                else:
+                    self._seen.note("absent", top, frame)
             raise
 
     def _imported(self, names: Sequence[str], frame: FrameType) -> None:
