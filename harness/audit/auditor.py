@@ -95,10 +95,10 @@ def certify(
     pulse = Pulse(progress) if progress else None
     witness = Witness(judges.folder, judges.digest, sandbox, pulse, audits)
     siblings = list(discovery.discover(judges.folder).verifiers.values()) if stale else []
-    # one group more than there are cores, as each waits at times for a process to start or to end
     groups = parted(stale, 2 * children())
     if progress:
         progress("audit", done, len(wanted))
+    # one group more than there are cores, as each waits at times for a process to start or to end
     with ThreadPoolExecutor(children() + 1) as pool:
         audited = [pool.submit(audit, group, witness, siblings) for group in groups]
         for certified in (one.result() for one in as_completed(audited)):
