@@ -79,12 +79,10 @@ def _loaded(path: str | Path) -> str | None:
         said = library.openblas_get_config().decode("ascii", "replace").split()
         return " ".join(said[:2])
     with suppress(AttributeError):
-        spread = library.bli_thread_set_num_threads
-        spread.argtypes = [ctypes.c_int64]
         library.bli_info_get_version_str.restype = ctypes.c_char_p
-        version = library.bli_info_get_version_str().decode("ascii", "replace")
-        _threads = spread
-        return f"BLIS {version}"
+        library.bli_thread_set_num_threads.argtypes = [ctypes.c_int64]
+        _threads = library.bli_thread_set_num_threads
+        return f"BLIS {library.bli_info_get_version_str().decode('ascii', 'replace')}"
     return Path(path).name
 
 
