@@ -64,6 +64,8 @@ class Outside:
     free: int = 0  #: bytes of the disk when the row began, and at the least since then
     least: int = 0
     threads: int = 0  #: the most in one process of a sandbox since then
+    #: held for a look, so that what was seen of one row is not put down to the next
+    look: threading.Lock = field(default_factory=threading.Lock)
 
     @contextlib.contextmanager
     def standing(self) -> Iterator[Outside]:
@@ -112,8 +114,9 @@ class Outside:
         for sock in sockets:
             selector.register(sock, selectors.EVENT_READ)
         while not stop.is_set():
-            self.least = min(self.least, _free_bytes())
-            self.threads = max([self.threads, *_threads()])
+            with self.look:
+                self.least = min(self.least, _free_bytes())
+                self.threads = max([self.threads, *_threads()])
             for key, _ in selector.select(0.05):
                 sock = key.fileobj
                 assert isinstance(sock, socket.socket)
@@ -129,8 +132,9 @@ class Outside:
 
     def begin(self) -> None:
         """Start to watch the disk and the threads anew."""
-        self.free = self.least = _free_bytes()
-        self.threads = 0
+        with self.look:
+            self.free = self.least = _free_bytes()
+            self.threads = 0
 
     def effects(self) -> list[str]:
         """One line for each thing found outside that no candidate may cause; clears what it can."""

@@ -4,8 +4,11 @@ both."""
 import importlib.util
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,30 @@ def test_no_hostile_completion_passes_or_reaches_outside_and_honest_ones_pass(sa
         tally = tamper.run(rows, sandbox, outside)
     assert tally.lines == []
     assert sum(tally.total.values()) > (200 if every else 70)
+
+
+@pytest.mark.parametrize(
+    ("left", "says"), [(1 << 40, []), (0, ["1048576 MiB of the disk were gone"])]
+)
+def test_a_look_that_began_before_a_row_is_not_put_down_to_it(monkeypatch, left, says):
+    begun, row = queue.Queue(), threading.Event()
+
+    def free():
+        if threading.current_thread() is threading.main_thread():
+            return 1 << 40
+        begun.put(None)
+        found = left if row.is_set() else 1 << 40
+        time.sleep(0.2)  # the row begins in here, and the thread still holds what was before it
+        return found
+
+    monkeypatch.setattr(tamper, "_free_bytes", free)
+    with tamper.Outside().standing() as outside:
+        begun.get(timeout=10)
+        outside.begin()
+        row.set()
+        for _ in range(3):  # of these looks the second at the latest is whole, and of the row
+            begun.get(timeout=10)
+        assert outside.effects() == says
 
 
 EMPTY = ["", "    return None\n", "    pass\n", "I cannot help with that.\n", "    ...\n"]
