@@ -33,6 +33,13 @@ NAMES = (
 )  # fmt: skip
 SYSTEM = ("libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so")
 REFERENCE = "reference (as mlx comes)"
+#: 2 to this power are the cycles (0.4 ms) that a thread of OpenBLAS waits for more before it gives
+#: its core up: by default 30 ms, in which nothing else gets that core
+PATIENCE = ("OPENBLAS_THREAD_TIMEOUT", "20")
+#: by the numbers that glibc's ``mallopt`` knows them by: how much freed memory the process keeps,
+#: and how many arrays get memory of their own. A row that joins or leaves copies all keys and
+#: values, which took three times as long where the system handed out every page of the copy anew
+KEPT = {-1: 1 << 30, -4: 0}
 LARGE = 32 << 20  #: parameters from which on threads are worth their waiting for each other
 _threads: Callable[[int], object] | None = None  #: sets how many the loaded library takes
 
@@ -47,6 +54,10 @@ def preload() -> str | None:
         return None
     if wanted == "off" or "mlx.core" in sys.modules:
         return REFERENCE
+    os.environ.setdefault(*PATIENCE)
+    with suppress(AttributeError):  # another C library
+        for parameter, value in KEPT.items():
+            ctypes.CDLL(None).mallopt(parameter, value)
     if wanted != "auto":
         found = _loaded(wanted)
         if found is None:
@@ -62,7 +73,12 @@ def spread(parameters: int) -> None:
     """Give a large model every core, and a small one a single thread: at small products two threads
     mostly wait for each other, which on a busy machine was measured to cost 17 times."""
     if _threads is not None:
-        _threads(len(os.sched_getaffinity(0)) if parameters >= LARGE else 1)
+        _threads(cores(parameters))
+
+
+def cores(parameters: int) -> int:
+    """How many cores a model of so many parameters is worth."""
+    return len(os.sched_getaffinity(0)) if parameters >= LARGE else 1
 
 
 def _loaded(path: str | Path) -> str | None:

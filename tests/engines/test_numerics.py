@@ -17,11 +17,13 @@ from tiny_model import architectures, make_adapter, make_base
 
 from harness.engines import blas, mixed
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.decoding import numerics, sizing, ways
+from harness.engines.decoding import attention, numerics, sizing, ways
 from harness.engines.decoding.numerics import BatchNotice
 from harness.engines.kept import Cache, Kept
 from harness.engines.mlx import MlxEngine
 from harness.errors import EngineError
+
+OWN = mx.fast.scaled_dot_product_attention
 
 TEXTS = [
     "def add(a, b):",
@@ -91,8 +93,40 @@ def test_exact_answers_are_the_same_to_the_bit_in_any_company(pocket, monkeypatc
     company = bits(pocket, [short] * 9 + [long, row, short])
     assert alike(company[10], alone)
     assert alike(company[0], company[11])
-    monkeypatch.setattr(ways, "_keys_in_blocks", nullcontext)
+    monkeypatch.setattr(attention, "in_blocks", nullcontext)
     assert not alike(bits(pocket, [long, row])[1], bits(pocket, [row])[0]), "what it is for"
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize(("heads", "shared"), [(4, 4), (6, 2), (8, 1)])
+def test_heads_multiplied_together_are_mlxs_own_but_for_rounding(cores, heads, shared):
+    rows, keys = 2, 70  # fewer rows than there may be cores
+    drawn = mx.random.normal
+    q, k = drawn((rows, heads, 1, 16)), drawn((rows, shared, keys, 16))
+    v, bias = drawn((rows, shared, keys, 24)), drawn((rows, heads, 1, keys))
+    padded = mx.arange(keys) >= mx.array([[0], [33]])
+    masks = [padded[:, None, None], bias, bias[0], bias[0, 0], padded[1]]
+    own = [mx.fast.scaled_dot_product_attention(q, k, v, scale=0.3, mask=m) for m in masks]
+    with attention.in_groups(cores):
+        assert mx.fast.scaled_dot_product_attention is not OWN
+        ours = [mx.fast.scaled_dot_product_attention(q, k, v, scale=0.3, mask=m) for m in masks]
+    assert mx.fast.scaled_dot_product_attention is OWN
+    for expected, found in zip(own, ours, strict=True):
+        assert found.shape == (rows, heads, 1, 24)
+        assert mx.allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_asks_for_more_than_heads_together_is_left_to_mlx(monkeypatch):
+    monkeypatch.setattr(attention, "_whole", None)  # an error where it is called
+    drawn = mx.random.normal
+    k, sinks, mask = drawn((1, 2, 5, 8)), drawn((4,)), mx.ones((1, 1, 1, 5), mx.bool_)
+    asked = [(1, {"mask": mask, "sinks": sinks}), (3, {"mask": "causal"}), (1, {"mask": None})]
+    with attention.in_groups(2):
+        for tokens, more in asked:
+            q = drawn((1, 4, tokens, 8))
+            mx.eval(mx.fast.scaled_dot_product_attention(q, k, k, scale=0.3, **more))
+        with pytest.raises(TypeError):
+            mx.fast.scaled_dot_product_attention(drawn((1, 4, 1, 8)), k, k, scale=0.3, mask=mask)
 
 
 def test_exact_falls_down_its_ladder_where_rows_move_each_other(pocket, monkeypatch):
@@ -103,7 +137,7 @@ def test_exact_falls_down_its_ladder_where_rows_move_each_other(pocket, monkeypa
         "steady",
         False,
     )
-    monkeypatch.setattr(ways, "_keys_in_blocks", nullcontext)
+    monkeypatch.setattr(attention, "in_blocks", nullcontext)
     other = MlxEngine(POCKET / "base")
     assert "a batch of constant shape gives other bits beside other rows" in told(other, "exact")
     assert other.identity["way"] == "alone"

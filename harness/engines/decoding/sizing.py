@@ -24,7 +24,8 @@ def rows(model: Any, tokens: int, vocabulary: int) -> int:
     weights that are loaded."""
     import mlx.core as mx
 
-    most = _most_on_cpu(model) if mx.default_device() == mx.cpu else MOST
+    on_cpu = MOST_CPU_LARGE if _parameters(model) >= blas.LARGE else MOST_CPU
+    most = on_cpu if mx.default_device() == mx.cpu else MOST
     return 1 << (min(fit(model, tokens, vocabulary), most).bit_length() - 1)
 
 
@@ -33,11 +34,15 @@ def fit(model: Any, tokens: int, vocabulary: int) -> int:
     return max(1, int(SHARE * free() / max(row(model, tokens, vocabulary), 1)))
 
 
-def _most_on_cpu(model: Any) -> int:
+def cores(model: Any) -> int:
+    """How many cores of a CPU a step of the model is worth."""
+    return blas.cores(_parameters(model))
+
+
+def _parameters(model: Any) -> int:
     from mlx.utils import tree_flatten
 
-    large = sum(array.size for _, array in tree_flatten(model.parameters())) >= blas.LARGE
-    return MOST_CPU_LARGE if large else MOST_CPU
+    return sum(array.size for _, array in tree_flatten(model.parameters()))
 
 
 def row(model: Any, tokens: int, vocabulary: int) -> int:

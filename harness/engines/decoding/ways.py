@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Literal
+
+from harness.engines.decoding import attention, sizing
 
 Way = Literal["together", "prompts alone", "steady", "alone", "step"]
 PREFILL, PREFILL_GPU = 8, 32  # prompts that are read together
-MADE = 2  # by which arithmetic answers are made: it counts up where that changes
-KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one block (OpenBLAS: 320)
+MADE = 3  # by which arithmetic answers are made: it counts up where that changes
 ENDLESS, DUMMY = 2**31, -1
 CLEAR = 512  # steps after which memory that no row uses is given back, as mlx-lm's batches do
 Sampler = Callable[[Any], Any]
@@ -34,12 +33,13 @@ def opened(way: Way, model: Any, ends: Collection[int], rows: int) -> Any:
     if way == "steady":
         return Steady(model, ends, rows)
     rows = 1 if way == "alone" else rows
-    return BatchGenerator(
+    batch = BatchGenerator(
         model,
         stop_tokens=[[token] for token in sorted(ends)],
         completion_batch_size=rows,
         prefill_batch_size=min(prefill(), rows) if way == "together" else 1,
     )
+    return Grouped(batch, sizing.cores(model))
 
 
 def prefill() -> int:
@@ -48,6 +48,19 @@ def prefill() -> int:
     import mlx.core as mx
 
     return PREFILL if mx.default_device() == mx.cpu else PREFILL_GPU
+
+
+class Grouped:
+    """mlx-lm's own batch, with the attention of :func:`attention.in_groups` on a CPU."""
+
+    def __init__(self, batch: Any, cores: int) -> None:
+        self.insert, self.remove, self.close = batch.insert, batch.remove, batch.close
+        self._batch, self._cores = batch, cores
+
+    def next_generated(self) -> Any:
+        """The next token of each row."""
+        with attention.in_groups(self._cores):
+            return self._batch.next_generated()
 
 
 @dataclass
@@ -146,7 +159,7 @@ class Steady(_Queue):
         import mlx.core as mx
         from mlx_lm.generate import generation_stream
 
-        with mx.stream(generation_stream), _keys_in_blocks():
+        with mx.stream(generation_stream), attention.in_blocks():
             self._fill()
             self._steps += 1
             if self._steps % CLEAR == 0:
@@ -193,60 +206,3 @@ class Steady(_Queue):
             self._live = row
         else:
             self._live.extend(row)
-
-
-@contextmanager
-def _keys_in_blocks() -> Iterator[None]:
-    """While open, attention of one token a row sums its keys in blocks from the end."""
-    import mlx.core as mx
-
-    real = mx.fast.scaled_dot_product_attention
-
-    def summed(q: Any, k: Any, v: Any, *, scale: float, mask: Any = None, **more: Any) -> Any:
-        one, end = q.shape[2] == 1 and isinstance(mask, mx.array), k.shape[2]
-        if not one or any(value is not None for value in more.values()):
-            return real(q, k, v, scale=scale, mask=mask, **more)
-        rows, heads, _, width = q.shape
-        shared = k.shape[1]
-        if mask.ndim == 4 and mask.shape[1] == heads:
-            mask = mask.reshape(-1, shared, heads // shared, end)
-        q = (q * scale).reshape(rows, shared, heads // shared, width)
-        parts = [_block((k, v, mask), at) for at in range(end, 0, -KEYS)]
-        scored = [(_masked(q @ keys.swapaxes(-1, -2), seen), own) for keys, own, seen in parts]
-        top = reduce(mx.maximum, [scores.max(-1, keepdims=True) for scores, _ in scored])
-        total = out = mx.array(0, mx.float32)
-        for scores, own in scored:
-            weights = mx.exp((scores - top).astype(mx.float32))
-            total = total + weights.sum(-1, keepdims=True)
-            out = out + weights.astype(own.dtype) @ own
-        return (out / total).astype(q.dtype).reshape(rows, heads, 1, -1)
-
-    mx.fast.scaled_dot_product_attention = summed
-    try:
-        yield
-    finally:
-        mx.fast.scaled_dot_product_attention = real
-
-
-def _block(arrays: tuple[Any, Any, Any], end: int) -> tuple[Any, Any, Any]:
-    """The ``KEYS`` keys, values and mask that end at ``end``; what lies before the first key is
-    masked out, since how long a sum is decides on a GPU how it is cut."""
-    import mlx.core as mx
-
-    keys, values, mask = arrays
-    start, pad = max(0, end - KEYS), max(0, KEYS - end)
-    keys, values, mask = keys[..., start:end, :], values[..., start:end, :], mask[..., start:end]
-    if pad:
-        none: Any = False if mask.dtype == mx.bool_ else mx.finfo(mask.dtype).min
-        before = [(0, 0)] * (keys.ndim - 2) + [(pad, 0), (0, 0)]
-        keys, values = mx.pad(keys, before), mx.pad(values, before)
-        mask = mx.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(pad, 0)], constant_values=none)
-    return keys, values, mask
-
-
-def _masked(scores: Any, mask: Any) -> Any:
-    import mlx.core as mx
-
-    if mask.dtype == mx.bool_:
-        return mx.where(mask, scores, mx.finfo(scores.dtype).min)
-    return scores + mask

@@ -163,7 +163,11 @@ def test_a_lost_guard_leaves_cells_out_and_the_stream_says_nothing_of_them(tmp_p
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"stages": [], "matrix": None}, "one of them"), ({"results": "r.jsonl"}, "go together")],
+    [
+        ({"stages": [], "matrix": None}, "one of them"),
+        ({"results": "r.jsonl"}, "go together"),
+        ({"slots_alone": True}, "name `routes`"),
+    ],
 )
 def test_an_entry_that_is_no_stream_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
@@ -196,7 +200,7 @@ def workspace_of_a_stream(root, router):
     (root / "pool" / "router.json").write_text('{"slots": 2}')
     said = {
         "stages": [{"learns": s, "slot": slots[s], "adapter": adapters[s]} for s in slots],
-        "oracle": adapters, "routes": "routes.jsonl", "pool": "pool",
+        "oracle": adapters, "routes": "routes.jsonl", "pool": "pool", "slots_alone": True,
         "margins": {"forgetting": 0.2, "oracle": 0.2, "matched": 0.2},
     }  # fmt: skip
     library = {
@@ -221,8 +225,14 @@ def test_a_stream_is_gated_from_receipts_prompt_by_prompt(tmp_path):
     assert found["scores"][0][1] == found["base"][1]  # before Godot it answers with the bare base
     assert found["plasticity"] > 0.5
     assert found["routes"]["stage 2"]["right"] == 2 * PROMPTS
+    java, godot = found["scores"][1]  # each slot knows its own domain, and as good as nothing else
+    assert found["alone"] == {
+        "legacy": pytest.approx(java / 2, abs=0.05), "gamedev": pytest.approx(godot / 2, abs=0.05),
+    }  # fmt: skip
+    assert found["drawn"] == pytest.approx(sum(found["alone"].values()) / 2)
     page = (tmp_path / "run" / "scorecard.html").read_text()
     assert "R: the score on each domain after each stage" in page
+    assert "the best single slot" in page
 
 
 def test_a_router_that_left_prompts_out_and_an_adapter_of_another_base_are_named(tmp_path):

@@ -43,8 +43,8 @@ class StreamKind(Kind):
 
     def arms(self, owed: Owed) -> list[Arm]:
         """Of a suite that was learnt the pool after every stage, the last as what is judged, the
-        adapter that learnt nothing else, and the same slots where the task is told; of another the
-        last pool alone."""
+        adapter that learnt nothing else, the same slots where the task is told and, where that is
+        asked for, each slot by itself; of another the last pool alone."""
         own: Stream = owed.bench.own
         digests, guard = owed.digests, owed.role == "guard"
         told = digests["base"], digests["adapter"], owed.canon
@@ -82,6 +82,11 @@ class StreamKind(Kind):
         if own.routes is not None:
             held = digests[STAGE.format(pools.kept(own, last)[learnt[owed.suite]])]
             baselines.append(Arm(id=MATCHED, mount=held, **mounted))
+        if own.slots_alone:
+            baselines += [
+                Arm(id=pools.ALONE.format(slot), mount=digests[STAGE.format(at)], **mounted)
+                for slot, at in pools.kept(own, last).items()
+            ]
         return [*routed, *stages, *baselines]
 
     def owes(self, bench: Bench) -> dict[str, list[str]]:

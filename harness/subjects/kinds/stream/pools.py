@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "adapters.safetensors"
 STAGE = "stage {}"  #: the role of its adapter, and the arm of the pool behind it
+ALONE = "alone {}"  #: the arm of a slot of the last pool that answers everything
 Routes = dict[tuple[int, str], dict[str, str | None]]  #: slot by stage and suite, and by case
 
 

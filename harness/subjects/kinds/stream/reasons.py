@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 from harness.stats.paired import GuardState, guard_state, mcnemar_exact
@@ -13,6 +14,7 @@ from harness.stats.values import Undefined
 from harness.subjects.arms import ADAPTER, BASE
 from harness.subjects.base import Evidence, Numbers
 from harness.subjects.kinds.stream import matrix as matrices
+from harness.subjects.kinds.stream import pools
 from harness.subjects.kinds.stream.from_files import CALLED, ORACLE, READ, baseline, wording
 from harness.subjects.kinds.stream.matrix import Matrix
 from harness.subjects.kinds.stream.spec import Stream
@@ -48,7 +50,7 @@ def decided(evidence: Evidence) -> tuple[Numbers, list[Reason]]:
     of = {arm: asdict(one) for arm, one in against.items()}
     routes = measured.get("routes", {})
     more = {"against": of, "routes": {case: dict(routes[case]) for case in routes}}
-    return {**said, **more}, reasons
+    return {**said, **more, **_alone(own, evidence)}, reasons
 
 
 def matrix(own: Stream, evidence: Evidence) -> Matrix | None:
@@ -202,6 +204,18 @@ def _pooled(own: Stream, evidence: Evidence, arm: str) -> Compared:
     found = [pairs(evidence, stage.learns, ADAPTER, arm) for stage in own.stages]
     gained, less, n = (sum(column) for column in zip(*found, strict=True))
     return compared_binary(gained, less, n, getattr(own.margins, arm), evidence.alpha)
+
+
+def _alone(own: Stream, evidence: Evidence) -> Numbers:
+    """The score of each slot that answered every domain by itself, the mean over domains; what a
+    router that draws a slot for each prompt is expected to score is the mean over slots."""
+    order, slots = [stage.learns for stage in own.stages], pools.kept(own, len(own.stages))
+    rows = {slot: _row(evidence, order, pools.ALONE.format(slot)) for slot in slots}
+    whole = {slot: [s for s in row if s is not None] for slot, row in rows.items()}
+    if not own.slots_alone or any(len(row) < len(order) for row in whole.values()):
+        return {}
+    means = {slot: fmean(row) for slot, row in whole.items()}
+    return {"alone": means, "drawn": fmean(means.values())}
 
 
 def _plain(found: Mapping[str, Any]) -> Numbers:

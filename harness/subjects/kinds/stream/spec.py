@@ -44,15 +44,17 @@ class Stream(strict.Model):
     published ``matrix``.
 
     ``slots`` is how many adapters its pool may hold, ``routes`` the router's record of which slot
-    answers which prompt (without it the task is told); ``oracle`` has the adapter of each domain
-    that learnt nothing else. ``log`` is that of the batches, ``pool`` the folder that is kept
-    between stages, ``data`` the texts of a domain.
+    answers which prompt (without it the task is told); with ``slots_alone`` every slot answers
+    every suite that was learnt too, which shows what the router is worth. ``oracle`` has the
+    adapter of each domain that learnt nothing else. ``log`` is that of the batches, ``pool`` the
+    folder that is kept between stages, ``data`` the texts of a domain.
     ``registered`` says which cells ``results`` has to hold. ``numbers`` and ``says`` are what was
     published: numbers by their definition, and sentences."""
 
     stages: list[Stage] = []
     slots: Annotated[int, Field(ge=1)] | None = None
     routes: str | None = None
+    slots_alone: bool = False
     oracle: dict[str, str] = {}
     matrix: str | None = None
     log: str | None = None
@@ -84,6 +86,8 @@ class Stream(strict.Model):
         learnt = [stage.learns for stage in self.stages]
         if len(set(learnt)) != len(learnt):
             raise ValueError("stages: a suite is learnt once; name the second part of it apart")
+        if self.slots_alone and not (self.stages and self.routes):
+            raise ValueError("`slots_alone` holds a router against its slots: name `routes`")
         if (self.registered is None) != (self.results is None):
             raise ValueError(
                 "`registered` and `results` go together: the cells, and what they gave"
