@@ -27,7 +27,9 @@ from harness.judging.workers import Pending
 from harness.subjects.base import Arm
 
 LOST_EVERY = 16  # answers of what is judged between two looks at whether a guard is lost
-PACED = 20.0  # seconds of decoding that tell how fast a gate is, where its first part is longer
+#: seconds of decoding, and answers, that tell how fast a gate is, where its first part is longer:
+#: the first to end are the shortest of a batch, whose others are not counted yet
+PACED, ENOUGH = 20.0, 64
 Question = tuple[Case, int]  #: a prompt, and which of its K answers
 
 
@@ -219,13 +221,14 @@ class Measuring:
         verifiers = [criterion.verifier for criterion in self._suite.spec.criteria]
         asks = [self._ask(arm, case, sample) for _, (case, sample) in todo]
         ready: dict[int, Asked] = {}
-        given, allowed, self._pace = 0, 0, Pace(samples=self._policy.samples)
+        given, new, self._pace = 0, 0, Pace(samples=self._policy.samples)
         answers = self._prepared.kept.answer(arm.id, asks)
         for many, (number, answer, kept) in enumerate(answers, start=1):
             case, sample = todo[number][1]
             self._pace.generated(0 if kept else answer.tokens)
-            allowed += 0 if kept else self._suite.form.max_tokens
-            if many == len(todo) or self._pace.seconds > PACED:
+            new += not kept
+            if many == len(todo) or (self._pace.seconds > PACED and new >= ENOUGH):
+                allowed = new * self._suite.form.max_tokens
                 self._prepared.estimate.say(self._progress, self._pace, allowed)
             pending = self._prepared.judges.judge(verifiers, case, answer.text)
             ready[number] = Asked(case, sample, arm, answer, pending, time.monotonic())
@@ -234,8 +237,8 @@ class Measuring:
                 self._waiting.append(ready.pop(given))
                 given += 1
             self._settle(wait=False)
-            note = self._pace.note(given, len(todo))
-            self._progress(f"{self._suite.id} {arm.id}", given, len(todo), note)
+            note = self._pace.note(many, len(todo))
+            self._progress(f"{self._suite.id} {arm.id}", many, len(todo), note)
             if self._lost:
                 break
 

@@ -50,6 +50,15 @@ def test_a_gate_asks_every_arm_and_two_gates_leave_the_same_chain(root: Path):
     assert len(list((root / "looks").iterdir())) == 1, "the second gate is the same look"
 
 
+def test_no_few_first_answers_say_how_long_a_gate_takes(root: Path, monkeypatch):
+    monkeypatch.setattr("harness.gate.measure.PACED", -1.0)
+    monkeypatch.setattr("harness.gate.measure.ENOUGH", 30)
+    said: list[str] = []
+    Gate(root, run_dir=str(root / "run")).run(lambda label, *_: said.append(label))
+    at = next(n for n, label in enumerate(said) if " to decode" in label)
+    assert said[:at].count("sums base") == 29, "by the 30th of 40, before it is counted"
+
+
 def test_several_drawn_answers_a_prompt_are_drawn_anew_for_each_arm_and_alike_in_every_run(
     root: Path,
 ):

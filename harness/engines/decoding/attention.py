@@ -20,17 +20,17 @@ Summed = Callable[[Any, Any, Any, Any], Any]
 
 
 def in_groups(cores: int) -> AbstractContextManager[None]:
-    """While open, a CPU multiplies heads that share keys together, the rows parted among
-    ``cores``; other devices have a kernel of their own."""
+    """While open, a CPU multiplies heads that share keys together, the rows parted among so many
+    of its ``cores``; other devices have a kernel of their own."""
     import mlx.core as mx
 
     return _instead(_whole, cores) if mx.default_device() == mx.cpu else nullcontext()
 
 
-def in_blocks() -> AbstractContextManager[None]:
+def in_blocks(cores: int) -> AbstractContextManager[None]:
     """While open, keys are summed in blocks counted from the end, so that the padding before a row
-    adds nothing but zeros."""
-    return _instead(_by_blocks, 1)
+    adds nothing but zeros; the rows parted as by :func:`in_groups`."""
+    return _instead(_by_blocks, cores)
 
 
 @contextmanager

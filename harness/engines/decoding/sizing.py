@@ -35,8 +35,10 @@ def fit(model: Any, tokens: int, vocabulary: int) -> int:
 
 
 def cores(model: Any) -> int:
-    """How many cores of a CPU a step of the model is worth."""
-    return blas.cores(_parameters(model))
+    """How many cores of a CPU a step of the model is worth; one on another device."""
+    import mlx.core as mx
+
+    return blas.cores(_parameters(model)) if mx.default_device() == mx.cpu else 1
 
 
 def _parameters(model: Any) -> int:

@@ -153,13 +153,14 @@ class Steady(_Queue):
     def __init__(self, model: Any, ends: Collection[int], rows: int) -> None:
         super().__init__(model, ends)
         self._rows, self._live, self._steps = rows, None, 0
+        self._cores = sizing.cores(model)
 
     def next_generated(self) -> list[Token]:
         """The next token of each row."""
         import mlx.core as mx
         from mlx_lm.generate import generation_stream
 
-        with mx.stream(generation_stream), attention.in_blocks():
+        with mx.stream(generation_stream), attention.in_blocks(self._cores):
             self._fill()
             self._steps += 1
             if self._steps % CLEAR == 0:
