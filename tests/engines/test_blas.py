@@ -72,3 +72,32 @@ def test_a_library_that_is_none_is_an_error(tmp_path):
     said = asked(tmp_path, str(tmp_path / "none.so"))
     assert "EngineError: HARNESS_BLAS: found" in said
     assert "expected auto, off, or a library that exports cblas_sgemm" in said
+
+
+FREED = """
+import os, re
+from harness.engines import blas
+blas.preload()
+import mlx.core as mx
+mx.eval(held := mx.zeros(64 << 20))
+del held
+mx.clear_cache()
+resident = int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+print(resident > 200 << 10, os.environ.get("OPENBLAS_THREAD_TIMEOUT"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "own", "said"),
+    [
+        ("auto", {}, "True 20"),
+        ("auto", {blas.PATIENCE[0]: "9"}, "True 9"),
+        ("off", {}, "False None"),
+    ],
+)
+def test_freed_memory_is_kept_and_idle_threads_give_their_core_up(tmp_path, setting, own, said):
+    environment = {k: v for k, v in os.environ.items() if k != blas.PATIENCE[0]} | own
+    environment |= {"HARNESS_CACHE": str(tmp_path), "HARNESS_BLAS": setting}
+    command = [sys.executable, "-c", FREED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said
