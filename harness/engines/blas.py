@@ -78,7 +78,9 @@ def spread(parameters: int) -> None:
 
 def cores(parameters: int) -> int:
     """How many cores a model of so many parameters is worth."""
-    return len(os.sched_getaffinity(0)) if parameters >= LARGE else 1
+    if parameters < LARGE:
+        return 1
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _loaded(path: str | Path) -> str | None:

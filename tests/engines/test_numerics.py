@@ -100,11 +100,11 @@ def test_exact_answers_are_the_same_to_the_bit_in_any_company(pocket, monkeypatc
 @pytest.mark.parametrize("cores", [1, 3])
 @pytest.mark.parametrize(("heads", "shared"), [(4, 4), (6, 2), (8, 1)])
 def test_heads_multiplied_together_are_mlxs_own_but_for_rounding(cores, heads, shared):
-    rows, keys = 2, 70  # fewer rows than there may be cores
+    rows, keys = 13, 70  # parts of unlike size, where there are cores for them
     drawn = mx.random.normal
     q, k = drawn((rows, heads, 1, 16)), drawn((rows, shared, keys, 16))
     v, bias = drawn((rows, shared, keys, 24)), drawn((rows, heads, 1, keys))
-    padded = mx.arange(keys) >= mx.array([[0], [33]])
+    padded = mx.arange(keys) >= 5 * mx.arange(rows)[:, None]
     masks = [padded[:, None, None], bias, bias[0], bias[0, 0], padded[1]]
     own = [mx.fast.scaled_dot_product_attention(q, k, v, scale=0.3, mask=m) for m in masks]
     with attention.in_groups(cores):

@@ -14,6 +14,7 @@ from functools import cache, reduce
 from typing import Any
 
 KEYS = 256  # keys that are summed in one go, under what any BLAS takes in one block (OpenBLAS: 320)
+PART = 4  # rows that are worth a core
 #: of queries (rows, shared, heads, width) that are scaled, keys and values (rows, shared, keys,
 #: width) and a mask: what each head reads
 Summed = Callable[[Any, Any, Any, Any], Any]
@@ -62,25 +63,23 @@ def _parted(summed: Summed, cores: int, q: Any, k: Any, v: Any, mask: Any) -> An
     """The rows in as many parts as there are cores, each part in a stream of its own."""
     import mlx.core as mx
 
-    rows, many = len(q), min(cores, len(q))
-    if many == 1:
+    rows, many = len(q), min(cores, len(q) // PART)
+    if many < 2:
         return summed(q, k, v, mask)
     found = []
-    for stream, part in zip(_streams(), range(many), strict=False):
+    for part in range(many):
         at = slice(rows * part // many, rows * (part + 1) // many)
-        with mx.stream(stream):
+        with mx.stream(_stream(part)):
             own = mask[at] if len(mask) == rows else mask
             found.append(summed(q[at], k[at], v[at], own))
     return mx.concatenate(found)
 
 
 @cache
-def _streams() -> list[Any]:
-    import os
-
+def _stream(_part: int) -> Any:
     import mlx.core as mx
 
-    return [mx.new_thread_local_stream(mx.cpu) for _ in range(os.cpu_count() or 1)]
+    return mx.new_thread_local_stream(mx.cpu)
 
 
 def _whole(q: Any, k: Any, v: Any, mask: Any) -> Any:
