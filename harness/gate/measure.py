@@ -27,8 +27,7 @@ from harness.judging.workers import Pending
 from harness.subjects.base import Arm
 
 LOST_EVERY = 16  # answers of what is judged between two looks at whether a guard is lost
-#: seconds of decoding, and answers, that tell how fast a gate is, where its first part is longer:
-#: the first to end are the shortest of a batch, whose others are not counted yet
+#: seconds of decoding and answers that tell a gate's pace: the first to end are the shortest ones
 PACED, ENOUGH = 20.0, 64
 Question = tuple[Case, int]  #: a prompt, and which of its K answers
 
