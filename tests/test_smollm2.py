@@ -4,6 +4,7 @@ small."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import util
@@ -16,6 +17,8 @@ from tiny_model import TEMPLATE, make_base
 
 from harness.content import library, workspace
 from harness.content.kinds.sweep import Sweep
+from harness.datasets.basics import tasks
+from harness.datasets.humaneval import problems
 from harness.digests import folder_digest
 from harness.engines.base import Decoding
 from harness.engines.mlx import MlxEngine
@@ -39,12 +42,16 @@ TENSORS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def make():
-    spec = util.spec_from_file_location("make_base", EXAMPLE / "make_base.py")
+def script(name):
+    spec = util.spec_from_file_location(f"smollm2_{name}", EXAMPLE / f"{name}.py")
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def make():
+    return script("make_base")
 
 
 def rotated(weight, heads):
@@ -116,6 +123,34 @@ def test_another_file_in_the_cache_is_refused(make, monkeypatch, tmp_path):
     kept.write_bytes(b"another")
     with pytest.raises(SystemExit, match=f"{kept}: its digest is .*expected {make.DIGEST}"):
         make.gguf()
+
+
+def grams(text):
+    plain = " ".join(re.findall(r"\w+", text.lower()))
+    return {plain[n : n + 5] for n in range(len(plain) - 4)}
+
+
+def test_what_the_adapter_is_shown_beside_its_facet_is_no_task_of_a_guard():
+    """By the characters of two tasks, as their texts are too short for shingles of words."""
+    guards = [grams(one.prompt) for one in (*tasks().values(), *problems().values())]
+
+    def closest(head, says):
+        mine = grams(f"def {head}: {says}")
+        return max(len(mine & one) / len(mine | one) for one in guards)
+
+    stubs = script("make").STUBS
+    assert len(stubs) == 50
+    assert [head for head, says in stubs.items() if closest(head, says) >= 0.5] == []
+    assert closest("largest(numbers: list[int])", "Find the largest number.") >= 0.5, "one is seen"
+
+
+def test_what_shows_a_prompt_of_the_suites_is_not_trained_on():
+    rows = (ROOT / "suites" / "pocket" / "godot.jsonl").read_text(encoding="utf-8").splitlines()
+    held = json.loads(rows[0])["prompt"]
+    task = tasks()["basics/clock_text"]
+    shown = [f"Be brief. {held}\nextends Node", task.prompt, problems()["HumanEval/0"].prompt]
+    fresh = ["Write GDScript for Godot 4 that rings a bell.", "def f():\n    pass"]
+    assert script("make").unseen([*shown, *fresh]) == fresh
 
 
 @pytest.mark.slow
