@@ -141,7 +141,7 @@ def make_adapter(name: str, folder: Path, steps: int | None = None) -> None:
     tokenizer = load_tokenizer(base)
     texts = unseen(maker.gold(tokenizer, ["godot"])[:ROWS])
     if times:
-        texts += [maker.chat(tokenizer, *row) for row in replay(folder)] * times
+        texts += unseen([maker.chat(tokenizer, *row) for row in replay(folder)]) * times
         random.Random(0).shuffle(texts)
     out, data = folder / "adapters" / name, folder / "data" / name
     data.mkdir(parents=True, exist_ok=True)
