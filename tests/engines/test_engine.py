@@ -83,6 +83,14 @@ def test_batched_answers_equal_answers_one_at_a_time(engine, base, adapter, moun
         assert batched[index].tokens == len(expected)
 
 
+def test_the_first_batch_is_answered_first_and_the_longest_of_the_others_next(engine):
+    engine.mount(None)
+    engine.settle(batch=2)
+    prompts = [[5] * n for n in (3, 2, 4, 5, 6, 7, 8)]
+    told = [number for number, _ in engine.generate(prompts, Decoding(1))]
+    assert (told[:2], told[2:]) == ([0, 1], [6, 5, 4, 3, 2])
+
+
 @pytest.mark.parametrize("way", ["together", "steady", "alone", "step"])
 def test_a_repetition_penalty_is_the_librarys_in_every_way(engine, base, monkeypatch, way):
     engine.mount(None)

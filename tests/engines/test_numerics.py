@@ -3,6 +3,7 @@ twin."""
 
 from __future__ import annotations
 
+import platform
 import warnings
 from contextlib import nullcontext
 from itertools import islice
@@ -17,7 +18,7 @@ from tiny_model import architectures, make_adapter, make_base
 
 from harness.engines import blas, mixed
 from harness.engines.base import Ask, Decoding, Generation
-from harness.engines.decoding import attention, numerics, sizing, ways
+from harness.engines.decoding import attention, exponentials, numerics, sizing, ways
 from harness.engines.decoding.numerics import BatchNotice
 from harness.engines.kept import Cache, Kept
 from harness.engines.mlx import MlxEngine
@@ -127,6 +128,34 @@ def test_what_asks_for_more_than_heads_together_is_left_to_mlx(monkeypatch):
             mx.eval(mx.fast.scaled_dot_product_attention(q, k, k, scale=0.3, **more))
         with pytest.raises(TypeError):
             mx.fast.scaled_dot_product_attention(drawn((1, 4, 1, 8)), k, k, scale=0.3, mask=mask)
+
+
+@pytest.mark.skipif(platform.machine().lower() not in exponentials.X86, reason="of an x86 CPU")
+def test_powers_of_e_are_mlxs_own_exponentials_but_for_rounding(pocket, monkeypatch):
+    from mlx_lm.models import llama
+
+    by, x = mx.linspace(-120, 120, 4001), mx.random.normal((4001,))
+    logits = 20 * mx.random.normal((3, 501))
+    logits[:, 7] = -mx.inf  # a token that is not allowed
+    own, normal = llama.swiglu(by, x), mx.logsumexp(logits, axis=-1, keepdims=True)
+    before = mx.logsumexp, llama.swiglu
+    with exponentials.by_powers(exponentials.gated()):
+        assert (mx.logsumexp is before[0], llama.swiglu is before[1]) == (False, False)
+        ours = llama.swiglu(by, x)
+        summed = mx.logsumexp(logits, axis=-1, keepdims=True)
+        half = llama.swiglu(by.astype(mx.float16), x.astype(mx.float16))
+        broken = mx.logsumexp(mx.array([[1.0, mx.nan]]), axis=-1, keepdims=True)
+        assert mx.array_equal(mx.logsumexp(logits), before[0](logits)), "left to mlx"
+    assert (mx.logsumexp, llama.swiglu) == before
+    assert mx.allclose(ours, own, rtol=5e-6, atol=1e-30)
+    assert mx.allclose(summed, normal, rtol=1e-6)
+    assert half.dtype == mx.float16
+    assert mx.isnan(broken).all()
+    module = SimpleNamespace()
+    monkeypatch.setattr(exponentials, "gated", lambda: [module])
+    told(pocket)
+    assert dict(pocket.generate([[5, 6, 7]], Decoding(2)))
+    assert module.swiglu is before[1], "a batch took powers, and put it back"
 
 
 def test_exact_falls_down_its_ladder_where_rows_move_each_other(pocket, monkeypatch):

@@ -14,7 +14,7 @@ from harness.engines.decoding import chance, ends, numerics, sizing, ways
 from harness.errors import EngineError
 
 #: batches of prompts that are sorted by length among themselves, so that no answer waits for the
-#: whole suite
+#: whole suite; the first batch is a window of its own, as its answers may end a gate
 WINDOW = 4
 HELD = 16  # steps of a GPU whose answers are given together, when their logits are looked at
 USUAL = 2048  # tokens of prompt and answer, where nobody said how many there will be
@@ -132,7 +132,7 @@ class Batches:
         batch = ways.opened(self.way or "together", self.model, ends_at, rows)
         try:
             window = WINDOW * rows
-            order = sorted(numbers, key=lambda n: (n // window, -len(prompts[n])))
+            order = sorted(numbers, key=lambda n: ((n + window - rows) // window, -len(prompts[n])))
             warm = decoding.temperature
             drawn = [_draw(seeds[n], warm) for n in order] if warm else None
             asked = [list(prompts[n]) for n in order]

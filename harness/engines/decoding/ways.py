@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.engines.decoding import attention, sizing
+from harness.engines.decoding import attention, exponentials, sizing
 
 Way = Literal["together", "prompts alone", "steady", "alone", "step"]
 PREFILL, PREFILL_GPU = 8, 32  # prompts that are read together
-MADE = 3  # by which arithmetic answers are made: it counts up where that changes
+MADE = 4  # by which arithmetic answers are made: it counts up where that changes
 ENDLESS, DUMMY = 2**31, -1
 CLEAR = 512  # steps after which memory that no row uses is given back, as mlx-lm's batches do
 Sampler = Callable[[Any], Any]
@@ -51,15 +51,16 @@ def prefill() -> int:
 
 
 class Grouped:
-    """mlx-lm's own batch, with the attention of :func:`attention.in_groups` on a CPU."""
+    """mlx-lm's own batch, on a CPU with the attention of :func:`attention.in_groups` and the
+    exponentials of :func:`exponentials.by_powers`."""
 
     def __init__(self, batch: Any, cores: int) -> None:
         self.insert, self.remove, self.close = batch.insert, batch.remove, batch.close
-        self._batch, self._cores = batch, cores
+        self._batch, self._cores, self._gated = batch, cores, exponentials.gated()
 
     def next_generated(self) -> Any:
         """The next token of each row."""
-        with attention.in_groups(self._cores):
+        with attention.in_groups(self._cores), exponentials.by_powers(self._gated):
             return self._batch.next_generated()
 
 
