@@ -2,7 +2,7 @@
 
 mlx computes ``exp`` there as a polynomial, each of whose steps is a call of ``fmaf``: 21 ns a
 number on a Zen 1, where ``mx.power``, which calls ``powf``, takes 11. The gates of an MLP and the
-logarithm of all probabilities are a tenth of the time of an answer, most of it such exponentials.
+logarithm of all probabilities are a sixth of a step of 16 rows of SmolLM2, most of it exponentials.
 They differ by rounding at most, as e in float32 is off by 3e-8 of itself."""
 
 from __future__ import annotations
